@@ -1,9 +1,11 @@
 // The direction of imports: what each folder may import besides itself and packages. A folder that is not listed may
 // import nothing of the project, so a new one has to be placed here before it can be used.
-const base = ['src/units', 'src/errors'];
+const base = ['src/units', 'src/errors', 'src/text', 'src/source'];
 const program = [...base, 'src/mesh', 'src/hardware', 'src/program'];
 const mayImport = {
   'src/errors': [],
+  'src/text': [],
+  'src/source': ['src/errors', 'src/text'],
   'src/units': ['src/errors'],
   'src/mesh': base,
   'src/hardware': base,

@@ -1,0 +1,4 @@
+export * from './read.js';
+export type { HardwareDocument, StackDocument } from './schema.js';
+export * from './types.js';
+export * from './write.js';

@@ -1,0 +1,77 @@
+/** Finds and reads the shipped profiles, or one at a path of the user's. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { nearest } from '../text.js';
+import { MeshwrightError } from '../errors.js';
+import { resolveHardware, resolveStack } from './resolve.js';
+import { hardwareSchema, stackSchema } from './schema.js';
+import { parseSource } from '../source.js';
+import type { Hardware, Stack } from './types.js';
+
+/** The package's root: the same from `src/` (tests) and `dist/src/` (installed). */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder)
+      throw new MeshwrightError('INTERNAL', { place: folder, expected: 'package.json', got: 'none' });
+    folder = parent;
+  }
+  return folder;
+}
+
+/** Where the shipped hardware profiles lie; stacks are in `stacks/` below it. */
+export const hardwareFolder = (): string => join(packageRoot(), 'hardware-profiles');
+const stackFolder = (): string => join(hardwareFolder(), 'stacks');
+
+const names = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => basename(file, '.yaml'))
+    .sort();
+
+/** Names of the shipped hardware profiles. */
+export const listHardware = (): string[] => names(hardwareFolder());
+/** Names of the shipped stack profiles. */
+export const listStacks = (): string[] => names(stackFolder());
+
+/** Text that holds a slash or ends in `.yaml` is a path, anything else the name of a shipped profile. */
+function locate(nameOrPath: string, folder: string, known: string[], what: string): string {
+  const isPath = nameOrPath.includes('/') || /\.ya?ml$/.test(nameOrPath);
+  const path = isPath ? resolve(nameOrPath) : join(folder, `${nameOrPath}.yaml`);
+  if (isPath ? existsSync(path) : known.includes(nameOrPath)) return path;
+  throw new MeshwrightError('HARDWARE_UNKNOWN', {
+    place: what,
+    expected: `one of ${known.join(', ')}, or the path of a YAML file`,
+    got: nameOrPath,
+    ...(isPath || known.length === 0 ? {} : { hint: `did you mean ${nearest(nameOrPath, known)}?` }),
+  });
+}
+
+const shown = (path: string): string => {
+  const near = relative(process.cwd(), path);
+  return near.startsWith('..') ? path : near;
+};
+
+/** Reads a hardware profile from text; `file` is shown in errors. */
+export const parseHardware = (text: string, file: string): Hardware =>
+  resolveHardware(parseSource(text, file, hardwareSchema, 'HARDWARE_INVALID'));
+
+/** Reads a stack profile from text; `file` is shown in errors. */
+export const parseStack = (text: string, file: string): Stack =>
+  resolveStack(parseSource(text, file, stackSchema, 'HARDWARE_INVALID'));
+
+/**
+ * @throws MeshwrightError HARDWARE_UNKNOWN, or HARDWARE_INVALID, QUANTITY_INVALID, FIELD_UNKNOWN with file and line
+ */
+export function loadHardware(nameOrPath: string): Hardware {
+  const path = locate(nameOrPath, hardwareFolder(), listHardware(), 'hardware');
+  return parseHardware(readFileSync(path, 'utf8'), shown(path));
+}
+
+/** @throws MeshwrightError as `loadHardware` */
+export function loadStack(nameOrPath: string): Stack {
+  const path = locate(nameOrPath, stackFolder(), listStacks(), 'stack');
+  return parseStack(readFileSync(path, 'utf8'), shown(path));
+}

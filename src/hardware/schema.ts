@@ -1,0 +1,90 @@
+/**
+ * The form of the profile files. Every number is `{ value, source, status }`; quantities are text with a unit
+ * (`1.2 TB/s`), whose meaning `resolve.ts` reads. Unknown fields are refused.
+ */
+import { z } from 'zod';
+import { MATMUL_DTYPES, STATUSES } from './types.js';
+
+const provenance = { source: z.string().min(3), status: z.enum(STATUSES) };
+const sourced = <T extends z.ZodType>(value: T) => z.strictObject({ value, ...provenance });
+
+/** Text that should be a quantity; a bare number gets its own error, with the units to choose from, when resolved. */
+const quantity = sourced(z.union([z.string(), z.number()]));
+const count = sourced(z.int().positive());
+const fraction = sourced(z.number().positive().max(1));
+const share = sourced(z.number().min(0).lt(1));
+/** A fraction of the peak, or a rate. */
+const achievable = sourced(z.union([z.string(), z.number().positive().max(1)]));
+const rate = z.strictObject({ peak: quantity, achievable });
+
+const size = z.int().positive();
+const points = z.strictObject({
+  ...provenance,
+  values: z.array(z.strictObject({ batch: size, m: size, n: size, k: size, rate: z.union([z.string(), z.number()]) })),
+});
+const matmul = z.strictObject({ peak: quantity, achievable, points: points.optional() });
+
+const torus = z.strictObject({
+  kind: z.literal('torus'),
+  dimensions: count,
+  largestSlice: sourced(z.array(size).min(1)),
+  linkBandwidthPerDirection: rate,
+  hopLatency: quantity,
+  wraparound: z.strictObject({ multiple: count, rule: z.enum(['every-axis', 'per-axis']) }),
+});
+
+const switched = z.strictObject({
+  kind: z.literal('switch'),
+  chipsPerNode: count,
+  nodeBandwidthPerChipPerDirection: rate,
+  nodeLatency: quantity,
+  networkBandwidthPerChipPerDirection: rate,
+  networkLatency: quantity,
+});
+
+const sharedMemory = z.strictObject({
+  kind: z.literal('shared-memory'),
+  cores: count,
+  busyCoreRateFraction: fraction,
+  transferBandwidthPerChip: rate,
+  messageLatency: quantity,
+});
+
+export const hardwareSchema = z.strictObject({
+  schema: z.literal('meshwright/hardware@1'),
+  name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and hyphens'),
+  title: z.string().min(1),
+  defaultDtype: z.enum(MATMUL_DTYPES),
+  defaultStack: z.string().min(1),
+  chip: z.strictObject({
+    memory: z.strictObject({ capacity: quantity, bandwidth: rate }),
+    peakVersion: size.optional(),
+    matmul: z.strictObject({
+      f64: matmul.optional(),
+      f32: matmul.optional(),
+      bf16: matmul.optional(),
+      f16: matmul.optional(),
+    }),
+    matrixUnit: z.strictObject({ rows: count, columns: count, depth: count, units: count }),
+    vectorRate: quantity,
+  }),
+  topology: z.discriminatedUnion('kind', [torus, switched, sharedMemory]),
+});
+
+export const stackSchema = z.strictObject({
+  schema: z.literal('meshwright/stack@1'),
+  name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and hyphens'),
+  title: z.string().min(1),
+  elementwise: sourced(z.enum(['none', 'cluster'])),
+  kernelLaunchOverhead: quantity,
+  opOverhead: quantity,
+  hostOverheadPerStep: quantity,
+  reservedMemoryFraction: share,
+});
+
+export type HardwareDocument = z.infer<typeof hardwareSchema>;
+export type StackDocument = z.infer<typeof stackSchema>;
+export type QuantityField = z.infer<typeof quantity>;
+export type AchievableField = z.infer<typeof achievable>;
+export type RateField = z.infer<typeof rate>;
+export type MatmulField = z.infer<typeof matmul>;

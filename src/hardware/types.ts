@@ -1,0 +1,121 @@
+/** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
+import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
+import type { HardwareDocument, StackDocument } from './schema.js';
+
+/** Where a number comes from. `assumed` is a guess that nobody measured; `calibrated` was fitted by this program. */
+export const STATUSES = ['datasheet', 'published', 'measured', 'calibrated', 'assumed'] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** The element types that a profile may state a matmul rate for; the same names as the program's. */
+export const MATMUL_DTYPES = ['f64', 'f32', 'bf16', 'f16'] as const;
+export type MatmulDType = (typeof MATMUL_DTYPES)[number];
+
+/** A bandwidth: what the datasheet says, and what people reach. */
+export interface Bandwidth {
+  readonly peak: BytesPerSecond;
+  readonly achievable: BytesPerSecond;
+}
+
+/** A measured matmul: `batch` products of [m,k] by [k,n], and the rate it ran at (its own FLOPs, no padding). */
+export interface MatmulPoint {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly rate: FlopsPerSecond;
+}
+
+export interface MatmulRate {
+  /** What MFU is a fraction of. */
+  readonly peak: FlopsPerSecond;
+  /** Reached on large matmuls that fill the matrix units. */
+  readonly achievable: FlopsPerSecond;
+  /** Where there are any, the rate of a shape is interpolated from these instead. */
+  readonly points: readonly MatmulPoint[];
+}
+
+/**
+ * How a matmul's shape is rounded up: each of m, n, k to whole tiles of `rows`, `columns`, `depth`, and the number of
+ * output tiles to whole waves over `units` that work at the same time.
+ */
+export interface MatrixUnit {
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  readonly units: number;
+}
+
+export interface Chip {
+  readonly memoryCapacity: Bytes;
+  readonly memoryBandwidth: Bandwidth;
+  readonly matmul: Readonly<Partial<Record<MatmulDType, MatmulRate>>>;
+  readonly matrixUnit: MatrixUnit;
+  /** Arithmetic outside the matrix unit. */
+  readonly vectorRate: FlopsPerSecond;
+  /** Present where `peak` is a first measurement and not a datasheet's: which one MFU is relative to. */
+  readonly peakVersion?: number;
+}
+
+export interface TorusTopology {
+  readonly kind: 'torus';
+  readonly dimensions: number;
+  /** Largest length of each dimension, in any order. */
+  readonly largestSlice: readonly number[];
+  /** Of one link, one way. A chip has two links a dimension. */
+  readonly linkPerDirection: Bandwidth;
+  readonly hopLatency: Seconds;
+  /** `every-axis`: all dimensions wrap if each is a multiple of it. `per-axis`: each decides for itself. */
+  readonly wraparound: { readonly multiple: number; readonly rule: 'every-axis' | 'per-axis' };
+}
+
+export interface SwitchTopology {
+  readonly kind: 'switch';
+  readonly chipsPerNode: number;
+  /** From one chip into its node's switch, one way. */
+  readonly nodePerChipPerDirection: Bandwidth;
+  readonly nodeLatency: Seconds;
+  /** From one chip to other nodes, one way. */
+  readonly networkPerChipPerDirection: Bandwidth;
+  readonly networkLatency: Seconds;
+}
+
+/** One machine whose chips are threads: they exchange by copying, and more of them than cores take turns. */
+export interface SharedMemoryTopology {
+  readonly kind: 'shared-memory';
+  readonly cores: number;
+  /** The share of its rate that a core keeps when all cores are busy (clocks, caches and memory are shared). */
+  readonly busyCoreRateFraction: number;
+  readonly transferPerChip: Bandwidth;
+  readonly messageLatency: Seconds;
+}
+
+export type Topology = TorusTopology | SwitchTopology | SharedMemoryTopology;
+
+export interface Hardware {
+  readonly name: string;
+  readonly title: string;
+  readonly chip: Chip;
+  readonly topology: Topology;
+  /** What a job computes in unless it says otherwise. */
+  readonly defaultDtype: MatmulDType;
+  readonly defaultStack: string;
+  /** The profile as written, with the source and status of every number. */
+  readonly document: HardwareDocument;
+}
+
+/** What software does with a chip. The same for every model and every number of chips. */
+export interface Stack {
+  readonly name: string;
+  readonly title: string;
+  /** `none`: every op reads and writes memory. `cluster`: neighbouring ops that are no matmuls run as one. */
+  readonly elementwise: 'none' | 'cluster';
+  /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */
+  readonly kernelLaunchOverhead: Seconds;
+  /** Each op (or cluster) inside a kernel. */
+  readonly opOverhead: Seconds;
+  /** Once a step. */
+  readonly hostOverheadPerStep: Seconds;
+  /** The share of a chip's memory that the runtime keeps for itself. */
+  readonly reservedMemoryFraction: number;
+  readonly document: StackDocument;
+}

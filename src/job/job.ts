@@ -1,0 +1,190 @@
+/** A job: model, hardware, batch and plan, checked and with every default filled in. */
+import { MeshwrightError } from '../errors.js';
+import type { Hardware } from '../hardware/index.js';
+import { loadHardware } from '../hardware/index.js';
+import type { Mesh } from '../mesh/index.js';
+import { createMesh, formatMesh, rankCount } from '../mesh/index.js';
+import type { VitConfig } from '../models/index.js';
+import { checkVitPlan, findModel } from '../models/index.js';
+import type { DType, OptimizerConfig } from '../program/index.js';
+import type { JobInput, ModelInput } from './schema.js';
+
+export interface Plan {
+  readonly mesh: Mesh;
+  readonly microbatches: number;
+  readonly slice?: readonly number[];
+}
+
+export interface Precision {
+  readonly compute: DType;
+  readonly parameters: DType;
+}
+
+export interface Training {
+  readonly images?: string;
+  readonly steps?: number;
+  readonly epochs: number;
+  readonly seed: number;
+  readonly family: 'onnx' | 'reference';
+  readonly threadsPerRank: number;
+  readonly loaderWorkers: number;
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+}
+
+/** A job whose plan is still to be chosen. */
+export interface Task {
+  readonly model: VitConfig;
+  /** As given: a preset's name, or a preset with changes. */
+  readonly modelInput: string | ModelInput;
+  readonly hardware: Hardware;
+  /** As given: a profile's name or path. */
+  readonly hardwareName: string;
+  readonly chips: number;
+  readonly batch: number;
+  readonly precision: Precision;
+  readonly optimizer: OptimizerConfig;
+  readonly training: Training;
+}
+
+export interface Job extends Task {
+  readonly plan: Plan;
+}
+
+const missing = (place: string, expected: string, hint: string): MeshwrightError =>
+  new MeshwrightError('JOB_INVALID', { place, expected, got: 'nothing', hint });
+
+/** @throws MeshwrightError MODEL_UNKNOWN, or JOB_INVALID when a change makes no sense (heads that do not divide) */
+function resolveModel(input: string | ModelInput): VitConfig {
+  if (typeof input === 'string') return findModel(input);
+  const { preset, ...changes } = input;
+  const base = findModel(preset, 'model.preset');
+  const set = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  const named = Object.keys(set).length > 0 && set['name'] === undefined ? { name: `${preset}*` } : {};
+  return { ...base, ...named, ...set };
+}
+
+function checkModel(model: VitConfig): void {
+  const { width, heads, imageSize, patch } = model;
+  if (width % heads !== 0) {
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'model.heads',
+      expected: `a divisor of the width ${width}`,
+      got: String(heads),
+    });
+  }
+  if (imageSize % patch !== 0) {
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'model.imageSize',
+      expected: `a multiple of the patch ${patch}`,
+      got: String(imageSize),
+    });
+  }
+}
+
+function resolveOptimizer(input: JobInput['optimizer']): OptimizerConfig {
+  const weightDecay = input?.weightDecay ?? 0.03;
+  const classifierWeightDecay = input?.classifierWeightDecay ?? weightDecay;
+  if (input?.kind === 'sgd')
+    return { kind: 'sgd', momentum: input.momentum ?? 0.9, weightDecay, classifierWeightDecay };
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = input ?? {};
+  return { kind: 'adamw', beta1, beta2, epsilon, weightDecay, classifierWeightDecay };
+}
+
+/**
+ * Everything but the plan.
+ *
+ * @throws MeshwrightError JOB_INVALID, MODEL_UNKNOWN, HARDWARE_UNKNOWN and those of reading a profile
+ */
+export function resolveTask(input: JobInput): Task {
+  if (input.model === undefined) throw missing('model', 'a model', 'give --model NAME; `meshwright models` lists them');
+  if (input.hardware === undefined)
+    throw missing('hardware', 'a profile', 'give --hardware NAME; `meshwright hardware` lists them');
+  const model = resolveModel(input.model);
+  checkModel(model);
+  const hardware = loadHardware(input.hardware);
+  const compute = input.precision?.compute ?? hardware.defaultDtype;
+  if (!(compute in hardware.chip.matmul)) {
+    throw new MeshwrightError('DTYPE_UNSUPPORTED', {
+      place: 'precision.compute',
+      expected: `a type that ${hardware.name} computes in: ${Object.keys(hardware.chip.matmul).join(', ')}`,
+      got: compute,
+    });
+  }
+  const { training, optimizer } = input;
+  return {
+    model,
+    modelInput: input.model,
+    hardware,
+    hardwareName: input.hardware,
+    chips: input.chips ?? meshChips(input) ?? 1,
+    batch: input.batch ?? 64,
+    precision: { compute, parameters: input.precision?.parameters ?? (compute === 'f64' ? 'f64' : 'f32') },
+    optimizer: resolveOptimizer(optimizer),
+    training: {
+      ...(training?.images === undefined ? {} : { images: training.images }),
+      ...(training?.steps === undefined ? {} : { steps: training.steps }),
+      epochs: training?.epochs ?? 1,
+      seed: training?.seed ?? 0,
+      family: training?.family ?? 'onnx',
+      threadsPerRank: training?.threadsPerRank ?? 1,
+      loaderWorkers: training?.loaderWorkers ?? 1,
+      learningRate: optimizer?.learningRate ?? 1e-3,
+      warmupSteps: optimizer?.warmupSteps ?? 0,
+    },
+  };
+}
+
+const meshChips = ({ plan }: JobInput): number | undefined =>
+  plan?.mesh ? (plan.mesh.data ?? 1) * (plan.mesh.model ?? 1) : undefined;
+
+/**
+ * Checks a plan against its task.
+ *
+ * @throws MeshwrightError MESH_DOES_NOT_MULTIPLY or PLAN_DOES_NOT_DIVIDE
+ */
+export function checkPlan(task: Task, plan: Plan): Job {
+  const { chips, batch, model } = task;
+  const { mesh, microbatches } = plan;
+  if (rankCount(mesh) !== chips) {
+    throw new MeshwrightError('MESH_DOES_NOT_MULTIPLY', {
+      place: 'plan.mesh',
+      expected: `axes that multiply to ${chips} chips`,
+      got: `${formatMesh(mesh)}, which is ${rankCount(mesh)}`,
+    });
+  }
+  if (batch % microbatches !== 0) {
+    throw new MeshwrightError('PLAN_DOES_NOT_DIVIDE', {
+      place: 'plan.microbatches',
+      expected: `a count that divides the batch of ${batch}`,
+      got: String(microbatches),
+    });
+  }
+  checkVitPlan(model, mesh, batch / microbatches);
+  return { ...task, plan };
+}
+
+/** The counts of microbatches that a mesh allows: powers of two times what divides, fewest first. */
+export function microbatchChoices({ batch }: Task, mesh: Mesh): number[] {
+  const perRank = batch / (mesh.axes.find(({ name }) => name === 'data')?.size ?? 1);
+  if (!Number.isInteger(perRank)) return [];
+  return Array.from({ length: Math.floor(Math.log2(perRank)) + 1 }, (_, power) => 2 ** power).filter(
+    (value) => perRank % value === 0,
+  );
+}
+
+/**
+ * A whole job. Without a count of microbatches the fewest that fit are taken (or the most, when none fits).
+ *
+ * @param fits whether a job's step fits the chip's memory
+ */
+export function resolveJob(input: JobInput, fits: (job: Job) => boolean): Job {
+  const task = resolveTask(input);
+  const mesh = createMesh(input.plan?.mesh ?? { data: task.chips });
+  const slice = input.plan?.slice === undefined ? {} : { slice: input.plan.slice };
+  const microbatches = input.plan?.microbatches;
+  if (microbatches !== undefined) return checkPlan(task, { mesh, microbatches, ...slice });
+  checkPlan(task, { mesh, microbatches: 1, ...slice });
+  const jobs = microbatchChoices(task, mesh).map((choice) => checkPlan(task, { mesh, microbatches: choice, ...slice }));
+  return jobs.find(fits) ?? jobs.at(-1)!;
+}

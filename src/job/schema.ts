@@ -1,0 +1,77 @@
+/** The form of a job file. Everything has a default except the model and the hardware; unknown fields are refused. */
+import { z } from 'zod';
+import { DTYPES } from '../program/index.js';
+
+const count = z.number('a whole number of at least 1').int('a whole number').min(1, 'at least 1');
+const rate = z.number('a number of at least 0').min(0, 'at least 0');
+
+export const modelSchema = z.strictObject({
+  /** A preset's name; the other fields replace its settings. */
+  preset: z.string('the name of a model'),
+  name: z.string().optional(),
+  width: count.optional(),
+  depth: count.optional(),
+  mlpWidth: count.optional(),
+  heads: count.optional(),
+  patch: count.optional(),
+  imageSize: count.optional(),
+  channels: count.optional(),
+  classes: count.optional(),
+  pooling: z.enum(['attention', 'mean']).optional(),
+  parallelLayers: z.boolean().optional(),
+  queryKeyNorm: z.boolean().optional(),
+  omitBiases: z.boolean().optional(),
+  loss: z.enum(['sigmoid', 'softmax']).optional(),
+});
+
+export const meshSchema = z.strictObject({ data: count.optional(), model: count.optional() });
+
+export const jobSchema = z.strictObject({
+  schema: z.literal('meshwright/job@1').optional(),
+  /** A preset's name, or a preset with changes. */
+  model: z.union([z.string(), modelSchema], 'a model name, or { preset: NAME, … }').optional(),
+  /** The name of a shipped profile, or the path of one. */
+  hardware: z.string('a profile name or path').optional(),
+  chips: count.optional(),
+  /** Images a step, over all chips. */
+  batch: count.optional(),
+  plan: z
+    .strictObject({
+      mesh: meshSchema.optional(),
+      /** Parts of a step whose gradients are accumulated; the fewest that fit in memory unless given. */
+      microbatches: count.optional(),
+      /** The shape of the torus slice, e.g. [8, 8, 16]; the best for the mesh unless given. */
+      slice: z.array(count).optional(),
+    })
+    .optional(),
+  precision: z.strictObject({ compute: z.enum(DTYPES).optional(), parameters: z.enum(DTYPES).optional() }).optional(),
+  optimizer: z
+    .strictObject({
+      kind: z.enum(['adamw', 'sgd']).optional(),
+      learningRate: rate.optional(),
+      warmupSteps: z.number().int().min(0, 'at least 0').optional(),
+      weightDecay: rate.optional(),
+      classifierWeightDecay: rate.optional(),
+      beta1: rate.max(1).optional(),
+      beta2: rate.max(1).optional(),
+      epsilon: rate.optional(),
+      momentum: rate.max(1).optional(),
+    })
+    .optional(),
+  training: z
+    .strictObject({
+      /** A folder with class folders in `train/` and, to evaluate on, `held-out/`; or with class folders itself. */
+      images: z.string().optional(),
+      steps: count.optional(),
+      epochs: rate.optional(),
+      seed: z.number().int().min(0, 'at least 0').optional(),
+      family: z.enum(['onnx', 'reference']).optional(),
+      threadsPerRank: count.optional(),
+      loaderWorkers: count.optional(),
+    })
+    .optional(),
+});
+
+/** A job as written, before defaults. */
+export type JobInput = z.infer<typeof jobSchema>;
+export type ModelInput = z.infer<typeof modelSchema>;

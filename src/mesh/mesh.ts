@@ -1,0 +1,65 @@
+/**
+ * The logical mesh: named axes, the coordinates of each rank, and the groups that a collective runs over.
+ * It says nothing of chips or links; placing axes on a topology is the machine's business.
+ */
+import { MeshwrightError } from '../errors.js';
+
+export const AXIS_NAMES = ['data', 'model'] as const;
+export type AxisName = (typeof AXIS_NAMES)[number];
+
+export interface Axis {
+  readonly name: AxisName;
+  readonly size: number;
+}
+
+/** Axes in row-major order: the last one varies fastest with the rank. Axes of size 1 are not listed. */
+export interface Mesh {
+  readonly axes: readonly Axis[];
+}
+
+/** Builds a mesh; axes of size 1 are dropped, since nothing can be sharded over them. */
+export function createMesh(sizes: { readonly [A in AxisName]?: number | undefined }): Mesh {
+  for (const name of AXIS_NAMES) {
+    const size = sizes[name] ?? 1;
+    if (!Number.isInteger(size) || size < 1) {
+      throw new MeshwrightError('JOB_INVALID', {
+        place: `mesh.${name}`,
+        expected: 'a whole number of at least 1',
+        got: String(size),
+      });
+    }
+  }
+  return { axes: AXIS_NAMES.map((name) => ({ name, size: sizes[name] ?? 1 })).filter(({ size }) => size > 1) };
+}
+
+export const axisSize = (mesh: Mesh, name: AxisName): number => mesh.axes.find((axis) => axis.name === name)?.size ?? 1;
+export const rankCount = (mesh: Mesh): number => mesh.axes.reduce((product, axis) => product * axis.size, 1);
+
+/** Distance in ranks between neighbours along an axis. */
+function stride(mesh: Mesh, name: AxisName): number {
+  const index = mesh.axes.findIndex((axis) => axis.name === name);
+  return mesh.axes.slice(index + 1).reduce((product, axis) => product * axis.size, 1);
+}
+
+/** The position of `rank` along one axis, 0 for an axis that the mesh does not have. */
+export const coordinate = (mesh: Mesh, rank: number, name: AxisName): number =>
+  axisSize(mesh, name) === 1 ? 0 : Math.floor(rank / stride(mesh, name)) % axisSize(mesh, name);
+
+/** The ranks that differ from `rank` only along `name`, in the axis' order. */
+export function group(mesh: Mesh, rank: number, name: AxisName): number[] {
+  const size = axisSize(mesh, name);
+  if (size === 1) return [rank];
+  const step = stride(mesh, name);
+  const first = rank - coordinate(mesh, rank, name) * step;
+  return Array.from({ length: size }, (_, index) => first + index * step);
+}
+
+/** All groups along an axis, each in the axis' order. */
+export const groups = (mesh: Mesh, name: AxisName): number[][] =>
+  Array.from({ length: rankCount(mesh) }, (_, rank) => rank)
+    .filter((rank) => coordinate(mesh, rank, name) === 0)
+    .map((rank) => group(mesh, rank, name));
+
+/** `data=64,model=16`, or `single` for a mesh without axes. */
+export const formatMesh = (mesh: Mesh): string =>
+  mesh.axes.map(({ name, size }) => `${name}=${size}`).join(',') || 'single';

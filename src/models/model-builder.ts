@@ -1,0 +1,251 @@
+/**
+ * What model definitions are written with: parameters declared where they are used, scopes for ids, and sharded
+ * linear layers. It hides which axes a mesh has: gathering over an absent axis is no op.
+ */
+import { axisSize, normalizeStates, stateOf } from '../mesh/index.js';
+import type { AxisName, AxisState, Mesh } from '../mesh/index.js';
+import type {
+  Attributes,
+  CollectiveName,
+  ComputeName,
+  DType,
+  Initializer,
+  ParameterGroup,
+  ParameterInput,
+  Program,
+  ProgramInput,
+  ProgramOutput,
+  ValueId,
+} from '../program/index.js';
+import { Builder } from '../program/index.js';
+
+export interface ForwardOptions {
+  readonly mesh: Mesh;
+  /** Images of one microbatch, over all ranks. */
+  readonly batch: number;
+  /** What the summed loss is divided by: the images of all microbatches. */
+  readonly lossDivisor: number;
+  readonly parameterType: DType;
+  readonly computeType: DType;
+  /** `loss` for training, `logits` for evaluation. */
+  readonly output: 'loss' | 'logits';
+}
+
+/** How a parameter lies on the mesh and where it belongs; `model` is the dimension sharded over the model axis. */
+export interface ParameterOptions {
+  readonly model?: number;
+  readonly initializer: Initializer;
+  readonly decayed?: boolean;
+  /** See `shardRanges`; the parts of the dimension sharded over `model`. */
+  readonly segments?: readonly number[];
+}
+
+export interface LinearOptions {
+  readonly input: number;
+  readonly output: number;
+  /** The parts of a fused projection: of the output where it is sharded, else of the input. */
+  readonly segments?: readonly number[];
+  readonly bias?: boolean;
+}
+
+export class ModelBuilder {
+  readonly options: ForwardOptions;
+  readonly #builder: Builder;
+  readonly #inputs: ProgramInput[] = [];
+  readonly #scope: string[] = [];
+  #group: ParameterGroup = 'body';
+  /** Parameters declared inside a layer are one element of a stack. */
+  #layer: ParameterInput[] | undefined;
+
+  constructor(options: ForwardOptions) {
+    this.options = options;
+    this.#builder = new Builder(options.mesh);
+  }
+
+  /** The size of the model axis: shares of widths and heads. */
+  get shards(): number {
+    return axisSize(this.options.mesh, 'model');
+  }
+
+  shape(value: ValueId): readonly number[] {
+    return this.#builder.type(value).shape;
+  }
+
+  #path(name: string): string {
+    return [...this.#scope, name].join('/');
+  }
+
+  in<T>(name: string, build: () => T): T {
+    this.#scope.push(name);
+    try {
+      return build();
+    } finally {
+      this.#scope.pop();
+    }
+  }
+
+  group<T>(group: ParameterGroup, build: () => T): T {
+    const outer = this.#group;
+    this.#group = group;
+    try {
+      return build();
+    } finally {
+      this.#group = outer;
+    }
+  }
+
+  op<N extends ComputeName | CollectiveName>(
+    name: N,
+    operands: readonly ValueId[],
+    attributes: Attributes[N],
+    id: string = name,
+  ): ValueId {
+    return this.#builder.emit(name, operands, attributes, { id: this.#path(id), phase: 'forward' });
+  }
+
+  ops<N extends ComputeName>(
+    name: N,
+    operands: readonly ValueId[],
+    attributes: Attributes[N],
+    id: string = name,
+  ): ValueId[] {
+    return this.#builder.emitAll(name, operands, attributes, { id: this.#path(id), phase: 'forward' });
+  }
+
+  /** An input [B,...] sharded over `data`. @param shape of the whole microbatch */
+  data(name: 'images' | 'labels', shape: readonly number[]): ValueId {
+    const { mesh, computeType } = this.options;
+    const local = shape.map((size, index) => (index === 0 ? size / axisSize(mesh, 'data') : size));
+    return this.#input(name, { shape: local, dtype: computeType, states: normalizeStates(mesh, { data: 0 }) });
+  }
+
+  /** Targets that lie as the logits do. */
+  labels(logits: ValueId): ValueId {
+    const { shape, dtype, states } = this.#builder.type(logits);
+    return this.#input('labels', { shape, dtype, states });
+  }
+
+  #input(name: 'images' | 'labels', type: Parameters<Builder['value']>[0]): ValueId {
+    const value = this.#builder.value(type, 'input', name);
+    this.#inputs.push({ kind: 'data', name, value });
+    return value;
+  }
+
+  /** A parameter in the compute type. @param shape of the whole parameter (of one layer) */
+  parameter(name: string, shape: readonly number[], options: ParameterOptions): ValueId {
+    const { mesh, parameterType, computeType } = this.options;
+    const { model, segments } = options;
+    const local = shape.map((size, dimension) => (dimension === model ? size / this.shards : size));
+    const states = normalizeStates(mesh, model === undefined ? {} : { model });
+    const path = this.#path(name);
+    const value = this.#builder.value({ shape: local, dtype: parameterType, states }, 'parameter', path);
+    const input: ParameterInput = {
+      kind: 'parameter',
+      value,
+      name: path,
+      group: this.#group,
+      initializer: options.initializer,
+      decayed: options.decayed ?? false,
+      ...(segments && model !== undefined ? { segments: { dimension: model, sizes: segments } } : {}),
+    };
+    if (this.#layer) this.#layer.push(input);
+    else this.#inputs.push(input);
+    return parameterType === computeType ? value : this.op('cast', [value], { dtype: computeType }, `${name}/cast`);
+  }
+
+  /** `depth` layers as one repeated region; what `build` declares becomes a stack with an element for each. */
+  layers(name: string, depth: number, x: ValueId, build: (x: ValueId) => ValueId): ValueId {
+    const builder = this.#builder;
+    const arg = builder.value(builder.type(x), 'activation');
+    const declared: ParameterInput[] = [];
+    this.#layer = declared;
+    const { ops, result } = builder.block(() => this.in(name, () => build(arg)));
+    this.#layer = undefined;
+    const stacks = declared.map((input) => {
+      const value = builder.value({ ...builder.type(input.value), stack: depth }, 'parameter', input.name);
+      this.#inputs.push({ ...input, value });
+      return value;
+    });
+    const final = builder.value(builder.type(result), 'activation');
+    builder.push({
+      name: 'repeat',
+      id: this.#path(name),
+      phase: 'forward',
+      operands: [x, ...stacks],
+      results: [final],
+      attributes: { count: depth, carried: 1, reverse: false },
+      region: { args: [arg, ...declared.map(({ value }) => value)], ops, results: [result] },
+    });
+    return final;
+  }
+
+  state(value: ValueId, axis: AxisName): AxisState {
+    return stateOf(this.#builder.type(value).states, axis);
+  }
+
+  /** Sharded over the last dimension → whole. */
+  gather(x: ValueId): ValueId {
+    if (this.shards === 1) return x;
+    return this.op('all_gather', [x], { axis: 'model', dimension: this.shape(x).length - 1 }, 'gather');
+  }
+
+  /** A pending sum → shards of a dimension, the last one unless told. */
+  scatter(x: ValueId, dimension = this.shape(x).length - 1): ValueId {
+    if (this.shards === 1) return x;
+    return this.op('reduce_scatter', [x], { axis: 'model', dimension }, 'scatter');
+  }
+
+  /** A pending sum → whole. */
+  reduce(x: ValueId): ValueId {
+    return this.state(x, 'model') === 'partial' ? this.op('all_reduce', [x], { axis: 'model' }, 'reduce') : x;
+  }
+
+  matmul(a: ValueId, b: ValueId, options: Partial<Attributes['matmul']>, id: string): ValueId {
+    return this.op('matmul', [a, b], { transposeA: false, transposeB: false, scale: 1, ...options }, id);
+  }
+
+  /**
+   * x [..., input/k] → [..., output/k], both sharded over `model`. The cheaper side travels: (k−1)/k of the input
+   * where the output is wider, (k−1)/k of the output otherwise (the paper's §3).
+   */
+  linear(name: string, x: ValueId, { input, output, segments, bias }: LinearOptions): ValueId {
+    return this.in(name, () => {
+      const gathers = output > input;
+      const kernel = this.parameter('kernel', [input, output], {
+        model: gathers ? 1 : 0,
+        initializer: { kind: 'normal', standardDeviation: input ** -0.5 },
+        decayed: true,
+        ...(segments ? { segments } : {}),
+      });
+      const y = gathers
+        ? this.matmul(this.gather(x), kernel, {}, 'matmul')
+        : this.scatter(this.matmul(x, kernel, {}, 'matmul'));
+      if (!bias) return y;
+      const b = this.parameter('bias', [output], {
+        model: 0,
+        initializer: { kind: 'zeros' },
+        ...(gathers && segments ? { segments } : {}),
+      });
+      return this.op('add', [y, b], {}, 'add-bias');
+    });
+  }
+
+  /**
+   * Normalization over the last dimension of x [..., width], sharded or not. @param width the whole width
+   * @param plain without bias and centering (RMS)
+   */
+  norm(name: string, x: ValueId, width: number, plain: boolean): ValueId {
+    return this.in(name, () => {
+      const local = this.shape(x).at(-1)!;
+      const sharding = local === width ? {} : { model: 0 };
+      const gain = this.parameter('gain', [width], { ...sharding, initializer: { kind: 'ones' } });
+      const bias = plain ? [] : [this.parameter('bias', [width], { ...sharding, initializer: { kind: 'zeros' } })];
+      const m = this.reduce(this.op('moments', [x], { centered: !plain, width }));
+      return this.op('normalize', [x, m, gain, ...bias], { centered: !plain, epsilon: 1e-6 });
+    });
+  }
+
+  finish(outputs: readonly ProgramOutput[]): Program {
+    return this.#builder.finish(this.#inputs, outputs);
+  }
+}

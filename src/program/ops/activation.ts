@@ -1,0 +1,57 @@
+/** Softmax over the last dimension and the exact GELU, with their gradients. Vector FLOPs count exp and erf as 8. */
+import type { OpRecord } from './record.js';
+import { inferByRule, labels, vector } from './record.js';
+
+/** softmax over the last, unsharded dimension: [..., n]. */
+export const softmax: OpRecord<'softmax'> = {
+  infer: (operands, _, mesh) => {
+    const all = labels(operands[0]?.shape.length ?? 0);
+    // The result is named anew along the last dimension, so that sharding over it is refused.
+    return inferByRule(
+      'softmax',
+      { operands: [all], results: [[...all.slice(0, -1), 'n']], resultSizes: [{ n: operands[0]?.shape.at(-1) ?? 0 }] },
+      operands,
+      mesh,
+    );
+  },
+  work: vector(12),
+  vjp: (context, op, [cotangent]) => [context.emit('softmax_backward', [op.results[0]!, cotangent!], {}, 'backward')],
+};
+
+/** (softmax y [..., n], dy [..., n]) → y · (dy − Σ y·dy). */
+export const softmax_backward: OpRecord<'softmax_backward'> = {
+  infer: (operands, _, mesh) => {
+    const all = labels(operands[0]?.shape.length ?? 0);
+    return inferByRule(
+      'softmax_backward',
+      {
+        operands: [all, all],
+        results: [[...all.slice(0, -1), 'n']],
+        linear: [1],
+        resultSizes: [{ n: operands[0]?.shape.at(-1) ?? 0 }],
+      },
+      operands,
+      mesh,
+    );
+  },
+  work: vector(4),
+};
+
+/** x · Φ(x), exact: Hendrycks and Gimpel 2016. */
+export const gelu: OpRecord<'gelu'> = {
+  infer: (operands, _, mesh) => {
+    const all = labels(operands[0]?.shape.length ?? 0);
+    return inferByRule('gelu', { operands: [all], results: [all] }, operands, mesh);
+  },
+  work: vector(12),
+  vjp: (context, op, [cotangent]) => [context.emit('gelu_backward', [op.operands[0]!, cotangent!], {}, 'backward')],
+};
+
+/** (x, dy) → dy · (Φ(x) + x·φ(x)). */
+export const gelu_backward: OpRecord<'gelu_backward'> = {
+  infer: (operands, _, mesh) => {
+    const all = labels(operands[0]?.shape.length ?? 0);
+    return inferByRule('gelu_backward', { operands: [all, all], results: [all], linear: [1] }, operands, mesh);
+  },
+  work: vector(24),
+};

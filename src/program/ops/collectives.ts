@@ -1,0 +1,125 @@
+/**
+ * Collectives along one mesh axis, and their transposes. What each rank sends is in `collectiveBytes`: the counts of
+ * the ring algorithms, which are also the least possible for these operations (Chan et al. 2007).
+ */
+import { axisSize, stateOf, withState } from '../../mesh/index.js';
+import type { AxisName, AxisState, AxisStates, Mesh } from '../../mesh/index.js';
+import type { ValueType } from '../types.js';
+import { typeBytes } from '../types.js';
+import type { CollectiveName } from './attributes.js';
+import type { OpRecord } from './record.js';
+import { elements, invalid } from './record.js';
+
+function require(name: string, mesh: Mesh, type: ValueType | undefined, axis: AxisName, state: AxisState): ValueType {
+  if (type === undefined) throw invalid(name, 'an operand', 'none');
+  if (axisSize(mesh, axis) === 1) throw invalid(name, 'an axis of the mesh', axis);
+  const got = stateOf(type.states, axis);
+  if (got !== state) throw invalid(`${name}, axis ${axis}`, String(state), String(got));
+  return type;
+}
+
+/** Parts of a dimension that several axes share are dealt in the mesh's order, so only the innermost can be gathered. */
+function requireInnermost(name: string, mesh: Mesh, states: AxisStates, axis: AxisName, dimension: number): void {
+  const sharing = mesh.axes.filter((other) => other.name === axis || states[other.name] === dimension);
+  if (sharing.at(-1)?.name !== axis) throw invalid(name, `axis ${sharing.at(-1)?.name} handled first`, axis);
+}
+
+const resize = (shape: readonly number[], dimension: number, size: number): number[] =>
+  shape.map((old, index) => (index === dimension ? size : old));
+
+function divide(name: string, shape: readonly number[], dimension: number, parts: number): number[] {
+  const size = shape[dimension];
+  if (size === undefined || size % parts !== 0)
+    throw invalid(name, `dimension ${dimension} to divide by ${parts}`, `[${shape.join(',')}]`);
+  return resize(shape, dimension, size / parts);
+}
+
+const still = () => ({ vectorFlops: 0 });
+
+/** Sharded over `dimension` → replicated. */
+export const all_gather: OpRecord<'all_gather'> = {
+  infer: ([operand], { axis, dimension }, mesh) => {
+    const type = require('all_gather', mesh, operand, axis, dimension);
+    requireInnermost('all_gather', mesh, type.states, axis, dimension);
+    const shape = resize(type.shape, dimension, type.shape[dimension]! * axisSize(mesh, axis));
+    return [{ ...type, shape, states: withState(mesh, type.states, axis, 'replicated') }];
+  },
+  work: still,
+  vjp: (context, op, [cotangent]) => [context.emit('reduce_scatter', [cotangent!], op.attributes, 'backward')],
+};
+
+/** Partial → sharded over `dimension`. */
+export const reduce_scatter: OpRecord<'reduce_scatter'> = {
+  infer: ([operand], { axis, dimension }, mesh) => {
+    const type = require('reduce_scatter', mesh, operand, axis, 'partial');
+    const states = withState(mesh, type.states, axis, dimension);
+    requireInnermost('reduce_scatter', mesh, states, axis, dimension);
+    return [{ ...type, shape: divide('reduce_scatter', type.shape, dimension, axisSize(mesh, axis)), states }];
+  },
+  work: ([operand]) => ({ vectorFlops: elements(operand!) }),
+  vjp: (context, op, [cotangent]) => [context.emit('all_gather', [cotangent!], op.attributes, 'backward')],
+};
+
+/** Partial → replicated; several tensors may be reduced by one launch. */
+export const all_reduce: OpRecord<'all_reduce'> = {
+  infer: (operands, { axis }, mesh) =>
+    operands.map((operand) => {
+      const type = require('all_reduce', mesh, operand, axis, 'partial');
+      return { ...type, states: withState(mesh, type.states, axis, 'replicated') };
+    }),
+  work: (operands) => ({ vectorFlops: operands.reduce((total, operand) => total + elements(operand), 0) }),
+  vjp: (context, op, cotangents) => {
+    const present = cotangents.flatMap((cotangent) => cotangent ?? []);
+    const results = context.emitAll('all_reduce', present, op.attributes, 'backward');
+    let next = 0;
+    return cotangents.map((cotangent) => (cotangent === undefined ? undefined : results[next++]));
+  },
+};
+
+/** Sharded over `from` → sharded over `to`. */
+export const all_to_all: OpRecord<'all_to_all'> = {
+  infer: ([operand], { axis, from, to }, mesh) => {
+    const type = require('all_to_all', mesh, operand, axis, from);
+    requireInnermost('all_to_all', mesh, type.states, axis, from);
+    const states = withState(mesh, type.states, axis, to);
+    requireInnermost('all_to_all', mesh, states, axis, to);
+    const parts = axisSize(mesh, axis);
+    const gathered = resize(type.shape, from, type.shape[from]! * parts);
+    return [{ ...type, shape: divide('all_to_all', gathered, to, parts), states }];
+  },
+  work: still,
+  vjp: (context, op, [cotangent]) => {
+    const { axis, from, to } = op.attributes;
+    return [context.emit('all_to_all', [cotangent!], { axis, from: to, to: from }, 'backward')];
+  },
+};
+
+/** Each rank's value moves `shift` places along the axis; the state stays. */
+export const permute: OpRecord<'permute'> = {
+  infer: ([operand], { axis }, mesh) => {
+    if (operand === undefined) throw invalid('permute', 'an operand', 'none');
+    if (axisSize(mesh, axis) === 1) throw invalid('permute', 'an axis of the mesh', axis);
+    return [operand];
+  },
+  work: still,
+  vjp: (context, op, [cotangent]) => {
+    const { axis, shift } = op.attributes;
+    return [context.emit('permute', [cotangent!], { axis, shift: -shift }, 'backward')];
+  },
+};
+
+/** Bytes that each rank sends, given what it holds before. */
+export function collectiveBytes(name: CollectiveName, operands: readonly ValueType[], size: number): number {
+  const held = operands.reduce((total, operand) => total + typeBytes(operand), 0);
+  switch (name) {
+    case 'all_gather':
+      return (size - 1) * held;
+    case 'reduce_scatter':
+    case 'all_to_all':
+      return ((size - 1) / size) * held;
+    case 'all_reduce':
+      return 2 * ((size - 1) / size) * held;
+    case 'permute':
+      return held;
+  }
+}

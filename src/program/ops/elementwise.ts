@@ -1,0 +1,93 @@
+/** Elementwise ops. `add` and `multiply` broadcast their second operand over the leading dimensions of the first. */
+import { normalizeStates } from '../../mesh/index.js';
+import type { ValueId } from '../types.js';
+import type { OpRecord, VjpContext } from './record.js';
+import { elements, inferByRule, invalid, labels, trailing, vector } from './record.js';
+
+/** Sums a cotangent of shape `from` over its leading dimensions, down to the rank of a broadcast operand. */
+function sumLeading(context: VjpContext, cotangent: ValueId, rank: number, tag: string): ValueId {
+  const leading = context.type(cotangent).shape.length - rank;
+  if (leading === 0) return cotangent;
+  return context.emit('sum', [cotangent], { dimensions: Array.from({ length: leading }, (_, index) => index) }, tag);
+}
+
+/** A tensor filled with one value: [shape]. A partial constant is a term of a sum on every rank. */
+export const constant: OpRecord<'constant'> = {
+  infer: (operands, { shape, dtype, states }, mesh) => {
+    if (operands.length > 0) throw invalid('constant', 'no operands', String(operands.length));
+    return [{ shape, dtype, states: normalizeStates(mesh, states) }];
+  },
+  work: () => ({ vectorFlops: 0 }),
+  vjp: () => [],
+};
+
+/** Converts the element type. */
+export const cast: OpRecord<'cast'> = {
+  infer: (operands, { dtype }, mesh) => {
+    const rank = operands[0]?.shape.length ?? 0;
+    const rule = { operands: [labels(rank)], results: [labels(rank)], linear: [0] };
+    return inferByRule('cast', rule, operands, mesh).map((type) => ({ ...type, dtype }));
+  },
+  work: vector(1),
+  vjp: (context, op, [cotangent]) => [
+    context.emit('cast', [cotangent!], { dtype: context.type(op.operands[0]!).dtype }, 'backward'),
+  ],
+};
+
+/** a + b: [..., n...] + [n...]. */
+export const add: OpRecord<'add'> = {
+  infer: (operands, _, mesh) => {
+    const [a, b] = [operands[0]?.shape.length ?? 0, operands[1]?.shape.length ?? 0];
+    return inferByRule(
+      'add',
+      { operands: [labels(a), trailing(a, b)], results: [labels(a)], linear: 'joint' },
+      operands,
+      mesh,
+    );
+  },
+  work: vector(1),
+  vjp: (context, op, [cotangent]) => [
+    cotangent,
+    context.wants(1)
+      ? sumLeading(context, cotangent!, context.type(op.operands[1]!).shape.length, 'backward-bias')
+      : undefined,
+  ],
+};
+
+/** a · b, elementwise: [..., n...] · [n...]. */
+export const multiply: OpRecord<'multiply'> = {
+  infer: (operands, _, mesh) => {
+    const [a, b] = [operands[0]?.shape.length ?? 0, operands[1]?.shape.length ?? 0];
+    return inferByRule(
+      'multiply',
+      { operands: [labels(a), trailing(a, b)], results: [labels(a)], linear: [0, 1] },
+      operands,
+      mesh,
+    );
+  },
+  work: vector(1),
+  vjp: (context, op, [cotangent]) => {
+    const [a, b] = op.operands as [ValueId, ValueId];
+    return [
+      context.wants(0) ? context.emit('multiply', [cotangent!, b], {}, 'backward-left') : undefined,
+      context.wants(1)
+        ? sumLeading(
+            context,
+            context.emit('multiply', [cotangent!, a], {}, 'backward-right'),
+            context.type(b).shape.length,
+            'backward-right-sum',
+          )
+        : undefined,
+    ];
+  },
+};
+
+/** a · factor. */
+export const scale: OpRecord<'scale'> = {
+  infer: (operands, _, mesh) => {
+    const rank = operands[0]?.shape.length ?? 0;
+    return inferByRule('scale', { operands: [labels(rank)], results: [labels(rank)], linear: [0] }, operands, mesh);
+  },
+  work: (operands) => ({ vectorFlops: elements(operands[0]!) }),
+  vjp: (context, op, [cotangent]) => [context.emit('scale', [cotangent!], op.attributes, 'backward')],
+};

@@ -1,0 +1,119 @@
+/** Matrix multiplication and its gradients. The weight's gradient is an op of its own, apart from the input's. */
+import type { ValueId, ValueType } from '../types.js';
+import type { MatmulWork, OpRecord } from './record.js';
+import { elements, inferByRule, invalid, labels } from './record.js';
+
+/** Labels of the operands: b is either a weight [k,n] shared by all leading positions, or has a's leading dimensions. */
+function matmulLabels(
+  a: number,
+  b: number,
+  transposeA: boolean,
+  transposeB: boolean,
+): { a: string[]; b: string[]; result: string[] } {
+  const weight = b === 2;
+  if (a < 2 || (!weight && a !== b) || (weight && transposeA)) {
+    throw invalid(
+      'matmul',
+      'a weight of rank 2 and no transposed left operand, or operands of equal rank',
+      `ranks ${a} and ${b}`,
+    );
+  }
+  const leading = labels(a - 2);
+  return {
+    a: [...leading, ...(transposeA ? ['k', 'm'] : ['m', 'k'])],
+    b: [...(weight ? [] : leading), ...(transposeB ? ['n', 'k'] : ['k', 'n'])],
+    result: [...leading, 'm', 'n'],
+  };
+}
+
+function matmulWork(a: ValueType, b: ValueType, transposeA: boolean, transposeB: boolean): MatmulWork {
+  const k = a.shape.at(transposeA ? -2 : -1)!;
+  const n = b.shape.at(transposeB ? -2 : -1)!;
+  const rows = elements(a) / k;
+  const batch = b.shape.length === 2 ? 1 : elements(b) / (k * n);
+  return { batch, m: rows / batch, n, k };
+}
+
+/**
+ * scale · A B (+ bias): A [..., m, k], B [k, n] or [..., k, n], bias [n] → [..., m, n]; `transposeA` reads A as
+ * [..., k, m], `transposeB` reads B as [..., n, k]. Contracting a sharded dimension leaves a partial result, to which
+ * no bias may be added (it would be added once a rank).
+ */
+export const matmul: OpRecord<'matmul'> = {
+  infer: (operands, { transposeA, transposeB }, mesh) => {
+    const [a, b, bias] = operands;
+    const names = matmulLabels(a?.shape.length ?? 0, b?.shape.length ?? 0, transposeA, transposeB);
+    const rule = {
+      operands: [names.a, names.b, ...(bias ? [['n']] : [])],
+      results: [names.result],
+      summed: ['k'],
+      linear: [0, 1],
+    };
+    const types = inferByRule('matmul', rule, operands, mesh);
+    if (bias && Object.values(types[0]!.states).includes('partial')) {
+      throw invalid('matmul', 'no bias on a partial result', 'a bias');
+    }
+    return types;
+  },
+  work: ([a, b, bias], [result], { transposeA, transposeB }) => ({
+    matmul: matmulWork(a!, b!, transposeA, transposeB),
+    vectorFlops: bias ? elements(result!) : 0,
+  }),
+  vjp: (context, op, [cotangent]) => {
+    const dy = cotangent!;
+    const [a, b, bias] = op.operands as [ValueId, ValueId, ValueId | undefined];
+    const { transposeA, transposeB, scale } = op.attributes;
+    const weight = context.type(b).shape.length === 2;
+    const product = (left: ValueId, right: ValueId, tA: boolean, tB: boolean, tag: string) =>
+      context.emit('matmul', [left, right], { transposeA: tA, transposeB: tB, scale }, tag);
+    const inputGradient = () =>
+      transposeA
+        ? product(b, dy, transposeB, true, 'backward-input')
+        : product(dy, b, false, !transposeB, 'backward-input');
+    const rightGradient = () => {
+      if (!weight) {
+        return transposeB
+          ? product(dy, a, true, transposeA, 'backward-right')
+          : product(a, dy, !transposeA, false, 'backward-right');
+      }
+      const gradient = context.emit('matmul_weight_gradient', transposeB ? [dy, a] : [a, dy], {}, 'backward-weight');
+      return scale === 1 ? gradient : context.emit('scale', [gradient], { factor: scale }, 'backward-weight-scale');
+    };
+    const biasGradient = (operand: ValueId) => {
+      const leading = context.type(dy).shape.length - context.type(operand).shape.length;
+      return context.emit(
+        'sum',
+        [dy],
+        { dimensions: Array.from({ length: leading }, (_, index) => index) },
+        'backward-bias',
+      );
+    };
+    return [
+      context.wants(0) ? inputGradient() : undefined,
+      context.wants(1) ? rightGradient() : undefined,
+      bias !== undefined && context.wants(2) ? biasGradient(bias) : undefined,
+    ];
+  },
+};
+
+/** xᵀ dy summed over all leading positions: x [..., k], dy [..., n] → [k, n]. */
+export const matmul_weight_gradient: OpRecord<'matmul_weight_gradient'> = {
+  infer: (operands, _, mesh) => {
+    const rank = operands[0]?.shape.length ?? 0;
+    const leading = labels(rank - 1);
+    const rule = {
+      operands: [
+        [...leading, 'k'],
+        [...leading, 'n'],
+      ],
+      results: [['k', 'n']],
+      summed: leading,
+      linear: [0, 1],
+    };
+    return inferByRule('matmul_weight_gradient', rule, operands, mesh);
+  },
+  work: ([x, dy]) => {
+    const m = x!.shape.at(-1)!;
+    return { matmul: { batch: 1, m, n: dy!.shape.at(-1)!, k: elements(x!) / m }, vectorFlops: 0 };
+  },
+};

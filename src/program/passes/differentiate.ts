@@ -1,0 +1,302 @@
+/**
+ * Reverse-mode differentiation over the op records' rules. Every cotangent has the dual state of its value (sharded
+ * stays, replicated becomes partial and the other way round), which is checked as it is made: this is what keeps
+ * gradients through collectives right.
+ *
+ * A repeated region becomes a second one that runs backward; what it needs of the forward pass is stacked by the first
+ * (residuals), except for what costs no arithmetic to make again from something smaller: a gather keeps its shard, so
+ * that each chip keeps 1/k of the activations, and a cast parameter is cast again.
+ */
+import { axisSize, dualStates, sameStates, stateOf } from '../../mesh/index.js';
+import type { AxisName } from '../../mesh/index.js';
+import { Builder, attributesOf } from '../builder.js';
+import type { OpName, VjpContext } from '../ops/index.js';
+import { invalid, isCollective, isCompute, recordOf } from '../ops/index.js';
+import type { Op, Program, Region, ValueId, ValueType } from '../types.js';
+import { unstacked } from '../types.js';
+
+const MADE_AGAIN: ReadonlySet<OpName> = new Set(['all_gather', 'cast']);
+
+/** Values that depend on a parameter. */
+function dependents(program: Program): Set<ValueId> {
+  const found = new Set(program.inputs.flatMap((input) => (input.kind === 'parameter' ? [input.value] : [])));
+  const visit = (op: Op): void => {
+    const { region } = op;
+    if (op.name !== 'repeat' || region === undefined) {
+      if (op.operands.some((id) => found.has(id))) op.results.forEach((id) => found.add(id));
+      return;
+    }
+    const { carried } = attributesOf(op, 'repeat');
+    op.operands.forEach((id, index) => found.has(id) && found.add(region.args[index]!));
+    for (let before = -1; before !== found.size;) {
+      before = found.size;
+      region.ops.forEach(visit);
+      for (let index = 0; index < carried; index++)
+        if (found.has(region.results[index]!)) found.add(region.args[index]!);
+    }
+    region.results.forEach((id, index) => found.has(id) && found.add(op.results[index]!));
+  };
+  program.ops.forEach(visit);
+  return found;
+}
+
+/** The block that backward ops are emitted into: cotangents of forward values, and how forward values are seen there. */
+interface Scope {
+  readonly cotangents: Map<ValueId, ValueId>;
+  resolve(value: ValueId): ValueId;
+}
+
+class Differentiation {
+  readonly builder: Builder;
+  readonly #depends: Set<ValueId>;
+  /** Values of the forward pass, those that residuals add included. */
+  readonly #forward: Set<ValueId>;
+  /** Forward repeats that also stack residuals, in place of the original ones. */
+  readonly replaced = new Map<Op, Op>();
+
+  constructor(program: Program) {
+    this.builder = Builder.from(program);
+    this.builder.reserve(program.ops);
+    this.#depends = dependents(program);
+    this.#forward = new Set(program.values.keys());
+  }
+
+  #dual(value: ValueId): ValueType {
+    const { shape, dtype, states } = this.builder.type(value);
+    return { shape, dtype, states: dualStates(this.builder.mesh, states) };
+  }
+
+  zero(value: ValueId, id: string): ValueId {
+    const { shape, dtype, states } = this.#dual(value);
+    return this.builder.emit('constant', [], { shape, dtype, states, value: 0 }, { id, phase: 'backward' });
+  }
+
+  #accumulate(scope: Scope, value: ValueId, cotangent: ValueId, id: string): void {
+    const expected = dualStates(this.builder.mesh, this.builder.type(value).states);
+    const got = this.builder.type(cotangent).states;
+    if (!sameStates(expected, got)) {
+      throw invalid(`${id}, cotangent of %${value}`, JSON.stringify(expected), JSON.stringify(got));
+    }
+    const before = scope.cotangents.get(value);
+    const total =
+      before === undefined
+        ? cotangent
+        : this.builder.emit('add', [before, cotangent], {}, { id: `${id}#accumulate`, phase: 'backward' });
+    scope.cotangents.set(value, total);
+  }
+
+  #context(op: Op, scope: Scope): VjpContext {
+    const { builder } = this;
+    const visible = (ids: readonly ValueId[]) => ids.map((id) => (this.#forward.has(id) ? scope.resolve(id) : id));
+    const emitAll: VjpContext['emitAll'] = (name, operands, attributes, tag) => {
+      if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'a gradient of plain ops', name);
+      return builder.emitAll(name, visible(operands), attributes as never, {
+        id: `${op.id}#${tag}`,
+        phase: 'backward',
+      });
+    };
+    return {
+      mesh: builder.mesh,
+      wants: (index) => this.#depends.has(op.operands[index]!),
+      type: (value) => builder.type(value),
+      emitAll,
+      emit: (name, operands, attributes, tag) => emitAll(name, operands, attributes, tag)[0]!,
+    };
+  }
+
+  backward(ops: readonly Op[], scope: Scope): void {
+    for (const op of ops.toReversed()) {
+      const cotangents = op.results.map((result) => scope.cotangents.get(result));
+      if (cotangents.every((cotangent) => cotangent === undefined) || !op.results.some((id) => this.#depends.has(id)))
+        continue;
+      if (op.name === 'repeat') {
+        this.#backwardRepeat(op, cotangents, scope);
+        continue;
+      }
+      const record = isCompute(op.name) || isCollective(op.name) ? recordOf(op.name) : undefined;
+      if (record?.vjp === undefined) throw invalid(op.id, 'an op with a gradient rule', op.name);
+      record.vjp(this.#context(op, scope), op as never, cotangents).forEach((cotangent, index) => {
+        const operand = op.operands[index]!;
+        if (cotangent !== undefined && this.#depends.has(operand)) this.#accumulate(scope, operand, cotangent, op.id);
+      });
+    }
+  }
+
+  #backwardRepeat(op: Op, cotangents: readonly (ValueId | undefined)[], outer: Scope): void {
+    const { builder } = this;
+    const region = op.region!;
+    const { count, carried, reverse } = attributesOf(op, 'repeat');
+    const wanted = region.args.map((arg) => this.#depends.has(arg));
+    const args: ValueId[] = [];
+    const operands: ValueId[] = [];
+    const seeds: [ValueId, ValueId][] = [];
+    const enter = (type: ValueType, operand: ValueId): ValueId => {
+      const arg = builder.value(type, 'activation');
+      args.push(arg);
+      operands.push(operand);
+      return arg;
+    };
+    const carriedWanted = region.args.slice(0, carried).flatMap((_, index) => (wanted[index] ? [index] : []));
+    for (const index of carriedWanted) {
+      const operand = cotangents[index] ?? this.zero(op.results[index]!, `${op.id}#backward-start`);
+      seeds.push([region.results[index]!, enter(this.#dual(region.args[index]!), operand)]);
+    }
+    cotangents.forEach((cotangent, index) => {
+      if (index >= carried && cotangent !== undefined) {
+        seeds.push([region.results[index]!, enter(unstacked(builder.type(cotangent)), cotangent)]);
+      }
+    });
+    const residuals = new Residuals(this, op, outer, (element, stack) => enter(unstacked(element), stack));
+    const scope: Scope = { cotangents: new Map(), resolve: (value) => residuals.resolve(value) };
+    const { ops, result: results } = builder.block(() => {
+      for (const [value, cotangent] of seeds) this.#accumulate(scope, value, cotangent, op.id);
+      this.backward(region.ops, scope);
+      const ofArg = (index: number) =>
+        scope.cotangents.get(region.args[index]!) ?? this.zero(region.args[index]!, `${op.id}#backward-zero`);
+      return [
+        ...carriedWanted.map(ofArg),
+        ...region.args.flatMap((_, index) => (index >= carried && wanted[index] ? [ofArg(index)] : [])),
+      ];
+    });
+    for (const value of scope.cotangents.keys()) {
+      if (!residuals.isInside(value))
+        throw invalid(op.id, 'parameters passed to the region', `%${value} used from around it`);
+    }
+    this.replaced.set(op, residuals.extended());
+    const opResults = results.map((id, index) => {
+      const type = builder.type(id);
+      return builder.value(index < carriedWanted.length ? type : { ...type, stack: count }, 'activation');
+    });
+    builder.push({
+      name: 'repeat',
+      id: `${op.id}#backward`,
+      phase: 'backward',
+      operands,
+      results: opResults,
+      attributes: { count, carried: carriedWanted.length, reverse: !reverse },
+      region: { args, ops, results },
+    });
+    const indices = [
+      ...carriedWanted,
+      ...region.args.flatMap((_, index) => (index >= carried && wanted[index] ? [index] : [])),
+    ];
+    indices.forEach((index, position) => {
+      const operand = op.operands[index]!;
+      if (!this.#depends.has(operand)) return;
+      if (index >= carried && outer.cotangents.has(operand))
+        throw invalid(op.id, 'one use of each stack of parameters', 'two');
+      this.#accumulate(outer, operand, opResults[position]!, op.id);
+      if (index >= carried) {
+        builder.assignRole(opResults[position]!, 'gradient');
+        builder.assignRole(results[position]!, 'gradient');
+      }
+    });
+  }
+
+  /** Marks a value made for the backward pass by the forward one. */
+  addForward(value: ValueId): void {
+    this.#forward.add(value);
+  }
+}
+
+/** What the backward region sees of the forward one. */
+class Residuals {
+  readonly #pass: Differentiation;
+  readonly #op: Op;
+  readonly #outer: Scope;
+  readonly #enter: (type: ValueType, stack: ValueId) => ValueId;
+  readonly #definitions = new Map<ValueId, Op>();
+  readonly #args: ReadonlyMap<ValueId, number>;
+  readonly #seen = new Map<ValueId, ValueId>();
+  readonly #stacked: { readonly inner: ValueId; readonly stack: ValueId }[] = [];
+
+  constructor(pass: Differentiation, op: Op, outer: Scope, enter: (type: ValueType, stack: ValueId) => ValueId) {
+    this.#pass = pass;
+    this.#op = op;
+    this.#outer = outer;
+    this.#enter = enter;
+    const region = op.region!;
+    for (const inner of region.ops) inner.results.forEach((id) => this.#definitions.set(id, inner));
+    this.#args = new Map(region.args.map((id, index) => [id, index]));
+  }
+
+  isInside(value: ValueId): boolean {
+    return this.#definitions.has(value) || this.#args.has(value);
+  }
+
+  resolve(value: ValueId): ValueId {
+    if (!this.isInside(value)) return this.#outer.resolve(value);
+    const seen = this.#seen.get(value) ?? this.#bring(value);
+    this.#seen.set(value, seen);
+    return seen;
+  }
+
+  #bring(value: ValueId): ValueId {
+    const { builder } = this.#pass;
+    const definition = this.#definitions.get(value);
+    if (definition !== undefined && MADE_AGAIN.has(definition.name)) {
+      const operands = definition.operands.map((operand) => this.resolve(operand));
+      const options = { id: `${definition.id}#again`, phase: 'backward' as const };
+      return builder.emit(definition.name as 'all_gather', operands, definition.attributes as never, options);
+    }
+    const { carried, count } = attributesOf(this.#op, 'repeat');
+    const index = this.#args.get(value);
+    const type = builder.type(value);
+    if (index !== undefined && index >= carried) {
+      return this.#enter(type, this.#outer.resolve(this.#op.operands[index]!));
+    }
+    if (type.stack !== undefined) throw invalid(this.#op.id, 'residuals that are single tensors', `stack %${value}`);
+    const stack = builder.value({ ...type, stack: count }, builder.role(value));
+    this.#pass.addForward(stack);
+    this.#stacked.push({ inner: value, stack });
+    return this.#enter(type, this.#outer.resolve(stack));
+  }
+
+  /** The forward repeat, with the residuals among its stacked results. */
+  extended(): Op {
+    const region = this.#op.region!;
+    const extra: Region = { ...region, results: [...region.results, ...this.#stacked.map(({ inner }) => inner)] };
+    return { ...this.#op, results: [...this.#op.results, ...this.#stacked.map(({ stack }) => stack)], region: extra };
+  }
+}
+
+/**
+ * Adds the backward pass to a forward program with an output `loss` (a scalar): one output `gradient:NAME` for each
+ * parameter, of the dual state (partial over the axes that the parameter is replicated over).
+ *
+ * @throws MeshwrightError PROGRAM_INVALID when a parameter does not affect the loss or an op has no gradient
+ */
+export function differentiate(program: Program): Program {
+  const pass = new Differentiation(program);
+  const { builder } = pass;
+  const loss = program.outputs.find(({ name }) => name === 'loss')?.value;
+  if (loss === undefined) throw invalid('differentiate', 'an output named loss', 'none');
+  const { dtype, shape, states } = builder.type(loss);
+  const dual = dualStates(builder.mesh, states);
+  // The ranks' terms of a partial seed have to add up to 1.
+  const terms = builder.mesh.axes.reduce(
+    (product, { name }) =>
+      stateOf(dual, name as AxisName) === 'partial' ? product * axisSize(builder.mesh, name) : product,
+    1,
+  );
+  const scope: Scope = { cotangents: new Map(), resolve: (value) => value };
+  const { ops } = builder.block(() => {
+    const seed = builder.emit(
+      'constant',
+      [],
+      { shape, dtype, states: dual, value: 1 / terms },
+      { id: 'loss#seed', phase: 'backward' },
+    );
+    scope.cotangents.set(loss, seed);
+    pass.backward(program.ops, scope);
+  });
+  const gradients = program.inputs.flatMap((input) => {
+    if (input.kind !== 'parameter') return [];
+    const value = scope.cotangents.get(input.value);
+    if (value === undefined) throw invalid('differentiate', 'a loss that depends on every parameter', input.name);
+    builder.assignRole(value, 'gradient');
+    return [{ name: `gradient:${input.name}`, value }];
+  });
+  const forward = program.ops.map((op) => pass.replaced.get(op) ?? op);
+  return { ...builder.finish(program.inputs, [...program.outputs, ...gradients]), ops: [...forward, ...ops] };
+}

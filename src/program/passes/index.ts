@@ -1,0 +1,6 @@
+export * from './accumulate-microbatches.js';
+export * from './differentiate.js';
+export * from './fuse.js';
+export * from './lower.js';
+export * from './reduce-gradients.js';
+export * from './update-parameters.js';

@@ -1,0 +1,24 @@
+/** The order of the passes: a forward program becomes a training step. Each pass' result is verified. */
+import type { Program } from '../types.js';
+import { verify } from '../verify.js';
+import { accumulateMicrobatches } from './accumulate-microbatches.js';
+import { differentiate } from './differentiate.js';
+import { fuse } from './fuse.js';
+import { reduceGradients } from './reduce-gradients.js';
+import type { OptimizerConfig } from './update-parameters.js';
+import { updateParameters } from './update-parameters.js';
+
+export interface LowerOptions {
+  readonly microbatches: number;
+  readonly optimizer: OptimizerConfig;
+  /** Keeps `gradient:NAME` among the outputs, to look at. */
+  readonly keepGradients?: boolean;
+}
+
+/** @param forward one microbatch's forward pass, with an output `loss` */
+export function lowerTrainingStep(forward: Program, { microbatches, optimizer, keepGradients }: LowerOptions): Program {
+  const differentiated = verify(differentiate(verify(forward)));
+  const accumulated = verify(accumulateMicrobatches(differentiated, microbatches));
+  const reduced = verify(reduceGradients(accumulated));
+  return verify(fuse(verify(updateParameters(reduced, optimizer, keepGradients))));
+}

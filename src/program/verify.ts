@@ -1,0 +1,134 @@
+/** Re-derives every type and checks every use of a program. Each pass' result goes through it. */
+import { axisSize, sameStates } from '../mesh/index.js';
+import type { AxisName } from '../mesh/index.js';
+import { attributesOf } from './builder.js';
+import { invalid, isCollective, isCompute, recordOf } from './ops/index.js';
+import type { Op, Program, Region, ValueId, ValueType } from './types.js';
+import { unstacked } from './types.js';
+
+const formatType = (type: ValueType): string =>
+  `${type.stack === undefined ? '' : `${type.stack}×`}${type.dtype}[${type.shape.join(',')}]${JSON.stringify(type.states)}`;
+
+export const sameType = (a: ValueType, b: ValueType): boolean =>
+  a.dtype === b.dtype &&
+  a.stack === b.stack &&
+  a.shape.length === b.shape.length &&
+  a.shape.every((size, index) => size === b.shape[index]) &&
+  sameStates(a.states, b.states);
+
+/**
+ * Checks that values are defined once and before use, ids are unique, types are what the op records infer, and
+ * updated parameters have the type of the parameters.
+ *
+ * @returns the program itself, so that a pass can be wrapped: `verify(fuse(program))`
+ * @throws MeshwrightError PROGRAM_INVALID naming the op
+ */
+export function verify(program: Program): Program {
+  const { mesh, values } = program;
+  const type = (id: ValueId): ValueType => values[id]!.type;
+  const defined = new Set<ValueId>();
+  const ids = new Set<string>();
+
+  const expectSame = (place: string, expected: ValueType, got: ValueType): void => {
+    if (!sameType(expected, got)) throw invalid(place, formatType(expected), formatType(got));
+  };
+
+  const define = (id: ValueId, place: string): void => {
+    if (values[id] === undefined) throw invalid(place, 'a declared value', `%${id}`);
+    if (defined.has(id)) throw invalid(place, 'one definition of each value', `a second one of %${id}`);
+    defined.add(id);
+    checkType(place, type(id));
+  };
+
+  const checkType = (place: string, { shape, states }: ValueType): void => {
+    if (!shape.every((size) => Number.isInteger(size) && size > 0))
+      throw invalid(place, 'whole, positive sizes', `[${shape.join(',')}]`);
+    for (const [axis, state] of Object.entries(states)) {
+      if (axisSize(mesh, axis as AxisName) === 1) throw invalid(place, 'states on axes of the mesh', axis);
+      if (typeof state === 'number' && state >= shape.length)
+        throw invalid(place, 'a dimension of the value', String(state));
+    }
+  };
+
+  const use = (id: ValueId, place: string): void => {
+    if (!defined.has(id)) throw invalid(place, 'values defined before their use, in scope', `%${id}`);
+  };
+
+  const checkRegion = (op: Op, region: Region, check: () => void): void => {
+    // What a region defines is not visible after it.
+    const outer = new Set(defined);
+    region.args.forEach((id) => define(id, op.id));
+    region.ops.forEach(checkOp);
+    region.results.forEach((id) => use(id, `${op.id}, region results`));
+    check();
+    for (const id of defined) if (!outer.has(id)) defined.delete(id);
+  };
+
+  const checkRepeat = (op: Op): void => {
+    const { region } = op;
+    const { count, carried } = attributesOf(op, 'repeat');
+    if (region === undefined) throw invalid(op.id, 'a region', 'none');
+    const element = (id: ValueId): ValueType => {
+      if (type(id).stack !== count) throw invalid(op.id, `a stack of ${count}`, formatType(type(id)));
+      return unstacked(type(id));
+    };
+    const around = (list: readonly ValueId[]): ValueType[] =>
+      list.map((id, index) => (index < carried ? type(id) : element(id)));
+    const match = (outside: readonly ValueId[], inside: readonly ValueId[], what: string): void => {
+      if (outside.length !== inside.length)
+        throw invalid(`${op.id}, ${what}`, `${outside.length} values`, String(inside.length));
+      around(outside).forEach((expected, index) =>
+        expectSame(`${op.id}, ${what} ${index}`, expected, type(inside[index]!)),
+      );
+    };
+    checkRegion(op, region, () => {
+      match(op.operands, region.args, 'argument');
+      match(op.results, region.results, 'result');
+      for (let index = 0; index < carried; index++) {
+        expectSame(`${op.id}, carried ${index}`, type(op.operands[index]!), type(op.results[index]!));
+      }
+    });
+  };
+
+  const checkKernel = (op: Op): void => {
+    const { region } = op;
+    if (region === undefined || region.args.length > 0) throw invalid(op.id, 'a region without arguments', 'another');
+    if (region.ops.some((inner) => !isCompute(inner.name))) throw invalid(op.id, 'compute ops in a kernel', 'others');
+    const reads = new Set(op.operands);
+    const inside = new Set(region.ops.flatMap((inner) => inner.results));
+    for (const operand of region.ops.flatMap((inner) => inner.operands)) {
+      if (!inside.has(operand) && !reads.has(operand))
+        throw invalid(op.id, `%${operand} among the kernel's operands`, 'not');
+    }
+    // A kernel's results are values of its region, seen from outside under the same id.
+    checkRegion(op, region, () => undefined);
+    if (op.results.some((id) => !inside.has(id))) throw invalid(op.id, 'results made in the kernel', 'another value');
+  };
+
+  const checkOp = (op: Op): void => {
+    if (ids.has(op.id)) throw invalid(op.id, 'unique ids', 'a second op of this id');
+    ids.add(op.id);
+    op.operands.forEach((id) => use(id, op.id));
+    if (op.name === 'repeat') checkRepeat(op);
+    else if (op.name === 'kernel') checkKernel(op);
+    else if (isCompute(op.name) || isCollective(op.name)) {
+      const inferred = recordOf(op.name).infer(op.operands.map(type), op.attributes as never, mesh);
+      if (inferred.length !== op.results.length)
+        throw invalid(op.id, `${inferred.length} results`, String(op.results.length));
+      inferred.forEach((expected, index) => expectSame(op.id, expected, type(op.results[index]!)));
+    }
+    op.results.forEach((id) => define(id, op.id));
+  };
+
+  for (const input of program.inputs) define(input.value, `input ${input.kind}`);
+  program.ops.forEach(checkOp);
+  for (const { name, value } of program.outputs) use(value, `output ${name}`);
+  const parameters = new Map(
+    program.inputs.flatMap((input) => (input.kind === 'parameter' ? [[input.name, input.value] as const] : [])),
+  );
+  for (const { name, value } of program.outputs) {
+    const parameter = name.startsWith('parameter:') ? parameters.get(name.slice('parameter:'.length)) : undefined;
+    if (parameter !== undefined) expectSame(`output ${name}`, type(parameter), type(value));
+  }
+  return program;
+}

@@ -1,0 +1,155 @@
+/**
+ * The few messages of the ONNX format that a kernel's model needs, written with protobufjs. Field numbers are those of
+ * onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
+ */
+import protobuf from 'protobufjs/light.js';
+
+const SCHEMA = {
+  nested: {
+    ModelProto: {
+      fields: {
+        irVersion: { type: 'int64', id: 1 },
+        producerName: { type: 'string', id: 2 },
+        graph: { type: 'GraphProto', id: 7 },
+        opsetImport: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+      },
+    },
+    OperatorSetIdProto: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
+    GraphProto: {
+      fields: {
+        node: { rule: 'repeated', type: 'NodeProto', id: 1 },
+        name: { type: 'string', id: 2 },
+        initializer: { rule: 'repeated', type: 'TensorProto', id: 5 },
+        input: { rule: 'repeated', type: 'ValueInfoProto', id: 11 },
+        output: { rule: 'repeated', type: 'ValueInfoProto', id: 12 },
+      },
+    },
+    NodeProto: {
+      fields: {
+        input: { rule: 'repeated', type: 'string', id: 1 },
+        output: { rule: 'repeated', type: 'string', id: 2 },
+        name: { type: 'string', id: 3 },
+        opType: { type: 'string', id: 4 },
+        attribute: { rule: 'repeated', type: 'AttributeProto', id: 5 },
+        domain: { type: 'string', id: 7 },
+      },
+    },
+    AttributeProto: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        f: { type: 'float', id: 2 },
+        i: { type: 'int64', id: 3 },
+        t: { type: 'TensorProto', id: 5 },
+        ints: { rule: 'repeated', type: 'int64', id: 8 },
+        type: { type: 'int32', id: 20 },
+      },
+    },
+    TensorProto: {
+      fields: {
+        dims: { rule: 'repeated', type: 'int64', id: 1 },
+        dataType: { type: 'int32', id: 2 },
+        floatData: { rule: 'repeated', type: 'float', id: 4 },
+        int64Data: { rule: 'repeated', type: 'int64', id: 7 },
+        name: { type: 'string', id: 8 },
+      },
+    },
+    ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
+    TypeProto: { fields: { tensorType: { type: 'TensorTypeProto', id: 1 } } },
+    TensorTypeProto: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShapeProto', id: 2 } } },
+    TensorShapeProto: { fields: { dim: { rule: 'repeated', type: 'DimensionProto', id: 1 } } },
+    DimensionProto: { fields: { dimValue: { type: 'int64', id: 1 } } },
+  },
+} as const;
+
+const FLOAT = 1;
+const INT64 = 7;
+const ATTRIBUTE_TYPES = { float: 1, int: 2, tensor: 4, ints: 7 } as const;
+
+/** IR version 9 came with opset 20 (ONNX 1.15), the first to have Gelu. */
+const IR_VERSION = 9;
+const OPSET = 20;
+
+export interface TensorLiteral {
+  readonly name?: string;
+  readonly dims: readonly number[];
+  readonly floats?: readonly number[];
+  readonly ints?: readonly number[];
+}
+
+export type NodeAttribute =
+  | { readonly float: number }
+  | { readonly int: number }
+  | { readonly ints: readonly number[] }
+  | { readonly tensor: TensorLiteral };
+
+export interface Node {
+  readonly opType: string;
+  /** Empty for the standard's own operators. */
+  readonly domain: '' | 'com.microsoft';
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, NodeAttribute>>;
+}
+
+/** A float32 tensor that enters or leaves the model. */
+export interface Port {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+export interface Model {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly initializers: readonly TensorLiteral[];
+  readonly nodes: readonly Node[];
+}
+
+const tensor = ({ name, dims, floats, ints }: TensorLiteral): object => ({
+  ...(name === undefined ? {} : { name }),
+  dims,
+  dataType: floats === undefined ? INT64 : FLOAT,
+  floatData: floats ?? [],
+  int64Data: ints ?? [],
+});
+
+function attribute([name, value]: [string, NodeAttribute]): object {
+  if ('float' in value) return { name, f: value.float, type: ATTRIBUTE_TYPES.float };
+  if ('int' in value) return { name, i: value.int, type: ATTRIBUTE_TYPES.int };
+  if ('ints' in value) return { name, ints: value.ints, type: ATTRIBUTE_TYPES.ints };
+  return { name, t: tensor(value.tensor), type: ATTRIBUTE_TYPES.tensor };
+}
+
+const port = ({ name, shape }: Port): object => ({
+  name,
+  type: { tensorType: { elemType: FLOAT, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+});
+
+/** Makes the function that writes a model's bytes. */
+export function createEncoder(): (model: Model) => Uint8Array {
+  const type = protobuf.Root.fromJSON(SCHEMA).lookupType('ModelProto');
+  return ({ inputs, outputs, initializers, nodes }) =>
+    type
+      .encode({
+        irVersion: IR_VERSION,
+        producerName: 'meshwright',
+        opsetImport: [
+          { domain: '', version: OPSET },
+          { domain: 'com.microsoft', version: 1 },
+        ],
+        graph: {
+          name: 'kernel',
+          input: inputs.map(port),
+          output: outputs.map(port),
+          initializer: initializers.map(tensor),
+          node: nodes.map((node, index) => ({
+            name: `n${index}`,
+            opType: node.opType,
+            domain: node.domain,
+            input: node.inputs,
+            output: node.outputs,
+            attribute: Object.entries(node.attributes).map(attribute),
+          })),
+        },
+      })
+      .finish();
+}

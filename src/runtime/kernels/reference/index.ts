@@ -1,0 +1,87 @@
+/**
+ * The reference family: every op in plain TypeScript, in float64. It is what the other families and the gradients are
+ * checked against, so it is written to be read, not to be fast.
+ */
+import { invalid, isCompute } from '../../../program/ops/index.js';
+import type { Attributes, ComputeName } from '../../../program/ops/index.js';
+import type { Op, ValueId, ValueType } from '../../../program/types.js';
+import type { BuiltKernel } from '../caching.js';
+import { cachingFamily } from '../caching.js';
+import type { HostTensor, KernelFamily, KernelSpec } from '../family.js';
+import { allocate, requireDtype } from '../family.js';
+import * as activation from './activation.js';
+import * as elementwise from './elementwise.js';
+import type { ReferenceKernel } from './kernel.js';
+import * as loss from './loss.js';
+import * as matmuls from './matmul.js';
+import * as norm from './norm.js';
+import * as optimizer from './optimizer.js';
+import * as shape from './shape.js';
+
+export const REFERENCE = {
+  ...elementwise,
+  ...shape,
+  ...matmuls,
+  ...activation,
+  ...norm,
+  ...loss,
+  ...optimizer,
+} satisfies { [N in ComputeName]: ReferenceKernel<N> };
+
+function kernelOf<N extends ComputeName>(name: N): ReferenceKernel<N> {
+  return (REFERENCE as unknown as { [K in N]: ReferenceKernel<K> })[name];
+}
+
+/**
+ * Runs one op. Operands may be of any float array; what comes out is stored in the array of its result's type, computed
+ * in float64 and rounded once.
+ *
+ * @throws MeshwrightError DTYPE_UNSUPPORTED on a result of a type that is not f64 or f32
+ */
+export function evaluate(
+  op: Op,
+  operandTypes: readonly ValueType[],
+  resultTypes: readonly ValueType[],
+  operands: readonly HostTensor[],
+): HostTensor[] {
+  const { name, attributes } = op;
+  if (!isCompute(name)) throw invalid(op.id, 'an op that computes', name);
+  const results = kernelOf(name)({
+    operands,
+    types: operandTypes,
+    resultTypes,
+    attributes: attributes as Attributes[ComputeName],
+  });
+  return results.map((result, index) => {
+    const { dtype } = resultTypes[index]!;
+    requireDtype('reference', dtype, op.id);
+    if (dtype === 'f64') return result;
+    const stored = allocate(dtype, result.length);
+    stored.set(result);
+    return stored;
+  });
+}
+
+function build(spec: KernelSpec): BuiltKernel {
+  const types = (ids: readonly ValueId[]): ValueType[] => ids.map((id) => spec.type(id));
+  const steps = spec.ops.map((op) => ({ op, operandTypes: types(op.operands), resultTypes: types(op.results) }));
+  return {
+    async run(operands) {
+      const values = new Map(spec.operands.map((id, index) => [id, operands[index]!]));
+      for (const { op, operandTypes, resultTypes } of steps) {
+        const results = evaluate(
+          op,
+          operandTypes,
+          resultTypes,
+          op.operands.map((id) => values.get(id)!),
+        );
+        op.results.forEach((id, index) => values.set(id, results[index]!));
+      }
+      // Copies, so that no result shares memory with an operand or with another result.
+      return spec.results.map((id) => values.get(id)!.slice());
+    },
+    dispose: () => Promise.resolve(),
+  };
+}
+
+export const createReferenceFamily = (): KernelFamily => cachingFamily('reference', async (spec) => build(spec));

@@ -1,0 +1,53 @@
+import { elementCount } from '../../../program/types.js';
+import type { HostTensor } from '../family.js';
+import type { ReferenceKernel } from './kernel.js';
+import { rows } from './kernel.js';
+
+/** [k,m] → [m,k], starting at `offset`. */
+function transposed(x: HostTensor, offset: number, k: number, m: number): Float64Array {
+  const result = new Float64Array(m * k);
+  for (let i = 0; i < m; i++) for (let p = 0; p < k; p++) result[i * k + p] = x[offset + p * m + i]!;
+  return result;
+}
+
+/** result [m,n] += scale · A [m,k] B [k,n], row by row of B so that memory is read in order. */
+function accumulate(
+  result: Float64Array,
+  a: HostTensor,
+  b: HostTensor,
+  { m, n, k, scale }: { m: number; n: number; k: number; scale: number },
+): void {
+  for (let i = 0; i < m; i++) {
+    for (let p = 0; p < k; p++) {
+      const left = scale * a[i * k + p]!;
+      for (let j = 0; j < n; j++) result[i * n + j]! += left * b[p * n + j]!;
+    }
+  }
+}
+
+export const matmul: ReferenceKernel<'matmul'> = ({ operands, types, resultTypes, attributes }) => {
+  const [a, b, bias] = operands as [HostTensor, HostTensor, HostTensor | undefined];
+  const { transposeA, transposeB, scale } = attributes;
+  const [m, n] = resultTypes[0]!.shape.slice(-2) as [number, number];
+  const k = types[0]!.shape.at(transposeA ? -2 : -1)!;
+  const batch = elementCount(resultTypes[0]!.shape) / (m * n);
+  const result = new Float64Array(batch * m * n);
+  if (bias !== undefined) for (let i = 0; i < result.length; i++) result[i] = bias[i % n]!;
+  for (let item = 0; item < batch; item++) {
+    const shared = types[1]!.shape.length === 2;
+    const left = transposeA ? transposed(a, item * m * k, k, m) : a.subarray(item * m * k, (item + 1) * m * k);
+    const offset = shared ? 0 : item * k * n;
+    const right = transposeB ? transposed(b, offset, n, k) : b.subarray(offset, offset + k * n);
+    accumulate(result.subarray(item * m * n, (item + 1) * m * n), left, right, { m, n, k, scale });
+  }
+  return [result];
+};
+
+/** x [..., k], dy [..., n] → xᵀ dy [k,n]. */
+export const matmul_weight_gradient: ReferenceKernel<'matmul_weight_gradient'> = ({ operands: [x, dy], types }) => {
+  const { count, width: k } = rows(types[0]!);
+  const n = types[1]!.shape.at(-1)!;
+  const result = new Float64Array(k * n);
+  accumulate(result, transposed(x!, 0, count, k), dy!, { m: k, n, k: count, scale: 1 });
+  return [result];
+};

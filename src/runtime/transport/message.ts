@@ -1,0 +1,147 @@
+/**
+ * One message on its way through a ring: a list of typed arrays that counts as one run of elements. Each call moves
+ * what there is room for and returns at once, so that a rank can send and receive at the same time.
+ *
+ * Positions in a ring are always multiples of 8, so that elements of 4 and 8 bytes can be read where they lie: a
+ * message that ends elsewhere is padded, and only its elements are counted as sent.
+ */
+import type { HostTensor } from '../kernels/family.js';
+import { HEADER_BYTES, READ_WORD, SENT_DOUBLE, WRITTEN_WORD } from './memory.js';
+
+/** Most bytes moved before the other side is told: the receiver works on one slice while the next is written. */
+const SLICE_BYTES = 2 ** 16;
+
+/** The ends of one ring. */
+export class Channel {
+  readonly words: Int32Array;
+  readonly capacity: number;
+  readonly #doubles: Float64Array;
+  readonly #f32: Float32Array;
+  readonly #f64: Float64Array;
+
+  constructor(memory: SharedArrayBuffer, capacity: number) {
+    this.words = new Int32Array(memory, 0, HEADER_BYTES / 4);
+    this.#doubles = new Float64Array(memory, 0, HEADER_BYTES / 8);
+    this.capacity = capacity;
+    this.#f32 = new Float32Array(memory, HEADER_BYTES, capacity / 4);
+    this.#f64 = new Float64Array(memory, HEADER_BYTES, capacity / 8);
+  }
+
+  /** The ring's bytes as elements of the kind that `like` has. */
+  elements(like: HostTensor): HostTensor {
+    return like instanceof Float64Array ? this.#f64 : this.#f32;
+  }
+
+  /** Only the sender writes it, and it is read when nothing runs. */
+  countSent(bytes: number): void {
+    this.#doubles[SENT_DOUBLE]! += bytes;
+  }
+}
+
+/** Copies or adds `count` elements; both arrays are of one kind. */
+type Move = (target: HostTensor, targetStart: number, source: HostTensor, sourceStart: number, count: number) => void;
+
+const copy: Move = (target, targetStart, source, sourceStart, count) => {
+  target.set(source.subarray(sourceStart, sourceStart + count), targetStart);
+};
+
+// One function for each kind of array, so that each loop is compiled for it alone.
+function addFloat32(target: Float32Array, targetStart: number, source: Float32Array, start: number, count: number) {
+  for (let i = 0; i < count; i++) target[targetStart + i]! += source[start + i]!;
+}
+function addFloat64(target: Float64Array, targetStart: number, source: Float64Array, start: number, count: number) {
+  for (let i = 0; i < count; i++) target[targetStart + i]! += source[start + i]!;
+}
+
+const add: Move = (target, targetStart, source, sourceStart, count) => {
+  if (target instanceof Float64Array) addFloat64(target, targetStart, source as Float64Array, sourceStart, count);
+  else addFloat32(target, targetStart, source as Float32Array, sourceStart, count);
+};
+
+const paddedBytes = (bytes: number): number => Math.ceil(bytes / 8) * 8;
+
+abstract class Message {
+  readonly #channel: Channel;
+  readonly #pieces: readonly HostTensor[];
+  readonly #elementBytes: number;
+  #piece = 0;
+  #within = 0;
+  #remaining: number;
+
+  /** @param pieces arrays of one kind */
+  constructor(channel: Channel, pieces: readonly HostTensor[]) {
+    this.#channel = channel;
+    this.#pieces = pieces;
+    this.#elementBytes = pieces[0]?.BYTES_PER_ELEMENT ?? 4;
+    this.#remaining = pieces.reduce((total, piece) => total + piece.length, 0);
+  }
+
+  get done(): boolean {
+    return this.#remaining === 0;
+  }
+
+  protected get channel(): Channel {
+    return this.#channel;
+  }
+
+  /** Moves at most a slice of `room` bytes (a multiple of 8) at ring position `position`; gives the bytes to advance. */
+  protected transfer(position: number, room: number, move: (piece: HostTensor, at: number, ring: HostTensor, ringAt: number, count: number) => void): number {
+    const { capacity } = this.#channel;
+    const offset = position & (capacity - 1);
+    const limit = Math.min(room, SLICE_BYTES, capacity - offset);
+    if (limit === 0 || this.#remaining === 0) return 0;
+    const count = Math.min(limit / this.#elementBytes, this.#remaining);
+    let ringAt = offset / this.#elementBytes;
+    for (let left = count; left > 0; ) {
+      const piece = this.#pieces[this.#piece]!;
+      const length = Math.min(left, piece.length - this.#within);
+      if (length > 0) move(piece, this.#within, this.#channel.elements(piece), ringAt, length);
+      ringAt += length;
+      left -= length;
+      this.#within += length;
+      if (this.#within === piece.length) {
+        this.#piece++;
+        this.#within = 0;
+      }
+    }
+    this.#remaining -= count;
+    return count * this.#elementBytes;
+  }
+}
+
+export class Outgoing extends Message {
+  /** Writes what fits. @returns whether anything moved */
+  advance(): boolean {
+    const { words, capacity } = this.channel;
+    const written = Atomics.load(words, WRITTEN_WORD);
+    const used = (written - Atomics.load(words, READ_WORD)) >>> 0;
+    const sent = this.transfer(written, capacity - used, (piece, at, ring, ringAt, count) =>
+      copy(ring, ringAt, piece, at, count),
+    );
+    if (sent === 0) return false;
+    this.channel.countSent(sent);
+    Atomics.store(words, WRITTEN_WORD, (written + paddedBytes(sent)) | 0);
+    return true;
+  }
+}
+
+export class Incoming extends Message {
+  readonly #add: boolean;
+
+  /** @param sum whether elements are added to what the pieces hold, in place of replacing it */
+  constructor(channel: Channel, pieces: readonly HostTensor[], sum: boolean) {
+    super(channel, pieces);
+    this.#add = sum;
+  }
+
+  /** Reads what is there. @returns whether anything moved */
+  advance(): boolean {
+    const { words } = this.channel;
+    const read = Atomics.load(words, READ_WORD);
+    const available = (Atomics.load(words, WRITTEN_WORD) - read) >>> 0;
+    const received = this.transfer(read, available, this.#add ? add : copy);
+    if (received === 0) return false;
+    Atomics.store(words, READ_WORD, (read + paddedBytes(received)) | 0);
+    return true;
+  }
+}

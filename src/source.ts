@@ -1,0 +1,93 @@
+/** A YAML file checked against a schema; what is wrong is reported with the file's line and the nearest known name. */
+import { LineCounter, isNode, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { MeshwrightError } from './errors.js';
+import type { ErrorCode } from './errors.js';
+import { nearest } from './text.js';
+
+export type Path = readonly (string | number)[];
+
+export interface SourceFile<T> {
+  readonly value: T;
+  /** `hardware-profiles/tpu-v4.yaml:14 (chip.memory.capacity)` */
+  place(path: Path): string;
+}
+
+const dotted = (path: Path): string => path.map(String).join('.');
+
+/** The known field names of the object at `path` in a schema, as the data chooses among alternatives. */
+function fieldsAt(schema: unknown, path: Path, data: unknown): string[] {
+  if (schema instanceof z.ZodOptional) return fieldsAt(schema.unwrap(), path, data);
+  if (schema instanceof z.ZodDiscriminatedUnion) {
+    const option = schema.options.find((candidate) => {
+      const kind = candidate instanceof z.ZodObject ? (candidate.shape['kind'] as unknown) : undefined;
+      return kind instanceof z.ZodLiteral && kind.value === (data as { kind?: unknown } | undefined)?.kind;
+    });
+    return fieldsAt(option, path, data);
+  }
+  const [next, ...rest] = path;
+  if (schema instanceof z.ZodArray)
+    return fieldsAt(schema.element, rest, (data as unknown[] | undefined)?.[Number(next)]);
+  if (!(schema instanceof z.ZodObject)) return [];
+  const shape = schema.shape as Record<string, unknown>;
+  if (next === undefined) return Object.keys(shape);
+  return fieldsAt(shape[next], rest, (data as Record<string, unknown> | undefined)?.[next]);
+}
+
+const show = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
+
+const at = (data: unknown, path: Path): unknown =>
+  path.reduce<unknown>((value, key) => (value as Record<string | number, unknown> | undefined)?.[key], data);
+
+/**
+ * @param file shown in errors
+ * @param invalidCode the code of what is wrong with the file as a whole or with a field's value
+ * @throws MeshwrightError `invalidCode` on bad YAML or a wrong field, FIELD_UNKNOWN on a field the schema lacks
+ */
+export function parseSource<T>(
+  text: string,
+  file: string,
+  schema: z.ZodType<T>,
+  invalidCode: ErrorCode,
+): SourceFile<T> {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter });
+  const [syntax] = document.errors;
+  if (syntax !== undefined) {
+    throw new MeshwrightError(invalidCode, {
+      place: `${file}:${syntax.linePos?.[0].line ?? 1}`,
+      expected: 'valid YAML',
+      got: syntax.message.split('\n')[0]!,
+    });
+  }
+  /** The line of the deepest part of `path` that the file has. */
+  const line = (path: Path): number => {
+    for (let length = path.length; length > 0; length--) {
+      const node = document.getIn(path.slice(0, length), true);
+      if (isNode(node) && node.range) return lineCounter.linePos(node.range[0]).line;
+    }
+    return 1;
+  };
+  const place = (path: Path): string => `${file}:${line(path)}${path.length === 0 ? '' : ` (${dotted(path)})`}`;
+
+  const data: unknown = document.toJS();
+  const parsed = schema.safeParse(data);
+  if (parsed.success) return { value: parsed.data, place };
+  const issue = parsed.error.issues.find(({ code }) => code === 'unrecognized_keys') ?? parsed.error.issues[0]!;
+  const path = issue.path.map((key) => (typeof key === 'symbol' ? key.toString() : key));
+  if (issue.code === 'unrecognized_keys') {
+    const [unknown] = issue.keys;
+    const known = fieldsAt(schema, path, at(data, path.slice(0, 0)));
+    throw new MeshwrightError('FIELD_UNKNOWN', {
+      place: place([...path, unknown!]),
+      expected: `one of ${known.join(', ')}`,
+      got: unknown!,
+      ...(known.length > 0 ? { hint: `did you mean ${nearest(unknown!, known)}?` } : {}),
+    });
+  }
+  throw new MeshwrightError(invalidCode, {
+    place: place(path),
+    expected: issue.message,
+    got: show(at(data, path)),
+  });
+}

@@ -1,0 +1,61 @@
+/** Runs a program on one rank with the reference kernels, op by op: the plainest executor there is, for tests. */
+import { attributesOf, isCollective } from '../../src/program/index.js';
+import type { Op, Program, ValueId } from '../../src/program/index.js';
+import { evaluate } from '../../src/runtime/kernels/reference/index.js';
+
+export type Tensor = Float32Array | Float64Array;
+export type Bound = Tensor | readonly Tensor[];
+
+export function interpret(program: Program, inputs: ReadonlyMap<ValueId, Bound>): Map<string, Bound> {
+  const env = new Map<ValueId, Bound>(inputs);
+  const type = (id: ValueId) => program.values[id]!.type;
+  const run = (op: Op): void => {
+    const operands = op.operands.map((id) => env.get(id)!);
+    if (isCollective(op.name)) throw new Error(`one rank has no ${op.name}`);
+    if (op.name === 'kernel') {
+      op.region!.ops.forEach(run);
+    } else if (op.name === 'repeat') {
+      const { count, carried, reverse } = attributesOf(op, 'repeat');
+      const region = op.region!;
+      let current = operands.slice(0, carried);
+      const stacks: Tensor[][] = op.results.slice(carried).map(() => []);
+      for (let step = 0; step < count; step++) {
+        const element = reverse ? count - 1 - step : step;
+        region.args.forEach((arg, index) => {
+          env.set(arg, index < carried ? current[index]! : (operands[index] as Tensor[])[element]!);
+        });
+        region.ops.forEach(run);
+        const results = region.results.map((id) => env.get(id)!);
+        current = results.slice(0, carried);
+        results.slice(carried).forEach((value, index) => (stacks[index]![element] = value as Tensor));
+      }
+      op.results.forEach((id, index) => env.set(id, index < carried ? current[index]! : stacks[index - carried]!));
+    } else {
+      const results = evaluate(op, op.operands.map(type), op.results.map(type), operands as Tensor[]);
+      op.results.forEach((id, index) => env.set(id, results[index]!));
+    }
+  };
+  program.ops.forEach(run);
+  return new Map(program.outputs.map(({ name, value }) => [name, env.get(value)!]));
+}
+
+/** Numbers in [-1, 1) that only depend on the seed. */
+export function pseudoRandom(length: number, seed: number): Float64Array {
+  let state = (seed * 2654435761 + 12345) >>> 0;
+  return Float64Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state / 2 ** 32) * 2 - 1;
+  });
+}
+
+/** ‖a − b‖ / ‖b‖ */
+export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let norm = 0;
+  for (let index = 0; index < b.length; index++) {
+    difference += (a[index]! - b[index]!) ** 2;
+    norm += b[index]! ** 2;
+  }
+  return norm === 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
+}
