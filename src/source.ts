@@ -77,7 +77,7 @@ export function parseSource<T>(
   const path = issue.path.map((key) => (typeof key === 'symbol' ? key.toString() : key));
   if (issue.code === 'unrecognized_keys') {
     const [unknown] = issue.keys;
-    const known = fieldsAt(schema, path, at(data, path.slice(0, 0)));
+    const known = fieldsAt(schema, path, data);
     throw new MeshwrightError('FIELD_UNKNOWN', {
       place: place([...path, unknown!]),
       expected: `one of ${known.join(', ')}`,

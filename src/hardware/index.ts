@@ -1,3 +1,4 @@
+export * from './names.js';
 export * from './read.js';
 export type { HardwareDocument, StackDocument } from './schema.js';
 export * from './types.js';

@@ -2,10 +2,11 @@
 import { MeshwrightError } from '../errors.js';
 import type { Dimension, FlopsPerSecond, Seconds } from '../units.js';
 import { bytesPerSecond, flopsPerSecond, parseQuantity } from '../units.js';
+import type { MatmulDType } from './names.js';
+import { MATMUL_DTYPES } from './names.js';
 import type { HardwareDocument, MatmulField, RateField, StackDocument } from './schema.js';
 import type { Path, SourceFile } from '../source.js';
-import type { Bandwidth, Chip, Hardware, MatmulDType, MatmulRate, Stack, Topology } from './types.js';
-import { MATMUL_DTYPES } from './types.js';
+import type { Bandwidth, Chip, Hardware, MatmulRate, Stack, Topology } from './types.js';
 
 type Place = (path: Path) => string;
 

@@ -3,7 +3,7 @@
  * (`1.2 TB/s`), whose meaning `resolve.ts` reads. Unknown fields are refused.
  */
 import { z } from 'zod';
-import { MATMUL_DTYPES, STATUSES } from './types.js';
+import { MATMUL_DTYPES, STATUSES } from './names.js';
 
 const provenance = { source: z.string().min(3), status: z.enum(STATUSES) };
 const sourced = <T extends z.ZodType>(value: T) => z.strictObject({ value, ...provenance });

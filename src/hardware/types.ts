@@ -1,14 +1,7 @@
 /** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
+import type { MatmulDType } from './names.js';
 import type { HardwareDocument, StackDocument } from './schema.js';
-
-/** Where a number comes from. `assumed` is a guess that nobody measured; `calibrated` was fitted by this program. */
-export const STATUSES = ['datasheet', 'published', 'measured', 'calibrated', 'assumed'] as const;
-export type Status = (typeof STATUSES)[number];
-
-/** The element types that a profile may state a matmul rate for; the same names as the program's. */
-export const MATMUL_DTYPES = ['f64', 'f32', 'bf16', 'f16'] as const;
-export type MatmulDType = (typeof MATMUL_DTYPES)[number];
 
 /** A bandwidth: what the datasheet says, and what people reach. */
 export interface Bandwidth {

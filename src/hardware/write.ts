@@ -3,7 +3,15 @@ import { stringify } from 'yaml';
 import { MeshwrightError } from '../errors.js';
 import type { BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
 import type { HardwareDocument, MatmulField, StackDocument } from './schema.js';
-import type { MatmulDType, MatmulPoint } from './types.js';
+import type { MatmulDType } from './names.js';
+import type { MatmulPoint } from './types.js';
+
+export interface CalibratedMatmul {
+  readonly achievable: FlopsPerSecond;
+  readonly points: readonly MatmulPoint[];
+  /** A machine's first measurement, which MFU is relative to from then on. */
+  readonly firstPeak?: FlopsPerSecond;
+}
 
 /** What a calibration found; what is absent stays as it was. */
 export interface CalibratedHardware {
@@ -11,9 +19,7 @@ export interface CalibratedHardware {
   readonly title: string;
   /** What was measured, when, and how: it becomes the source of every number below. */
   readonly source: string;
-  readonly matmul?: Readonly<
-    Partial<Record<MatmulDType, { readonly achievable: FlopsPerSecond; readonly points: readonly MatmulPoint[] }>>
-  >;
+  readonly matmul?: Readonly<Partial<Record<MatmulDType, CalibratedMatmul>>>;
   readonly memoryBandwidth?: BytesPerSecond;
   readonly vectorRate?: FlopsPerSecond;
   /** Shared-memory machines only. */
@@ -36,14 +42,14 @@ const digits = (value: number): number => Number(value.toPrecision(6));
 const asRate = (value: number, unit: 'GFLOP/s' | 'GB/s'): string => `${digits(value / 1e9)} ${unit}`;
 const asTime = (value: Seconds): string => `${digits(value * 1e6)} us`;
 
-/** The peak stays: MFU is relative to it and must not move when calibration does. */
+/** The peak stays, once it is measured: MFU is relative to it and must not move when calibration does. */
 export function calibrateHardware(document: HardwareDocument, found: CalibratedHardware): HardwareDocument {
   const mark = { source: found.source, status: 'calibrated' as const };
   const { memory, matmul } = document.chip;
   const matmuls: Partial<Record<MatmulDType, MatmulField>> = {};
-  for (const [dtype, { achievable, points }] of Object.entries(found.matmul ?? {}) as [
+  for (const [dtype, { achievable, points, firstPeak }] of Object.entries(found.matmul ?? {}) as [
     MatmulDType,
-    { achievable: FlopsPerSecond; points: readonly MatmulPoint[] },
+    CalibratedMatmul,
   ][]) {
     const before = matmul[dtype];
     if (before === undefined) {
@@ -55,7 +61,8 @@ export function calibrateHardware(document: HardwareDocument, found: CalibratedH
     }
     const values = points.map(({ batch, m, n, k, rate }) => ({ batch, m, n, k, rate: asRate(rate, 'GFLOP/s') }));
     matmuls[dtype] = {
-      peak: before.peak,
+      peak:
+        firstPeak === undefined ? before.peak : { value: asRate(firstPeak, 'GFLOP/s'), ...mark, status: 'measured' },
       achievable: { value: asRate(achievable, 'GFLOP/s'), ...mark },
       ...(values.length > 0 ? { points: { ...mark, values } } : {}),
     };

@@ -1,5 +1,6 @@
 /** Job files and flags: reading, merging and writing. */
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { MeshwrightError } from '../errors.js';
 import { AXIS_NAMES, axisSize } from '../mesh/index.js';
@@ -15,10 +16,16 @@ export function parseJob(text: string, file: string): JobInput {
   return parseSource(text, file, jobSchema, 'JOB_INVALID').value;
 }
 
-/** @throws MeshwrightError JOB_INVALID when the file can't be read, and as `parseJob` */
+/**
+ * A hardware profile named `./…` or `../…` lies relative to the job file.
+ *
+ * @throws MeshwrightError JOB_INVALID when the file can't be read, and as `parseJob`
+ */
 export function readJob(path: string): JobInput {
   try {
-    return parseJob(readFileSync(path, 'utf8'), path);
+    const input = parseJob(readFileSync(path, 'utf8'), path);
+    if (!/^\.\.?\//.test(input.hardware ?? '')) return input;
+    return { ...input, hardware: join(dirname(path), input.hardware!) };
   } catch (error) {
     if (error instanceof MeshwrightError) throw error;
     throw new MeshwrightError('JOB_INVALID', {
@@ -70,12 +77,12 @@ export function parseMesh(text: string, place: string): Partial<Record<AxisName,
   return mesh;
 }
 
-/** The job file that gives this job again, every default spelled out. */
-export function formatJob(job: Job): string {
+/** The job as input that gives it again, every default spelled out. */
+export function jobToInput(job: Job): JobInput {
   const { plan, optimizer, training } = job;
-  const { learningRate, warmupSteps, ...rest } = training;
+  const { learningRate, warmupSteps, cooldownSteps, ...rest } = training;
   const { kind, ...numbers } = optimizer;
-  const input: JobInput = {
+  return {
     schema: 'meshwright/job@1',
     model: job.modelInput,
     hardware: job.hardwareName,
@@ -87,8 +94,10 @@ export function formatJob(job: Job): string {
       ...(plan.slice ? { slice: [...plan.slice] } : {}),
     },
     precision: job.precision,
-    optimizer: { kind, learningRate, warmupSteps, ...numbers },
+    optimizer: { kind, learningRate, warmupSteps, cooldownSteps, ...numbers },
     training: rest,
   };
-  return stringify(input);
 }
+
+/** The text of a job file. */
+export const formatJob = (job: Job): string => stringify(jobToInput(job));

@@ -30,6 +30,7 @@ export interface Training {
   readonly loaderWorkers: number;
   readonly learningRate: number;
   readonly warmupSteps: number;
+  readonly cooldownSteps: number;
 }
 
 /** A job whose plan is still to be chosen. */
@@ -131,6 +132,7 @@ export function resolveTask(input: JobInput): Task {
       loaderWorkers: training?.loaderWorkers ?? 1,
       learningRate: optimizer?.learningRate ?? 1e-3,
       warmupSteps: optimizer?.warmupSteps ?? 0,
+      cooldownSteps: optimizer?.cooldownSteps ?? 0,
     },
   };
 }

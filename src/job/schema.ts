@@ -50,6 +50,7 @@ export const jobSchema = z.strictObject({
       kind: z.enum(['adamw', 'sgd']).optional(),
       learningRate: rate.optional(),
       warmupSteps: z.number().int().min(0, 'at least 0').optional(),
+      cooldownSteps: z.number().int().min(0, 'at least 0').optional(),
       weightDecay: rate.optional(),
       classifierWeightDecay: rate.optional(),
       beta1: rate.max(1).optional(),

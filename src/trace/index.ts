@@ -1,1 +1,4 @@
+export * from './compare.js';
+export * from './measured.js';
+export * from './perfetto.js';
 export * from './trace.js';

@@ -38,24 +38,28 @@ export class Channel {
   }
 }
 
-/** Copies or adds `count` elements; both arrays are of one kind. */
-type Move = (target: HostTensor, targetStart: number, source: HostTensor, sourceStart: number, count: number) => void;
+/** Moves `count` elements between a piece of a message and the ring; both arrays are of one kind. */
+type Move = (piece: HostTensor, pieceAt: number, ring: HostTensor, ringAt: number, count: number) => void;
 
-const copy: Move = (target, targetStart, source, sourceStart, count) => {
-  target.set(source.subarray(sourceStart, sourceStart + count), targetStart);
+const copyOut: Move = (piece, pieceAt, ring, ringAt, count) => {
+  ring.set(piece.subarray(pieceAt, pieceAt + count), ringAt);
+};
+
+const copyIn: Move = (piece, pieceAt, ring, ringAt, count) => {
+  piece.set(ring.subarray(ringAt, ringAt + count), pieceAt);
 };
 
 // One function for each kind of array, so that each loop is compiled for it alone.
-function addFloat32(target: Float32Array, targetStart: number, source: Float32Array, start: number, count: number) {
-  for (let i = 0; i < count; i++) target[targetStart + i]! += source[start + i]!;
+function addFloat32(piece: Float32Array, pieceAt: number, ring: Float32Array, ringAt: number, count: number): void {
+  for (let i = 0; i < count; i++) piece[pieceAt + i]! += ring[ringAt + i]!;
 }
-function addFloat64(target: Float64Array, targetStart: number, source: Float64Array, start: number, count: number) {
-  for (let i = 0; i < count; i++) target[targetStart + i]! += source[start + i]!;
+function addFloat64(piece: Float64Array, pieceAt: number, ring: Float64Array, ringAt: number, count: number): void {
+  for (let i = 0; i < count; i++) piece[pieceAt + i]! += ring[ringAt + i]!;
 }
 
-const add: Move = (target, targetStart, source, sourceStart, count) => {
-  if (target instanceof Float64Array) addFloat64(target, targetStart, source as Float64Array, sourceStart, count);
-  else addFloat32(target, targetStart, source as Float32Array, sourceStart, count);
+const addIn: Move = (piece, pieceAt, ring, ringAt, count) => {
+  if (piece instanceof Float64Array) addFloat64(piece, pieceAt, ring as Float64Array, ringAt, count);
+  else addFloat32(piece, pieceAt, ring as Float32Array, ringAt, count);
 };
 
 const paddedBytes = (bytes: number): number => Math.ceil(bytes / 8) * 8;
@@ -85,14 +89,14 @@ abstract class Message {
   }
 
   /** Moves at most a slice of `room` bytes (a multiple of 8) at ring position `position`; gives the bytes to advance. */
-  protected transfer(position: number, room: number, move: (piece: HostTensor, at: number, ring: HostTensor, ringAt: number, count: number) => void): number {
+  protected transfer(position: number, room: number, move: Move): number {
     const { capacity } = this.#channel;
     const offset = position & (capacity - 1);
     const limit = Math.min(room, SLICE_BYTES, capacity - offset);
     if (limit === 0 || this.#remaining === 0) return 0;
     const count = Math.min(limit / this.#elementBytes, this.#remaining);
     let ringAt = offset / this.#elementBytes;
-    for (let left = count; left > 0; ) {
+    for (let left = count; left > 0;) {
       const piece = this.#pieces[this.#piece]!;
       const length = Math.min(left, piece.length - this.#within);
       if (length > 0) move(piece, this.#within, this.#channel.elements(piece), ringAt, length);
@@ -115,9 +119,7 @@ export class Outgoing extends Message {
     const { words, capacity } = this.channel;
     const written = Atomics.load(words, WRITTEN_WORD);
     const used = (written - Atomics.load(words, READ_WORD)) >>> 0;
-    const sent = this.transfer(written, capacity - used, (piece, at, ring, ringAt, count) =>
-      copy(ring, ringAt, piece, at, count),
-    );
+    const sent = this.transfer(written, capacity - used, copyOut);
     if (sent === 0) return false;
     this.channel.countSent(sent);
     Atomics.store(words, WRITTEN_WORD, (written + paddedBytes(sent)) | 0);
@@ -126,12 +128,12 @@ export class Outgoing extends Message {
 }
 
 export class Incoming extends Message {
-  readonly #add: boolean;
+  readonly #move: Move;
 
   /** @param sum whether elements are added to what the pieces hold, in place of replacing it */
   constructor(channel: Channel, pieces: readonly HostTensor[], sum: boolean) {
     super(channel, pieces);
-    this.#add = sum;
+    this.#move = sum ? addIn : copyIn;
   }
 
   /** Reads what is there. @returns whether anything moved */
@@ -139,7 +141,7 @@ export class Incoming extends Message {
     const { words } = this.channel;
     const read = Atomics.load(words, READ_WORD);
     const available = (Atomics.load(words, WRITTEN_WORD) - read) >>> 0;
-    const received = this.transfer(read, available, this.#add ? add : copy);
+    const received = this.transfer(read, available, this.#move);
     if (received === 0) return false;
     Atomics.store(words, READ_WORD, (read + paddedBytes(received)) | 0);
     return true;

@@ -89,13 +89,15 @@ export class Transport {
         idleSince = undefined;
         continue;
       }
-      const peers = [
-        ...(outgoing?.done === false ? [`${sending!.to} to read`] : []),
-        ...(incoming?.done === false ? [`${receiving!.from} to send`] : []),
-      ];
       idleSince ??= performance.now();
       const idleSeconds = (performance.now() - idleSince) / 1000;
-      if (idleSeconds >= this.#timeoutSeconds) throw this.#timedOut(opId, peers.join(' and rank '));
+      if (idleSeconds >= this.#timeoutSeconds) {
+        const awaited = [
+          ...(outgoing?.done === false ? [`rank ${sending!.to} to read`] : []),
+          ...(incoming?.done === false ? [`rank ${receiving!.from} to send`] : []),
+        ];
+        throw this.#timedOut(opId, awaited.join(' and '));
+      }
       this.#sleep(bell, this.#timeoutSeconds - idleSeconds);
     }
   }
@@ -127,10 +129,10 @@ export class Transport {
     Atomics.store(this.#control, waitingWord(this.rank), 0);
   }
 
-  #timedOut(opId: string, peers: string): MeshwrightError {
+  #timedOut(opId: string, awaited: string): MeshwrightError {
     return new MeshwrightError('TIMED_OUT', {
       place: `rank ${this.rank}, ${opId}`,
-      expected: `rank ${peers} within ${this.#timeoutSeconds} s`,
+      expected: `${awaited} within ${this.#timeoutSeconds} s`,
       got: 'nothing',
       hint: 'it may still run a long kernel: raise the timeout, or look at what that rank does',
     });

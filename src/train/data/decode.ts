@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import type { Sharp } from 'sharp';
+import { MeshwrightError } from '../../errors.js';
 import type { Random } from './random.js';
 
 export type Rgb = readonly [red: number, green: number, blue: number];
@@ -48,6 +49,32 @@ const FORMATS: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp']);
 const CROP_ATTEMPTS = 10;
 
 const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
+
+/** @throws MeshwrightError JOB_INVALID for an option out of its range, which would make every image look corrupt. */
+export function checkDecodeOptions(options: DecodeOptions): void {
+  const {
+    cropArea = [1, 1],
+    cropAspect = [1, 1],
+    flipProbability = 0,
+    centralCrop = 1,
+    std = GREY,
+    mean = GREY,
+  } = options;
+  const isRange = ([least, most]: readonly [number, number], end: number) => 0 < least && least <= most && most <= end;
+  const size = options.imageSize;
+  const rules: [keyof DecodeOptions, boolean, string][] = [
+    ['imageSize', Number.isSafeInteger(size) && size >= 1, 'a whole number of at least 1'],
+    ['mean', mean.length === 3 && mean.every(Number.isFinite), 'three numbers'],
+    ['std', std.length === 3 && std.every((value) => value > 0), 'three numbers above 0'],
+    ['cropArea', isRange(cropArea, 1), 'two rising numbers above 0 and at most 1'],
+    ['cropAspect', isRange(cropAspect, Number.MAX_VALUE), 'two rising numbers above 0'],
+    ['flipProbability', flipProbability >= 0 && flipProbability <= 1, 'a number from 0 to 1'],
+    ['centralCrop', centralCrop > 0 && centralCrop <= 1, 'a number above 0 and at most 1'],
+  ];
+  for (const [place, holds, expected] of rules) {
+    if (!holds) throw new MeshwrightError('JOB_INVALID', { place, expected, got: JSON.stringify(options[place]) });
+  }
+}
 
 async function openUpright(path: string): Promise<UprightImage> {
   // From a buffer: given a path, libvips may answer from its cache after the file has changed. `error` refuses what

@@ -5,6 +5,7 @@
 import { MeshwrightError } from '../../errors.js';
 import { fillBatch } from './batch.js';
 import type { BatchMemory, FilledBatch } from './batch.js';
+import { checkDecodeOptions } from './decode.js';
 import type { DecodeOptions } from './decode.js';
 import type { ImageSample } from './folder.js';
 import { createDecodePool } from './pool.js';
@@ -69,8 +70,9 @@ const MOST_IMAGES_PER_TASK = 16;
 function checkOptions(options: ImageLoaderOptions): void {
   const invalid = (place: string, expected: string, got: unknown) =>
     new MeshwrightError('JOB_INVALID', { place, expected, got: String(got) });
-  const { batchSize, imageSize, classCount, workers, prefetchBatches, startBatch = 0, samples } = options;
-  for (const [name, value] of Object.entries({ batchSize, imageSize, classCount, workers, prefetchBatches })) {
+  checkDecodeOptions(options);
+  const { batchSize, classCount, workers, prefetchBatches, startBatch = 0, samples } = options;
+  for (const [name, value] of Object.entries({ batchSize, classCount, workers, prefetchBatches })) {
     if (!Number.isSafeInteger(value) || value < 1) throw invalid(name, 'a whole number of at least 1', value);
   }
   if (!Number.isSafeInteger(startBatch) || startBatch < 0) {

@@ -14,7 +14,8 @@ export interface SkippedAccount {
   /**
    * Enters samples that a batch had to skip; those known already are not entered again.
    *
-   * @throws MeshwrightError DATA_NO_IMAGES when no sample is left, DATA_EMPTY_CLASS when a class has none left.
+   * @throws MeshwrightError DATA_NO_IMAGES when no sample is left, DATA_EMPTY_CLASS when a class has none left; from
+   * then on, each time.
    */
   enter(skippedSamples: readonly number[], reasons: ReadonlyMap<number, string>): void;
 }
@@ -26,13 +27,13 @@ export function createSkippedAccount(
   const images: SkippedImage[] = [];
   const paths = new Set<string>();
   const entered = new Set<number>();
+  let emptied: { readonly sample: ImageSample; readonly reason: string } | undefined;
   const leftPerLabel = new Map<number, number>();
   for (const { label } of samples) leftPerLabel.set(label, (leftPerLabel.get(label) ?? 0) + 1);
 
   return {
     images,
     enter(skippedSamples, reasons) {
-      const emptied: { sample: ImageSample; reason: string }[] = [];
       for (const index of skippedSamples) {
         if (entered.has(index)) continue;
         entered.add(index);
@@ -40,17 +41,17 @@ export function createSkippedAccount(
         const reason = reasons.get(index)!;
         const left = leftPerLabel.get(sample.label)! - 1;
         leftPerLabel.set(sample.label, left);
-        if (left === 0) emptied.push({ sample, reason });
+        if (left === 0) emptied ??= { sample, reason };
         if (paths.has(sample.path)) continue;
         paths.add(sample.path);
         const image = { path: sample.path, reason };
         images.push(image);
         onSkipped?.(image);
       }
-      const [first] = emptied;
-      if (!first) return;
-      const folder = dirname(first.sample.path);
-      const got = `only corrupt ones, such as ${first.sample.path} (${first.reason})`;
+      if (!emptied) return;
+      const { sample, reason } = emptied;
+      const folder = dirname(sample.path);
+      const got = `only corrupt ones, such as ${sample.path} (${reason})`;
       const expected = 'at least one image that can be decoded';
       if (entered.size === samples.length) {
         throw new MeshwrightError('DATA_NO_IMAGES', { place: dirname(folder), expected, got });

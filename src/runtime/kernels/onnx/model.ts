@@ -51,6 +51,7 @@ const SCHEMA = {
         floatData: { rule: 'repeated', type: 'float', id: 4 },
         int64Data: { rule: 'repeated', type: 'int64', id: 7 },
         name: { type: 'string', id: 8 },
+        doubleData: { rule: 'repeated', type: 'double', id: 10 },
       },
     },
     ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
@@ -61,8 +62,11 @@ const SCHEMA = {
   },
 } as const;
 
-const FLOAT = 1;
-const INT64 = 7;
+/** TensorProto.DataType. */
+export const ELEMENT_TYPES = { float: 1, int64: 7, double: 11 } as const;
+export type ElementType = keyof typeof ELEMENT_TYPES;
+
+/** AttributeProto.AttributeType. */
 const ATTRIBUTE_TYPES = { float: 1, int: 2, tensor: 4, ints: 7 } as const;
 
 /** IR version 9 came with opset 20 (ONNX 1.15), the first to have Gelu. */
@@ -70,10 +74,10 @@ const IR_VERSION = 9;
 const OPSET = 20;
 
 export interface TensorLiteral {
-  readonly name?: string;
+  readonly name: string;
+  readonly type: ElementType;
   readonly dims: readonly number[];
-  readonly floats?: readonly number[];
-  readonly ints?: readonly number[];
+  readonly values: readonly number[];
 }
 
 export type NodeAttribute =
@@ -104,12 +108,11 @@ export interface Model {
   readonly nodes: readonly Node[];
 }
 
-const tensor = ({ name, dims, floats, ints }: TensorLiteral): object => ({
-  ...(name === undefined ? {} : { name }),
+const tensor = ({ name, type, dims, values }: TensorLiteral): object => ({
+  name,
   dims,
-  dataType: floats === undefined ? INT64 : FLOAT,
-  floatData: floats ?? [],
-  int64Data: ints ?? [],
+  dataType: ELEMENT_TYPES[type],
+  [`${type}Data`]: values,
 });
 
 function attribute([name, value]: [string, NodeAttribute]): object {
@@ -121,7 +124,7 @@ function attribute([name, value]: [string, NodeAttribute]): object {
 
 const port = ({ name, shape }: Port): object => ({
   name,
-  type: { tensorType: { elemType: FLOAT, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  type: { tensorType: { elemType: ELEMENT_TYPES.float, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
 });
 
 /** Makes the function that writes a model's bytes. */

@@ -1,0 +1,6 @@
+export * from './cost/index.js';
+export * from './executor.js';
+export * from './exposure.js';
+export * from './machine/index.js';
+export * from './network/index.js';
+export * from './simulate.js';

@@ -1,0 +1,51 @@
+/** A machine: chips, directed links between them, the way between two chips, and where the mesh's axes lie. */
+import type { Chip, Hardware } from '../../src/hardware/index.js';
+import type { AxisName, Mesh } from '../../src/mesh/index.js';
+import type { BytesPerSecond, Seconds } from '../../src/units.js';
+
+/** One direction of a physical link, or one direction of a port. */
+export interface Link {
+  readonly name: string;
+  readonly bytesPerSecond: BytesPerSecond;
+  readonly latency: Seconds;
+}
+
+/** Links are known by their index in `links`. */
+export interface Fabric {
+  readonly links: readonly Link[];
+  /** The links from one chip to another, in order; none from a chip to itself. */
+  route(from: number, to: number): readonly number[];
+}
+
+/**
+ * A part of a mesh axis that lies along one thing: a torus dimension, a node, or the network between nodes. An axis is
+ * the product of its stages, the first the most significant, and collectives go over them one after the other.
+ */
+export interface Stage {
+  readonly label: string;
+  readonly length: number;
+  /** Whether a ring over it closes, so that data can go both ways round at once. */
+  readonly bidirectional: boolean;
+  /** All groups of the machine, each the chips of one ring in its order. */
+  readonly groups: readonly (readonly number[])[];
+}
+
+export interface Machine {
+  readonly hardware: Hardware;
+  readonly chip: Chip;
+  /** At least 1: how much longer computing takes because chips share cores. */
+  readonly computeSlowdown: number;
+  readonly mesh: Mesh;
+  readonly chips: number;
+  /** Lengths of the torus' dimensions; absent elsewhere. */
+  readonly slice?: readonly number[];
+  readonly fabric: Fabric;
+  readonly stages: ReadonlyMap<AxisName, readonly Stage[]>;
+  /** The chip that a rank of the mesh runs on. */
+  chipOf(rank: number): number;
+}
+
+/** What a topology gives; the rest of a machine is the same for all of them. */
+export type Layout = Pick<Machine, 'computeSlowdown' | 'fabric' | 'stages' | 'chipOf'> & {
+  readonly slice?: readonly number[];
+};

@@ -1,0 +1,73 @@
+/**
+ * A pattern: flows that all chips start at once, each a share of the same number of bytes, and what that takes. It is
+ * worked out once, on the whole machine, and then scales with the bytes.
+ */
+import type { Fabric } from '../machine/index.js';
+import type { Seconds } from '../../src/units.js';
+import { seconds } from '../../src/units.js';
+import { maxMinRates } from './max-min.js';
+
+export interface Flow {
+  readonly from: number;
+  readonly to: number;
+  /** Of the pattern's bytes. */
+  readonly share: number;
+}
+
+export interface Pattern {
+  /** How long until all flows have arrived, given the bytes that a share of 1 stands for. */
+  time(bytes: number): Seconds;
+  /** What each link carries, in multiples of the pattern's bytes. */
+  readonly linkShares: ReadonlyMap<number, number>;
+}
+
+/** Ends that differ by less are one. */
+const EQUAL = 1e-9;
+
+/** Seconds per byte until each flow ends; rates are shared anew whenever flows end. */
+function endsPerByte(flows: readonly Flow[], paths: readonly (readonly number[])[], capacities: number[]): number[] {
+  const ends = flows.map(() => 0);
+  const left = flows.map(({ share }) => share);
+  let open = flows.flatMap((_, index) => (paths[index]!.length === 0 ? [] : [index]));
+  let now = 0;
+  while (open.length > 0) {
+    const rates = maxMinRates(
+      open.map((flow) => paths[flow]!),
+      capacities,
+    );
+    const next = open.reduce((least, flow, index) => Math.min(least, left[flow]! / rates[index]!), Infinity);
+    now += next;
+    const stillOpen: number[] = [];
+    open.forEach((flow, index) => {
+      const rest = left[flow]! - rates[index]! * next;
+      left[flow] = rest;
+      if (rest > EQUAL * flows[flow]!.share) stillOpen.push(flow);
+      else ends[flow] = now;
+    });
+    open = stillOpen;
+  }
+  return ends;
+}
+
+export function createPattern(fabric: Fabric, flows: readonly Flow[]): Pattern {
+  const paths = flows.map(({ from, to }) => fabric.route(from, to));
+  const ends = endsPerByte(
+    flows,
+    paths,
+    fabric.links.map((link) => link.bytesPerSecond),
+  );
+  const linkShares = new Map<number, number>();
+  // Few flows differ, so that the latest is found among few: (latency, seconds per byte).
+  const distinct = new Map<string, { latency: number; perByte: number }>();
+  flows.forEach(({ share }, index) => {
+    const path = paths[index]!;
+    for (const link of path) linkShares.set(link, (linkShares.get(link) ?? 0) + share);
+    const latency = path.reduce((total, link) => total + fabric.links[link]!.latency, 0);
+    const perByte = ends[index]!;
+    distinct.set(`${latency} ${perByte}`, { latency, perByte });
+  });
+  const kinds = [...distinct.values()];
+  const time = (bytes: number): Seconds =>
+    seconds(kinds.reduce((latest, { latency, perByte }) => Math.max(latest, latency + perByte * bytes), 0));
+  return { time, linkShares };
+}

@@ -1,0 +1,197 @@
+/** One simulated training step as a document: how long, how well used, and where the time goes. */
+import type { Stack } from '../src/hardware/index.js';
+import { MeshwrightError } from '../src/errors.js';
+import type { AxisName } from '../src/mesh/index.js';
+import { formatMesh } from '../src/mesh/index.js';
+import type { DType, Program, Role } from '../src/program/index.js';
+import { forEachOp, isCompute, matmulFlops as matmulFlopsOf, recordOf } from '../src/program/index.js';
+import type { Bytes, Flops } from '../src/units.js';
+import type { Ticks } from './engine/index.js';
+import { ticks, toSeconds, toTicks } from './engine/index.js';
+import type { Execution } from './executor.js';
+import { execute } from './executor.js';
+import { exposure } from './exposure.js';
+import type { Machine } from './machine/index.js';
+
+/** The peak of a chip's memory, from the liveness analysis. */
+export interface MemoryInput {
+  readonly peakBytes: Bytes;
+  readonly byRole: Readonly<Partial<Record<Role, Bytes>>>;
+  readonly peakOpId: string;
+}
+
+export interface SimulationInput {
+  /** After `fuse`. */
+  readonly program: Program;
+  /** Made for the program's mesh. */
+  readonly machine: Machine;
+  readonly stack: Stack;
+  /** Matmul FLOPs of the unsharded step, forward and backward, nothing recomputed: what MFU counts. */
+  readonly modelFlops: Flops;
+  /** Of the whole step, over all chips. */
+  readonly tokensPerStep: number;
+  readonly memory: MemoryInput;
+}
+
+export const TIME_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead', 'exposedCommunication', 'idle'] as const;
+export type TimeCategory = (typeof TIME_CATEGORIES)[number];
+
+export interface LinkUse {
+  readonly name: string;
+  readonly bytes: number;
+  /** Of what the link could carry during the step at its achievable rate. */
+  readonly utilization: number;
+}
+
+export interface SimulationResult {
+  readonly schema: 'meshwright/simulation@1';
+  readonly hardware: string;
+  readonly stack: string;
+  readonly mesh: string;
+  readonly chips: number;
+  /** Lengths of the torus' dimensions, or null. */
+  readonly slice: readonly number[] | null;
+  /** What each mesh axis lies on. */
+  readonly placement: Readonly<Partial<Record<AxisName, readonly string[]>>>;
+  readonly dtype: DType;
+  /** One chip was simulated and stands for all, exactly. */
+  readonly folded: boolean;
+  readonly stepTimeSeconds: number;
+  readonly tokensPerSecond: number;
+  readonly tokensPerSecondPerChip: number;
+  readonly mfu: number;
+  readonly hfu: number;
+  readonly mfuConvention: string;
+  readonly peakFlopsPerSecondPerChip: number;
+  readonly peakVersion: number | null;
+  readonly modelFlops: number;
+  readonly executedFlopsPerChip: number;
+  /** Adds up to the step time. */
+  readonly timeByCategorySeconds: Readonly<Record<TimeCategory, number>>;
+  readonly computeSeconds: number;
+  readonly overheadSeconds: number;
+  readonly exposedCommunicationSeconds: number;
+  readonly exposedCommunicationByAxisSeconds: Readonly<Partial<Record<AxisName, number>>>;
+  readonly hiddenCommunicationSeconds: number;
+  readonly peakMemoryBytesPerChip: number;
+  readonly memoryBytesByRole: Readonly<Partial<Record<Role, number>>>;
+  readonly peakMemoryOpId: string;
+  readonly memoryCapacityBytesPerChip: number;
+  /** What the runtime keeps for itself. */
+  readonly reservedMemoryBytesPerChip: number;
+  readonly fits: boolean;
+  readonly links: {
+    readonly count: number;
+    readonly totalBytes: number;
+    readonly meanUtilization: number;
+    /** Null where nothing is sent. */
+    readonly busiest: LinkUse | null;
+  };
+}
+
+const MFU_CONVENTION =
+  'matmul FLOPs (attention included, causal not halved) of the unsharded forward and backward pass, nothing recomputed, over peak';
+
+/** The type that most matmul FLOPs are computed in, which is the one whose peak counts. */
+function matmulDtype(program: Program, fallback: DType): DType {
+  const total = new Map<DType, number>();
+  const type = (id: number) => program.values[id]!.type;
+  forEachOp(program.ops, (op, times) => {
+    if (!isCompute(op.name)) return;
+    const { matmul } = recordOf(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
+    if (matmul === undefined) return;
+    const { dtype } = type(op.operands[0]!);
+    total.set(dtype, (total.get(dtype) ?? 0) + times * matmulFlopsOf(matmul));
+  });
+  return [...total].reduce((most, one) => (one[1] > most[1] ? one : most), [fallback, 0] as const)[0];
+}
+
+function linkSummary({ fabric }: Machine, linkBytes: Float64Array, stepSeconds: number): SimulationResult['links'] {
+  let busiest: LinkUse | null = null;
+  let totalBytes = 0;
+  let utilizations = 0;
+  fabric.links.forEach(({ name, bytesPerSecond }, index) => {
+    const bytes = linkBytes[index]!;
+    const utilization = stepSeconds === 0 ? 0 : bytes / (bytesPerSecond * stepSeconds);
+    totalBytes += bytes;
+    utilizations += utilization;
+    if (bytes > 0 && utilization > (busiest?.utilization ?? 0)) busiest = { name, bytes, utilization };
+  });
+  const count = fabric.links.length;
+  return { count, totalBytes, meanUtilization: count === 0 ? 0 : utilizations / count, busiest };
+}
+
+/** As `simulate`, with the execution behind it: its trace, and what every kernel costs. */
+export function simulateExecution(input: SimulationInput): { result: SimulationResult; execution: Execution } {
+  const { program, machine, stack, modelFlops, tokensPerStep, memory } = input;
+  const { hardware, chip, chips } = machine;
+  if (formatMesh(program.mesh) !== formatMesh(machine.mesh)) {
+    const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
+    throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
+  }
+  const execution = execute(program, machine, stack);
+  const { computeTicks, trace } = execution;
+  const { exposed, exposedByAxis, hidden } = exposure(trace.spans, execution.collectives);
+  const stepTicks = toTicks(trace.duration);
+  const { matmul, memory: memoryTicks, vector, overhead } = computeTicks;
+  const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - exposed);
+  const stepSeconds = trace.duration;
+  const dtype = matmulDtype(program, hardware.defaultDtype);
+  const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
+  const available = peak * chips * stepSeconds;
+  const time = (value: Ticks): number => toSeconds(value);
+  const reserved = chip.memoryCapacity * stack.reservedMemoryFraction;
+  const result: SimulationResult = {
+    schema: 'meshwright/simulation@1',
+    hardware: hardware.name,
+    stack: stack.name,
+    mesh: formatMesh(machine.mesh),
+    chips,
+    slice: machine.slice ?? null,
+    placement: Object.fromEntries(
+      [...machine.stages].map(([axis, stages]) => [axis, stages.map(({ label }) => label)]),
+    ),
+    dtype,
+    folded: execution.folded,
+    stepTimeSeconds: stepSeconds,
+    tokensPerSecond: tokensPerStep / stepSeconds,
+    tokensPerSecondPerChip: tokensPerStep / stepSeconds / chips,
+    mfu: modelFlops / available,
+    hfu: (execution.matmulFlops * chips) / available,
+    mfuConvention: MFU_CONVENTION,
+    peakFlopsPerSecondPerChip: peak,
+    peakVersion: chip.peakVersion ?? null,
+    modelFlops,
+    executedFlopsPerChip: execution.matmulFlops,
+    timeByCategorySeconds: {
+      matmul: time(matmul),
+      memory: time(memoryTicks),
+      vector: time(vector),
+      overhead: time(overhead),
+      exposedCommunication: time(exposed),
+      idle: time(idle),
+    },
+    computeSeconds: time(ticks(matmul + memoryTicks + vector)),
+    overheadSeconds: time(overhead),
+    exposedCommunicationSeconds: time(exposed),
+    exposedCommunicationByAxisSeconds: Object.fromEntries(
+      Object.entries(exposedByAxis).map(([axis, value]) => [axis, time(value)]),
+    ),
+    hiddenCommunicationSeconds: time(hidden),
+    peakMemoryBytesPerChip: memory.peakBytes,
+    memoryBytesByRole: { ...memory.byRole },
+    peakMemoryOpId: memory.peakOpId,
+    memoryCapacityBytesPerChip: chip.memoryCapacity,
+    reservedMemoryBytesPerChip: reserved,
+    fits: memory.peakBytes <= chip.memoryCapacity - reserved,
+    links: linkSummary(machine, execution.linkBytes, stepSeconds),
+  };
+  return { result, execution };
+}
+
+/**
+ * Simulates one training step.
+ *
+ * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program
+ */
+export const simulate = (input: SimulationInput): SimulationResult => simulateExecution(input).result;

@@ -1,0 +1,3 @@
+export * from './calibrate.js';
+export * from './measure.js';
+export * from './profile.js';

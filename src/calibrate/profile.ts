@@ -1,0 +1,96 @@
+/** From measurements of this machine's devices to a hardware and a stack profile. */
+import { medianAbsoluteDeviation } from 'simple-statistics';
+import type { Hardware, HardwareDocument, MatmulDType, Stack, StackDocument } from '../hardware/index.js';
+import { calibrateHardware, calibrateStack } from '../hardware/index.js';
+import { matmulFlops } from '../program/index.js';
+import { bytesPerSecond, flopsPerSecond, seconds } from '../units.js';
+import type { Measurements } from './measure.js';
+import { fitNonNegative } from './regression.js';
+
+export interface Profile {
+  readonly hardware: HardwareDocument;
+  readonly stack: StackDocument;
+}
+
+/** An op's own time cannot be told from the launch where it is shorter than this share of it. */
+const LEAST_SHARE = 0.05;
+
+/**
+ * @param source what was measured, when and how; every number gets it
+ * @param stackName what the hardware profile names its stack
+ */
+export function profileDevices(
+  base: Hardware,
+  stack: Stack,
+  dtype: MatmulDType,
+  measured: Measurements,
+  source: string,
+  stackName: string,
+): Profile {
+  const [one, many] = measured.launches as [Measurements['launches'][number], Measurements['launches'][number]];
+  const perOp = Math.max(0, (many.seconds - one.seconds) / (many.ops - one.ops));
+  const launch = Math.max(0, one.seconds - perOp);
+  const own = (duration: number): number => Math.max(duration - one.seconds, LEAST_SHARE * duration);
+  const points = measured.matmuls.map(({ seconds: duration, ...shape }) => ({
+    ...shape,
+    rate: flopsPerSecond(matmulFlops(shape) / own(duration)),
+  }));
+  const best = flopsPerSecond(Math.max(...points.map(({ rate }) => rate)));
+  const [memory] = measured.memory;
+  const [vector] = measured.vector;
+  const transfer = fitTransfers(measured.collectives);
+  const hardware = calibrateHardware(base.document, {
+    name: base.name,
+    title: base.title,
+    source,
+    matmul: { [dtype]: { achievable: best, points, firstPeak: best } },
+    memoryBandwidth: bytesPerSecond(memory!.bytes / own(memory!.seconds)),
+    vectorRate: flopsPerSecond(vector!.flops / own(vector!.seconds)),
+    // Rates were taken with all ranks at work: they are what a busy core reaches.
+    busyCoreRateFraction: 1,
+    ...(transfer === undefined
+      ? {}
+      : {
+          transferBandwidthPerChip: bytesPerSecond(1 / transfer.secondsPerByte),
+          messageLatency: seconds(transfer.secondsPerMessage),
+        }),
+  });
+  return {
+    hardware: { ...hardware, defaultStack: stackName },
+    stack: calibrateStack(stack.document, {
+      name: stack.name,
+      title: stack.title,
+      source,
+      kernelLaunchOverhead: seconds(launch),
+      opOverhead: seconds(perOp),
+    }),
+  };
+}
+
+interface Transfers {
+  readonly secondsPerMessage: number;
+  readonly secondsPerByte: number;
+}
+
+/** Latency and bandwidth of collectives; relative errors count, so that small messages weigh as much as large ones. */
+export function fitTransfers(
+  collectives: readonly { readonly messages: number; readonly bytes: number; readonly seconds: number }[],
+): Transfers | undefined {
+  if (collectives.length < 2) return undefined;
+  const [secondsPerMessage, secondsPerByte] = fitNonNegative(
+    collectives.map(({ messages, bytes, seconds: target }) => ({
+      features: [messages, bytes],
+      target,
+      weight: 1 / target ** 2,
+    })),
+  ) as [number, number];
+  return secondsPerByte > 0 ? { secondsPerMessage, secondsPerByte } : undefined;
+}
+
+/** Values without those further than four deviations from the median (MAD). */
+export function withoutOutliers(values: readonly number[]): number[] {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted[Math.floor(sorted.length / 2)]!;
+  const spread = medianAbsoluteDeviation([...values]);
+  return values.filter((value) => spread === 0 || Math.abs(value - middle) <= 4 * 1.4826 * spread);
+}

@@ -1,0 +1,128 @@
+/** A job through the whole prediction: lowered, its memory counted, its step simulated. */
+import { dirname, join } from 'node:path';
+import type { Stack } from '../hardware/index.js';
+import { loadStack } from '../hardware/index.js';
+import type { Job, JobInput, Task } from '../job/index.js';
+import { formulaFlops, lowerJob, modelFlops, resolveJob } from '../job/index.js';
+import { tokenCount } from '../models/index.js';
+import { formatMesh } from '../mesh/index.js';
+import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
+import { findPlans } from '../planner/index.js';
+import type { MemoryUse, Program } from '../program/index.js';
+import { memoryUse } from '../program/index.js';
+import type { Bytes } from '../units.js';
+import { bytes, flops } from '../units.js';
+import type { Execution, Machine, SimulationResult } from '../../sim/index.js';
+import { createMachine, simulateExecution } from '../../sim/index.js';
+
+/** A simulation with what only the job knows. */
+export interface JobSimulation extends SimulationResult {
+  readonly model: string;
+  readonly batch: number;
+  readonly microbatches: number;
+  readonly parameters: number;
+  /** PaLM's 6·N + 12·L·H·Q·T a token, as a cross-check of `mfu`. */
+  readonly mfuByFormula: number;
+}
+
+export interface Assessment {
+  readonly job: Job;
+  readonly program: Program;
+  readonly simulation: JobSimulation;
+  readonly execution: Execution;
+}
+
+/** A stack named `./…` lies beside the profile that names it. */
+export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'hardwareName'>): Stack {
+  const name = hardware.defaultStack;
+  return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
+}
+
+const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
+  bytes(hardware.chip.memoryCapacity * (1 - stack.reservedMemoryFraction));
+
+/** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
+export class Assessor {
+  readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
+  readonly #machines = new Map<string, Machine>();
+  readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
+
+  #lower(job: Job): { program: Program; memory: MemoryUse } {
+    const key = `${JSON.stringify([job.model, job.batch, job.precision, job.optimizer])} ${formatMesh(job.plan.mesh)} ${job.plan.microbatches}`;
+    let found = this.#lowered.get(key);
+    if (found === undefined) {
+      const program = lowerJob(job);
+      this.#lowered.clear();
+      this.#lowered.set(key, (found = { program, memory: memoryUse(program) }));
+    }
+    return found;
+  }
+
+  #machine(job: Job): Machine {
+    const { mesh, slice } = job.plan;
+    const key = `${job.hardwareName} ${formatMesh(mesh)} ${slice?.join('x') ?? ''}`;
+    let machine = this.#machines.get(key);
+    if (machine === undefined) {
+      machine = createMachine({ hardware: job.hardware, mesh, ...(slice ? { slice } : {}) });
+      this.#machines.set(key, machine);
+    }
+    return machine;
+  }
+
+  #flops({ model, batch }: Job): { exact: number; formula: number; parameters: number } {
+    const key = JSON.stringify([model, batch]);
+    let found = this.#modelFlops.get(key);
+    if (found === undefined) {
+      const formula = formulaFlops(model, batch);
+      found = { exact: modelFlops(model, batch), formula: formula.flops, parameters: formula.parameters };
+      this.#modelFlops.set(key, found);
+    }
+    return found;
+  }
+
+  memory(job: Job): { bytes: Bytes; capacity: Bytes } {
+    return { bytes: this.#lower(job).memory.peakBytes, capacity: memoryLimit(job, stackOf(job)) };
+  }
+
+  assess(job: Job, stack: Stack = stackOf(job)): Assessment {
+    const { program, memory } = this.#lower(job);
+    const { exact, formula, parameters } = this.#flops(job);
+    const { result, execution } = simulateExecution({
+      program,
+      machine: this.#machine(job),
+      stack,
+      modelFlops: flops(exact),
+      tokensPerStep: job.batch * tokenCount(job.model),
+      memory,
+    });
+    const simulation = {
+      ...result,
+      model: job.model.name,
+      batch: job.batch,
+      microbatches: job.plan.microbatches,
+      parameters,
+      mfuByFormula: (result.mfu * formula) / exact,
+    };
+    return { job, program, simulation, execution };
+  }
+
+  /** A whole job; without a count of microbatches the fewest that fit are taken. */
+  resolve(input: JobInput): Job {
+    return resolveJob(input, (job) => {
+      const { bytes: needed, capacity } = this.memory(job);
+      return needed <= capacity;
+    });
+  }
+
+  rank(
+    task: Task,
+    space: SearchSpace,
+    onScored?: (job: Job, figures: JobSimulation) => void,
+  ): PlanSearch<JobSimulation> {
+    const scorer: Scorer<JobSimulation> = {
+      memory: (job) => this.memory(job),
+      simulate: (job) => this.assess(job).simulation,
+    };
+    return findPlans(task, scorer, space, onScored);
+  }
+}

@@ -1,0 +1,22 @@
+/** The module of the device process: which requests it answers. */
+import { measureDevices } from '../calibrate/index.js';
+import { resolveJob } from '../job/index.js';
+import { serveChild } from '../runtime/index.js';
+import { train } from '../train/index.js';
+import type { ChildRequests } from './child-requests.js';
+
+const workerUrls = {
+  rank: new URL('./rank-worker.js', import.meta.url),
+  image: new URL('./image-worker.js', import.meta.url),
+};
+
+serveChild<ChildRequests>({
+  ping: async (args, emit) => {
+    emit(`ping ${args}`);
+    return args;
+  },
+  // The plan is whole by now: the parent has chosen the microbatches.
+  train: ({ job, ...options }, emit, signal) =>
+    train({ ...options, job: resolveJob(job, () => true), workerUrls }, emit, signal),
+  measure: (request, emit, signal) => measureDevices({ ...request, workerUrl: workerUrls.rank }, emit, signal),
+});

@@ -1,0 +1,30 @@
+/** What the device process is asked, for both sides. Types only: the parent loads none of the child's modules. */
+import type { MeasureRequest, Measurements } from '../calibrate/index.js';
+import type { JobInput } from '../job/index.js';
+import type { ChildExchange } from '../runtime/index.js';
+import type { TrainEvent, TrainOptions, TrainReport } from '../train/index.js';
+
+/** Gives the arguments back; tells whether the process can be started and talked to. */
+export interface Ping extends ChildExchange {
+  readonly args: string;
+  readonly event: string;
+  readonly result: string;
+}
+
+export interface Train extends ChildExchange {
+  readonly args: Omit<TrainOptions, 'job' | 'workerUrls'> & { readonly job: JobInput };
+  readonly event: TrainEvent;
+  readonly result: TrainReport;
+}
+
+export interface Measure extends ChildExchange {
+  readonly args: Omit<MeasureRequest, 'workerUrl'>;
+  readonly event: string;
+  readonly result: Measurements;
+}
+
+export interface ChildRequests {
+  readonly ping: Ping;
+  readonly train: Train;
+  readonly measure: Measure;
+}

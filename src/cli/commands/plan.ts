@@ -1,0 +1,85 @@
+import { formatJob, resolveTask } from '../../job/index.js';
+import { axisSize } from '../../mesh/index.js';
+import type { RankedPlan, SearchSpace } from '../../planner/index.js';
+import { formatPlan } from '../../planner/index.js';
+import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
+import type { JobSimulation } from '../assess.js';
+import { Assessor } from '../assess.js';
+import type { JobFlags } from '../options.js';
+import { jobInput } from '../options.js';
+import { printJson, printLine, printTable } from '../output.js';
+import { createProgress } from '../progress.js';
+import { writeNew } from '../run-folder.js';
+
+export interface PlanFlags extends JobFlags {
+  readonly top: number;
+  readonly output?: string;
+}
+
+/** `meshwright plan`: ranks the plans of a task and says why. Axes and counts that are given are kept. */
+export function plan(file: string | undefined, flags: PlanFlags): void {
+  const input = jobInput(file, flags);
+  const task = resolveTask(input);
+  const { data, model } = input.plan?.mesh ?? {};
+  const microbatches = input.plan?.microbatches;
+  const space: SearchSpace = {
+    ...(data === undefined ? {} : { data: [data] }),
+    ...(model === undefined ? {} : { model: [model] }),
+    ...(microbatches === undefined ? {} : { microbatches: [microbatches] }),
+  };
+  const progress = createProgress('plans simulated', flags.json === true);
+  const { ranked, rejected, candidates } = new Assessor().rank(task, space, () => progress.advance());
+  progress.end();
+  const top = ranked.slice(0, flags.top);
+  if (flags.output !== undefined) writeNew(flags.output, formatJob(ranked[0]!.job));
+  if (flags.json) {
+    printJson({
+      schema: 'meshwright/plans@1',
+      model: task.model.name,
+      hardware: task.hardware.name,
+      chips: task.chips,
+      batch: task.batch,
+      candidates,
+      rejected: rejected.map(({ plan: candidate, reason, detail }) => ({
+        plan: formatPlan(candidate),
+        reason,
+        detail,
+      })),
+      plans: top.map(({ rank, job, figures, why }) => ({
+        rank,
+        plan: formatPlan(job.plan),
+        mesh: { data: axisSize(job.plan.mesh, 'data'), model: axisSize(job.plan.mesh, 'model') },
+        why,
+        simulation: figures,
+      })),
+    });
+    return;
+  }
+  printLine(`${task.model.name} on ${task.chips} × ${task.hardware.name}, batch ${task.batch}`);
+  const counted = (reason: string) => rejected.filter((one) => one.reason === reason).length;
+  printLine(
+    `${candidates} candidates: ${ranked.length} simulated, ${counted('does-not-fit')} do not fit, ${counted('does-not-divide')} do not divide`,
+  );
+  printLine();
+  printPlans(top);
+  printLine();
+  printLine(`1. ${formatPlan(top[0]!.job.plan)}: ${top[0]!.why}`);
+  if (flags.output !== undefined) printLine(`\nThe first is in ${flags.output}: meshwright simulate ${flags.output}`);
+}
+
+export function printPlans(plans: readonly RankedPlan<JobSimulation>[]): void {
+  printTable(
+    ['', 'plan', 'step', 'MFU', 'compute', 'exposed', 'overhead', 'memory'],
+    plans.map(({ rank, job, figures }) => [
+      String(rank),
+      formatPlan(job.plan),
+      formatSeconds(seconds(figures.stepTimeSeconds)),
+      formatPercent(figures.mfu),
+      formatSeconds(seconds(figures.computeSeconds)),
+      formatSeconds(seconds(figures.exposedCommunicationSeconds)),
+      formatSeconds(seconds(figures.overheadSeconds)),
+      formatBytes(bytes(figures.peakMemoryBytesPerChip)),
+    ]),
+    [0, 2, 3, 4, 5, 6, 7],
+  );
+}

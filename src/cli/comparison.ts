@@ -1,0 +1,115 @@
+/** `comparison.json`: predicted beside measured, and beside what a profile calibrated on other runs predicts. */
+import type { JoinedSpan, KindDifference } from '../trace/index.js';
+import { differencesByKind } from '../trace/index.js';
+import { formatPlan } from '../planner/index.js';
+import { formatPercent, formatSeconds, seconds } from '../units.js';
+import type { Assessment } from './assess.js';
+import type { Trial } from './experiment.js';
+import { joinTrial, measuredMfu, measuredStepSeconds } from './experiment.js';
+import { printLine, printTable } from './output.js';
+
+export interface StepFigures {
+  readonly stepTimeSeconds: number;
+  readonly mfu: number;
+}
+
+export interface PlanComparison {
+  readonly plan: string;
+  readonly predicted: StepFigures;
+  readonly measured: StepFigures & {
+    readonly steps: number;
+    readonly fastestSeconds: number;
+    readonly slowestSeconds: number;
+  };
+  /** By a profile calibrated without this plan; null where there was no other to calibrate on. */
+  readonly repredicted: StepFigures | null;
+  readonly byKind: readonly KindDifference[];
+}
+
+export interface ComparisonDocument {
+  readonly schema: 'meshwright/comparison@1';
+  readonly model: string;
+  readonly hardware: string;
+  readonly chips: number;
+  readonly batch: number;
+  readonly peakFlopsPerSecondPerChip: number;
+  readonly plans: readonly PlanComparison[];
+  /** Of the plan in the run's `job.yaml`: every kernel and collective. */
+  readonly spans: readonly JoinedSpan[];
+  readonly stepSeconds: readonly number[];
+}
+
+const figures = ({ simulation: { stepTimeSeconds, mfu } }: Assessment): StepFigures => ({ stepTimeSeconds, mfu });
+
+export function comparePlan(trial: Trial, again?: Assessment): PlanComparison {
+  const step = measuredStepSeconds(trial);
+  const predicted = figures(trial.predicted);
+  return {
+    plan: formatPlan(trial.job.plan),
+    predicted,
+    measured: {
+      stepTimeSeconds: step,
+      mfu: measuredMfu(trial),
+      steps: trial.stepSeconds.length,
+      fastestSeconds: Math.min(...trial.stepSeconds),
+      slowestSeconds: Math.max(...trial.stepSeconds),
+    },
+    repredicted: again === undefined ? null : figures(again),
+    byKind: differencesByKind(joinTrial(trial), { predictedSeconds: predicted.stepTimeSeconds, measuredSeconds: step }),
+  };
+}
+
+/** @param main the trial of the run's own plan */
+export function comparisonDocument(main: Trial, plans: readonly PlanComparison[]): ComparisonDocument {
+  const { simulation } = main.predicted;
+  return {
+    schema: 'meshwright/comparison@1',
+    model: simulation.model,
+    hardware: simulation.hardware,
+    chips: simulation.chips,
+    batch: simulation.batch,
+    peakFlopsPerSecondPerChip: simulation.peakFlopsPerSecondPerChip,
+    plans,
+    spans: joinTrial(main),
+    stepSeconds: main.stepSeconds,
+  };
+}
+
+export const relativeError = (predicted: number, measured: number): number => predicted / measured - 1;
+
+const signed = (ratio: number): string => `${ratio >= 0 ? '+' : '−'}${formatPercent(Math.abs(ratio))}`;
+const time = (value: number): string => formatSeconds(seconds(value));
+
+export function printComparison(plans: readonly PlanComparison[]): void {
+  const error = (of: StepFigures | null, { measured }: PlanComparison) =>
+    of === null ? '–' : signed(relativeError(of.stepTimeSeconds, measured.stepTimeSeconds));
+  printTable(
+    ['plan', 'predicted', 'MFU', 'measured', 'MFU', 'error', 'recalibrated', 'MFU', 'error'],
+    plans.map((row) => [
+      row.plan,
+      time(row.predicted.stepTimeSeconds),
+      formatPercent(row.predicted.mfu),
+      time(row.measured.stepTimeSeconds),
+      formatPercent(row.measured.mfu),
+      error(row.predicted, row),
+      row.repredicted === null ? '–' : time(row.repredicted.stepTimeSeconds),
+      row.repredicted === null ? '–' : formatPercent(row.repredicted.mfu),
+      error(row.repredicted, row),
+    ]),
+    [1, 2, 3, 4, 5, 6, 7, 8],
+  );
+}
+
+export function printKinds({ plan, byKind }: PlanComparison): void {
+  printLine(`Where the difference comes from (${plan}):`);
+  printTable(
+    ['', 'predicted', 'measured', 'difference'],
+    byKind.map(({ kind, predictedSeconds, measuredSeconds }) => [
+      kind,
+      time(predictedSeconds),
+      time(measuredSeconds),
+      `${measuredSeconds >= predictedSeconds ? '+' : '−'}${time(Math.abs(measuredSeconds - predictedSeconds))}`,
+    ]),
+    [1, 2, 3],
+  );
+}

@@ -1,0 +1,154 @@
+/** Prediction against measurement on this machine: run a job, join it with its simulation, calibrate, predict again. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { median } from 'simple-statistics';
+import type { Evidence, EvidenceSpan, Profile } from '../calibrate/index.js';
+import { calibrate, matmulProbes, messagesOf, profileDevices } from '../calibrate/index.js';
+import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
+import { formatProfile, parseHardware, parseStack } from '../hardware/index.js';
+import type { Job } from '../job/index.js';
+import { jobToInput, lowerJob } from '../job/index.js';
+import type { AxisName } from '../mesh/index.js';
+import { axisSize } from '../mesh/index.js';
+import { formatPlan } from '../planner/index.js';
+import type { Op, Program } from '../program/index.js';
+import { forEachOp } from '../program/index.js';
+import { runInChild } from '../runtime/index.js';
+import type { TimedSpan } from '../trace/index.js';
+import { joinSpans, simulatedSpans } from '../trace/index.js';
+import type { JoinedSpan } from '../trace/index.js';
+import type { TrainEvent, TrainReport } from '../train/index.js';
+import type { Assessment } from './assess.js';
+import { Assessor, stackOf } from './assess.js';
+import type { Measure, Train } from './child-requests.js';
+import { writeText } from './run-folder.js';
+
+const HOST = new URL('./child-host.js', import.meta.url);
+
+export interface RunSettings {
+  readonly untimedSteps: number;
+  readonly evaluate: boolean;
+  readonly metricsFile?: string;
+}
+
+/** Trains a job in a process of its own. */
+export function runJob(
+  job: Job,
+  settings: RunSettings,
+  onEvent: (event: TrainEvent) => void,
+  signal: AbortSignal,
+): Promise<TrainReport> {
+  const args = { ...settings, job: jobToInput(job) };
+  return runInChild<Train>(
+    HOST,
+    { kind: 'train', args },
+    { onEvent, signal, graceSeconds: 30, poolThreads: job.chips + 4 },
+  );
+}
+
+const MEASURING_ROUNDS = 9;
+
+/**
+ * Measures this machine's devices at the shapes of the jobs' programs and writes `profile.yaml` and `stack.yaml`.
+ *
+ * @returns the path of the hardware profile
+ */
+export async function writeProfile(
+  jobs: readonly Job[],
+  folder: string,
+  onText: (text: string) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  const [first] = jobs as [Job, ...Job[]];
+  const dtype = first.precision.compute as MatmulDType;
+  const { family, threadsPerRank } = first.training;
+  const args = {
+    ranks: first.chips,
+    family,
+    threadsPerRank,
+    dtype,
+    matmuls: matmulProbes(jobs.map((job) => lowerJob(job))),
+    rounds: MEASURING_ROUNDS,
+  };
+  const measured = await runInChild<Measure>(
+    HOST,
+    { kind: 'measure', args },
+    { onEvent: onText, signal, poolThreads: first.chips + 4 },
+  );
+  const source = `${family} on ${first.chips} ranks × ${threadsPerRank} thread at once, median of ${MEASURING_ROUNDS} rounds, ${today()}`;
+  const profile = profileDevices(first.hardware, stackOf(first), dtype, measured, source, './stack.yaml');
+  return saveProfile(profile, folder);
+}
+
+/** The day, for sources of numbers. */
+export const today = (): string => new Date().toISOString().slice(0, 10);
+
+export function saveProfile(profile: Profile, folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  writeText(folder, 'profile.yaml', formatProfile({ ...profile.hardware, defaultStack: './stack.yaml' }));
+  writeText(folder, 'stack.yaml', formatProfile(profile.stack));
+  return join(folder, 'profile.yaml');
+}
+
+/** A run beside its prediction. */
+export interface Trial {
+  readonly job: Job;
+  readonly predicted: Assessment;
+  readonly spans: readonly TimedSpan[];
+  readonly stepSeconds: readonly number[];
+}
+
+export const measuredStepSeconds = ({ stepSeconds }: Trial): number => median([...stepSeconds]);
+export const measuredMfu = (trial: Trial): number =>
+  (trial.predicted.simulation.mfu * trial.predicted.simulation.stepTimeSeconds) / measuredStepSeconds(trial);
+
+export const joinTrial = ({ predicted, spans }: Trial): JoinedSpan[] =>
+  joinSpans(simulatedSpans(predicted.execution.trace), spans);
+
+/** The axis size of each collective, by op id. */
+function ringSizes(program: Program): Map<string, number> {
+  const sizes = new Map<string, number>();
+  forEachOp(program.ops, (op: Op) => {
+    if ('axis' in op.attributes) sizes.set(op.id, axisSize(program.mesh, op.attributes.axis as AxisName));
+  });
+  return sizes;
+}
+
+/** What a trial says of the profile it was predicted by. */
+export function evidenceOf(trial: Trial): Evidence {
+  const { program, execution } = trial.predicted;
+  const sizes = ringSizes(program);
+  const spans = joinTrial(trial).map(({ id, kind, name, measuredSeconds, sentBytes }): EvidenceSpan => {
+    const opId = id.split('@')[0]!;
+    if (kind === 'collective') {
+      return { measuredSeconds, transfer: { bytes: sentBytes ?? 0, messages: messagesOf(name, sizes.get(opId)!) } };
+    }
+    return { measuredSeconds, cost: execution.kernels.get(opId)! };
+  });
+  return { spans, stepSeconds: trial.stepSeconds };
+}
+
+/** The step as a profile calibrated on `trials` predicts it. */
+export function predictAgain(job: Job, trials: readonly Trial[]): Assessment {
+  const { hardware, stack } = calibrateOn(job, trials);
+  return new Assessor().assess({ ...job, hardware }, stack);
+}
+
+export function calibrateOn(
+  job: Pick<Job, 'hardware' | 'hardwareName' | 'precision'>,
+  trials: readonly Trial[],
+): { hardware: Hardware; stack: Stack; profile: ReturnType<typeof calibrate> } {
+  const labels = trials.map(({ job: { model, plan } }) => `${model.name} ${formatPlan(plan)}`).join('; ');
+  const profile = calibrate(
+    job.hardware,
+    stackOf(job),
+    job.precision.compute as MatmulDType,
+    trials.map(evidenceOf),
+    `calibrated on ${labels}, ${today()}`,
+  );
+  return {
+    hardware: parseHardware(formatProfile(profile.hardware), 'calibrated profile'),
+    stack: parseStack(formatProfile(profile.stack), 'calibrated stack'),
+    profile,
+  };
+}

@@ -1,0 +1,113 @@
+/** The flags that describe a job, shared by the commands; flags override the file. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { MeshwrightError } from '../errors.js';
+import { mergeJobs, parseMesh, readJob } from '../job/index.js';
+import type { JobInput, ModelInput } from '../job/index.js';
+import type { AxisName } from '../mesh/index.js';
+import { DTYPES } from '../program/index.js';
+
+const MODEL_FLAGS = ['width', 'depth', 'mlpWidth', 'heads', 'patch', 'imageSize', 'channels', 'classes'] as const;
+const SWITCH_FLAGS = ['parallelLayers', 'queryKeyNorm', 'omitBiases'] as const;
+
+/** Reads a whole number of at least 1. @throws MeshwrightError USAGE naming the flag */
+export const whole =
+  (flag: string, least = 1) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (/^-?\d+$/.test(text) && value >= least) return value;
+    throw new MeshwrightError('USAGE', {
+      place: flag,
+      expected: `a whole number of at least ${least}`,
+      got: JSON.stringify(text),
+    });
+  };
+
+const number =
+  (flag: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
+    throw new MeshwrightError('USAGE', { place: flag, expected: 'a number of at least 0', got: JSON.stringify(text) });
+  };
+
+/** `8x8x16` */
+const slice = (text: string): number[] => text.split(/[x×]/).map((part) => whole('--slice')(part));
+
+/** `width=512`, `parallelLayers=false`; may be given several times. */
+function modelOption(text: string, before: Partial<ModelInput> = {}): Partial<ModelInput> {
+  const [name = '', value = ''] = text.split('=');
+  const place = `--model-option ${name}`;
+  if ((MODEL_FLAGS as readonly string[]).includes(name)) return { ...before, [name]: whole(place)(value) };
+  if ((SWITCH_FLAGS as readonly string[]).includes(name)) {
+    if (value === 'true' || value === 'false') return { ...before, [name]: value === 'true' };
+    throw new MeshwrightError('USAGE', { place, expected: 'true or false', got: JSON.stringify(value) });
+  }
+  if (name === 'pooling' && (value === 'attention' || value === 'mean')) return { ...before, pooling: value };
+  if (name === 'loss' && (value === 'sigmoid' || value === 'softmax')) return { ...before, loss: value };
+  throw new MeshwrightError('FIELD_UNKNOWN', {
+    place: '--model-option',
+    expected: `one of ${[...MODEL_FLAGS, ...SWITCH_FLAGS].join(', ')} with a value, pooling=attention|mean or loss=sigmoid|softmax`,
+    got: JSON.stringify(text),
+  });
+}
+
+export interface JobFlags {
+  readonly job?: string;
+  readonly model?: string;
+  readonly modelOption?: Partial<ModelInput>;
+  readonly hardware?: string;
+  readonly chips?: number;
+  readonly batch?: number;
+  readonly mesh?: Partial<Record<AxisName, number>>;
+  readonly microbatches?: number;
+  readonly slice?: number[];
+  readonly compute?: (typeof DTYPES)[number];
+  readonly optimizer?: 'adamw' | 'sgd';
+  readonly learningRate?: number;
+  readonly json?: boolean;
+}
+
+export function addJobFlags(command: Command): Command {
+  return command
+    .argument('[job]', 'a job file (YAML); flags override it')
+    .option('--model <name>', 'a model; `meshwright models` lists them')
+    .option('--model-option <name=value>', 'changes a setting of the model, e.g. parallelLayers=false', modelOption)
+    .option('--hardware <name>', 'a hardware profile, shipped or a path; `meshwright hardware` lists them')
+    .option('--chips <count>', 'how many chips', whole('--chips'))
+    .option('--batch <images>', 'images a step, over all chips', whole('--batch'))
+    .option('--mesh <axes>', 'mesh axes, e.g. data=64,model=16', (text) => parseMesh(text, '--mesh'))
+    .option('--microbatches <count>', 'parts of a step (default: the fewest that fit)', whole('--microbatches'))
+    .option('--slice <shape>', 'shape of the torus slice, e.g. 8x8x16 (default: the fastest)', slice)
+    .addOption(new Option('--compute <type>', 'type that activations are computed in').choices(DTYPES))
+    .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']))
+    .option('--learning-rate <rate>', 'peak learning rate', number('--learning-rate'));
+}
+
+const defined = (value: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined));
+
+/** The job that a file and flags describe, defaults not yet filled in. */
+export function jobInput(file: string | undefined, flags: JobFlags): JobInput {
+  const base = file === undefined ? {} : readJob(file);
+  const changes = flags.modelOption ?? {};
+  const preset = flags.model ?? base.model;
+  const changed =
+    Object.keys(changes).length === 0 || preset === undefined
+      ? flags.model
+      : { ...(typeof preset === 'string' ? { preset } : preset), ...changes };
+  const plan = defined({ mesh: flags.mesh, microbatches: flags.microbatches, slice: flags.slice });
+  const optimizer = defined({ kind: flags.optimizer, learningRate: flags.learningRate });
+  return mergeJobs(
+    base,
+    defined({
+      model: changed,
+      hardware: flags.hardware,
+      chips: flags.chips,
+      batch: flags.batch,
+      plan: Object.keys(plan).length > 0 ? plan : undefined,
+      precision: flags.compute === undefined ? undefined : { compute: flags.compute },
+      optimizer: Object.keys(optimizer).length > 0 ? optimizer : undefined,
+    }) as JobInput,
+  );
+}

@@ -1,0 +1,81 @@
+/** A run is a folder: `job.yaml`, `metrics.jsonl`, `trace.json`, `comparison.json`, and the profile it was predicted by. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MeshwrightError } from '../errors.js';
+import type { TraceProcess } from '../trace/index.js';
+import { traceEvents } from '../trace/index.js';
+
+/** @throws MeshwrightError RUN_EXISTS: nothing is ever overwritten */
+export function createRunFolder(path: string): void {
+  if (existsSync(path)) {
+    throw new MeshwrightError('RUN_EXISTS', {
+      place: path,
+      expected: 'a folder that does not exist',
+      got: 'one that does',
+      hint: 'name another with --run',
+    });
+  }
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new MeshwrightError('RUN_INVALID', {
+      place: path,
+      expected: 'a folder that can be made',
+      got: (error as Error).message,
+    });
+  }
+}
+
+/** The first of `base`, `base-2`, `base-3` … that does not exist. */
+export function freeRunFolder(base: string): string {
+  for (let number = 1; ; number++) {
+    const path = number === 1 ? base : `${base}-${number}`;
+    if (!existsSync(path)) return path;
+  }
+}
+
+export const writeText = (folder: string, name: string, text: string): void => writeFileSync(join(folder, name), text);
+export const writeDocument = (folder: string, name: string, document: unknown): void =>
+  writeText(folder, name, `${JSON.stringify(document, null, 2)}\n`);
+
+export function writeTrace(path: string, processes: readonly TraceProcess[]): void {
+  try {
+    writeFileSync(path, `${JSON.stringify(traceEvents(processes))}\n`);
+  } catch (error) {
+    throw new MeshwrightError('USAGE', {
+      place: path,
+      expected: 'a file that can be written',
+      got: (error as Error).message,
+    });
+  }
+}
+
+/** Writes a file that must not exist yet. @throws MeshwrightError RUN_EXISTS or USAGE */
+export function writeNew(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { flag: 'wx' });
+  } catch (error) {
+    const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    throw new MeshwrightError(exists ? 'RUN_EXISTS' : 'USAGE', {
+      place: path,
+      expected: exists ? 'a file that does not exist' : 'a file that can be written',
+      got: exists ? 'one that does' : (error as Error).message,
+    });
+  }
+}
+
+/** @throws MeshwrightError RUN_INVALID when the file is missing or no document of `schema` */
+export function readDocument(folder: string, name: string, schema: string): unknown {
+  const path = join(folder, name);
+  const invalid = (got: string) =>
+    new MeshwrightError('RUN_INVALID', { place: path, expected: `a ${schema} document`, got });
+  let document: unknown;
+  try {
+    document = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw invalid((error as Error).message);
+  }
+  const got = (document as { schema?: unknown } | null)?.schema;
+  if (got !== schema) throw invalid(`schema ${JSON.stringify(got)}`);
+  return document;
+}

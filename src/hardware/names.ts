@@ -1,0 +1,9 @@
+/** The closed sets of names that profiles use. */
+
+/** Where a number comes from. `assumed` is a guess that nobody measured; `calibrated` was fitted by this program. */
+export const STATUSES = ['datasheet', 'published', 'measured', 'calibrated', 'assumed'] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** The element types that a profile may state a matmul rate for; the same names as the program's. */
+export const MATMUL_DTYPES = ['f64', 'f32', 'bf16', 'f16'] as const;
+export type MatmulDType = (typeof MATMUL_DTYPES)[number];

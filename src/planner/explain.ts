@@ -1,0 +1,44 @@
+/** Why a plan is where it is in the ranking, in a sentence. */
+import { formatPercent, formatSeconds, seconds } from '../units.js';
+
+/** What the planner reads of a simulation. */
+export interface PlanFigures {
+  readonly stepTimeSeconds: number;
+  readonly mfu: number;
+  readonly computeSeconds: number;
+  readonly exposedCommunicationSeconds: number;
+  readonly exposedCommunicationByAxisSeconds: Readonly<Partial<Record<string, number>>>;
+  readonly overheadSeconds: number;
+  readonly peakMemoryBytesPerChip: number;
+}
+
+type Part = 'compute' | 'exposed communication' | 'overhead';
+
+const parts = (figures: PlanFigures): Record<Part, number> => ({
+  compute: figures.computeSeconds,
+  'exposed communication': figures.exposedCommunicationSeconds,
+  overhead: figures.overheadSeconds,
+});
+
+function spends(figures: PlanFigures): string {
+  const share = (value: number) => formatPercent(value / figures.stepTimeSeconds, 0);
+  const { compute, 'exposed communication': exposed, overhead } = parts(figures);
+  const [axis] = Object.entries(figures.exposedCommunicationByAxisSeconds).toSorted(
+    ([, a], [, b]) => (b ?? 0) - (a ?? 0),
+  );
+  const mostly = axis && (axis[1] ?? 0) > 0 ? ` (mostly ${axis[0]})` : '';
+  return `${share(compute)} compute, ${share(exposed)} exposed communication${mostly}, ${share(overhead)} overhead`;
+}
+
+/** @param next the plan that comes after it, if any */
+export function explain(figures: PlanFigures, next?: { readonly plan: string; readonly figures: PlanFigures }): string {
+  const first = `${spends(figures)}.`;
+  if (next === undefined) return first;
+  const [mine, theirs] = [parts(figures), parts(next.figures)];
+  const [what, saved] = (Object.keys(mine) as Part[])
+    .map((part) => [part, theirs[part] - mine[part]] as const)
+    .toSorted(([, a], [, b]) => b - a)[0]!;
+  const ratio = next.figures.stepTimeSeconds / figures.stepTimeSeconds - 1;
+  if (saved <= 0 || ratio < 5e-4) return `${first} As fast as ${next.plan}.`;
+  return `${first} ${formatPercent(ratio)} faster than ${next.plan}: ${formatSeconds(seconds(saved))} less ${what}.`;
+}

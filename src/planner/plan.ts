@@ -1,0 +1,145 @@
+/**
+ * Finds the plans of a task: every mesh and count of microbatches, those that do not fit in memory set aside, the rest
+ * ranked by simulated step time. What simulates is given by the caller.
+ */
+import { MeshwrightError } from '../errors.js';
+import type { Job, Plan, Task } from '../job/index.js';
+import { checkPlan, microbatchChoices } from '../job/index.js';
+import type { Mesh } from '../mesh/index.js';
+import { createMesh, formatMesh } from '../mesh/index.js';
+import type { Bytes } from '../units.js';
+import { formatBytes } from '../units.js';
+import { explain } from './explain.js';
+import type { PlanFigures } from './explain.js';
+
+/** What the planner needs of an executor: memory first, since it is cheap and rejects most plans. */
+export interface Scorer<Figures extends PlanFigures> {
+  memory(job: Job): { readonly bytes: Bytes; readonly capacity: Bytes };
+  simulate(job: Job): Figures;
+}
+
+/** Values that a dimension of the search may take; absent means all. */
+export interface SearchSpace {
+  readonly data?: readonly number[];
+  readonly model?: readonly number[];
+  readonly microbatches?: readonly number[];
+  /** How many counts of microbatches are tried for each mesh, from the fewest that fit. */
+  readonly microbatchesPerMesh?: number;
+}
+
+export interface RankedPlan<Figures extends PlanFigures> {
+  readonly rank: number;
+  readonly job: Job;
+  readonly figures: Figures;
+  /** One sentence: what it spends its time on, and why it beats the next plan. */
+  readonly why: string;
+}
+
+export interface Rejected {
+  readonly plan: Plan;
+  readonly reason: 'does-not-divide' | 'does-not-fit';
+  readonly detail: string;
+}
+
+export interface PlanSearch<Figures extends PlanFigures> {
+  readonly ranked: readonly RankedPlan<Figures>[];
+  readonly rejected: readonly Rejected[];
+  readonly candidates: number;
+}
+
+const allowed = (value: number, choices: readonly number[] | undefined): boolean =>
+  choices === undefined || choices.includes(value);
+
+function meshes({ chips }: Task, space: SearchSpace): Mesh[] {
+  return Array.from({ length: chips }, (_, index) => index + 1)
+    .filter((model) => chips % model === 0 && allowed(model, space.model) && allowed(chips / model, space.data))
+    .map((model) => createMesh({ data: chips / model, model }));
+}
+
+export const formatPlan = ({ mesh, microbatches }: Plan): string => `${formatMesh(mesh)} microbatches=${microbatches}`;
+
+/**
+ * @param onScored called after each simulated plan
+ * @throws MeshwrightError PLAN_DOES_NOT_FIT when no plan is left, naming what came closest
+ */
+export function findPlans<Figures extends PlanFigures>(
+  task: Task,
+  scorer: Scorer<Figures>,
+  space: SearchSpace = {},
+  onScored: (job: Job, figures: Figures) => void = () => undefined,
+): PlanSearch<Figures> {
+  const rejected: Rejected[] = [];
+  const scored: { job: Job; figures: Figures }[] = [];
+  let closest: { plan: Plan; bytes: Bytes; capacity: Bytes } | undefined;
+  for (const mesh of meshes(task, space)) {
+    let taken = 0;
+    const choices = microbatchChoices(task, mesh).filter((count) => allowed(count, space.microbatches));
+    if (choices.length === 0) {
+      rejected.push({
+        plan: { mesh, microbatches: 1 },
+        reason: 'does-not-divide',
+        detail: `a batch of ${task.batch} does not divide`,
+      });
+    }
+    for (const microbatches of choices) {
+      const plan: Plan = { mesh, microbatches };
+      if (taken >= (space.microbatchesPerMesh ?? 3)) break;
+      const job = tryPlan(task, plan, rejected);
+      if (job === undefined) break;
+      const { bytes, capacity } = scorer.memory(job);
+      if (bytes > capacity) {
+        rejected.push({ plan, reason: 'does-not-fit', detail: `${formatBytes(bytes)} of ${formatBytes(capacity)}` });
+        if (closest === undefined || bytes < closest.bytes) closest = { plan, bytes, capacity };
+        continue;
+      }
+      taken++;
+      const figures = scorer.simulate(job);
+      scored.push({ job, figures });
+      onScored(job, figures);
+    }
+  }
+  if (scored.length === 0) throw nothingFits(task, rejected, closest);
+  scored.sort((a, b) => a.figures.stepTimeSeconds - b.figures.stepTimeSeconds);
+  const ranked = scored.map(({ job, figures }, index) => ({
+    rank: index + 1,
+    job,
+    figures,
+    why: explain(
+      figures,
+      scored[index + 1] && { plan: formatPlan(scored[index + 1]!.job.plan), figures: scored[index + 1]!.figures },
+    ),
+  }));
+  return { ranked, rejected, candidates: scored.length + rejected.length };
+}
+
+/** The job, or nothing where the plan does not divide: then neither do more microbatches. */
+function tryPlan(task: Task, plan: Plan, rejected: Rejected[]): Job | undefined {
+  try {
+    return checkPlan(task, plan);
+  } catch (error) {
+    if (!(error instanceof MeshwrightError) || error.code !== 'PLAN_DOES_NOT_DIVIDE') throw error;
+    rejected.push({ plan, reason: 'does-not-divide', detail: `${error.detail.place}: ${error.detail.expected}` });
+    return undefined;
+  }
+}
+
+function nothingFits(
+  task: Task,
+  rejected: readonly Rejected[],
+  closest: { plan: Plan; bytes: Bytes; capacity: Bytes } | undefined,
+): MeshwrightError {
+  const place = `plan of ${task.model.name} on ${task.chips} × ${task.hardware.name}`;
+  if (closest === undefined) {
+    return new MeshwrightError('PLAN_DOES_NOT_DIVIDE', {
+      place,
+      expected: 'a mesh that heads, widths and batch divide over',
+      got: rejected[0]?.detail ?? 'no mesh in the search space',
+    });
+  }
+  return new MeshwrightError('PLAN_DOES_NOT_FIT', {
+    place,
+    expected: `at most ${formatBytes(closest.capacity)} on each chip`,
+    got: `${formatBytes(closest.bytes)} for the closest, ${formatPlan(closest.plan)}`,
+    hint: 'use more chips, a smaller batch or chips with more memory',
+  });
+}

@@ -1,0 +1,15 @@
+export type { ChildExchange } from './child-protocol.js';
+export type { ChildOptions, ChildRequest } from './child.js';
+export { runInChild } from './child.js';
+export type { StateValue } from './initialize.js';
+export { initialParameter, isStack, zeroState } from './initialize.js';
+export type { PoolOptions, PoolRun, RunOptions } from './pool.js';
+export { DevicePool } from './pool.js';
+export type { Feed, Feeds, RankOptions, RankRun } from './rank.js';
+export { Rank, stateKey } from './rank.js';
+export type { FamilyName, HostTensor } from './kernels/family.js';
+export type { ChildHandler, ChildHandlers } from './serve-child.js';
+export { serveChild } from './serve-child.js';
+export type { Run, Segments } from './shards.js';
+export { assembleGlobal, cutShard, shardRuns } from './shards.js';
+export * from './transport/index.js';

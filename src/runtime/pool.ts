@@ -1,0 +1,266 @@
+/**
+ * The device pool: one worker thread a rank, each running one task from `create` to `close`. A rank that fails stops
+ * the others and leaves state behind that is incomplete, so a pool whose run failed can only be closed.
+ */
+import { availableParallelism } from 'node:os';
+import { MessageChannel } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { MeshwrightError } from '../errors.js';
+import type { Mesh } from '../mesh/index.js';
+import { rankCount } from '../mesh/index.js';
+import type { Program } from '../program/index.js';
+import type { Span } from '../trace/index.js';
+import { seconds } from '../units.js';
+import type { Seconds } from '../units.js';
+import type { Clock } from './clock.js';
+import { createClock } from './clock.js';
+import { messageOf, unpackError } from './failure.js';
+import type { StateValue } from './initialize.js';
+import type { FamilyName } from './kernels/family.js';
+import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
+import { portable } from './protocol.js';
+import type { Feed, Feeds } from './rank.js';
+import type { ChannelTraffic, TransportMemory } from './transport/index.js';
+import { createTransportMemory, stopAll, traffic } from './transport/index.js';
+
+export interface PoolOptions {
+  readonly mesh: Mesh;
+  readonly family: FamilyName;
+  /** Threads that each rank's kernels may use. */
+  readonly threadsPerRank: number;
+  /** The compiled worker module, `cli/rank-worker.js`: workers run JavaScript. */
+  readonly workerUrl: URL;
+  /** How long a rank waits for a silent peer; longer than the longest kernel. 120 by default. */
+  readonly timeoutSeconds?: number;
+  /** Capacity of each ring between two ranks, see `TransportOptions`. */
+  readonly ringBytes?: number;
+}
+
+export interface RunOptions {
+  /** Values of the data inputs, one record a rank or a function of the rank. */
+  readonly feeds?: readonly Feeds[] | ((rank: number) => Feeds);
+  /** Names of the outputs to bring back; the state that a program replaces stays on the ranks either way. */
+  readonly outputs?: readonly string[];
+  /** Stops the ranks between kernels; the run rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface PoolRun {
+  /** By rank. */
+  readonly outputs: readonly Readonly<Record<string, StateValue>>[];
+  /** By rank; times count from the start of the step. */
+  readonly spans: readonly (readonly Span[])[];
+  /** From the start of the step until the last rank was done. */
+  readonly seconds: Seconds;
+}
+
+/** Looks again this often before a thread sleeps: waking one takes longer. Only where every rank has a core. */
+const SPINS = 2000;
+
+interface Pending {
+  readonly resolve: (reply: RankReply) => void;
+  readonly reject: (error: Error) => void;
+}
+
+class RankHandle {
+  readonly rank: number;
+  readonly #port: MessagePort;
+  readonly #pending: Pending[] = [];
+  #ended: Error | undefined;
+  /** Settles when the rank's task is over, however it ended. */
+  readonly task: Promise<void>;
+
+  constructor(rank: number, start: (port: MessagePort) => Promise<void>) {
+    this.rank = rank;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    port1.on('message', (reply: RankReply) => this.#pending.shift()?.resolve(reply));
+    this.task = start(port2).then(
+      () => this.#end('its task to run until it is closed', 'its end'),
+      (error: unknown) => this.#end('the thread to live', messageOf(error)),
+    );
+  }
+
+  /** The next reply: replies come in the order of the calls, the first one says that the rank is ready. */
+  reply(): Promise<RankReply> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => this.#pending.push({ resolve, reject }));
+  }
+
+  call(request: RankRequest): Promise<RankReply> {
+    const reply = this.reply();
+    if (!this.#ended) this.#port.postMessage(request);
+    return reply;
+  }
+
+  #end(expected: string, got: string): void {
+    this.#ended = new MeshwrightError('RANK_FAILED', { place: `rank ${this.rank}`, expected, got });
+    // Replies that were sent before the end are still on their way.
+    setImmediate(() => {
+      this.#port.close();
+      for (const { reject } of this.#pending.splice(0)) reject(this.#ended!);
+    });
+  }
+}
+
+export class DevicePool {
+  readonly mesh: Mesh;
+  readonly #piscina: Piscina;
+  readonly #memory: TransportMemory;
+  readonly #ranks: readonly RankHandle[];
+  readonly #clock: Clock = createClock();
+  #failure: Error | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor({ mesh, family, threadsPerRank, workerUrl, timeoutSeconds = 120, ringBytes }: PoolOptions) {
+    const count = rankCount(mesh);
+    this.mesh = mesh;
+    this.#memory = createTransportMemory(mesh, count, {
+      spins: count * threadsPerRank <= availableParallelism() ? SPINS : 0,
+      ...(ringBytes === undefined ? {} : { ringBytes }),
+    });
+    this.#piscina = new Piscina({
+      filename: workerUrl.href,
+      minThreads: count,
+      maxThreads: count,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+    });
+    this.#ranks = Array.from({ length: count }, (_, rank) => {
+      const task = { mesh, rank, family, threads: threadsPerRank, memory: this.#memory, timeoutSeconds };
+      return new RankHandle(rank, (port) =>
+        this.#piscina.run({ ...task, port } satisfies RankTask, { transferList: [port] }),
+      );
+    });
+  }
+
+  /** @throws MeshwrightError DEVICE_FAILED where the kernel family can't be had, RANK_FAILED where a thread ends */
+  static async create(options: PoolOptions): Promise<DevicePool> {
+    const pool = new DevicePool(options);
+    try {
+      await pool.#gather(pool.#ranks.map((rank) => rank.reply()));
+      return pool;
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
+  }
+
+  /** Compiles a program on every rank, to be run by `name`; see `Rank.load` for what is thrown. */
+  async load(name: string, program: Program): Promise<void> {
+    await this.#callAll('load', () => ({ name, program }));
+  }
+
+  /** Gives the parameters of all loaded programs their initial values; the same ones on any mesh. */
+  async initialize(seed: number): Promise<void> {
+    await this.#callAll('initialize', () => ({ seed }));
+  }
+
+  /** @param values one a rank: what it is to hold under `key` (`parameter:NAME`, `optimizer:NAME:SLOT`) */
+  async setState(key: string, values: readonly StateValue[]): Promise<void> {
+    await this.#callAll('setState', (rank) => ({ key, value: portable(values[rank]!) }));
+  }
+
+  /** What each rank holds under `key`. */
+  readState(key: string): Promise<StateValue[]> {
+    return this.#callAll('readState', () => ({ key }));
+  }
+
+  /**
+   * Runs a loaded program on all ranks.
+   *
+   * @throws MeshwrightError RANK_FAILED naming rank and op, with its cause; TIMED_OUT where a peer was silent
+   */
+  async run(name: string, { feeds = [], outputs = [], signal }: RunOptions = {}): Promise<PoolRun> {
+    signal?.throwIfAborted();
+    const feed = (rank: number): Feeds => (typeof feeds === 'function' ? feeds(rank) : (feeds[rank] ?? {}));
+    const perRank = this.#ranks.map(({ rank }) => portableFeeds(feed(rank)));
+    const stop = (): void => stopAll(this.#memory.control);
+    signal?.addEventListener('abort', stop);
+    try {
+      const startedAt = this.#clock();
+      const runs = await this.#callAll('run', (rank) => ({ name, feeds: perRank[rank]!, outputs, startedAt }));
+      return {
+        outputs: runs.map((run) => run.outputs),
+        spans: runs.map((run) => run.spans),
+        seconds: seconds(Math.max(...runs.map((run) => run.end))),
+      };
+    } catch (error) {
+      this.#failure ??= error as Error;
+      throw signal?.aborted === true ? signal.reason : error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Bytes sent so far between each pair of ranks that share an axis. */
+  bytesSent(): ChannelTraffic[] {
+    return traffic(this.#memory);
+  }
+
+  /**
+   * Asks the ranks to stop, waits until they have, and only then ends their threads: ending one during a kernel would
+   * abort the process. It waits as long as the kernel that runs takes.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    stopAll(this.#memory.control);
+    await Promise.allSettled(this.#ranks.map((rank) => rank.call({ kind: 'close', args: undefined })));
+    await Promise.all(this.#ranks.map(({ task }) => task));
+    await this.#piscina.destroy();
+  }
+
+  async #callAll<K extends CallName>(kind: K, argsOf: (rank: number) => Args<K>): Promise<Result<K>[]> {
+    if (this.#failure) throw this.#failure;
+    const replies = this.#ranks.map((rank) => rank.call({ kind, args: argsOf(rank.rank) } as RankRequest));
+    return (await this.#gather(replies)) as Result<K>[];
+  }
+
+  /** All results, or the first failure that is a rank's own: those that only stopped wait for it. */
+  #gather(replies: readonly Promise<RankReply>[]): Promise<Result<CallName>[]> {
+    return new Promise((resolve, reject) => {
+      const results = new Array<Result<CallName>>(replies.length);
+      let waiting = replies.length;
+      let stopped: Error | undefined;
+      const settle = (): void => {
+        if (--waiting > 0) return;
+        if (stopped) reject(stopped);
+        else resolve(results);
+      };
+      replies.forEach((promise, rank) => {
+        promise.then(
+          (reply) => {
+            if (reply.ok) results[rank] = reply.result;
+            else if (reply.stopped) stopped ??= interrupted(rank, unpackError(reply.error));
+            else reject(unpackError(reply.error));
+            settle();
+          },
+          (error: unknown) => {
+            stopAll(this.#memory.control, rank);
+            reject(error as Error);
+          },
+        );
+      });
+    });
+  }
+}
+
+const interrupted = (rank: number, cause: Error): MeshwrightError =>
+  new MeshwrightError(
+    'DEVICE_FAILED',
+    { place: `rank ${rank}`, expected: 'the run to go on', got: cause.message },
+    { cause },
+  );
+
+const portableFeeds = (feeds: Feeds): Feeds =>
+  Object.fromEntries(
+    Object.entries(feeds).map(([name, feed]): [string, Feed] => [
+      name,
+      typeof feed === 'number' ? feed : portable(feed),
+    ]),
+  );

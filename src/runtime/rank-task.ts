@@ -1,0 +1,79 @@
+/** A rank as a long-lived task on a worker thread: answers the pool's calls one after the other until it is closed. */
+import { createClock } from './clock.js';
+import { packError } from './failure.js';
+import { createKernelFamily } from './kernels/index.js';
+import type { KernelFamily } from './kernels/index.js';
+import type { RankReply, RankRequest, RankTask } from './protocol.js';
+import { portable } from './protocol.js';
+import type { RankRun } from './rank.js';
+import { Rank } from './rank.js';
+import { RunStopped, stopAll, Transport } from './transport/index.js';
+
+const failed = (error: unknown): RankReply => ({
+  ok: false,
+  stopped: error instanceof RunStopped,
+  error: packError(error),
+});
+
+const portableRun = (run: RankRun): RankRun => ({
+  ...run,
+  outputs: Object.fromEntries(Object.entries(run.outputs).map(([name, value]) => [name, portable(value)])),
+});
+
+async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
+  switch (request.kind) {
+    case 'load':
+      await rank.load(request.args.name, request.args.program);
+      return { ok: true, result: undefined };
+    case 'initialize':
+      rank.initialize(request.args.seed);
+      return { ok: true, result: undefined };
+    case 'setState':
+      rank.setState(request.args.key, request.args.value);
+      return { ok: true, result: undefined };
+    case 'readState':
+      return { ok: true, result: portable(rank.readState(request.args.key)) };
+    case 'run': {
+      const { name, feeds, outputs, startedAt } = request.args;
+      return { ok: true, result: portableRun(await rank.run(name, feeds, outputs, startedAt)) };
+    }
+    case 'close':
+      return { ok: true, result: undefined };
+  }
+}
+
+/** The worker's task. It says once that it is ready (or why not), then answers calls; it never rejects. */
+export async function serveRank({ port, memory, rank, ...task }: RankTask): Promise<void> {
+  let family: KernelFamily;
+  try {
+    family = await createKernelFamily(task.family, { threads: task.threads });
+  } catch (error) {
+    port.postMessage(failed(error));
+    port.close();
+    return;
+  }
+  const transport = new Transport(memory, rank, task);
+  const served = new Rank({ mesh: task.mesh, rank, family, transport, clock: createClock() });
+
+  const handle = async (request: RankRequest): Promise<void> => {
+    let reply: RankReply;
+    try {
+      reply = await answer(served, request);
+      if (request.kind === 'close') await family.dispose();
+    } catch (error) {
+      // The others may wait for this rank.
+      if (request.kind === 'run') stopAll(memory.control, rank);
+      reply = failed(error);
+    }
+    port.postMessage(reply);
+  };
+  await new Promise<void>((closed) => {
+    let last = Promise.resolve();
+    port.on('message', (request: RankRequest) => {
+      last = last.then(() => handle(request));
+      if (request.kind === 'close') void last.then(closed);
+    });
+    port.postMessage({ ok: true, result: undefined } satisfies RankReply);
+  });
+  port.close();
+}

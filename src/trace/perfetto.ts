@@ -1,0 +1,52 @@
+/**
+ * Traces in the Trace Event Format that Perfetto and chrome://tracing open: a process for each source, a thread for
+ * each rank and kind of work. Times in µs, as the format wants them.
+ */
+import type { Span } from './trace.js';
+
+export interface TraceProcess {
+  /** `measured`, `simulated`. */
+  readonly name: string;
+  readonly spans: readonly Span[];
+}
+
+interface TraceEvent {
+  readonly ph: 'X' | 'M';
+  readonly pid: number;
+  readonly tid: number;
+  readonly name: string;
+  readonly cat?: string;
+  readonly ts?: number;
+  readonly dur?: number;
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+const LANES = ['kernel', 'collective', 'host'] as const;
+const microseconds = (value: number): number => Math.round(value * 1e9) / 1e3;
+
+export function traceEvents(processes: readonly TraceProcess[]): { traceEvents: TraceEvent[]; displayTimeUnit: 'ms' } {
+  const events: TraceEvent[] = [];
+  processes.forEach(({ name, spans }, index) => {
+    const pid = index + 1;
+    events.push({ ph: 'M', pid, tid: 0, name: 'process_name', args: { name } });
+    const threads = new Set<number>();
+    for (const span of spans) {
+      const tid = span.rank * LANES.length + LANES.indexOf(span.kind) + 1;
+      if (!threads.has(tid)) {
+        threads.add(tid);
+        events.push({ ph: 'M', pid, tid, name: 'thread_name', args: { name: `rank ${span.rank} ${span.kind}s` } });
+      }
+      events.push({
+        ph: 'X',
+        pid,
+        tid,
+        name: span.id,
+        cat: `${span.kind},${span.phase}`,
+        ts: microseconds(span.start),
+        dur: microseconds(span.end - span.start),
+        args: { op: span.name, ...(span.sentBytes === undefined ? {} : { sentBytes: span.sentBytes }) },
+      });
+    }
+  });
+  return { traceEvents: events, displayTimeUnit: 'ms' };
+}

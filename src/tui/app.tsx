@@ -1,0 +1,100 @@
+/** The UI: one state, the screen it says, and what is around it. */
+import { Box, Text, useApp } from 'ink';
+import type { ReactNode } from 'react';
+import { useCallback, useEffect, useReducer } from 'react';
+import { ErrorBox } from './components/error-box.js';
+import { Frame } from './components/frame.js';
+import { Help } from './components/help.js';
+import { useCoalesced } from './hooks/use-coalesced.js';
+import { usePresses } from './hooks/use-presses.js';
+import { useTerminalSize } from './hooks/use-terminal-size.js';
+import { useWork } from './hooks/use-work.js';
+import type { Look } from './look.js';
+import { LookProvider, useLook } from './look.js';
+import { CompareScreen } from './screens/compare.js';
+import { PickScreen } from './screens/pick.js';
+import { PlansScreen } from './screens/plans.js';
+import { TrainScreen } from './screens/train.js';
+import type { Services, TaskChoice } from './services.js';
+import { initialApp, reduce } from './state/app.js';
+import { hints } from './state/hints.js';
+import type { Size } from './state/layout.js';
+import { bodyColumns, isTooSmall, SMALLEST } from './state/layout.js';
+import type { AppState, News } from './state/types.js';
+import { FRAME_MILLISECONDS } from './terminal.js';
+
+function Body({ state, size }: { readonly state: AppState; readonly size: Size }): ReactNode {
+  const { screen } = state;
+  if (state.failure !== undefined) return <ErrorBox error={state.failure} width={bodyColumns(size)} />;
+  if (state.help) return <Help width={bodyColumns(size)} />;
+  switch (screen.at) {
+    case 'pick':
+      return <PickScreen state={state.pick} size={size} />;
+    case 'plans':
+      return <PlansScreen state={screen.plans} size={size} />;
+    case 'train':
+      return <TrainScreen state={screen.train} size={size} />;
+    case 'compare':
+      return <CompareScreen comparison={screen.comparison} offset={screen.offset} size={size} />;
+  }
+}
+
+function subject({ screen }: AppState): string {
+  if (screen.at === 'pick') return '';
+  const { model, hardware, chips, batch } = screen.plans.task;
+  return `${model} on ${chips} × ${hardware}, batch ${batch}`;
+}
+
+/** The state as seen: nothing in here but layout. */
+export function View({ state, size }: { readonly state: AppState; readonly size: Size }): ReactNode {
+  const { glyphs } = useLook();
+  if (isTooSmall(size)) {
+    const [needed, here] = [SMALLEST, size].map(({ columns, rows }) => `${columns}×${rows}`);
+    return (
+      <Box width={size.columns} height={size.rows} overflow="hidden">
+        <Text>
+          Meshwright needs a terminal of {needed}; this one is {here}. Enlarge it, or press Ctrl-C to quit.
+        </Text>
+      </Box>
+    );
+  }
+  return (
+    <Frame
+      size={size}
+      at={state.screen.at}
+      subject={subject(state)}
+      notice={state.notice}
+      hints={hints(state, glyphs.upDown)}
+    >
+      <Body state={state} size={size} />
+    </Frame>
+  );
+}
+
+export interface AppProps {
+  readonly services: Services;
+  readonly look: Look;
+  readonly initial?: Partial<TaskChoice> | undefined;
+  /** Instead of the terminal's own. */
+  readonly size?: Size;
+}
+
+export function App(props: AppProps): ReactNode {
+  const { services, look, initial } = props;
+  const { exit } = useApp();
+  const size = useTerminalSize(props.size);
+  const [state, dispatch] = useReducer(reduce, undefined, () => initialApp(services, initial));
+  const deliver = useCallback((news: readonly News[]) => dispatch({ type: 'news', news }), []);
+  const tell = useCoalesced(deliver, FRAME_MILLISECONDS);
+  const stopping = state.screen.at === 'train' && state.screen.train.status === 'stopping';
+  useWork(services, state.work, stopping, tell);
+  usePresses((press) => dispatch({ type: 'press', press, size }));
+  useEffect(() => {
+    if (state.quit) exit();
+  }, [state.quit, exit]);
+  return (
+    <LookProvider value={look}>
+      <View state={state} size={size} />
+    </LookProvider>
+  );
+}

@@ -1,0 +1,88 @@
+/** Opens the UI in a terminal, and gives the terminal back. */
+import { render } from 'ink';
+import { App } from './app.js';
+import { detectLook } from './look.js';
+import type { Services, TaskChoice } from './services.js';
+import { frameStream, guardExits, holdConsole, Painter } from './terminal.js';
+
+export interface TuiOptions {
+  readonly stdin?: NodeJS.ReadStream;
+  readonly stdout?: NodeJS.WriteStream;
+  /** What the fields say at first. */
+  readonly initial?: Partial<TaskChoice>;
+}
+
+/** How long work that was left may take to end, once the UI is closed. */
+const GRACE_MILLISECONDS = 2000;
+
+/** The same services, and a promise for the end of all that was asked of them. */
+function followed(services: Services): { readonly services: Services; readonly ended: () => Promise<unknown> } {
+  const running = new Set<Promise<unknown>>();
+  const follow = <Result,>(started: Promise<Result>): Promise<Result> => {
+    const ended = started.then(
+      () => running.delete(ended),
+      () => running.delete(ended),
+    );
+    running.add(ended);
+    return started;
+  };
+  return {
+    services: {
+      models: services.models,
+      hardware: services.hardware,
+      search: (...request) => follow(services.search(...request)),
+      train: (...request) => follow(services.train(...request)),
+    },
+    ended: () => Promise.all(running),
+  };
+}
+
+/**
+ * Runs the UI until it is left. The terminal is as it was before when this settles, and on every other way out of the
+ * process: a signal, an exception nobody caught, `process.exit`.
+ *
+ * @returns when it was left, and its work ended or had two seconds to
+ * @throws whatever was thrown while rendering
+ */
+export async function runTui(given: Services, options: TuiOptions = {}): Promise<void> {
+  const { stdin = process.stdin, stdout = process.stdout, initial } = options;
+  const look = detectLook(process.env, process.platform);
+  const { services, ended } = followed(given);
+  const painter = new Painter(stdout, { ascii: !look.glyphs.braille });
+  const onResize = (): void => painter.forget();
+  // A terminal that went away makes writes fail; that is no news to anybody.
+  const onBroken = (): void => undefined;
+  const releaseConsole = holdConsole();
+  const restore = (): void => {
+    painter.close();
+    if (stdin.isTTY && stdin.isRaw) stdin.setRawMode(false);
+    stdout.off('resize', onResize);
+    for (const line of releaseConsole()) console.error(line);
+  };
+
+  stdout.on('error', onBroken);
+  stdout.on('resize', onResize);
+  painter.open();
+  const ui = render(<App services={services} look={look} initial={initial} />, {
+    stdin,
+    // Ink writes each frame in full in its debug mode: what the painter wants.
+    stdout: frameStream(stdout, (frame) => painter.frame(frame)),
+    debug: true,
+    exitOnCtrlC: false,
+  });
+  const releaseExits = guardExits(restore, () => {
+    ui.unmount();
+    return ended();
+  });
+  try {
+    await ui.waitUntilExit();
+  } finally {
+    restore();
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise((resolve) => (timer = setTimeout(resolve, GRACE_MILLISECONDS)));
+    await Promise.race([ended(), grace]);
+    clearTimeout(timer);
+    releaseExits();
+    stdout.off('error', onBroken);
+  }
+}

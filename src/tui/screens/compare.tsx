@@ -1,0 +1,116 @@
+/** What was predicted against what was measured, and where the difference is. */
+import { Box, Text } from 'ink';
+import type { ReactNode } from 'react';
+import { formatPercent } from '../../units.js';
+import type { Column } from '../components/table.js';
+import { useTableLines } from '../components/table.js';
+import { clock, signedClock, signedPercent } from '../components/words.js';
+import { useLook } from '../look.js';
+import type { Comparison } from '../services.js';
+import type { ComparedFigure } from '../state/compare.js';
+import { differences, meanError, relativeError, stepTimes, utilizations } from '../state/compare.js';
+import type { Size } from '../state/layout.js';
+import { bodyColumns, bodyRows, lastCompareOffset, runFolderRows } from '../state/layout.js';
+
+const figureColumns = (title: string): readonly Column[] => [
+  { title },
+  { title: 'predicted', width: 9, align: 'right' },
+  { title: 'error', width: 8, align: 'right' },
+  { title: 'measured', width: 8, align: 'right' },
+  { title: 're-predicted', width: 12, align: 'right' },
+  { title: 'error', width: 8, align: 'right' },
+];
+
+const figureCells = (format: (value: number) => string) => (figure: ComparedFigure) => [
+  figure.label,
+  format(figure.predicted),
+  signedPercent(relativeError(figure.predicted, figure.measured)),
+  format(figure.measured),
+  figure.repredicted === undefined ? '-' : format(figure.repredicted),
+  figure.repredicted === undefined ? '-' : signedPercent(relativeError(figure.repredicted, figure.measured)),
+];
+
+const KIND_COLUMNS: readonly Column[] = [
+  { title: 'seconds a step', width: 22 },
+  { title: 'predicted', width: 9, align: 'right' },
+  { title: 'measured', width: 9, align: 'right' },
+  { title: 'difference', width: 10, align: 'right' },
+  { title: '' },
+];
+const BAR_COLUMNS = 16;
+
+function useKindLines(comparison: Comparison, width: number): readonly ReactNode[] {
+  const { glyphs } = useLook();
+  const kinds = differences(comparison);
+  const largest = Math.max(...kinds.map(({ differenceSeconds }) => Math.abs(differenceSeconds)));
+  const bar = (difference: number): string => {
+    const cells = largest > 0 ? Math.round((Math.abs(difference) / largest) * BAR_COLUMNS) : 0;
+    return glyphs.segments[difference < 0 ? 0 : 3].repeat(cells);
+  };
+  const lines = useTableLines({
+    columns: KIND_COLUMNS,
+    rows: kinds.map(({ kind, predictedSeconds, measuredSeconds, differenceSeconds }) => [
+      kind,
+      clock(predictedSeconds),
+      clock(measuredSeconds),
+      signedClock(differenceSeconds),
+      bar(differenceSeconds),
+    ]),
+    width,
+  });
+  return kinds.length === 0 ? [] : [<Text key="gap"> </Text>, ...lines];
+}
+
+function Verdict({ comparison }: { readonly comparison: Comparison }): ReactNode {
+  const figures = stepTimes(comparison);
+  const [predicted, repredicted] = [meanError(figures, 'predicted'), meanError(figures, 'repredicted')];
+  if (predicted === undefined) return <Text bold>Nothing was measured.</Text>;
+  const again = repredicted === undefined ? '' : `; re-predicted, by ${formatPercent(repredicted)}`;
+  return (
+    <Text bold wrap="truncate">
+      Predicted step times are off by {formatPercent(predicted)} on average{again}.
+    </Text>
+  );
+}
+
+export function CompareScreen(props: {
+  readonly comparison: Comparison;
+  readonly offset: number;
+  readonly size: Size;
+}): ReactNode {
+  const { comparison, size } = props;
+  const width = bodyColumns(size);
+  const times = useTableLines({
+    columns: figureColumns('step time'),
+    rows: stepTimes(comparison).map(figureCells(clock)),
+    width,
+  });
+  const mfu = useTableLines({
+    columns: figureColumns('MFU'),
+    rows: utilizations(comparison).map(figureCells((value) => formatPercent(value))),
+    width,
+  });
+  const kinds = useKindLines(comparison, width);
+  const lines = [
+    <Verdict key="verdict" comparison={comparison} />,
+    ...times,
+    <Text key="gap"> </Text>,
+    ...mfu,
+    ...kinds,
+  ];
+  const visible = bodyRows(size) - runFolderRows(size, comparison);
+  const start = Math.min(props.offset, lastCompareOffset(size, comparison));
+  return (
+    <Box flexDirection="column">
+      {lines.slice(start, start + visible).map((line, index) => (
+        <Box key={start + index} height={1} flexShrink={0}>
+          {line}
+        </Box>
+      ))}
+      <Text> </Text>
+      <Text wrap="hard">
+        <Text dimColor>Run folder </Text> {comparison.runFolder}
+      </Text>
+    </Box>
+  );
+}

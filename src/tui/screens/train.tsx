@@ -1,0 +1,138 @@
+/** A training run on this machine, as it goes. */
+import { Box, Text } from 'ink';
+import type { ReactNode } from 'react';
+import { formatPercent } from '../../units.js';
+import { Busy } from '../components/busy.js';
+import { Chart } from '../components/chart.js';
+import { Progress } from '../components/progress.js';
+import { Section } from '../components/section.js';
+import { clock, share, short, wait } from '../components/words.js';
+import { paint, useLook } from '../look.js';
+import type { Size } from '../state/layout.js';
+import { bodyColumns, bodyRows } from '../state/layout.js';
+import type { TrainState } from '../state/train.js';
+import { isUnderWay, remainingSeconds } from '../state/train.js';
+
+/** All lines but the charts'. */
+const OTHER_ROWS = 9;
+const CHART_ROWS_AT_MOST = 20;
+const PROGRESS_COLUMNS = 30;
+
+const lossText = (value: number): string => (Number.isFinite(value) ? value.toPrecision(4) : String(value));
+
+function Status({ state }: { readonly state: TrainState }): ReactNode {
+  const look = useLook();
+  const { status, latest, phase } = state;
+  const at = latest === undefined ? 'before its first step' : `at step ${latest.step} of ${latest.steps}`;
+  switch (status) {
+    case 'running':
+    case 'stopping':
+      return (
+        <Text wrap="truncate">
+          <Busy />
+          <Text bold>{status === 'stopping' ? 'Stopping' : phase}</Text>
+        </Text>
+      );
+    case 'done':
+      return (
+        <Text bold {...paint(look, 'good')}>
+          Finished. Enter compares it with the prediction.
+        </Text>
+      );
+    case 'stopped':
+      return (
+        <Text bold {...paint(look, 'warn')}>
+          Stopped {at}.
+        </Text>
+      );
+    case 'failed':
+      return (
+        <Text bold {...paint(look, 'bad')}>
+          Failed {at}, while: {phase}
+        </Text>
+      );
+  }
+}
+
+function Pace({ state }: { readonly state: TrainState }): ReactNode {
+  const { latest } = state;
+  if (latest === undefined) return <Text dimColor>no step yet</Text>;
+  const left = remainingSeconds(state);
+  return (
+    <Text wrap="truncate">
+      step {latest.step} of {latest.steps} <Progress part={latest.step / latest.steps} width={PROGRESS_COLUMNS} />{' '}
+      {share(latest.step, latest.steps)}
+      {isUnderWay(state) && left !== undefined && left > 0 && <Text dimColor> about {wait(left)} left</Text>}
+    </Text>
+  );
+}
+
+interface Figure {
+  readonly name: string;
+  readonly value: string;
+  readonly aside?: string;
+}
+
+function figures({ latest, plan }: TrainState): Figure[] {
+  if (latest === undefined) return [];
+  return [
+    { name: 'loss', value: lossText(latest.loss) },
+    { name: 'step time', value: clock(latest.stepTimeSeconds), aside: `predicted ${clock(plan.stepTimeSeconds)}` },
+    { name: 'learning rate', value: latest.learningRate.toExponential(2) },
+    { name: 'MFU', value: formatPercent(latest.mfu), aside: `predicted ${formatPercent(plan.mfu)}` },
+    { name: 'tokens/s', value: short(latest.tokensPerSecond) },
+    {
+      name: 'input stall',
+      value: clock(latest.inputStallSeconds),
+      aside: `${share(latest.inputStallSeconds, latest.stepTimeSeconds)} of the step`,
+    },
+  ];
+}
+
+function FigureGrid({ state, width }: { readonly state: TrainState; readonly width: number }): ReactNode {
+  return (
+    <Box flexWrap="wrap" width={width} flexShrink={0}>
+      {figures(state).map(({ name, value, aside }, index) => (
+        <Box key={name} width={index % 2 === 0 ? Math.floor(width * 0.4) : width - Math.floor(width * 0.4)}>
+          <Box width={15} flexShrink={0}>
+            <Text dimColor>{name}</Text>
+          </Box>
+          <Text wrap="truncate">
+            <Text bold>{value}</Text>
+            {aside !== undefined && <Text dimColor> ({aside})</Text>}
+          </Text>
+        </Box>
+      ))}
+    </Box>
+  );
+}
+
+export function TrainScreen({ state, size }: { readonly state: TrainState; readonly size: Size }): ReactNode {
+  const look = useLook();
+  const width = bodyColumns(size);
+  const chart = {
+    width: Math.floor((width - 2) / 2),
+    height: Math.max(4, Math.min(CHART_ROWS_AT_MOST, bodyRows(size) - OTHER_ROWS)),
+  };
+  const { evaluated } = state;
+  return (
+    <Box flexDirection="column">
+      <Section title={state.plan.label} aside="trained on this machine" width={width} />
+      <Status state={state} />
+      <Pace state={state} />
+      <Text> </Text>
+      <Box columnGap={2} flexShrink={0}>
+        <Chart title="Loss" points={state.loss.points} format={lossText} hue="first" {...chart} />
+        <Chart title="Tokens/s" points={state.tokensPerSecond.points} format={short} hue="second" fromZero {...chart} />
+      </Box>
+      <Text> </Text>
+      <FigureGrid state={state} width={width} />
+      {evaluated !== undefined && (
+        <Text bold {...paint(look, 'good')}>
+          Accuracy {formatPercent(evaluated.accuracy)}{' '}
+          <Text bold={false}>(chance {formatPercent(evaluated.chance)})</Text>
+        </Text>
+      )}
+    </Box>
+  );
+}

@@ -1,0 +1,77 @@
+/**
+ * How each press and each piece of news changes the UI's state. Pure: what is to be done (a search, a training run) is
+ * said by `work`, and a hook does it.
+ */
+import type { MeshwrightError } from '../../errors.js';
+import type { Services, TaskChoice } from '../services.js';
+import { initialPick } from './pick.js';
+import { withProgress } from './plans.js';
+import { onPress } from './presses.js';
+import type { TrainState } from './train.js';
+import { onTrainEvent } from './train.js';
+import type { Action, AppState, News, Screen } from './types.js';
+
+export function initialApp(
+  { models, hardware }: Pick<Services, 'models' | 'hardware'>,
+  initial?: Partial<TaskChoice>,
+): AppState {
+  return {
+    pick: initialPick(models, hardware, initial),
+    screen: { at: 'pick' },
+    work: undefined,
+    works: 0,
+    help: false,
+    failure: undefined,
+    notice: undefined,
+    asked: undefined,
+    quit: false,
+  };
+}
+
+function withTrain(state: AppState, change: (train: TrainState) => TrainState): AppState {
+  const { screen } = state;
+  return screen.at === 'train' ? { ...state, screen: { ...screen, train: change(screen.train) } } : state;
+}
+
+/** A failed search goes back to the fields unless there are plans to look at; a failed run stays, with what it showed. */
+function onFailure(state: AppState, failure: MeshwrightError): AppState {
+  const { screen } = state;
+  if (screen.at === 'plans') {
+    const { plans } = screen;
+    const next: Screen =
+      plans.progress.plans.length === 0
+        ? { at: 'pick' }
+        : { at: 'plans', plans: withProgress(plans, { ...plans.progress, done: true }) };
+    return { ...state, screen: next, failure };
+  }
+  return withTrain({ ...state, failure }, (train) => ({ ...train, status: 'failed' }));
+}
+
+function onNews(state: AppState, news: News): AppState {
+  if (news.work !== state.work?.id) return state;
+  const { screen } = state;
+  switch (news.type) {
+    case 'searching':
+    case 'searched': {
+      if (screen.at !== 'plans') return state;
+      const progress = { ...news.progress, done: news.type === 'searched' };
+      return { ...state, screen: { at: 'plans', plans: withProgress(screen.plans, progress) } };
+    }
+    case 'training':
+      return withTrain(state, (train) => onTrainEvent(train, news.event));
+    case 'trained':
+      return withTrain(state, (train) => ({
+        ...train,
+        status: train.status === 'stopping' ? 'stopped' : 'done',
+        comparison: news.comparison,
+      }));
+    case 'stopped':
+      return withTrain(state, (train) => ({ ...train, status: 'stopped' }));
+    case 'failed':
+      return onFailure(state, news.error);
+  }
+}
+
+export function reduce(state: AppState, action: Action): AppState {
+  return action.type === 'press' ? onPress(state, action.press, action.size) : action.news.reduce(onNews, state);
+}

@@ -1,0 +1,34 @@
+/** Sizes that more than one part must agree on, in terminal cells. */
+import { lineCount } from './compare.js';
+import type { Comparison } from '../services.js';
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export const SMALLEST: Size = { columns: 80, rows: 24 };
+/** From here on there is room for two columns. */
+export const WIDE_COLUMNS = 140;
+
+/** Title and rule above, notice and keys below. */
+const FRAME_ROWS = 4;
+/** An empty column at either side. */
+export const MARGIN_COLUMNS = 1;
+
+export const bodyRows = ({ rows }: Size): number => Math.max(1, rows - FRAME_ROWS);
+export const bodyColumns = ({ columns }: Size): number => Math.max(1, columns - 2 * MARGIN_COLUMNS);
+export const isTooSmall = ({ columns, rows }: Size): boolean => columns < SMALLEST.columns || rows < SMALLEST.rows;
+
+/** A line between, and the run folder's path, which is wrapped rather than cut: it is there to be copied. */
+export const runFolderRows = (size: Size, { runFolder }: Comparison): number =>
+  1 + Math.max(1, Math.ceil(`Run folder  ${runFolder}`.length / bodyColumns(size)));
+
+/** How far the compare screen can scroll. */
+export const lastCompareOffset = (size: Size, comparison: Comparison): number =>
+  Math.max(0, lineCount(comparison) - (bodyRows(size) - runFolderRows(size, comparison)));
+
+/** The part of a list that is shown, with the selected row in it. */
+export function windowStart(selected: number, count: number, visible: number): number {
+  return Math.max(0, Math.min(selected - Math.floor(visible / 2), count - visible));
+}

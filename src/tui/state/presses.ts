@@ -1,0 +1,104 @@
+/** What each key does, screen by screen. */
+import type { Size } from './layout.js';
+import { lastCompareOffset } from './layout.js';
+import { focusOn, isListField, pressPick, readTask, takesCharacter } from './pick.js';
+import { initialPlans, pressPlans, selectedPlan, whyNotTrain } from './plans.js';
+import type { Press } from './press.js';
+import { isCharacter, isKey, move } from './press.js';
+import { initialTrain, isUnderWay } from './train.js';
+import type { AppState, Screen } from './types.js';
+
+type At<Name extends Screen['at']> = Extract<Screen, { at: Name }>;
+
+const isTraining = ({ screen }: AppState): boolean => screen.at === 'train' && isUnderWay(screen.train);
+
+/** Leaving a run under way stops it, so it takes the same key twice. */
+function leaveRun(state: AppState, asked: AppState['asked'], leave: 'quit' | 'back'): 'leave' | AppState {
+  if (!isTraining(state) || asked === leave) return 'leave';
+  const [pressed, does] = leave === 'quit' ? ['q', 'stops it and quits'] : ['Esc', 'stops it and goes back'];
+  return { ...state, asked: leave, notice: `Training is under way: ${pressed} again ${does}.` };
+}
+
+function onPick(state: AppState, press: Press): AppState {
+  const { pick } = state;
+  if (!isKey(press, 'enter')) return { ...state, pick: pressPick(pick, press) };
+  const read = readTask(pick);
+  if ('wrong' in read) {
+    // A list's filter is what is wrong with it: keep it to be seen.
+    return pick.focus === read.wrong ? state : { ...state, pick: focusOn(pick, read.wrong) };
+  }
+  return {
+    ...state,
+    screen: { at: 'plans', plans: initialPlans(read.task) },
+    work: { id: state.works, kind: 'search', task: read.task },
+    works: state.works + 1,
+  };
+}
+
+function onPlans(state: AppState, { plans }: At<'plans'>, press: Press): AppState {
+  if (isKey(press, 'escape')) return { ...state, screen: { at: 'pick' }, work: undefined };
+  if (!isCharacter(press, 't')) return { ...state, screen: { at: 'plans', plans: pressPlans(plans, press) } };
+  const notice = whyNotTrain(plans);
+  const plan = selectedPlan(plans);
+  if (notice !== undefined || plan === undefined) return { ...state, notice };
+  return {
+    ...state,
+    screen: { at: 'train', plans, train: initialTrain(plan) },
+    work: { id: state.works, kind: 'train', task: plans.task, label: plan.label },
+    works: state.works + 1,
+  };
+}
+
+function onTrain(state: AppState, screen: At<'train'>, press: Press, asked: AppState['asked']): AppState {
+  const { plans, train } = screen;
+  if (isKey(press, 'escape')) {
+    const left = leaveRun(state, asked, 'back');
+    return left === 'leave' ? { ...state, screen: { at: 'plans', plans }, work: undefined } : left;
+  }
+  if (isCharacter(press, 's') && train.status === 'running') {
+    return { ...state, screen: { ...screen, train: { ...train, status: 'stopping' } } };
+  }
+  if (isKey(press, 'enter') && train.comparison !== undefined) {
+    return { ...state, screen: { at: 'compare', plans, train, comparison: train.comparison, offset: 0 } };
+  }
+  return state;
+}
+
+function onCompare(state: AppState, screen: At<'compare'>, press: Press, size: Size): AppState {
+  const { plans, train, comparison, offset } = screen;
+  if (isKey(press, 'escape')) return { ...state, screen: { at: 'train', plans, train } };
+  const places = lastCompareOffset(size, comparison) + 1;
+  return { ...state, screen: { ...screen, offset: move(Math.min(offset, places - 1), press, places) } };
+}
+
+function isText({ screen, pick }: AppState, press: Press): boolean {
+  return screen.at === 'pick' && press.kind === 'character' && takesCharacter(pick, press.character);
+}
+
+export function onPress(before: AppState, press: Press, size: Size): AppState {
+  if (isKey(press, 'interrupt')) return { ...before, quit: true };
+  const { asked } = before;
+  const state: AppState = { ...before, notice: undefined, asked: undefined };
+  if (state.failure !== undefined || state.help) {
+    if (isCharacter(press, 'q') && !isTraining(state)) return { ...state, quit: true };
+    return { ...state, failure: undefined, help: state.failure !== undefined && state.help };
+  }
+  if (!isText(state, press)) {
+    if (isCharacter(press, '?')) return { ...state, help: true };
+    if (isCharacter(press, 'q')) {
+      const left = leaveRun(state, asked, 'quit');
+      return left === 'leave' ? { ...state, quit: true } : left;
+    }
+  }
+  const { screen } = state;
+  switch (screen.at) {
+    case 'pick':
+      return onPick(state, press);
+    case 'plans':
+      return onPlans(state, screen, press);
+    case 'train':
+      return onTrain(state, screen, press, asked);
+    case 'compare':
+      return onCompare(state, screen, press, size);
+  }
+}

@@ -1,0 +1,55 @@
+/** The shape of the UI's whole state, and what changes it. */
+import type { MeshwrightError } from '../../errors.js';
+import type { Comparison, SearchProgress, TaskChoice, TrainEvent } from '../services.js';
+import type { Size } from './layout.js';
+import type { PickState } from './pick.js';
+import type { PlansState } from './plans.js';
+import type { Press } from './press.js';
+import type { TrainState } from './train.js';
+
+export type Screen =
+  | { readonly at: 'pick' }
+  | { readonly at: 'plans'; readonly plans: PlansState }
+  | { readonly at: 'train'; readonly plans: PlansState; readonly train: TrainState }
+  | {
+      readonly at: 'compare';
+      readonly plans: PlansState;
+      readonly train: TrainState;
+      readonly comparison: Comparison;
+      /** First line shown. */
+      readonly offset: number;
+    };
+
+/** What is to run now. The id tells its news from that of work that was left. */
+export type Work =
+  | { readonly id: number; readonly kind: 'search'; readonly task: TaskChoice }
+  | { readonly id: number; readonly kind: 'train'; readonly task: TaskChoice; readonly label: string };
+
+export interface AppState {
+  /** Kept while other screens are shown: Esc comes back to the fields as they were. */
+  readonly pick: PickState;
+  readonly screen: Screen;
+  readonly work: Work | undefined;
+  /** How many pieces of work there were: the next one's id. */
+  readonly works: number;
+  readonly help: boolean;
+  readonly failure: MeshwrightError | undefined;
+  /** One line above the keys, until the next press. */
+  readonly notice: string | undefined;
+  /** What a second press of the same key will do, though a training run is under way. */
+  readonly asked: 'quit' | 'back' | undefined;
+  readonly quit: boolean;
+}
+
+/** News of a piece of work. */
+export type News =
+  | { readonly type: 'searching'; readonly work: number; readonly progress: SearchProgress }
+  | { readonly type: 'searched'; readonly work: number; readonly progress: SearchProgress }
+  | { readonly type: 'training'; readonly work: number; readonly event: TrainEvent }
+  | { readonly type: 'trained'; readonly work: number; readonly comparison: Comparison }
+  | { readonly type: 'stopped'; readonly work: number }
+  | { readonly type: 'failed'; readonly work: number; readonly error: MeshwrightError };
+
+export type Action =
+  | { readonly type: 'press'; readonly press: Press; readonly size: Size }
+  | { readonly type: 'news'; readonly news: readonly News[] };

@@ -1,0 +1,147 @@
+/**
+ * The terminal while the UI has it: the alternate screen, painted by lines that changed, and the way back from every
+ * exit. Ink lays out frames; this puts them on the screen. It is not Ink's own painter because that erases upwards from
+ * the cursor, which after a resize is no longer where it was left, and clears all when a frame is as high as the screen.
+ */
+import { toAscii } from './look.js';
+
+/** One frame of 30 a second. */
+export const FRAME_MILLISECONDS = 1000 / 30;
+
+const ENTER = '\u001B[?1049h\u001B[?25l\u001B[2J\u001B[H';
+const LEAVE = '\u001B[0m\u001B[?25h\u001B[?1049l';
+/** Terminals that know them show what is between in one piece; others ignore them. */
+const [BEGIN, END] = ['\u001B[?2026h', '\u001B[?2026l'];
+
+const lineAt = (row: number, line: string): string =>
+  // Erased before it is written: after a full line the cursor still stands on its last column.
+  `\u001B[${row + 1};1H\u001B[0m\u001B[2K${line}\u001B[0m`;
+
+export interface Output {
+  readonly rows: number;
+  write(text: string): boolean;
+}
+
+/** Puts frames on the screen, at most one per frame time, of each only the lines that changed. */
+export class Painter {
+  readonly #output: Output;
+  readonly #ascii: boolean;
+  #shown: readonly string[] = [];
+  #next: readonly string[] | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #open = false;
+
+  constructor(output: Output, options: { readonly ascii: boolean }) {
+    this.#output = output;
+    this.#ascii = options.ascii;
+  }
+
+  open(): void {
+    this.#open = true;
+    this.#output.write(ENTER);
+  }
+
+  /** Takes a whole frame, to be painted now or when the frame time is over. The last one given wins. */
+  frame(text: string): void {
+    if (!this.#open) return;
+    this.#next = (this.#ascii ? toAscii(text) : text).split('\n').slice(0, this.#output.rows);
+    if (this.#timer === undefined) this.#paint();
+  }
+
+  /** Forgets what is on the screen, so that all of it is painted again: after a resize, or on request. */
+  forget(): void {
+    if (!this.#open) return;
+    this.#next ??= this.#shown;
+    this.#shown = [];
+    this.#output.write('\u001B[0m\u001B[2J');
+    if (this.#timer === undefined) this.#paint();
+  }
+
+  /** Leaves the terminal as it was. Safe to call more than once, and from an exit handler. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    clearTimeout(this.#timer);
+    this.#output.write(LEAVE);
+  }
+
+  #paint(): void {
+    const next = this.#next;
+    this.#next = undefined;
+    this.#timer = undefined;
+    if (next === undefined || !this.#open) return;
+    const rows = Math.max(next.length, this.#shown.length);
+    const changed: string[] = [];
+    for (let row = 0; row < rows; row++) {
+      if (next[row] !== this.#shown[row]) changed.push(lineAt(row, next[row] ?? ''));
+    }
+    this.#shown = next;
+    if (changed.length > 0) this.#output.write(BEGIN + changed.join('') + END);
+    this.#timer = setTimeout(() => this.#paint(), FRAME_MILLISECONDS);
+  }
+}
+
+/**
+ * The real stream with its writing replaced: what Ink gets, which wants a terminal to measure and listen to.
+ *
+ * @param onFrame called with each frame in full, as Ink writes them in debug mode
+ */
+export function frameStream(stream: NodeJS.WriteStream, onFrame: (text: string) => void): NodeJS.WriteStream {
+  const write = (chunk: string, callback?: () => void): boolean => {
+    // Empty writes are Ink's barriers.
+    if (chunk !== '') onFrame(chunk);
+    callback?.();
+    return true;
+  };
+  return new Proxy(stream, {
+    get(target, property) {
+      if (property === 'write') return write;
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+const CONSOLE = ['log', 'info', 'warn', 'error', 'debug'] as const;
+
+/** Keeps the console's lines off the screen until released, which gives them back. */
+export function holdConsole(): () => string[] {
+  const held: string[] = [];
+  const original = CONSOLE.map((name) => [name, console[name]] as const);
+  for (const [name] of original) console[name] = (...parts: unknown[]) => void held.push(parts.map(String).join(' '));
+  return () => {
+    for (const [name, method] of original) console[name] = method;
+    return held.splice(0);
+  };
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** How long running work may take to end once a signal came; it was told to by then. */
+const GRACE_MILLISECONDS = 2000;
+
+/**
+ * Calls `restore` before the process ends in any way, and `wind down` when a signal asks it to, which then takes effect
+ * when that is settled or the grace is over. A second signal takes effect at once.
+ *
+ * @returns a function that takes the handlers away
+ */
+export function guardExits(restore: () => void, windDown: () => Promise<unknown>): () => void {
+  const onSignal = (signal: NodeJS.Signals): void => {
+    restore();
+    release();
+    const grace = new Promise((resolve) => setTimeout(resolve, GRACE_MILLISECONDS));
+    const end = (): void => void process.kill(process.pid, signal);
+    void Promise.race([windDown(), grace]).then(end, end);
+  };
+  const release = (): void => {
+    process.off('exit', restore);
+    process.off('uncaughtExceptionMonitor', restore);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  };
+  process.on('exit', restore);
+  // The monitor only looks on: Node then prints the exception, on the screen that was restored.
+  process.on('uncaughtExceptionMonitor', restore);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  return release;
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { hardwareFolder, loadHardware, loadStack, parseHardware, parseStack } from '../../src/hardware/index.js';
+
+const text = readFileSync(join(hardwareFolder(), 'tpu-v4.yaml'), 'utf8');
+const lineOf = (needle: string): number => text.slice(0, text.indexOf(needle)).split('\n').length;
+
+/** Reads the TPU profile with `from` replaced, which must be in it. */
+function edited(from: string, to: string) {
+  expect(text).toContain(from);
+  return () => parseHardware(text.replace(from, to), 'edited.yaml');
+}
+
+describe('errors of a hardware profile say file, line and field', () => {
+  const capacity = `edited.yaml:${lineOf('value: 32 GiB')} (chip.memory.capacity.value)`;
+
+  it('a number without a unit', () => {
+    expect(edited('value: 32 GiB', 'value: 32')).toThrow(`QUANTITY_INVALID at ${capacity}: expected a quantity`);
+  });
+
+  it('an amount below zero, or zero', () => {
+    expect(edited('value: 32 GiB', 'value: -32 GiB')).toThrow(`QUANTITY_INVALID at ${capacity}`);
+    expect(edited('value: 1200 GB/s', 'value: 0 GB/s')).toThrow(
+      `QUANTITY_INVALID at edited.yaml:${lineOf('value: 1200 GB/s')} (chip.memory.bandwidth.peak.value): expected more than zero`,
+    );
+  });
+
+  it('the unit of another dimension', () => {
+    expect(edited('value: 32 GiB', 'value: 32 GB/s')).toThrow(`QUANTITY_INVALID at ${capacity}`);
+  });
+
+  it('an unknown field, with the nearest name', () => {
+    expect(edited('hopLatency:', 'hopLatencie:')).toThrow(
+      new RegExp(
+        `FIELD_UNKNOWN at edited.yaml:${lineOf('hopLatency:') + 1} \\(topology.hopLatencie\\).*did you mean hopLatency\\?`,
+      ),
+    );
+    expect(edited('vectorRate:', 'vektorRate:')).toThrow(/did you mean vectorRate\?/);
+  });
+
+  it('a number without a source', () => {
+    expect(() =>
+      parseHardware(
+        text.replace(/capacity: \{ value: 32 GiB, .*?, status/, 'capacity: { value: 32 GiB, status'),
+        'edited.yaml',
+      ),
+    ).toThrow(`HARDWARE_INVALID at edited.yaml:${lineOf('value: 32 GiB')} (chip.memory.capacity.source)`);
+  });
+
+  it('a rate above the peak', () => {
+    expect(edited('value: 45 GB/s', 'value: 60 GB/s')).toThrow(
+      /QUANTITY_INVALID .*expected at most the peak, 50 GB\/s/,
+    );
+  });
+
+  it('bad YAML', () => {
+    expect(() => parseHardware('schema: [', 'edited.yaml')).toThrow(
+      /HARDWARE_INVALID at edited.yaml:1: expected valid YAML/,
+    );
+  });
+
+  it('a default type without a matmul rate', () => {
+    expect(edited('defaultDtype: bf16', 'defaultDtype: f16')).toThrow(
+      /HARDWARE_INVALID .*defaultDtype.* expected one of/,
+    );
+  });
+});
+
+it('errors of a stack profile, too', () => {
+  const stack = readFileSync(join(hardwareFolder(), 'stacks', 'xla.yaml'), 'utf8');
+  expect(() => parseStack(stack.replace('value: 1 us', 'value: 1'), 'x.yaml')).toThrow(
+    /QUANTITY_INVALID at x.yaml:\d+ \(opOverhead.value/,
+  );
+  expect(() => parseStack(stack.replace('value: 0.03', 'value: 1.03'), 'x.yaml')).toThrow(
+    /HARDWARE_INVALID at x.yaml:\d+ \(reservedMemoryFraction.value/,
+  );
+});
+
+it('an unknown name comes with the nearest', () => {
+  expect(() => loadHardware('tpu-v5')).toThrow(/HARDWARE_UNKNOWN .*did you mean tpu-v4\?/);
+  expect(() => loadStack('xlaa')).toThrow(/HARDWARE_UNKNOWN .*did you mean xla\?/);
+  expect(() => loadHardware('./nowhere.yaml')).toThrow(/HARDWARE_UNKNOWN/);
+});
