@@ -6,7 +6,7 @@
 import type { AxisName, Mesh } from '../mesh/index.js';
 import { axisSize, createMesh, normalizeStates, rankCount } from '../mesh/index.js';
 import type { Attributes, ComputeName, DType, Op, Program, ValueId, ValueType } from '../program/index.js';
-import { Builder, collectiveBytes, forEachOp, recordOf, typeBytes } from '../program/index.js';
+import { Builder, collectiveBytes, elementCount, forEachOp, recordOf, typeBytes } from '../program/index.js';
 import type { MatmulWork } from '../program/index.js';
 import { DevicePool } from '../runtime/index.js';
 import type { FamilyName } from '../runtime/index.js';
@@ -26,15 +26,17 @@ export interface MeasureRequest {
   readonly threadsPerRank: number;
   readonly dtype: DType;
   readonly matmuls: readonly MatmulProbe[];
+  /** Size of the tensors that memory-bound and arithmetic-bound ops are timed on. */
+  readonly elements: number;
   readonly rounds: number;
   readonly workerUrl: URL;
 }
 
 export interface Measurements {
   readonly matmuls: readonly (MatmulWork & { readonly seconds: number })[];
-  /** A large addition: bytes read and written. */
+  /** An addition: bytes read and written. */
   readonly memory: readonly { readonly bytes: number; readonly seconds: number }[];
-  /** Arithmetic on data that stays in the caches. */
+  /** A GELU, whose arithmetic takes longer than its memory traffic. */
   readonly vector: readonly { readonly flops: number; readonly seconds: number }[];
   /** Kernels of one and of many trivial ops. */
   readonly launches: readonly { readonly ops: number; readonly seconds: number }[];
@@ -57,9 +59,17 @@ export function matmulProbes(programs: readonly Program[]): MatmulProbe[] {
   return [...found.values()];
 }
 
+/** The largest activation of programs: what their elementwise ops run on is of its size or a few times smaller. */
+export const largestActivation = (programs: readonly Program[]): number =>
+  Math.max(
+    ...programs.flatMap(({ values }) =>
+      values.map(({ type, role }) =>
+        role === 'activation' && type.stack === undefined ? elementCount(type.shape) : 0,
+      ),
+    ),
+  );
+
 const FEW_ELEMENTS = 16;
-const CACHED_ELEMENTS = 2 ** 14;
-const LARGE_ELEMENTS = 2 ** 23;
 const CHAIN = 32;
 const REDUCED_ELEMENTS = [2 ** 6, 2 ** 12, 2 ** 16, 2 ** 20, 2 ** 22];
 
@@ -139,7 +149,7 @@ export async function measureDevices(
   emit: (what: string) => void,
   signal: AbortSignal,
 ): Promise<Measurements> {
-  const { ranks, dtype, rounds } = request;
+  const { ranks, dtype, rounds, elements } = request;
   const axis = 'data';
   const mesh = createMesh({ [axis]: ranks });
   const probes = new Probes(mesh, dtype);
@@ -155,10 +165,10 @@ export async function measureDevices(
     );
     return { id, work: matmul! };
   });
-  probes.op('add', [probes.tensor([LARGE_ELEMENTS], 0), probes.tensor([LARGE_ELEMENTS], 1)], {}, 'memory');
-  const cached = probes.tensor([CACHED_ELEMENTS], 0);
-  const gelu = probes.op('gelu', [cached], {}, 'vector');
-  const geluFlops = recordOf('gelu').work([probes.builder.type(cached)], [probes.builder.type(gelu)], {}).vectorFlops;
+  probes.op('add', [probes.tensor([elements], 0), probes.tensor([elements], 1)], {}, 'memory');
+  const input = probes.tensor([elements], 0);
+  const gelu = probes.op('gelu', [input], {}, 'vector');
+  const geluFlops = recordOf('gelu').work([probes.builder.type(input)], [probes.builder.type(gelu)], {}).vectorFlops;
   probes.chain(1, 'launch/one');
   probes.chain(CHAIN, 'launch/many');
   const reductions =
@@ -193,7 +203,7 @@ export async function measureDevices(
     await pool.close();
   }
   const secondsOf = (id: string): number => spans.find((span) => span.id === id)!.seconds;
-  const large = typeBytes({ shape: [LARGE_ELEMENTS], dtype, states: {} });
+  const large = typeBytes({ shape: [elements], dtype, states: {} });
   return {
     matmuls: works.map(({ id, work }) => ({ ...work, seconds: secondsOf(id) })),
     memory: [{ bytes: 3 * large, seconds: secondsOf('memory') }],

@@ -1,5 +1,6 @@
 /** From measurements of this machine's devices to a hardware and a stack profile. */
 import { medianAbsoluteDeviation } from 'simple-statistics';
+import { MeshwrightError } from '../errors.js';
 import type { Hardware, HardwareDocument, MatmulDType, Stack, StackDocument } from '../hardware/index.js';
 import { calibrateHardware, calibrateStack } from '../hardware/index.js';
 import { matmulFlops } from '../program/index.js';
@@ -12,8 +13,8 @@ export interface Profile {
   readonly stack: StackDocument;
 }
 
-/** An op's own time cannot be told from the launch where it is shorter than this share of it. */
-const LEAST_SHARE = 0.05;
+/** Where an op's own time is a smaller share than this, the rest being its launch, no rate is read from it. */
+const LEAST_SHARE = 0.5;
 
 /**
  * @param source what was measured, when and how; every number gets it
@@ -31,10 +32,20 @@ export function profileDevices(
   const perOp = Math.max(0, (many.seconds - one.seconds) / (many.ops - one.ops));
   const launch = Math.max(0, one.seconds - perOp);
   const own = (duration: number): number => Math.max(duration - one.seconds, LEAST_SHARE * duration);
-  const points = measured.matmuls.map(({ seconds: duration, ...shape }) => ({
-    ...shape,
-    rate: flopsPerSecond(matmulFlops(shape) / own(duration)),
-  }));
+  const points = measured.matmuls
+    .filter(({ seconds: duration }) => duration - one.seconds >= LEAST_SHARE * duration)
+    .map(({ seconds: duration, ...shape }) => ({
+      ...shape,
+      rate: flopsPerSecond(matmulFlops(shape) / own(duration)),
+    }));
+  if (points.length === 0) {
+    throw new MeshwrightError('DEVICE_FAILED', {
+      place: 'measuring matmuls',
+      expected: 'at least one that takes longer than its launch',
+      got: `all ${measured.matmuls.length} within ${(one.seconds * 1e6).toFixed(0)} µs`,
+      hint: 'measure with a larger model or batch',
+    });
+  }
   const best = flopsPerSecond(Math.max(...points.map(({ rate }) => rate)));
   const [memory] = measured.memory;
   const [vector] = measured.vector;

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { median } from 'simple-statistics';
 import type { Evidence, EvidenceSpan, Profile } from '../calibrate/index.js';
-import { calibrate, matmulProbes, messagesOf, profileDevices } from '../calibrate/index.js';
+import { calibrate, largestActivation, matmulProbes, messagesOf, profileDevices } from '../calibrate/index.js';
 import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
 import { formatProfile, parseHardware, parseStack } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
@@ -62,12 +62,14 @@ export async function writeProfile(
   const [first] = jobs as [Job, ...Job[]];
   const dtype = first.precision.compute as MatmulDType;
   const { family, threadsPerRank } = first.training;
+  const programs = jobs.map((job) => lowerJob(job));
   const args = {
     ranks: first.chips,
     family,
     threadsPerRank,
     dtype,
-    matmuls: matmulProbes(jobs.map((job) => lowerJob(job))),
+    matmuls: matmulProbes(programs),
+    elements: largestActivation(programs),
     rounds: MEASURING_ROUNDS,
   };
   const measured = await runInChild<Measure>(

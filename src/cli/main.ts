@@ -1,7 +1,11 @@
 #!/usr/bin/env node
 /** The command line. Commands are loaded when they run, so that `--help` and the UI start at once. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { addJobFlags, whole } from './options.js';
+import type { CalibrateFlags } from './commands/calibrate.js';
+import type { DemoFlags } from './commands/demo.js';
+import type { ImagesFlags } from './commands/images.js';
+import type { TrainFlags } from './commands/train.js';
 import type { SimulateFlags } from './commands/simulate.js';
 import type { PlanFlags } from './commands/plan.js';
 import { reportError } from './output.js';
@@ -36,6 +40,41 @@ function createProgram(): Command {
     .action(async (file: string | undefined, flags: PlanFlags) =>
       (await import('./commands/plan.js')).plan(file, flags),
     );
+  json(
+    addJobFlags(program.command('train').description('train a job on this machine and compare it with its prediction')),
+  )
+    .option('--images <folder>', 'class folders with images, in train/ and held-out/ or directly')
+    .option('--epochs <count>', 'passes over the images', whole('--epochs'))
+    .option('--steps <count>', 'steps, instead of epochs', whole('--steps'))
+    .option('--seed <number>', 'initial parameters and order of images', whole('--seed', 0))
+    .addOption(new Option('--family <name>', 'kernel family').choices(['onnx', 'reference']))
+    .option('--run <folder>', 'run folder, must not exist (default: runs/MODEL)')
+    .action(async (file: string | undefined, flags: TrainFlags) =>
+      (await import('./commands/train.js')).train(file, flags),
+    );
+  json(
+    program.command('compare').description('predicted against measured of runs, and where the difference comes from'),
+  )
+    .argument('<run...>', 'run folders')
+    .action(async (folders: string[], flags: { json?: boolean }) =>
+      (await import('./commands/compare.js')).compare(folders, flags),
+    );
+  json(program.command('calibrate').description('correct the profile of this machine by what runs measured'))
+    .requiredOption('--runs <folders...>', 'run folders')
+    .requiredOption('--output <folder>', 'where the new profile goes; must not exist')
+    .action(async (flags: CalibrateFlags) => (await import('./commands/calibrate.js')).calibrate(flags));
+  json(program.command('images').description('draw a small labelled set of images to train on'))
+    .argument('<folder>', 'where to')
+    .option('--classes <count>', 'shapes × textures × colours, up to 144', whole('--classes'), 12)
+    .option('--per-class <count>', 'images to train on', whole('--per-class'), 64)
+    .option('--held-out <count>', 'images a class to evaluate on', whole('--held-out'), 16)
+    .option('--size <pixels>', 'width and height', whole('--size'), 64)
+    .option('--seed <number>', 'decides the drawing', whole('--seed', 0), 0)
+    .action(async (folder: string, flags: ImagesFlags) => (await import('./commands/images.js')).images(folder, flags));
+  json(program.command('demo').description('plan, train, compare and calibrate on this machine, end to end'))
+    .option('--run <folder>', 'run folder, must not exist (default: runs/demo)')
+    .option('--epochs <count>', 'passes over the images', whole('--epochs'), 12)
+    .action(async (flags: DemoFlags) => (await import('./commands/demo.js')).demo(flags));
   return program;
 }
 

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from '../errors.js';
 import type { ChildExchange, FromChild, ToChild } from './child-protocol.js';
 import { unpackError } from './failure.js';
+import { MALLOC_ENVIRONMENT } from './kernels/index.js';
 
 export interface ChildRequest<E extends ChildExchange> {
   /** Which of the child's handlers. */
@@ -51,7 +52,11 @@ export async function runInChild<E extends ChildExchange>(
     execArgv: [],
     // stdout would disturb what the parent prints.
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { ...process.env, ...(poolThreads === undefined ? {} : { UV_THREADPOOL_SIZE: String(poolThreads) }) },
+    env: {
+      ...process.env,
+      ...MALLOC_ENVIRONMENT,
+      ...(poolThreads === undefined ? {} : { UV_THREADPOOL_SIZE: String(poolThreads) }),
+    },
   });
   let timedOut = false;
   const timers: NodeJS.Timeout[] = [];

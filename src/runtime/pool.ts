@@ -3,8 +3,6 @@
  * the others and leaves state behind that is incomplete, so a pool whose run failed can only be closed.
  */
 import { availableParallelism } from 'node:os';
-import { MessageChannel } from 'node:worker_threads';
-import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { MeshwrightError } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
@@ -15,11 +13,12 @@ import { seconds } from '../units.js';
 import type { Seconds } from '../units.js';
 import type { Clock } from './clock.js';
 import { createClock } from './clock.js';
-import { messageOf, unpackError } from './failure.js';
+import { unpackError } from './failure.js';
 import type { StateValue } from './initialize.js';
 import type { FamilyName } from './kernels/family.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
 import { portable } from './protocol.js';
+import { RankHandle } from './rank-handle.js';
 import type { Feed, Feeds } from './rank.js';
 import type { ChannelTraffic, TransportMemory } from './transport/index.js';
 import { createTransportMemory, stopAll, traffic } from './transport/index.js';
@@ -57,52 +56,6 @@ export interface PoolRun {
 
 /** Looks again this often before a thread sleeps: waking one takes longer. Only where every rank has a core. */
 const SPINS = 2000;
-
-interface Pending {
-  readonly resolve: (reply: RankReply) => void;
-  readonly reject: (error: Error) => void;
-}
-
-class RankHandle {
-  readonly rank: number;
-  readonly #port: MessagePort;
-  readonly #pending: Pending[] = [];
-  #ended: Error | undefined;
-  /** Settles when the rank's task is over, however it ended. */
-  readonly task: Promise<void>;
-
-  constructor(rank: number, start: (port: MessagePort) => Promise<void>) {
-    this.rank = rank;
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
-    port1.on('message', (reply: RankReply) => this.#pending.shift()?.resolve(reply));
-    this.task = start(port2).then(
-      () => this.#end('its task to run until it is closed', 'its end'),
-      (error: unknown) => this.#end('the thread to live', messageOf(error)),
-    );
-  }
-
-  /** The next reply: replies come in the order of the calls, the first one says that the rank is ready. */
-  reply(): Promise<RankReply> {
-    if (this.#ended) return Promise.reject(this.#ended);
-    return new Promise((resolve, reject) => this.#pending.push({ resolve, reject }));
-  }
-
-  call(request: RankRequest): Promise<RankReply> {
-    const reply = this.reply();
-    if (!this.#ended) this.#port.postMessage(request);
-    return reply;
-  }
-
-  #end(expected: string, got: string): void {
-    this.#ended = new MeshwrightError('RANK_FAILED', { place: `rank ${this.rank}`, expected, got });
-    // Replies that were sent before the end are still on their way.
-    setImmediate(() => {
-      this.#port.close();
-      for (const { reject } of this.#pending.splice(0)) reject(this.#ended!);
-    });
-  }
-}
 
 export class DevicePool {
   readonly mesh: Mesh;

@@ -39,10 +39,14 @@ function Body({ state, size }: { readonly state: AppState; readonly size: Size }
   }
 }
 
-function subject({ screen }: AppState): string {
-  if (screen.at === 'pick') return '';
+/** From here on the program's name fits beside the task. */
+const NAMED_COLUMNS = 100;
+
+function subject({ screen }: AppState, size: Size): string {
+  if (screen.at === 'pick') return 'Meshwright';
   const { model, hardware, chips, batch } = screen.plans.task;
-  return `${model} on ${chips} × ${hardware}, batch ${batch}`;
+  const name = size.columns < NAMED_COLUMNS ? '' : 'Meshwright: ';
+  return `${name}${model} on ${chips} × ${hardware}, batch ${batch}`;
 }
 
 /** The state as seen: nothing in here but layout. */
@@ -62,7 +66,7 @@ export function View({ state, size }: { readonly state: AppState; readonly size:
     <Frame
       size={size}
       at={state.screen.at}
-      subject={subject(state)}
+      subject={subject(state, size)}
       notice={state.notice}
       hints={hints(state, glyphs.upDown)}
     >

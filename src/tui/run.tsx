@@ -19,7 +19,7 @@ const GRACE_MILLISECONDS = 2000;
 function followed(services: Services): { readonly services: Services; readonly ended: () => Promise<unknown> } {
   const running = new Set<Promise<unknown>>();
   const follow = <Result,>(started: Promise<Result>): Promise<Result> => {
-    const ended = started.then(
+    const ended: Promise<unknown> = started.then(
       () => running.delete(ended),
       () => running.delete(ended),
     );
@@ -70,7 +70,7 @@ export async function runTui(given: Services, options: TuiOptions = {}): Promise
     debug: true,
     exitOnCtrlC: false,
   });
-  const releaseExits = guardExits(restore, () => {
+  const exits = guardExits(restore, () => {
     ui.unmount();
     return ended();
   });
@@ -82,7 +82,9 @@ export async function runTui(given: Services, options: TuiOptions = {}): Promise
     const grace = new Promise((resolve) => (timer = setTimeout(resolve, GRACE_MILLISECONDS)));
     await Promise.race([ended(), grace]);
     clearTimeout(timer);
-    releaseExits();
+    // The signal ends the process: whoever called must not go on as if the UI had been left.
+    if (exits.signalled()) await new Promise(() => undefined);
+    exits.release();
     stdout.off('error', onBroken);
   }
 }

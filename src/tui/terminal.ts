@@ -48,13 +48,11 @@ export class Painter {
     if (this.#timer === undefined) this.#paint();
   }
 
-  /** Forgets what is on the screen, so that all of it is painted again: after a resize, or on request. */
+  /** Forgets what is on the screen, so that the next frame is painted in full: after a resize. */
   forget(): void {
     if (!this.#open) return;
-    this.#next ??= this.#shown;
     this.#shown = [];
     this.#output.write('\u001B[0m\u001B[2J');
-    if (this.#timer === undefined) this.#paint();
   }
 
   /** Leaves the terminal as it was. Safe to call more than once, and from an exit handler. */
@@ -120,14 +118,21 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** How long running work may take to end once a signal came; it was told to by then. */
 const GRACE_MILLISECONDS = 2000;
 
+export interface ExitGuard {
+  /** Whether a signal came, which takes effect soon. */
+  readonly signalled: () => boolean;
+  /** Takes the handlers away. */
+  readonly release: () => void;
+}
+
 /**
- * Calls `restore` before the process ends in any way, and `wind down` when a signal asks it to, which then takes effect
- * when that is settled or the grace is over. A second signal takes effect at once.
- *
- * @returns a function that takes the handlers away
+ * Calls `restore` before the process ends in any way. When a signal asks it to, calls `windDown` too, and lets the
+ * signal take effect when that is settled or the grace is over. A second signal takes effect at once.
  */
-export function guardExits(restore: () => void, windDown: () => Promise<unknown>): () => void {
+export function guardExits(restore: () => void, windDown: () => Promise<unknown>): ExitGuard {
+  let came = false;
   const onSignal = (signal: NodeJS.Signals): void => {
+    came = true;
     restore();
     release();
     const grace = new Promise((resolve) => setTimeout(resolve, GRACE_MILLISECONDS));
@@ -143,5 +148,5 @@ export function guardExits(restore: () => void, windDown: () => Promise<unknown>
   // The monitor only looks on: Node then prints the exception, on the screen that was restored.
   process.on('uncaughtExceptionMonitor', restore);
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  return release;
+  return { signalled: () => came, release };
 }

@@ -18,8 +18,6 @@ function Steps({ at }: { readonly at: Screen['at'] }): ReactNode {
   const look = useLook();
   return (
     <Text wrap="truncate">
-      <Text bold>Meshwright</Text>
-      {'   '}
       {STEPS.map(([name, title], index) => (
         <Text key={name}>
           {index > 0 && <Text dimColor> {look.glyphs.crumb} </Text>}

@@ -1,27 +1,27 @@
-/** The help overlay: every key, and what the words on the screens mean. */
+/** The help overlay: every key, and what the words on the screens mean, a line each so that all fit on 24 rows. */
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import { paint, useLook } from '../look.js';
 
 const WORDS: readonly (readonly [string, string])[] = [
-  ['mesh', 'chips laid out along axes; data=64,model=16 is 64 × 16 chips'],
-  ['microbatches', 'parts that each step is computed in, one after the other'],
+  ['mesh', 'chips laid out along axes: data=64,model=16 is 64 × 16 chips'],
+  ['microbatches', '(mb) parts that a step is computed in, one after the other'],
   ['MFU', "the model's own FLOPs per second, over the chips' peak"],
-  ['exposed', 'communication that chips wait for; hidden goes on behind compute'],
+  ['exposed', 'communication chips wait for; hidden goes on behind compute'],
   ['overhead', 'the rest of a step: launches, idle chips'],
-  ['input stall', 'time a step waited for its images'],
+  ['input stall', 'time a step waited for its input'],
   ['re-predicted', 'by a profile calibrated without the plan it predicts'],
 ];
 
 export function Help({ width }: { readonly width: number }): ReactNode {
   const look = useLook();
   const keys: readonly (readonly [string, string])[] = [
-    [look.glyphs.upDown, 'choose in a list; double or halve a number; scroll. Also PgUp, PgDn, Home, End'],
-    ['Tab', 'next field (Shift-Tab: the one before); letters filter a list'],
-    ['Enter', 'search plans; after a run, compare it with the prediction'],
+    [look.glyphs.upDown, 'choose, double or halve, scroll; also PgUp PgDn Home End'],
+    ['Tab', 'next field, Shift-Tab the one before; letters filter a list'],
+    ['Enter', 'find plans; after a run, compare it with its prediction'],
     ['t, s', 'train the plan looked at on this machine; stop the run'],
-    ['Esc', 'back. Leaving a run that is under way stops it, and asks first'],
-    ['q, Ctrl-C', 'quit; Ctrl-C without asking'],
+    ['Esc', 'back; asks first where that stops a run'],
+    ['q, Ctrl-C', 'quit; Ctrl-C does not ask'],
   ];
   const lines = (rows: readonly (readonly [string, string])[], bold: boolean) =>
     rows.map(([name, about]) => (

@@ -3,7 +3,12 @@ import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../..
 
 export const clock = (value: number): string => formatSeconds(seconds(value));
 export const memory = (value: number): string => formatBytes(bytes(value));
-export const share = (part: number, whole: number): string => (whole > 0 ? formatPercent(part / whole, 0) : '-');
+
+/** In whole percents; what is there at all is never `0 %`. */
+export function share(part: number, whole: number): string {
+  if (!(whole > 0)) return '-';
+  return part > 0 && part / whole < 0.005 ? '<1 %' : formatPercent(part / whole, 0);
+}
 
 /** `−12.3 %`, `+4.0 %`; a dash where there is nothing to compare with. */
 export const signedPercent = (ratio: number): string =>

@@ -10,7 +10,8 @@ import type { Comparison } from '../services.js';
 import type { ComparedFigure } from '../state/compare.js';
 import { differences, meanError, relativeError, stepTimes, utilizations } from '../state/compare.js';
 import type { Size } from '../state/layout.js';
-import { bodyColumns, bodyRows, lastCompareOffset, runFolderRows } from '../state/layout.js';
+import { shortLabel } from '../state/plans.js';
+import { bodyColumns, bodyRows, lastCompareOffset, RUN_FOLDER_LABEL, runFolderRows } from '../state/layout.js';
 
 const figureColumns = (title: string): readonly Column[] => [
   { title },
@@ -21,8 +22,11 @@ const figureColumns = (title: string): readonly Column[] => [
   { title: 'error', width: 8, align: 'right' },
 ];
 
-const figureCells = (format: (value: number) => string) => (figure: ComparedFigure) => [
-  figure.label,
+/** What the columns of figures and the gaps leave to the label. */
+const FIGURE_COLUMNS = 57;
+
+const figureCells = (format: (value: number) => string, room: number) => (figure: ComparedFigure) => [
+  shortLabel(figure.label, room),
   format(figure.predicted),
   signedPercent(relativeError(figure.predicted, figure.measured)),
   format(figure.measured),
@@ -30,12 +34,12 @@ const figureCells = (format: (value: number) => string) => (figure: ComparedFigu
   figure.repredicted === undefined ? '-' : signedPercent(relativeError(figure.repredicted, figure.measured)),
 ];
 
-const KIND_COLUMNS: readonly Column[] = [
-  { title: 'seconds a step', width: 22 },
+const kindColumns = (legend: string): readonly Column[] => [
+  { title: 'step time by kind', width: 22 },
   { title: 'predicted', width: 9, align: 'right' },
   { title: 'measured', width: 9, align: 'right' },
   { title: 'difference', width: 10, align: 'right' },
-  { title: '' },
+  { title: legend },
 ];
 const BAR_COLUMNS = 16;
 
@@ -43,12 +47,14 @@ function useKindLines(comparison: Comparison, width: number): readonly ReactNode
   const { glyphs } = useLook();
   const kinds = differences(comparison);
   const largest = Math.max(...kinds.map(({ differenceSeconds }) => Math.abs(differenceSeconds)));
+  // Measured against predicted: a prediction that says too little is a step that turned out slower.
+  const [slower, , , faster] = glyphs.segments;
   const bar = (difference: number): string => {
     const cells = largest > 0 ? Math.round((Math.abs(difference) / largest) * BAR_COLUMNS) : 0;
-    return glyphs.segments[difference < 0 ? 0 : 3].repeat(cells);
+    return (difference < 0 ? slower : faster).repeat(cells);
   };
   const lines = useTableLines({
-    columns: KIND_COLUMNS,
+    columns: kindColumns(`${slower} slower ${faster} faster`),
     rows: kinds.map(({ kind, predictedSeconds, measuredSeconds, differenceSeconds }) => [
       kind,
       clock(predictedSeconds),
@@ -80,14 +86,15 @@ export function CompareScreen(props: {
 }): ReactNode {
   const { comparison, size } = props;
   const width = bodyColumns(size);
+  const room = width - FIGURE_COLUMNS;
   const times = useTableLines({
     columns: figureColumns('step time'),
-    rows: stepTimes(comparison).map(figureCells(clock)),
+    rows: stepTimes(comparison).map(figureCells(clock, room)),
     width,
   });
   const mfu = useTableLines({
     columns: figureColumns('MFU'),
-    rows: utilizations(comparison).map(figureCells((value) => formatPercent(value))),
+    rows: utilizations(comparison).map(figureCells((value) => formatPercent(value), room)),
     width,
   });
   const kinds = useKindLines(comparison, width);
@@ -108,9 +115,12 @@ export function CompareScreen(props: {
         </Box>
       ))}
       <Text> </Text>
-      <Text wrap="hard">
-        <Text dimColor>Run folder </Text> {comparison.runFolder}
-      </Text>
+      <Box>
+        <Box width={RUN_FOLDER_LABEL.length} flexShrink={0}>
+          <Text dimColor>{RUN_FOLDER_LABEL}</Text>
+        </Box>
+        <Text>{comparison.runFolder}</Text>
+      </Box>
     </Box>
   );
 }

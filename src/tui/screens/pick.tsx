@@ -88,7 +88,7 @@ export function PickScreen({ state, size }: { readonly state: PickState; readonl
   return (
     <Box flexDirection="column">
       <Text> </Text>
-      <Text bold>Which model, on which chips? Enter finds the fastest way to shard its training.</Text>
+      <Text bold>Which model, on which chips? Enter finds the fastest ways to shard it.</Text>
       <Text> </Text>
       {FIELDS.map((field) => (
         <FieldLine key={field} state={state} field={field} />

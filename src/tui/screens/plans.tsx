@@ -17,7 +17,7 @@ import type { PlansState } from '../state/plans.js';
 import { readLabel, selectedIndex, selectedPlan } from '../state/plans.js';
 
 /** Lines of the part below the table: both bars with legends of two lines, and the sentence. */
-const DETAIL_ROWS = 11;
+const DETAIL_ROWS = 10;
 const STATUS_ROWS = 2;
 
 const COLUMNS: readonly Column[] = [
@@ -65,9 +65,9 @@ function Detail({ plan, width }: { readonly plan: PlanRow; readonly width: numbe
   return (
     <Box flexDirection="column" width={width} overflow="hidden">
       <Section title={plan.label} aside={plan.runsHere ? 't trains it here' : 'simulated only'} width={width} />
-      <SegmentBar label="Step  " total={clock(plan.stepTimeSeconds)} segments={step} format={clock} width={width} />
+      <SegmentBar label="Step time" total={clock(plan.stepTimeSeconds)} segments={step} format={clock} width={width} />
       <SegmentBar
-        label="Memory"
+        label="Memory   "
         total={`${memory(used)} of ${memory(capacity)}`}
         segments={memorySegments(plan)}
         format={memory}
@@ -93,7 +93,7 @@ function Status({ state }: { readonly state: PlansState }): ReactNode {
   const { plans, rejected, done } = state.progress;
   const count = plans.length === 1 ? '1 plan' : `${plans.length} plans`;
   return (
-    <Box justifyContent="space-between" flexShrink={0} marginBottom={1} height={1}>
+    <Box justifyContent="space-between" flexShrink={0} marginBottom={1} height={1} columnGap={2}>
       <Text wrap="truncate">
         {done ? (
           <Text bold {...paint(look, 'good')}>
@@ -106,13 +106,15 @@ function Status({ state }: { readonly state: PlansState }): ReactNode {
           </Text>
         )}
         <Text>
-          ; {rejected} rejected <Text dimColor>(do not divide or do not fit)</Text>
+          ; {rejected} rejected <Text dimColor>(do not divide or fit)</Text>
         </Text>
       </Text>
       {plans.length > 0 && (
-        <Text dimColor>
-          {selectedIndex(state) + 1} of {plans.length}
-        </Text>
+        <Box flexShrink={0}>
+          <Text dimColor>
+            {selectedIndex(state) + 1} of {plans.length}
+          </Text>
+        </Box>
       )}
     </Box>
   );

@@ -114,7 +114,8 @@ export function TrainScreen({ state, size }: { readonly state: TrainState; reado
     width: Math.floor((width - 2) / 2),
     height: Math.max(4, Math.min(CHART_ROWS_AT_MOST, bodyRows(size) - OTHER_ROWS)),
   };
-  const { evaluated } = state;
+  const { evaluated, latest } = state;
+  const over = latest === undefined ? '' : ` over ${latest.step} ${latest.step === 1 ? 'step' : 'steps'}`;
   return (
     <Box flexDirection="column">
       <Section title={state.plan.label} aside="trained on this machine" width={width} />
@@ -122,8 +123,15 @@ export function TrainScreen({ state, size }: { readonly state: TrainState; reado
       <Pace state={state} />
       <Text> </Text>
       <Box columnGap={2} flexShrink={0}>
-        <Chart title="Loss" points={state.loss.points} format={lossText} hue="first" {...chart} />
-        <Chart title="Tokens/s" points={state.tokensPerSecond.points} format={short} hue="second" fromZero {...chart} />
+        <Chart title={`Loss${over}`} points={state.loss.points} format={lossText} hue="first" {...chart} />
+        <Chart
+          title={`Tokens/s${over}`}
+          points={state.tokensPerSecond.points}
+          format={short}
+          hue="second"
+          fromZero
+          {...chart}
+        />
       </Box>
       <Text> </Text>
       <FigureGrid state={state} width={width} />

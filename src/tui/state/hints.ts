@@ -1,5 +1,6 @@
 /** The keys that do something now, as shown at the foot. */
 import { isListField, takesCharacter } from './pick.js';
+import { whyNotTrain } from './plans.js';
 import type { AppState } from './types.js';
 
 export interface Hint {
@@ -22,7 +23,6 @@ export function hints(state: AppState, upDown: string): Hint[] {
         { keys: 'Enter', does: 'search' },
         { keys: 'Tab', does: 'next field' },
         { keys: upDown, does: list ? 'choose' : 'double or halve' },
-        ...(list ? [{ keys: 'a-z', does: 'filter' }] : []),
         ...(list && pick[pick.focus].filter !== '' ? [{ keys: 'Esc', does: 'clear' }] : []),
         { keys: '?', does: 'help' },
         takesCharacter(pick, 'q') ? { keys: 'Ctrl-C', does: 'quit' } : { keys: 'q', does: 'quit' },
@@ -31,7 +31,7 @@ export function hints(state: AppState, upDown: string): Hint[] {
     case 'plans':
       return [
         { keys: upDown, does: 'look at a plan' },
-        { keys: 't', does: 'train it here' },
+        ...(whyNotTrain(screen.plans) === undefined ? [{ keys: 't', does: 'train it here' }] : []),
         { keys: 'Esc', does: screen.plans.progress.done ? 'back' : 'stop, back' },
         ...general,
       ];

@@ -1,6 +1,6 @@
 /** Sizes that more than one part must agree on, in terminal cells. */
-import { lineCount } from './compare.js';
 import type { Comparison } from '../services.js';
+import { lineCount } from './compare.js';
 
 export interface Size {
   readonly columns: number;
@@ -20,9 +20,11 @@ export const bodyRows = ({ rows }: Size): number => Math.max(1, rows - FRAME_ROW
 export const bodyColumns = ({ columns }: Size): number => Math.max(1, columns - 2 * MARGIN_COLUMNS);
 export const isTooSmall = ({ columns, rows }: Size): boolean => columns < SMALLEST.columns || rows < SMALLEST.rows;
 
+export const RUN_FOLDER_LABEL = 'Run folder  ';
+
 /** A line between, and the run folder's path, which is wrapped rather than cut: it is there to be copied. */
 export const runFolderRows = (size: Size, { runFolder }: Comparison): number =>
-  1 + Math.max(1, Math.ceil(`Run folder  ${runFolder}`.length / bodyColumns(size)));
+  1 + Math.max(1, Math.ceil(runFolder.length / (bodyColumns(size) - RUN_FOLDER_LABEL.length)));
 
 /** How far the compare screen can scroll. */
 export const lastCompareOffset = (size: Size, comparison: Comparison): number =>

@@ -38,14 +38,18 @@ export function pressPlans(state: PlansState, press: Press): PlansState {
 /** Why the plan looked at can't be trained now, or nothing when it can. */
 export function whyNotTrain(state: PlansState): string | undefined {
   const plan = selectedPlan(state);
-  if (plan === undefined) return 'there is no plan yet to train';
-  if (!state.progress.done) return 'the search is still running: train when it has ended';
+  if (plan === undefined) return 'There is no plan yet to train.';
+  if (!state.progress.done) return 'The search is still running: train when it has ended.';
   if (!plan.runsHere) {
     const { chips, hardware } = state.task;
-    return `this machine can't train it: the plan is for ${chips} × ${hardware}. It can be simulated only.`;
+    return `This machine can only simulate it: the plan is for ${chips} × ${hardware}.`;
   }
   return undefined;
 }
+
+/** A label in at most `room` cells where that is possible without losing what tells plans apart. */
+export const shortLabel = (label: string, room: number): string =>
+  label.length <= room ? label : label.replace('microbatches=', 'mb=');
 
 /** A label's parts: `data=64,model=16 microbatches=8` → the mesh, how many microbatches, and what else it says. */
 export function readLabel(label: string): { readonly mesh: string; readonly microbatches: string } {

@@ -1,7 +1,7 @@
 /** What each key does, screen by screen. */
 import type { Size } from './layout.js';
 import { lastCompareOffset } from './layout.js';
-import { focusOn, isListField, pressPick, readTask, takesCharacter } from './pick.js';
+import { focusOn, pressPick, readTask, takesCharacter } from './pick.js';
 import { initialPlans, pressPlans, selectedPlan, whyNotTrain } from './plans.js';
 import type { Press } from './press.js';
 import { isCharacter, isKey, move } from './press.js';

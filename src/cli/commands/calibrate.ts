@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MeshwrightError } from '../../errors.js';
+import { readJob } from '../../job/index.js';
+import { formatPlan } from '../../planner/index.js';
+import type { TimedSpan } from '../../trace/index.js';
+import { formatPercent, seconds } from '../../units.js';
+import { Assessor, stackOf } from '../assess.js';
+import type { ComparisonDocument } from '../comparison.js';
+import { comparePlan, printComparison, relativeError } from '../comparison.js';
+import type { Trial } from '../experiment.js';
+import { calibrateOn, predictAgain, saveProfile } from '../experiment.js';
+import { printJson, printLine, printTable } from '../output.js';
+import { createRunFolder, readDocument } from '../run-folder.js';
+
+export interface CalibrateFlags {
+  readonly runs: readonly string[];
+  readonly output: string;
+  readonly json?: boolean;
+}
+
+/** A run as it was measured, predicted by the profile its job names. */
+function readTrial(folder: string): Trial {
+  const jobFile = join(folder, 'job.yaml');
+  if (!existsSync(jobFile)) {
+    throw new MeshwrightError('RUN_INVALID', {
+      place: folder,
+      expected: 'a run folder with job.yaml',
+      got: 'none there',
+    });
+  }
+  const document = readDocument(folder, 'comparison.json', 'meshwright/comparison@1') as ComparisonDocument;
+  const assessor = new Assessor();
+  const job = assessor.resolve(readJob(jobFile));
+  const spans = document.spans.map((span): TimedSpan => ({ ...span, seconds: seconds(span.measuredSeconds) }));
+  return { job, predicted: assessor.assess(job), spans, stepSeconds: document.stepSeconds };
+}
+
+/** `meshwright calibrate --runs DIR…`: corrects the profile by what runs measured, and says what moved. */
+export function calibrate(flags: CalibrateFlags): void {
+  const trials = flags.runs.map(readTrial);
+  const [first] = trials as [Trial, ...Trial[]];
+  const others = new Set(trials.map(({ job }) => job.hardwareName));
+  const profileText = (trial: Trial) => JSON.stringify([trial.job.hardware.document, stackOf(trial.job).document]);
+  if (trials.some((trial) => profileText(trial) !== profileText(first))) {
+    throw new MeshwrightError('RUN_INVALID', {
+      place: '--runs',
+      expected: 'runs that were predicted by one profile',
+      got: [...others].join(', '),
+    });
+  }
+  const { profile, hardware, stack } = calibrateOn(first.job, trials);
+  // Each run by the others alone, where there are others; a fit looks good on what it was fitted to.
+  const rows = trials.map((trial) => {
+    const rest = trials.filter((other) => other !== trial);
+    return comparePlan(trial, rest.length === 0 ? undefined : predictAgain(trial.job, rest));
+  });
+  const fitted = trials.map(
+    (trial) => new Assessor().assess({ ...trial.job, hardware }, stack).simulation.stepTimeSeconds,
+  );
+  createRunFolder(flags.output);
+  saveProfile(profile, flags.output);
+  if (flags.json) {
+    printJson({
+      schema: 'meshwright/calibration@1',
+      output: flags.output,
+      corrections: profile.corrections,
+      runs: rows.map((row, index) => ({ runFolder: flags.runs[index], ...row, fittedStepTimeSeconds: fitted[index] })),
+    });
+    return;
+  }
+  printLine('What moved, new time over old for the same work:');
+  printTable(
+    ['', 'factor'],
+    profile.corrections.map(({ what, factor }) => [what, factor.toFixed(2)]),
+    [1],
+  );
+  printLine();
+  printComparison(rows);
+  printLine();
+  rows.forEach(({ measured }, index) => {
+    const error = relativeError(fitted[index]!, measured.stepTimeSeconds);
+    printLine(`${formatPlan(trials[index]!.job.plan)}: ${formatPercent(error)} left after the fit on all runs`);
+  });
+  printLine(`\nThe calibrated profile is ${join(flags.output, 'profile.yaml')}: use it with --hardware`);
+}

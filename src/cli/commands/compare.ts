@@ -1,0 +1,40 @@
+import type { ComparisonDocument } from '../comparison.js';
+import { printComparison, printKinds } from '../comparison.js';
+import { printJson, printLine } from '../output.js';
+import { readDocument } from '../run-folder.js';
+
+/** `meshwright compare RUN…`: predicted against measured, and where the difference comes from. */
+export function compare(folders: readonly string[], flags: { readonly json?: boolean }): void {
+  const documents = folders.map((folder) => ({
+    folder,
+    document: readDocument(folder, 'comparison.json', 'meshwright/comparison@1') as ComparisonDocument,
+  }));
+  if (flags.json) {
+    printJson({
+      schema: 'meshwright/comparisons@1',
+      runs: documents.map(({ folder, document }) => ({ runFolder: folder, ...document })),
+    });
+    return;
+  }
+  for (const { folder, document } of documents) {
+    printLine(`${folder}: ${document.model} on ${document.chips} × ${document.hardware}, batch ${document.batch}`);
+    printLine();
+    printComparison(document.plans);
+    printLine();
+    printKinds(document.plans[0]!);
+    printLine();
+    printWorst(document);
+  }
+}
+
+/** The ten kernels and collectives that are off by most seconds. */
+function printWorst({ spans }: ComparisonDocument): void {
+  const difference = (span: { predictedSeconds: number; measuredSeconds: number }) =>
+    span.measuredSeconds - span.predictedSeconds;
+  const worst = spans.toSorted((a, b) => Math.abs(difference(b)) - Math.abs(difference(a))).slice(0, 10);
+  printLine('Off by most:');
+  const micro = (value: number) => `${(value * 1e6).toFixed(0)} µs`;
+  for (const span of worst) {
+    printLine(`  ${span.id}: predicted ${micro(span.predictedSeconds)}, measured ${micro(span.measuredSeconds)}`);
+  }
+}

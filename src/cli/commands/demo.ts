@@ -1,0 +1,162 @@
+import { dirname, join } from 'node:path';
+import { checkPlan, formatJob, resolveTask } from '../../job/index.js';
+import type { Job, JobInput } from '../../job/index.js';
+import { createMesh } from '../../mesh/index.js';
+import { meanSpans } from '../../trace/index.js';
+import { generateDataset } from '../../train/index.js';
+import type { TrainReport } from '../../train/index.js';
+import { formatPercent } from '../../units.js';
+import { Assessor } from '../assess.js';
+import { comparePlan, comparisonDocument, printComparison, printKinds, relativeError } from '../comparison.js';
+import type { Trial } from '../experiment.js';
+import { calibrateOn, predictAgain, runJob, saveProfile, writeProfile } from '../experiment.js';
+import { interruptible } from '../interrupt.js';
+import { printJson, printLine } from '../output.js';
+import { createRunFolder, freeRunFolder, writeDocument, writeText, writeTrace } from '../run-folder.js';
+import { printPlans } from './plan.js';
+import { UNTIMED_STEPS, fitClasses, summarizeLoss, trainReporter } from './train.js';
+
+export interface DemoFlags {
+  readonly run?: string;
+  readonly epochs: number;
+  readonly json?: boolean;
+}
+
+const IMAGES = { classCount: 12, trainImagesPerClass: 64, heldOutImagesPerClass: 16, imageSize: 64, seed: 0 };
+const CHIPS = 2;
+const BATCH = 32;
+const MICROBATCHES = [1, 2];
+/** Plans take turns, so that a machine that gets slower or faster does so for all of them. */
+const TURNS = 3;
+const STEPS_A_TURN = 12;
+
+const measureSteps = (job: Job): Job => ({
+  ...job,
+  training: { ...job.training, steps: UNTIMED_STEPS + STEPS_A_TURN },
+});
+
+/** `meshwright demo`: plan, train, compare and calibrate on this machine, end to end. */
+export async function demo(flags: DemoFlags): Promise<void> {
+  const say = (line = ''): void => {
+    if (!flags.json) printLine(line);
+  };
+  const folder = flags.run ?? freeRunFolder(join('runs', 'demo'));
+  createRunFolder(folder);
+  let stage = 0;
+  const section = (title: string): void => say(`\n${++stage}. ${title}`);
+
+  section('Draw a small labelled set of images');
+  const imageFolder = join(dirname(folder), 'drawn-images');
+  const { classes } = await generateDataset(imageFolder, IMAGES);
+  say(
+    `   ${classes.length} classes, ${classes.length * IMAGES.trainImagesPerClass} images to train on, ${classes.length * IMAGES.heldOutImagesPerClass} held out: ${imageFolder}`,
+  );
+
+  const input: JobInput = await fitClasses({
+    model: 'vit-tiny',
+    hardware: 'local',
+    chips: CHIPS,
+    batch: BATCH,
+    optimizer: { learningRate: 1e-3, warmupSteps: 20, cooldownSteps: 40 },
+    training: { images: imageFolder, epochs: flags.epochs },
+  });
+  const shipped = resolveTask(input);
+  const meshes = [{ data: CHIPS }, { model: CHIPS }].map(createMesh);
+  const candidates = meshes.flatMap((mesh) =>
+    MICROBATCHES.map((microbatches) => checkPlan(shipped, { mesh, microbatches })),
+  );
+
+  const { report } = await interruptible(
+    async (signal) => {
+      section("Measure this machine's devices at the shapes of the candidate plans");
+      const hardware = await writeProfile(candidates, folder, () => undefined, signal);
+      const task = resolveTask({ ...input, hardware });
+      const peak = task.hardware.chip.matmul[task.precision.compute as 'f32']!.peak;
+      say(
+        `   best matmul rate ${(peak / 1e9).toFixed(0)} GFLOP/s on each of ${CHIPS} ranks at once: the peak that MFU is relative to`,
+      );
+
+      section(`Rank ${candidates.length} plans for ${CHIPS} devices by simulation`);
+      const assessor = new Assessor();
+      const { ranked } = assessor.rank(task, { microbatches: MICROBATCHES });
+      if (!flags.json) printPlans(ranked);
+      say(`   ${ranked[0]!.why}`);
+
+      section(`Run each for ${TURNS} × ${STEPS_A_TURN} steps, in turns`);
+      const reports = ranked.map((): TrainReport[] => []);
+      for (let turn = 0; turn < TURNS; turn++) {
+        for (const [index, { job }] of ranked.entries()) {
+          signal.throwIfAborted();
+          const settings = { untimedSteps: UNTIMED_STEPS, evaluate: false };
+          reports[index]!.push(await runJob(measureSteps(job), settings, () => undefined, signal));
+        }
+      }
+      const trials = ranked.map(({ job }, index): Trial => {
+        const turns = reports[index]!;
+        return {
+          job,
+          predicted: assessor.assess(job),
+          spans: meanSpans(turns.map(({ spans }) => spans)),
+          stepSeconds: turns.flatMap(({ stepSeconds }) => stepSeconds),
+        };
+      });
+      const rows = trials.map((trial) =>
+        comparePlan(
+          trial,
+          predictAgain(
+            trial.job,
+            trials.filter((other) => other !== trial),
+          ),
+        ),
+      );
+      if (!flags.json) printComparison(rows);
+      say('   "recalibrated": predicted by a profile calibrated on the other three plans only');
+      const [best, bestTrial] = [rows[0]!, trials[0]!];
+      const heldOutError = relativeError(best.repredicted!.stepTimeSeconds, best.measured.stepTimeSeconds);
+      say(`   best plan, ${best.plan}: ${formatPercent(Math.abs(heldOutError))} off after calibration on the others`);
+      say();
+      if (!flags.json) printKinds(best);
+
+      section(`Train the best plan, ${best.plan}, for ${flags.epochs} epochs`);
+      const job: Job = { ...bestTrial.job, hardwareName: './profile.yaml' };
+      writeText(folder, 'job.yaml', formatJob(job));
+      const reporter = trainReporter(flags.json === true);
+      const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
+      const trained = await runJob(bestTrial.job, settings, reporter.onEvent, signal).finally(reporter.end);
+      say(`   ${summarizeLoss(trained)}`);
+      const { evaluation } = trained;
+      if (evaluation)
+        say(
+          `   held-out accuracy ${formatPercent(evaluation.accuracy)} on ${evaluation.images} images (chance ${formatPercent(evaluation.chance)})`,
+        );
+
+      const document = comparisonDocument(bestTrial, rows);
+      writeDocument(folder, 'comparison.json', document);
+      writeTrace(join(folder, 'trace.json'), [
+        { name: 'measured', spans: trained.typicalStep.spansByRank.flat() },
+        { name: 'simulated', spans: bestTrial.predicted.execution.trace.spans },
+      ]);
+      saveProfile(calibrateOn(bestTrial.job, trials).profile, join(folder, 'calibrated'));
+      if (flags.json) {
+        printJson({
+          schema: 'meshwright/demo@1',
+          runFolder: folder,
+          plans: rows,
+          heldOutError,
+          firstLoss: trained.metrics[0]!.loss,
+          lastLoss: trained.metrics.at(-1)!.loss,
+          evaluation: evaluation ?? null,
+        });
+      }
+      return trained;
+    },
+    () => undefined,
+  );
+  say();
+  say(
+    `Everything is in ${folder} (${report.metrics.length} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,
+  );
+  say(
+    `Next: meshwright compare ${folder} · meshwright plan --model vit-22b --hardware tpu-v4 --chips 1024 --batch 65536`,
+  );
+}

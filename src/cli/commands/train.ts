@@ -1,0 +1,133 @@
+import { join } from 'node:path';
+import { MeshwrightError } from '../../errors.js';
+import { formatJob, mergeJobs } from '../../job/index.js';
+import type { Job, JobInput } from '../../job/index.js';
+import type { StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
+import { openDataset } from '../../train/index.js';
+import { formatPercent, formatSeconds, seconds } from '../../units.js';
+import { Assessor } from '../assess.js';
+import { comparePlan, comparisonDocument, printComparison } from '../comparison.js';
+import type { Trial } from '../experiment.js';
+import { runJob } from '../experiment.js';
+import { interruptible } from '../interrupt.js';
+import type { JobFlags } from '../options.js';
+import { jobInput } from '../options.js';
+import { printJson, printLine } from '../output.js';
+import { createProgress } from '../progress.js';
+import { createRunFolder, freeRunFolder, writeDocument, writeText, writeTrace } from '../run-folder.js';
+
+export interface TrainFlags extends JobFlags {
+  readonly images?: string;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly seed?: number;
+  readonly family?: 'onnx' | 'reference';
+  readonly run?: string;
+}
+
+/** Steps at the start that are trained but not timed. */
+export const UNTIMED_STEPS = 4;
+
+/** The classifier gets as many classes as the images have, unless the job says how many. */
+export async function fitClasses(input: JobInput): Promise<JobInput> {
+  const folder = input.training?.images;
+  const { model } = input;
+  if (folder === undefined || model === undefined) return input;
+  if (typeof model !== 'string' && model.classes !== undefined) return input;
+  const { train } = await openDataset(folder);
+  const settings = typeof model === 'string' ? { preset: model } : model;
+  return { ...input, model: { ...settings, name: settings.name ?? settings.preset, classes: train.classes.length } };
+}
+
+/** @throws MeshwrightError where the job is for chips that this machine is not */
+export function requireLocal({ hardware }: Job): void {
+  if (hardware.topology.kind === 'shared-memory') return;
+  throw new MeshwrightError('JOB_INVALID', {
+    place: 'hardware',
+    expected: 'a profile of this machine (of kind shared-memory)',
+    got: `${hardware.name}, of kind ${hardware.topology.kind}`,
+    hint: 'train with --hardware local; simulate answers for other hardware',
+  });
+}
+
+/** Progress of a run: a bar on a terminal, a line now and then elsewhere. */
+export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): void; end(): void } {
+  let bar: ReturnType<typeof createProgress> | undefined;
+  const describe = ({ step, loss, stepTimeSeconds, tokensPerSecond, mfu }: StepMetrics, steps: number) =>
+    `step ${step}/${steps}  loss ${loss.toFixed(4)}  ${formatSeconds(seconds(stepTimeSeconds))}  ${tokensPerSecond.toFixed(0)} tokens/s  MFU ${formatPercent(mfu)}`;
+  return {
+    onEvent(event) {
+      if (event.kind === 'skipped') process.stderr.write(`skipped ${event.image.path}: ${event.image.reason}\n`);
+      if (quiet) return;
+      if (event.kind === 'step') {
+        const { metrics, steps } = event;
+        if (process.stderr.isTTY) (bar ??= createProgress('steps', false, steps)).advance();
+        else if (metrics.step === 1 || metrics.step === steps || metrics.step % Math.ceil(steps / 10) === 0)
+          printLine(describe(metrics, steps));
+      }
+    },
+    end: () => bar?.end(),
+  };
+}
+
+export const summarizeLoss = ({ metrics }: TrainReport): string => {
+  const few = Math.max(1, Math.min(5, Math.floor(metrics.length / 2)));
+  const mean = (part: readonly StepMetrics[]) => part.reduce((total, { loss }) => total + loss, 0) / part.length;
+  return `loss ${mean(metrics.slice(0, few)).toFixed(4)} → ${mean(metrics.slice(-few)).toFixed(4)}`;
+};
+
+/** `meshwright train`: executes a job on this machine's devices and compares it with its prediction. */
+export async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
+  const { images, epochs, steps, seed, family } = flags;
+  const given = Object.fromEntries(
+    Object.entries({ images, epochs, steps, seed, family }).filter(([, value]) => value !== undefined),
+  );
+  const input = await fitClasses(mergeJobs(jobInput(file, flags), { training: given }));
+  const assessor = new Assessor();
+  const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
+  requireLocal(job);
+  const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
+  createRunFolder(folder);
+  writeText(folder, 'job.yaml', formatJob(job));
+  const predicted = assessor.assess(job);
+  if (!flags.json) {
+    printLine(`run folder ${folder}`);
+    const { stepTimeSeconds, mfu } = predicted.simulation;
+    printLine(`predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}`);
+  }
+  const reporter = trainReporter(flags.json === true);
+  const { report, interrupted } = await interruptible(async (signal) => {
+    const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
+    return runJob(job, settings, reporter.onEvent, signal);
+  }, reporter.end);
+  const trial: Trial = { job, predicted, spans: report.spans, stepSeconds: report.stepSeconds };
+  const row = comparePlan(trial);
+  const document = comparisonDocument(trial, [row]);
+  writeDocument(folder, 'comparison.json', document);
+  writeTrace(join(folder, 'trace.json'), [
+    { name: 'measured', spans: report.typicalStep.spansByRank.flat() },
+    { name: 'simulated', spans: predicted.execution.trace.spans },
+  ]);
+  if (flags.json) {
+    printJson({
+      schema: 'meshwright/run@1',
+      runFolder: folder,
+      steps: report.metrics.length,
+      last: report.metrics.at(-1),
+      skipped: report.skipped,
+      evaluation: report.evaluation ?? null,
+      comparison: row,
+    });
+  } else {
+    printLine();
+    printLine(summarizeLoss(report));
+    if (report.evaluation)
+      printLine(
+        `held-out accuracy ${formatPercent(report.evaluation.accuracy)} (chance ${formatPercent(report.evaluation.chance)})`,
+      );
+    if (report.skipped.length > 0) printLine(`${report.skipped.length} images could not be decoded and were skipped`);
+    printLine();
+    printComparison([row]);
+  }
+  if (interrupted !== undefined) process.exitCode = interrupted;
+}
