@@ -155,11 +155,14 @@ export function memoryUse(program: Program): MemoryUse {
     let current = op.operands.slice(0, carried).map((id) => env.get(id)!);
     current.forEach((binding) => account.hold(binding));
     const sources = stackOperands.map((id) => env.get(id) as Buffer[]);
+    // What the region also reads from around it lives until its last iteration.
+    const captured = new Set(region.ops.flatMap(reads));
+    const ends = (id: ValueId): boolean => dying.has(id) && !captured.has(id);
     // A stack that dies here gives up its elements one by one: each iteration holds its own, the stack holds none.
-    const consumed = stackOperands.map((id, index) => dying.has(id) && stackOperands.indexOf(id) === index);
+    const consumed = stackOperands.map((id, index) => ends(id) && stackOperands.indexOf(id) === index);
     op.operands.forEach((id, index) => {
       const isStack = index >= carried;
-      if (!dying.has(id) || !env.has(id)) return;
+      if (!ends(id) || !env.has(id)) return;
       if (!isStack) drop(id);
       else if (consumed[index - carried]) env.delete(id);
     });

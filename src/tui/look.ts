@@ -42,7 +42,7 @@ const UNICODE = {
 } as const;
 
 const ASCII = {
-  segments: ['#', '=', '%', ':', 'o'],
+  segments: ['#', '=', '+', ':', 'o'],
   empty: '.',
   done: '=',
   ahead: '-',
@@ -100,6 +100,7 @@ const REPLACED: Readonly<Record<string, string>> = {
   '—': '-',
   '−': '-',
   '·': '.',
+  '\u00A0': ' ',
   '≈': '~',
   '“': '"',
   '”': '"',

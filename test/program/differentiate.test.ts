@@ -52,8 +52,7 @@ describe('the gradient of a whole model', () => {
         const directions = layers.map((layer, index) => pseudoRandom(layer.length, 999 + index));
         const slope = gradients.reduce(
           (total, layer, index) =>
-            total +
-            layer.reduce((inner: number, x: number, element: number) => inner + x * directions[index]![element]!, 0),
+            total + Float64Array.from(layer).reduce((inner, x, element) => inner + x * directions[index]![element]!, 0),
           0,
         );
         const shifted = (by: number) => {

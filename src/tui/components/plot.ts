@@ -1,8 +1,16 @@
 /** Charts and bars as text: arithmetic only. */
 
-/** Averages a series into `count` buckets; a shorter one is stretched. */
+/** Averages a series into `count` buckets; between the points of a shorter one it goes straight. */
 export function resample(points: readonly number[], count: number): number[] {
   if (points.length === 0) return [];
+  if (points.length < count) {
+    return Array.from({ length: count }, (_, index) => {
+      const at = (index * (points.length - 1)) / (count - 1);
+      const before = Math.floor(at);
+      const here = points[before]!;
+      return here + (at - before) * ((points[before + 1] ?? here) - here);
+    });
+  }
   return Array.from({ length: count }, (_, bucket) => {
     const from = Math.floor((bucket * points.length) / count);
     const to = Math.max(from + 1, Math.floor(((bucket + 1) * points.length) / count));

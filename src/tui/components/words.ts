@@ -10,6 +10,10 @@ export function share(part: number, whole: number): string {
   return part > 0 && part / whole < 0.005 ? '<1 %' : formatPercent(part / whole, 0);
 }
 
+/** Keeps figures and their units on one line where a text is wrapped. */
+export const unbroken = (text: string): string =>
+  text.replace(/(\d) (?=(?:%|[µmn]?s|[kMGTP]?B)(?![\p{L}\d]))/gu, '$1\u00A0');
+
 /** `−12.3 %`, `+4.0 %`; a dash where there is nothing to compare with. */
 export const signedPercent = (ratio: number): string =>
   Number.isFinite(ratio) ? `${ratio < 0 ? '−' : '+'}${formatPercent(Math.abs(ratio))}` : '-';

@@ -11,7 +11,7 @@ import type { ComparedFigure } from '../state/compare.js';
 import { differences, meanError, relativeError, stepTimes, utilizations } from '../state/compare.js';
 import type { Size } from '../state/layout.js';
 import { shortLabel } from '../state/plans.js';
-import { bodyColumns, bodyRows, lastCompareOffset, RUN_FOLDER_LABEL, runFolderRows } from '../state/layout.js';
+import { bodyRows, lastCompareOffset, readingColumns, RUN_FOLDER_LABEL, runFolderRows } from '../state/layout.js';
 
 const figureColumns = (title: string): readonly Column[] => [
   { title },
@@ -85,7 +85,7 @@ export function CompareScreen(props: {
   readonly size: Size;
 }): ReactNode {
   const { comparison, size } = props;
-  const width = bodyColumns(size);
+  const width = readingColumns(size);
   const room = width - FIGURE_COLUMNS;
   const times = useTableLines({
     columns: figureColumns('step time'),

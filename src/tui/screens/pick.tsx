@@ -5,7 +5,7 @@ import { Section } from '../components/section.js';
 import { fit } from '../components/words.js';
 import { paint, useLook } from '../look.js';
 import type { Size } from '../state/layout.js';
-import { bodyColumns, bodyRows, windowStart } from '../state/layout.js';
+import { bodyRows, readingColumns, windowStart } from '../state/layout.js';
 import type { Field, ListState, PickState } from '../state/pick.js';
 import { FIELDS, isListField, matches, problemOf } from '../state/pick.js';
 
@@ -83,7 +83,7 @@ function Choices(props: {
 export function PickScreen({ state, size }: { readonly state: PickState; readonly size: Size }): ReactNode {
   const look = useLook();
   const { focus } = state;
-  const width = bodyColumns(size);
+  const width = readingColumns(size);
   const problem = problemOf(state, focus) ?? FIELDS.map((field) => problemOf(state, field)).find(Boolean);
   return (
     <Box flexDirection="column">

@@ -8,7 +8,7 @@ import type { Segment } from '../components/segment-bar.js';
 import { SegmentBar } from '../components/segment-bar.js';
 import type { Column } from '../components/table.js';
 import { Table } from '../components/table.js';
-import { clock, memory } from '../components/words.js';
+import { clock, memory, unbroken } from '../components/words.js';
 import { paint, SEGMENT_HUES, useLook } from '../look.js';
 import type { PlanRow } from '../services.js';
 import type { Size } from '../state/layout.js';
@@ -79,9 +79,9 @@ function Detail({ plan, width }: { readonly plan: PlanRow; readonly width: numbe
           <Text>Why </Text>
         </Box>
         <Text>
-          {plan.why}{' '}
+          {unbroken(plan.why)}{' '}
           {plan.hiddenCommunicationSeconds > 0 &&
-            `Another ${clock(plan.hiddenCommunicationSeconds)} of communication is hidden behind compute.`}
+            unbroken(`Another ${clock(plan.hiddenCommunicationSeconds)} of communication is hidden behind compute.`)}
         </Text>
       </Box>
     </Box>

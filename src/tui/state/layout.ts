@@ -18,6 +18,8 @@ export const MARGIN_COLUMNS = 1;
 
 export const bodyRows = ({ rows }: Size): number => Math.max(1, rows - FRAME_ROWS);
 export const bodyColumns = ({ columns }: Size): number => Math.max(1, columns - 2 * MARGIN_COLUMNS);
+/** For what is read across: beyond this the eye loses its line. */
+export const readingColumns = (size: Size): number => Math.min(bodyColumns(size), 110);
 export const isTooSmall = ({ columns, rows }: Size): boolean => columns < SMALLEST.columns || rows < SMALLEST.rows;
 
 export const RUN_FOLDER_LABEL = 'Run folder  ';

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { createMesh } from '../../src/mesh/index.js';
+import {
+  createTransportMemory,
+  RunStopped,
+  stopAll,
+  stoppedBy,
+  traffic,
+  Transport,
+} from '../../src/runtime/transport/index.js';
+import { Channel, Incoming, Outgoing } from '../../src/runtime/transport/message.js';
+
+const pair = createMesh({ data: 2 });
+
+describe('a ring of bytes', () => {
+  it('has one direction for each ordered pair of ranks that share an axis', () => {
+    const { rings } = createTransportMemory(createMesh({ data: 2, model: 2 }), 4);
+    expect(rings.map(({ from, to }) => `${from}${to}`).sort()).toEqual([
+      '01',
+      '02',
+      '10',
+      '13',
+      '20',
+      '23',
+      '31',
+      '32',
+    ]);
+  });
+
+  it('moves messages larger than itself in parts, of either element size, in order', () => {
+    const { rings, ringBytes } = createTransportMemory(pair, 2, { ringBytes: 64 });
+    const channel = new Channel(rings[0]!.memory, ringBytes);
+    const messages = [
+      Float32Array.from({ length: 33 }, (_, i) => i / 3),
+      Float64Array.from({ length: 21 }, (_, i) => i / 7),
+      Float32Array.of(Math.PI),
+      Float64Array.of(Math.PI, Number.NaN, -0),
+    ];
+    for (const message of messages) {
+      const received = new (message.constructor as typeof Float64Array)(message.length);
+      const middle = Math.floor(message.length / 3);
+      const outgoing = new Outgoing(channel, [message.subarray(0, middle), message.subarray(middle)]);
+      const incoming = new Incoming(channel, [received], false);
+      let rounds = 0;
+      while (!outgoing.done || !incoming.done) {
+        expect([outgoing.advance(), incoming.advance()]).toContain(true);
+        rounds++;
+      }
+      expect(rounds).toBeGreaterThanOrEqual(message.byteLength / ringBytes);
+      expect(received).toEqual(message);
+    }
+  });
+
+  it('adds what arrives where that is asked for', () => {
+    const { rings, ringBytes } = createTransportMemory(pair, 2);
+    const channel = new Channel(rings[0]!.memory, ringBytes);
+    const target = Float32Array.of(1, 2, 3);
+    new Outgoing(channel, [Float32Array.of(10, 20, 30)]).advance();
+    new Incoming(channel, [target.subarray(0, 1), target.subarray(1)], true).advance();
+    expect([...target]).toEqual([11, 22, 33]);
+  });
+
+  it('keeps working when its positions pass 2^32', () => {
+    const { rings, ringBytes } = createTransportMemory(pair, 2, { ringBytes: 64 });
+    const channel = new Channel(rings[0]!.memory, ringBytes);
+    // Where both ends would be after sending 4 GiB less 16 bytes.
+    for (const word of [0, 32]) channel.words[word] = -16;
+    const message = Float64Array.from({ length: 30 }, (_, i) => i);
+    const received = new Float64Array(30);
+    const [outgoing, incoming] = [new Outgoing(channel, [message]), new Incoming(channel, [received], false)];
+    while (!incoming.done) {
+      outgoing.advance();
+      incoming.advance();
+    }
+    expect(received).toEqual(message);
+  });
+
+  it('counts the bytes of values, not of padding', () => {
+    const memory = createTransportMemory(pair, 2);
+    new Transport(memory, 0, { timeoutSeconds: 1 }).exchange('x', { to: 1, pieces: [Float32Array.of(1, 2, 3)] });
+    expect(traffic(memory)).toContainEqual({ from: 0, to: 1, sent: 12 });
+  });
+});
+
+describe('a rank that waits', () => {
+  it('gives up on a peer that sends nothing, naming rank, op and peer', () => {
+    const transport = new Transport(createTransportMemory(pair, 2), 0, { timeoutSeconds: 0.02 });
+    const receive = () =>
+      transport.exchange('layer/reduce', undefined, { from: 1, pieces: [new Float32Array(4)], add: false });
+    expect(receive).toThrow('TIMED_OUT at rank 0, layer/reduce: expected rank 1 to send within 0.02 s');
+  });
+
+  it('gives up on a peer that reads nothing', () => {
+    const transport = new Transport(createTransportMemory(pair, 2, { ringBytes: 64 }), 1, { timeoutSeconds: 0.02 });
+    expect(() => transport.exchange('x', { to: 0, pieces: [new Float64Array(100)] })).toThrow(
+      /rank 1, x.*rank 0 to read/,
+    );
+  });
+
+  it('finds the stop flag, and the first to raise it is remembered', () => {
+    const memory = createTransportMemory(pair, 2);
+    const transport = new Transport(memory, 0, { timeoutSeconds: 60 });
+    transport.checkStopped();
+    stopAll(memory.control, 1);
+    stopAll(memory.control);
+    expect(stoppedBy(memory.control)).toBe(1);
+    expect(() => transport.checkStopped()).toThrow(RunStopped);
+    const receive = () => transport.exchange('x', undefined, { from: 1, pieces: [new Float32Array(4)], add: false });
+    expect(receive).toThrow('stopped because rank 1 failed');
+  });
+});

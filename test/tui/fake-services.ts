@@ -1,0 +1,153 @@
+/** Services with made-up but plausible figures: ViT-22B on a TPU v4 pod slice, and a small model on this machine. */
+import { MeshwrightError } from '../../src/errors.js';
+import type { Comparison, PlanRow, Services, TaskChoice, TrainEvent } from '../../src/tui/services.js';
+
+const GB = 1e9;
+
+/** A plan of a step of `ideal` seconds at peak. */
+function plan(data: number, model: number, microbatches: number, ideal: number, exposedShare: number): PlanRow {
+  const compute = ideal * 1.62;
+  const exposed = compute * exposedShare;
+  const overhead = compute * 0.024;
+  const step = compute + exposed + overhead;
+  const state = (22.2 * GB * 16) / 1024;
+  const activations = (48 * GB) / microbatches / Math.sqrt(model);
+  const roles = {
+    parameter: state / 4 + (1.8 * GB) / model,
+    gradient: state / 4,
+    optimizer: state / 2,
+    activation: activations,
+    input: 0.02 * GB,
+  };
+  const share = (part: number) => `${Math.round((part / step) * 100)} %`;
+  return {
+    label: `data=${data},model=${model} microbatches=${microbatches}`,
+    stepTimeSeconds: step,
+    mfu: ideal / step,
+    hfu: (ideal / step) * 1.05,
+    peakMemoryBytesPerChip: Object.values(roles).reduce((sum, value) => sum + value, 0),
+    memoryCapacityBytesPerChip: 34.4 * GB,
+    memoryBytesByRole: roles,
+    computeSeconds: compute,
+    exposedCommunicationSeconds: exposed,
+    hiddenCommunicationSeconds: compute * 0.21,
+    overheadSeconds: overhead,
+    why:
+      `${share(compute)} compute, ${share(exposed)} exposed communication (mostly model), ${share(overhead)} overhead. ` +
+      `2.4 % faster than data=128,model=8 microbatches=4: 312 ms less exposed communication.`,
+    runsHere: false,
+  };
+}
+
+export const PODS: readonly PlanRow[] = [1, 2, 4, 8, 16]
+  .flatMap((model) =>
+    [2, 4, 8].map((count) =>
+      plan(1024 / model, model, count, 7.83, 0.07 + Math.abs(Math.log2(model) - 3) * 0.06 + count * 0.012),
+    ),
+  )
+  .toSorted((a, b) => a.stepTimeSeconds - b.stepTimeSeconds);
+
+export const HERE: readonly PlanRow[] = [
+  [2, 1, 1],
+  [1, 2, 1],
+  [1, 1, 4],
+].map(([data, model, count]) => ({
+  ...plan(data!, model!, count!, 0.214, 0.1 * model!),
+  memoryBytesByRole: { parameter: 0.043 * GB, gradient: 0.043 * GB, optimizer: 0.086 * GB, activation: 0.61 * GB },
+  peakMemoryBytesPerChip: 0.782 * GB,
+  memoryCapacityBytesPerChip: 8.2 * GB,
+  runsHere: true,
+}));
+
+export const COMPARISON: Comparison = {
+  runFolder: '/home/ada/work/meshwright/runs/2025-06-01T10-22-31-vit-tiny',
+  rows: HERE.map(({ label, stepTimeSeconds, mfu }, index) => ({
+    label,
+    predictedStepTimeSeconds: stepTimeSeconds,
+    measuredStepTimeSeconds: stepTimeSeconds * (1.09 + index * 0.02),
+    repredictedStepTimeSeconds: stepTimeSeconds * (1.07 + index * 0.03),
+    predictedMfu: mfu,
+    measuredMfu: mfu / (1.09 + index * 0.02),
+    repredictedMfu: mfu / (1.07 + index * 0.03),
+  })),
+  byKind: [
+    { kind: 'matmul', predictedSeconds: 0.231, measuredSeconds: 0.244 },
+    { kind: 'attention', predictedSeconds: 0.041, measuredSeconds: 0.0395 },
+    { kind: 'all_reduce', predictedSeconds: 0.022, measuredSeconds: 0.034 },
+    { kind: 'layer_norm', predictedSeconds: 0.006, measuredSeconds: 0.0061 },
+    { kind: 'launch', predictedSeconds: 0.0042, measuredSeconds: 0.0071 },
+  ],
+};
+
+export const UNFIT = new MeshwrightError('PLAN_DOES_NOT_FIT', {
+  place: 'plan of vit-22b on 2 × tpu-v4',
+  expected: 'at most 34.4 GB on each chip',
+  got: '178 GB for the closest, data=1,model=2 microbatches=256',
+  hint: 'use more chips, a smaller batch or chips with more memory',
+});
+
+export interface Pace {
+  /** Settles when the next piece of news is due. */
+  readonly tick: () => Promise<unknown>;
+  readonly steps: number;
+}
+
+/** `chips: 2` fits nothing, `chips: 3` breaks with an error that is not ours; `cpu` runs here. */
+export function fakeServices({ tick, steps }: Pace): Services {
+  return {
+    models: [
+      { name: 'vit-22b', about: 'ViT-22B (Dehghani et al. 2023)' },
+      { name: 'vit-e', about: 'ViT-e (Chen et al. 2022)' },
+      { name: 'vit-g', about: 'ViT-G (Zhai et al. 2022)' },
+      { name: 'vit-bench', about: 'trains on a CPU; the benchmark model' },
+      { name: 'vit-tiny', about: 'trains on a CPU in seconds' },
+    ],
+    hardware: [
+      { name: 'tpu-v4', about: '275 TFLOP/s bf16, 34.4 GB, 3-D torus' },
+      { name: 'h100-sxm', about: '989 TFLOP/s bf16, 85.9 GB, NVLink' },
+      { name: 'cpu', about: 'the cores of this machine' },
+    ],
+    async search(task: TaskChoice, onProgress, signal) {
+      const plans = task.hardware === 'cpu' ? HERE : PODS;
+      if (task.chips === 3) throw new TypeError("cannot read 'mesh' of undefined");
+      for (let count = 1; count <= plans.length; count++) {
+        await tick();
+        signal.throwIfAborted();
+        if (task.chips === 2 && task.hardware !== 'cpu') throw UNFIT;
+        onProgress({ plans: plans.slice(0, count), rejected: count * 3, done: false });
+      }
+      return { plans, rejected: 47, done: true };
+    },
+    async train(_task, label, onEvent, signal) {
+      const row = HERE.find((candidate) => candidate.label === label)!;
+      onEvent({ kind: 'phase', text: 'compiling kernels' });
+      await tick();
+      onEvent({ kind: 'phase', text: 'training on 2 devices' });
+      for (let step = 1; step <= steps; step++) {
+        await tick();
+        if (signal.aborted) return { ...COMPARISON, rows: COMPARISON.rows.slice(0, 1) };
+        onEvent(stepOf(step, steps, row));
+      }
+      onEvent({ kind: 'phase', text: 'evaluating' });
+      await tick();
+      onEvent({ kind: 'evaluated', accuracy: 0.872, chance: 0.1 });
+      return COMPARISON;
+    },
+  };
+}
+
+export function stepOf(step: number, steps: number, row: PlanRow): Extract<TrainEvent, { kind: 'step' }> {
+  const wobble = Math.sin(step * 12.9898) * 0.5;
+  const stepTimeSeconds = row.stepTimeSeconds * (1.09 + wobble * 0.05);
+  return {
+    kind: 'step',
+    step,
+    steps,
+    loss: 0.31 + 2 * Math.exp((-4 * step) / steps) + wobble * 0.12,
+    learningRate: 1e-3 * Math.min(1, step / (steps / 10)),
+    stepTimeSeconds,
+    tokensPerSecond: 8192 / stepTimeSeconds,
+    mfu: (row.mfu * row.stepTimeSeconds) / stepTimeSeconds,
+    inputStallSeconds: 0.0021 + wobble * 0.001,
+  };
+}
