@@ -1,4 +1,6 @@
 /** `comparison.json`: predicted beside measured, and beside what a profile calibrated on other runs predicts. */
+import { join } from 'node:path';
+import type { TrainReport } from '../train/index.js';
 import type { JoinedSpan, KindDifference } from '../trace/index.js';
 import { differencesByKind } from '../trace/index.js';
 import { formatPlan } from '../planner/index.js';
@@ -7,6 +9,7 @@ import type { Assessment } from './assess.js';
 import type { Trial } from './experiment.js';
 import { joinTrial, measuredMfu, measuredStepSeconds } from './experiment.js';
 import { printLine, printTable } from './output.js';
+import { writeDocument, writeTrace } from './run-folder.js';
 
 export interface StepFigures {
   readonly stepTimeSeconds: number;
@@ -60,7 +63,7 @@ export function comparePlan(trial: Trial, again?: Assessment): PlanComparison {
 }
 
 /** @param main the trial of the run's own plan */
-export function comparisonDocument(main: Trial, plans: readonly PlanComparison[]): ComparisonDocument {
+function comparisonDocument(main: Trial, plans: readonly PlanComparison[]): ComparisonDocument {
   const { simulation } = main.predicted;
   return {
     schema: 'meshwright/comparison@1',
@@ -73,6 +76,22 @@ export function comparisonDocument(main: Trial, plans: readonly PlanComparison[]
     spans: joinTrial(main),
     stepSeconds: main.stepSeconds,
   };
+}
+
+/** Writes what a run is looked at with: `comparison.json` and, measured beside simulated, `trace.json`. */
+export function writeRunFiles(
+  folder: string,
+  trial: Trial,
+  plans: readonly PlanComparison[],
+  report: TrainReport,
+): ComparisonDocument {
+  const document = comparisonDocument(trial, plans);
+  writeDocument(folder, 'comparison.json', document);
+  writeTrace(join(folder, 'trace.json'), [
+    { name: 'measured', spans: report.typicalStep.spansByRank.flat() },
+    { name: 'simulated', spans: trial.predicted.execution.trace.spans },
+  ]);
+  return document;
 }
 
 export const relativeError = (predicted: number, measured: number): number => predicted / measured - 1;

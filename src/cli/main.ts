@@ -16,7 +16,8 @@ function createProgram(): Command {
       'Simulate, plan, train and calibrate sharded training of large models. Alone in a terminal it opens its UI.',
     )
     .exitOverride()
-    .showHelpAfterError('(meshwright --help)');
+    .showHelpAfterError('(meshwright --help)')
+    .allowExcessArguments();
 
   const json = (command: Command): Command => command.option('--json', 'print one JSON document');
 
@@ -75,7 +76,20 @@ function createProgram(): Command {
     .option('--run <folder>', 'run folder, must not exist (default: runs/demo)')
     .option('--epochs <count>', 'passes over the images', whole('--epochs'), 12)
     .action(async (flags: DemoFlags) => (await import('./commands/demo.js')).demo(flags));
+  program.action(openUi);
   return program;
+}
+
+/** Without a command: the UI in a terminal, help elsewhere. */
+async function openUi(_flags: object, program: Command): Promise<void> {
+  if (program.args.length > 0)
+    program.error(`error: unknown command '${program.args[0]}'`, { code: 'commander.unknownCommand' });
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    program.outputHelp();
+    return;
+  }
+  const [{ runTui }, { createServices }] = await Promise.all([import('../tui/index.js'), import('./services.js')]);
+  await runTui(createServices());
 }
 
 async function main(): Promise<number> {

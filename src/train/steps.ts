@@ -39,16 +39,15 @@ export interface StepsOptions {
   readonly program: Program;
   readonly loader: ImageLoader;
   readonly steps: number;
-  readonly untimedSteps: number;
   readonly metricsFile?: string;
 }
 
-/** Timed steps whose spans are kept; more would add memory, not accuracy. */
+/** Steps whose spans are kept; more would add memory, not accuracy. */
 const KEPT_STEPS = 64;
 
 /** @param signal ends the loop after the step in flight */
 export async function runSteps(
-  { job, pool, program, loader, steps, untimedSteps, metricsFile }: StepsOptions,
+  { job, pool, program, loader, steps, metricsFile }: StepsOptions,
   emit: (event: TrainEvent) => void,
   signal: AbortSignal,
 ): Promise<{ metrics: StepMetrics[]; kept: MeasuredStep[] }> {
@@ -80,9 +79,7 @@ export async function runSteps(
     };
     metrics.push(line);
     if (metricsFile !== undefined) appendFileSync(metricsFile, `${JSON.stringify(line)}\n`);
-    if (step > untimedSteps && kept.length < KEPT_STEPS) {
-      kept.push({ step, seconds: seconds(stepTimeSeconds), spansByRank: run.spans });
-    }
+    if (kept.length < KEPT_STEPS) kept.push({ step, seconds: seconds(stepTimeSeconds), spansByRank: run.spans });
     emit({ kind: 'step', metrics: line, steps });
     if (step === steps || signal.aborted) break;
     before = performance.now();

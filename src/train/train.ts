@@ -131,14 +131,10 @@ function reportOf(
   kept: readonly MeasuredStep[],
   untimedSteps: number,
 ): Pick<TrainReport, 'metrics' | 'stepSeconds' | 'spans' | 'typicalStep'> {
-  if (kept.length === 0) {
-    throw new MeshwrightError('JOB_INVALID', {
-      place: 'training.steps',
-      expected: `more than the ${untimedSteps} steps that are not timed`,
-      got: String(metrics.length),
-    });
-  }
-  const stepSeconds = metrics.slice(untimedSteps).map(({ stepTimeSeconds }) => stepTimeSeconds);
-  const ordered = kept.toSorted((a, b) => a.seconds - b.seconds);
-  return { metrics, stepSeconds, spans: summarizeSteps(kept), typicalStep: ordered[Math.floor(ordered.length / 2)]! };
+  // A run that is cut short, or only a few steps long, is timed on what there is.
+  const untimed = Math.min(untimedSteps, Math.floor(metrics.length / 2));
+  const timed = kept.filter(({ step }) => step > untimed);
+  const stepSeconds = metrics.slice(untimed).map(({ stepTimeSeconds }) => stepTimeSeconds);
+  const ordered = timed.toSorted((a, b) => a.seconds - b.seconds);
+  return { metrics, stepSeconds, spans: summarizeSteps(timed), typicalStep: ordered[Math.floor(ordered.length / 2)]! };
 }

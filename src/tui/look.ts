@@ -30,12 +30,8 @@ const UNICODE = {
   rule: '─',
   pointer: '❯',
   crumb: '›',
-  separator: '·',
   ellipsis: '…',
   upDown: '↑↓',
-  minus: '−',
-  about: '≈',
-  plusMinus: '±',
   border: 'round',
   spinner: 'dots',
   braille: true,
@@ -49,12 +45,8 @@ const ASCII = {
   rule: '-',
   pointer: '>',
   crumb: '>',
-  separator: '|',
   ellipsis: '~',
   upDown: 'up/down',
-  minus: '-',
-  about: '~',
-  plusMinus: '+/-',
   border: 'classic',
   spinner: 'line',
   braille: false,
@@ -65,7 +57,7 @@ export interface Look {
   readonly colored: boolean;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Whether the locale says UTF-8 and the terminal has the glyphs: the kernel's console and `dumb` do not. */
 function hasUnicode(env: Environment, platform: string): boolean {

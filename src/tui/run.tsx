@@ -1,5 +1,6 @@
 /** Opens the UI in a terminal, and gives the terminal back. */
 import { render } from 'ink';
+import { MeshwrightError } from '../errors.js';
 import { App } from './app.js';
 import { detectLook } from './look.js';
 import type { Services, TaskChoice } from './services.js';
@@ -42,10 +43,18 @@ function followed(services: Services): { readonly services: Services; readonly e
  * process: a signal, an exception nobody caught, `process.exit`.
  *
  * @returns when it was left, and its work ended or had two seconds to
- * @throws whatever was thrown while rendering
+ * @throws MeshwrightError USAGE where there is no terminal; else whatever was thrown while rendering
  */
 export async function runTui(given: Services, options: TuiOptions = {}): Promise<void> {
   const { stdin = process.stdin, stdout = process.stdout, initial } = options;
+  if (!stdin.isTTY || !stdout.isTTY) {
+    throw new MeshwrightError('USAGE', {
+      place: stdin.isTTY ? 'standard output' : 'standard input',
+      expected: 'a terminal',
+      got: 'a pipe or a file',
+      hint: 'without a terminal, use a command: `meshwright --help`',
+    });
+  }
   const look = detectLook(process.env, process.platform);
   const { services, ended } = followed(given);
   const painter = new Painter(stdout, { ascii: !look.glyphs.braille });

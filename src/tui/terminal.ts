@@ -5,8 +5,8 @@
  */
 import { toAscii } from './look.js';
 
-/** One frame of 30 a second. */
-export const FRAME_MILLISECONDS = 1000 / 30;
+/** No more than 30 frames a second. */
+export const FRAME_MILLISECONDS = Math.ceil(1000 / 30);
 
 const ENTER = '\u001B[?1049h\u001B[?25l\u001B[2J\u001B[H';
 const LEAVE = '\u001B[0m\u001B[?25h\u001B[?1049l';

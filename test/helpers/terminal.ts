@@ -20,7 +20,7 @@ const LOOK_AGAIN_MILLISECONDS = 40;
 export interface TerminalOptions {
   readonly columns: number;
   readonly rows: number;
-  /** Set for what runs in it, beside a plain environment; undefined takes a variable away. */
+  /** Set for what runs in it, beside a plain environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
@@ -113,7 +113,8 @@ export async function openTerminal({ columns, rows, env = {}, cwd }: TerminalOpt
       return { alternateScreen: flags.startsWith('1'), cursorShown: flags.endsWith('1') };
     },
     async close() {
-      await tmux('kill-server');
+      // Where the shell has ended, so has its server.
+      await tmux('kill-server').catch(() => undefined);
     },
   };
 }

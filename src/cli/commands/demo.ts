@@ -7,14 +7,14 @@ import { generateDataset } from '../../train/index.js';
 import type { TrainReport } from '../../train/index.js';
 import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
-import { comparePlan, comparisonDocument, printComparison, printKinds, relativeError } from '../comparison.js';
+import { comparePlan, writeRunFiles, printComparison, printKinds, relativeError } from '../comparison.js';
 import type { Trial } from '../experiment.js';
 import { calibrateOn, predictAgain, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
-import { createRunFolder, freeRunFolder, writeDocument, writeText, writeTrace } from '../run-folder.js';
+import { createRunFolder, freeRunFolder, writeText } from '../run-folder.js';
 import { printPlans } from './plan.js';
-import { UNTIMED_STEPS, fitClasses, summarizeLoss, trainReporter } from './train.js';
+import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, summarizeLoss, trainReporter } from './train.js';
 
 export interface DemoFlags {
   readonly run?: string;
@@ -22,7 +22,6 @@ export interface DemoFlags {
   readonly json?: boolean;
 }
 
-const IMAGES = { classCount: 12, trainImagesPerClass: 64, heldOutImagesPerClass: 16, imageSize: 64, seed: 0 };
 const CHIPS = 2;
 const BATCH = 32;
 const MICROBATCHES = [1, 2];
@@ -47,9 +46,9 @@ export async function demo(flags: DemoFlags): Promise<void> {
 
   section('Draw a small labelled set of images');
   const imageFolder = join(dirname(folder), 'drawn-images');
-  const { classes } = await generateDataset(imageFolder, IMAGES);
+  const { classes } = await generateDataset(imageFolder, DRAWN_IMAGES);
   say(
-    `   ${classes.length} classes, ${classes.length * IMAGES.trainImagesPerClass} images to train on, ${classes.length * IMAGES.heldOutImagesPerClass} held out: ${imageFolder}`,
+    `   ${classes.length} classes, ${classes.length * DRAWN_IMAGES.trainImagesPerClass} images to train on, ${classes.length * DRAWN_IMAGES.heldOutImagesPerClass} held out: ${imageFolder}`,
   );
 
   const input: JobInput = await fitClasses({
@@ -130,12 +129,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
           `   held-out accuracy ${formatPercent(evaluation.accuracy)} on ${evaluation.images} images (chance ${formatPercent(evaluation.chance)})`,
         );
 
-      const document = comparisonDocument(bestTrial, rows);
-      writeDocument(folder, 'comparison.json', document);
-      writeTrace(join(folder, 'trace.json'), [
-        { name: 'measured', spans: trained.typicalStep.spansByRank.flat() },
-        { name: 'simulated', spans: bestTrial.predicted.execution.trace.spans },
-      ]);
+      writeRunFiles(folder, bestTrial, rows, trained);
       saveProfile(calibrateOn(bestTrial.job, trials).profile, join(folder, 'calibrated'));
       if (flags.json) {
         printJson({

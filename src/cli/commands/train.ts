@@ -6,7 +6,7 @@ import type { StepMetrics, TrainEvent, TrainReport } from '../../train/index.js'
 import { openDataset } from '../../train/index.js';
 import { formatPercent, formatSeconds, seconds } from '../../units.js';
 import { Assessor } from '../assess.js';
-import { comparePlan, comparisonDocument, printComparison } from '../comparison.js';
+import { comparePlan, writeRunFiles, printComparison } from '../comparison.js';
 import type { Trial } from '../experiment.js';
 import { runJob } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
@@ -14,7 +14,7 @@ import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
-import { createRunFolder, freeRunFolder, writeDocument, writeText, writeTrace } from '../run-folder.js';
+import { createRunFolder, freeRunFolder, writeText } from '../run-folder.js';
 
 export interface TrainFlags extends JobFlags {
   readonly images?: string;
@@ -24,6 +24,15 @@ export interface TrainFlags extends JobFlags {
   readonly family?: 'onnx' | 'reference';
   readonly run?: string;
 }
+
+/** What the demo and the UI train on where there are no images: 6 shapes × 4 textures × 6 colours, the first twelve. */
+export const DRAWN_IMAGES = {
+  classCount: 12,
+  trainImagesPerClass: 64,
+  heldOutImagesPerClass: 16,
+  imageSize: 64,
+  seed: 0,
+};
 
 /** Steps at the start that are trained but not timed. */
 export const UNTIMED_STEPS = 4;
@@ -102,12 +111,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   }, reporter.end);
   const trial: Trial = { job, predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
-  const document = comparisonDocument(trial, [row]);
-  writeDocument(folder, 'comparison.json', document);
-  writeTrace(join(folder, 'trace.json'), [
-    { name: 'measured', spans: report.typicalStep.spansByRank.flat() },
-    { name: 'simulated', spans: predicted.execution.trace.spans },
-  ]);
+  writeRunFiles(folder, trial, [row], report);
   if (flags.json) {
     printJson({
       schema: 'meshwright/run@1',

@@ -83,11 +83,11 @@ export function apportion(values: readonly number[], width: number): number[] {
   const total = values.reduce((sum, value) => sum + Math.max(0, value), 0);
   if (!(total > 0)) return values.map(() => 0);
   const exact = values.map((value) => (Math.max(0, value) / total) * width);
-  const cells = exact.map((share) => (share > 0 ? Math.max(1, Math.floor(share)) : 0));
+  const cells = exact.map((share, index) => (values[index]! > 0 ? Math.max(1, Math.floor(share)) : 0));
   for (let left = width - cells.reduce((sum, count) => sum + count, 0); left !== 0; left -= Math.sign(left)) {
     // The one furthest below its share gains a cell; the one furthest above it, with cells to spare, loses one.
     const candidates = cells.map((count, index) => ({ index, gap: exact[index]! - count, count }));
-    const able = candidates.filter(({ index, count }) => (left > 0 ? exact[index]! > 0 : count > 0));
+    const able = candidates.filter(({ index, count }) => (left > 0 ? values[index]! > 0 : count > 0));
     const spare = left > 0 ? able : able.some(({ count }) => count > 1) ? able.filter(({ count }) => count > 1) : able;
     const best = spare.reduce((a, b) => ((left > 0 ? b.gap > a.gap : b.gap < a.gap) ? b : a));
     cells[best.index]! += Math.sign(left);

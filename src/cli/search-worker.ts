@@ -1,0 +1,2 @@
+/** The worker module of the UI's search. */
+export { searchPlansSafely as default } from './search-task.js';

@@ -1,0 +1,116 @@
+/** What the terminal UI asks for, done by the same pieces as the commands. */
+import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { MeshwrightError } from '../errors.js';
+import { listHardware, loadHardware } from '../hardware/index.js';
+import { formatJob, resolveTask } from '../job/index.js';
+import type { Job } from '../job/index.js';
+import { PRESETS } from '../models/index.js';
+import { formatPlan } from '../planner/index.js';
+import { generateDataset } from '../train/index.js';
+import type { Comparison, SearchProgress, Services, TaskChoice, TrainEvent as UiEvent } from '../tui/services.js';
+import { Assessor } from './assess.js';
+import { comparePlan, writeRunFiles } from './comparison.js';
+import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, requireLocal } from './commands/train.js';
+import type { Trial } from './experiment.js';
+import { runJob, writeProfile } from './experiment.js';
+import { createRunFolder, freeRunFolder, writeText } from './run-folder.js';
+import type { SearchOutcome } from './search-task.js';
+import { toJobInput } from './task-choice.js';
+
+const EPOCHS = 6;
+
+async function search(
+  task: TaskChoice,
+  onProgress: (progress: SearchProgress) => void,
+  signal: AbortSignal,
+): Promise<SearchProgress> {
+  const pool = new Piscina({
+    filename: new URL('./search-worker.js', import.meta.url).href,
+    minThreads: 1,
+    maxThreads: 1,
+  });
+  const { port1, port2 } = new MessageChannel();
+  port1.on('message', onProgress);
+  try {
+    const outcome = (await pool.run({ task, port: port2 }, { transferList: [port2], signal })) as SearchOutcome;
+    if ('progress' in outcome) return outcome.progress;
+    throw new MeshwrightError(outcome.code, outcome.detail);
+  } finally {
+    port1.close();
+    await pool.destroy();
+  }
+}
+
+/** The plan of the search that has this label, on a profile of this machine as it is now. */
+function findPlan(task: TaskChoice, label: string, jobs: readonly Job[]): Job {
+  const found = jobs.find((job) => formatPlan(job.plan) === label);
+  if (found) return found;
+  throw new MeshwrightError('JOB_INVALID', {
+    place: `plans of ${task.model}`,
+    expected: 'a plan of the search',
+    got: label,
+  });
+}
+
+async function train(
+  task: TaskChoice,
+  label: string,
+  onEvent: (event: UiEvent) => void,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const folder = freeRunFolder(join('runs', task.model));
+  createRunFolder(folder);
+  onEvent({ kind: 'phase', text: 'drawing a small set of images' });
+  const images = join('runs', 'drawn-images');
+  await generateDataset(images, DRAWN_IMAGES);
+  const training = { images, epochs: EPOCHS };
+  const optimizer = { warmupSteps: 20, cooldownSteps: 20 };
+  const input = await fitClasses({ ...toJobInput(task), training, optimizer });
+  const jobsOf = (hardware: string) =>
+    new Assessor().rank(resolveTask({ ...input, hardware }), {}).ranked.map(({ job }) => job);
+  const shipped = findPlan(task, label, jobsOf(task.hardware));
+  requireLocal(shipped);
+  onEvent({ kind: 'phase', text: 'measuring this machine' });
+  const hardware = await writeProfile([shipped], folder, () => undefined, signal);
+  const job = findPlan(task, label, jobsOf(hardware));
+  writeText(folder, 'job.yaml', formatJob({ ...job, hardwareName: './profile.yaml' }));
+  const predicted = new Assessor().assess(job);
+  const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
+  const report = await runJob(
+    job,
+    settings,
+    (event) => {
+      if (event.kind === 'step') onEvent({ kind: 'step', steps: event.steps, ...event.metrics });
+      else if (event.kind === 'evaluated') onEvent({ kind: 'evaluated', ...event.evaluation });
+      else if (event.kind === 'phase') onEvent(event);
+    },
+    signal,
+  );
+  const trial: Trial = { job, predicted, spans: report.spans, stepSeconds: report.stepSeconds };
+  const row = comparePlan(trial);
+  writeRunFiles(folder, trial, [row], report);
+  return {
+    runFolder: folder,
+    rows: [
+      {
+        label: row.plan,
+        predictedStepTimeSeconds: row.predicted.stepTimeSeconds,
+        measuredStepTimeSeconds: row.measured.stepTimeSeconds,
+        predictedMfu: row.predicted.mfu,
+        measuredMfu: row.measured.mfu,
+      },
+    ],
+    byKind: row.byKind,
+  };
+}
+
+export function createServices(): Services {
+  return {
+    models: PRESETS.map(({ config, about }) => ({ name: config.name, about })),
+    hardware: listHardware().map((name) => ({ name, about: loadHardware(name).title })),
+    search,
+    train,
+  };
+}

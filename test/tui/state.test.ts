@@ -1,0 +1,251 @@
+import { describe, expect, it } from 'vitest';
+import { MeshwrightError } from '../../src/errors.js';
+import { initialApp, reduce } from '../../src/tui/state/app.js';
+import { lineCount, relativeError } from '../../src/tui/state/compare.js';
+import { append, EMPTY_HISTORY, MAXIMUM_POINTS } from '../../src/tui/state/history.js';
+import { hints } from '../../src/tui/state/hints.js';
+import { lastCompareOffset, windowStart } from '../../src/tui/state/layout.js';
+import { matches, problemOf } from '../../src/tui/state/pick.js';
+import { readLabel, selectedPlan } from '../../src/tui/state/plans.js';
+import type { KeyName, Press } from '../../src/tui/state/press.js';
+import { character, key } from '../../src/tui/state/press.js';
+import type { AppState, News } from '../../src/tui/state/types.js';
+import { COMPARISON, fakeServices, HERE, PODS, stepOf, UNFIT } from './fake-services.js';
+
+const SIZE = { columns: 80, rows: 24 };
+const services = fakeServices({ tick: () => Promise.resolve(), steps: 3 });
+const start = (): AppState => initialApp(services, { chips: 1024, batch: 65_536 });
+
+const presses = (state: AppState, ...all: Press[]): AppState =>
+  all.reduce((before, press) => reduce(before, { type: 'press', press, size: SIZE }), state);
+const keys = (state: AppState, ...names: KeyName[]): AppState => presses(state, ...names.map(key));
+const typed = (state: AppState, text: string): AppState => presses(state, ...[...text].map(character));
+const hear = (state: AppState, ...news: News[]): AppState => reduce(state, { type: 'news', news });
+
+const searched = (plans = PODS): AppState =>
+  hear(keys(start(), 'enter'), { type: 'searched', work: 0, progress: { plans, rejected: 47, done: true } });
+const training = (): AppState => typed(searched(HERE), 't');
+const trained = (): AppState => hear(training(), { type: 'trained', work: 1, comparison: COMPARISON });
+
+const plansOf = ({ screen }: AppState) => (screen.at === 'plans' ? screen.plans : expect.fail(`at ${screen.at}`));
+const trainOf = ({ screen }: AppState) => (screen.at === 'train' ? screen.train : expect.fail(`at ${screen.at}`));
+
+describe('picking a task', () => {
+  it('Enter searches for what the fields say', () => {
+    const state = keys(start(), 'enter');
+    expect(state.work).toEqual({
+      id: 0,
+      kind: 'search',
+      task: { model: 'vit-22b', hardware: 'tpu-v4', chips: 1024, batch: 65_536 },
+    });
+    expect(plansOf(state).progress).toEqual({ plans: [], rejected: 0, done: false });
+  });
+
+  it('letters filter a list by name and description, and choose the first that is left', () => {
+    const state = typed(start(), 'cpu');
+    expect(matches(state.pick.model).map(({ name }) => name)).toEqual(['vit-bench', 'vit-tiny']);
+    expect(state.pick.model.chosen).toBe('vit-bench');
+    expect(keys(state, 'down').pick.model.chosen).toBe('vit-tiny');
+  });
+
+  it('a filter that nothing matches is said, and Enter stays', () => {
+    const state = keys(typed(start(), 'vitx'), 'enter');
+    expect(state.screen.at).toBe('pick');
+    expect(problemOf(state.pick, 'model')).toBe('model: nothing matches "vitx" (Backspace, or Esc to clear)');
+    expect(problemOf(keys(state, 'escape').pick, 'model')).toBeUndefined();
+  });
+
+  it('the first character typed into a number replaces it, the next ones add to it', () => {
+    const state = typed(keys(start(), 'tab', 'tab'), '256');
+    expect(state.pick.chips.text).toBe('256');
+    expect(keys(state, 'backspace').pick.chips.text).toBe('25');
+  });
+
+  it('arrow keys double and halve a number, and never reach zero', () => {
+    const chips = keys(start(), 'tab', 'tab');
+    expect(keys(chips, 'up').pick.chips.text).toBe('2048');
+    expect(keys(chips, ...Array<KeyName>(12).fill('down')).pick.chips.text).toBe('1');
+  });
+
+  it.each(['0', '-4', '1.5', '12x', '2000000'])('%s chips are refused with one line, and Enter goes there', (text) => {
+    const state = keys(typed(keys(start(), 'tab', 'tab'), text), 'backtab', 'enter');
+    expect(state.screen.at).toBe('pick');
+    expect(state.pick.focus).toBe('chips');
+    expect(problemOf(state.pick, 'chips')).toBe(`chips: expected a whole number from 1 to 1,000,000, got "${text}"`);
+  });
+
+  it('q quits where no choice has the letter, and is text where one has', () => {
+    expect(typed(start(), 'q').quit).toBe(true);
+    const qwen = { ...services, models: [...services.models, { name: 'qwen', about: '' }] };
+    const state = typed(initialApp(qwen), 'q');
+    expect([state.quit, state.pick.model.chosen]).toEqual([false, 'qwen']);
+    expect(hints(initialApp(qwen), '').map(({ keys: written }) => written)).toContain('Ctrl-C');
+  });
+
+  it('with no models there is nothing to search', () => {
+    const state = keys(initialApp({ models: [], hardware: services.hardware }), 'enter');
+    expect(state.screen.at).toBe('pick');
+    expect(problemOf(state.pick, 'model')).toBe('model: there is none to choose from');
+  });
+});
+
+describe('looking at plans', () => {
+  it('the best is looked at, whichever it becomes, until one is chosen', () => {
+    const first = hear(keys(start(), 'enter'), {
+      type: 'searching',
+      work: 0,
+      progress: { plans: PODS.slice(3, 6), rejected: 1, done: false },
+    });
+    expect(selectedPlan(plansOf(first))).toBe(PODS[3]);
+    const chosen = keys(first, 'down');
+    const all: News = { type: 'searched', work: 0, progress: { plans: PODS, rejected: 47, done: true } };
+    expect(selectedPlan(plansOf(hear(first, all)))).toBe(PODS[0]);
+    expect(selectedPlan(plansOf(hear(chosen, all)))).toBe(PODS[4]);
+  });
+
+  it('news of a search that was left is not heard', () => {
+    const back = keys(keys(start(), 'enter'), 'escape');
+    expect(back.work).toBeUndefined();
+    expect(hear(back, { type: 'failed', work: 0, error: UNFIT })).toBe(back);
+    const again = keys(back, 'enter');
+    const late: News = { type: 'searching', work: 0, progress: { plans: PODS, rejected: 0, done: false } };
+    expect(plansOf(hear(again, late)).progress.plans).toEqual([]);
+  });
+
+  it('a search that fails shows its error over the fields as they were', () => {
+    const state = hear(keys(start(), 'enter'), { type: 'failed', work: 0, error: UNFIT });
+    expect([state.screen.at, state.failure]).toEqual(['pick', UNFIT]);
+    const closed = keys(state, 'escape');
+    expect(closed.failure).toBeUndefined();
+    expect(closed.pick).toEqual(start().pick);
+  });
+
+  it('t trains the plan looked at', () => {
+    const state = typed(keys(searched(HERE), 'down'), 't');
+    expect(state.work).toMatchObject({ id: 1, kind: 'train', label: HERE[1]!.label });
+    expect(trainOf(state)).toMatchObject({ status: 'running', plan: HERE[1] });
+  });
+
+  it('t says why not, for a plan that does not run here and while the search goes on', () => {
+    expect(typed(searched(PODS), 't').notice).toBe('This machine can only simulate it: the plan is for 1024 × tpu-v4.');
+    const searching = hear(keys(start(), 'enter'), {
+      type: 'searching',
+      work: 0,
+      progress: { plans: HERE, rejected: 0, done: false },
+    });
+    expect(typed(searching, 't').notice).toBe('The search is still running: train when it has ended.');
+    expect(typed(keys(start(), 'enter'), 't').notice).toBe('There is no plan yet to train.');
+  });
+
+  it('a label is read as its mesh and its count of microbatches', () => {
+    expect(readLabel('data=64,model=16 microbatches=8')).toEqual({ mesh: 'data=64,model=16', microbatches: '8' });
+    expect(readLabel('data=64')).toEqual({ mesh: 'data=64', microbatches: '' });
+  });
+});
+
+describe('training', () => {
+  it('steps are kept for the charts, the latest for the figures', () => {
+    const events = [1, 2, 3].map((step) => stepOf(step, 3, HERE[0]!));
+    const train = trainOf(hear(training(), ...events.map((event): News => ({ type: 'training', work: 1, event }))));
+    expect(train.loss.points).toEqual(events.map(({ loss }) => loss));
+    expect(train.latest).toEqual(events[2]);
+  });
+
+  it('s stops, and what was measured until then is compared', () => {
+    const stopping = typed(training(), 's');
+    expect(trainOf(stopping).status).toBe('stopping');
+    expect(trainOf(hear(stopping, { type: 'stopped', work: 1 })).status).toBe('stopped');
+    const stopped = hear(stopping, { type: 'trained', work: 1, comparison: COMPARISON });
+    expect(trainOf(stopped).status).toBe('stopped');
+    expect(keys(stopped, 'enter').screen.at).toBe('compare');
+  });
+
+  it('Esc and q ask before they stop a run, and any other key takes it back', () => {
+    const asked = keys(training(), 'escape');
+    expect(asked.notice).toBe('Training is under way: Esc again stops it and goes back.');
+    expect(asked.screen.at).toBe('train');
+    expect(keys(asked, 'escape')).toMatchObject({ screen: { at: 'plans' }, work: undefined });
+    expect(keys(asked, 'down', 'escape').screen.at).toBe('train');
+    expect(typed(training(), 'q').quit).toBe(false);
+    expect(typed(training(), 'qq').quit).toBe(true);
+    expect(typed(asked, 'q').quit).toBe(false);
+  });
+
+  it('Ctrl-C quits at once', () => {
+    expect(keys(training(), 'interrupt').quit).toBe(true);
+  });
+
+  it('a run that fails keeps what it showed, under its error', () => {
+    const error = new MeshwrightError('RANK_FAILED', {
+      place: 'rank 1',
+      expected: 'an answer',
+      got: 'exit status 134',
+    });
+    const state = hear(
+      training(),
+      { type: 'training', work: 1, event: stepOf(1, 3, HERE[0]!) },
+      { type: 'failed', work: 1, error },
+    );
+    expect(state.failure).toBe(error);
+    const closed = keys(state, 'enter');
+    expect(trainOf(closed)).toMatchObject({ status: 'failed', latest: { step: 1 } });
+    expect(keys(closed, 'escape').screen.at).toBe('plans');
+  });
+
+  it('Enter compares when there is something to compare, and Esc comes back', () => {
+    expect(keys(training(), 'enter').screen.at).toBe('train');
+    expect(keys(trained(), 'enter').screen.at).toBe('compare');
+    expect(keys(trained(), 'enter', 'escape', 'escape').screen.at).toBe('plans');
+  });
+
+  it('a history stays bounded and keeps its mean, however long the run', () => {
+    let history = EMPTY_HISTORY;
+    const count = MAXIMUM_POINTS * 8;
+    for (let step = 0; step < count; step++) history = append(history, step);
+    expect(history.points.length).toBeLessThan(MAXIMUM_POINTS);
+    const mean = history.points.reduce((sum, value) => sum + value, 0) / history.points.length;
+    expect(mean).toBeCloseTo((count - 1) / 2);
+  });
+
+  it('a loss that is not a number is left out of the chart', () => {
+    expect(append(EMPTY_HISTORY, Number.NaN)).toBe(EMPTY_HISTORY);
+  });
+});
+
+describe('comparing', () => {
+  const offsetOf = ({ screen }: AppState) => (screen.at === 'compare' ? screen.offset : expect.fail(screen.at));
+
+  it('scrolls to the last line and no further, so that going up moves at once', () => {
+    const many = { ...COMPARISON, rows: Array.from({ length: 12 }, () => COMPARISON.rows[0]!) };
+    const state = keys(hear(training(), { type: 'trained', work: 1, comparison: many }), 'enter');
+    const last = lastCompareOffset(SIZE, many);
+    expect(last).toBe(lineCount(many) - 18);
+    expect(offsetOf(keys(state, 'end', 'down'))).toBe(last);
+    expect(offsetOf(keys(state, 'end', 'up'))).toBe(last - 1);
+  });
+
+  it('an error is relative to what was measured, positive when too much was predicted', () => {
+    expect(relativeError(1.1, 1)).toBeCloseTo(0.1);
+    expect(relativeError(1, 0)).toBeNaN();
+  });
+});
+
+describe('everywhere', () => {
+  it('? opens help over any screen, and the next key only closes it', () => {
+    for (const state of [start(), searched(), training(), keys(trained(), 'enter')]) {
+      const helped = typed(state, '?');
+      expect(helped.help).toBe(true);
+      expect(keys(helped, 'escape')).toEqual({ ...state, help: false });
+    }
+  });
+
+  it('the selected row is in the window that is shown', () => {
+    for (const selected of [0, 3, 9, 19]) {
+      const first = windowStart(selected, 20, 7);
+      expect(selected).toBeGreaterThanOrEqual(first);
+      expect(selected).toBeLessThan(first + 7);
+      expect(first).toBeLessThanOrEqual(13);
+    }
+    expect(windowStart(2, 3, 7)).toBe(0);
+  });
+});

@@ -1,0 +1,172 @@
+import { render } from 'ink-testing-library';
+import { afterEach, describe, expect, it } from 'vitest';
+import { View } from '../../src/tui/app.js';
+import { detectLook, LookProvider } from '../../src/tui/look.js';
+import type { Comparison, PlanRow } from '../../src/tui/services.js';
+import { initialApp } from '../../src/tui/state/app.js';
+import type { Size } from '../../src/tui/state/layout.js';
+import { initialPlans } from '../../src/tui/state/plans.js';
+import { initialTrain, onTrainEvent } from '../../src/tui/state/train.js';
+import type { AppState, Screen } from '../../src/tui/state/types.js';
+import { COMPARISON, fakeServices, HERE, PODS, stepOf, UNFIT } from './fake-services.js';
+
+const services = fakeServices({ tick: () => Promise.resolve(), steps: 3 });
+const SMALL: Size = { columns: 80, rows: 24 };
+const LARGE: Size = { columns: 200, rows: 60 };
+const POD = { model: 'vit-22b', hardware: 'tpu-v4', chips: 1024, batch: 65_536 };
+const base = initialApp(services, POD);
+
+const plans = (rows: readonly PlanRow[], done = true) => ({
+  ...initialPlans(POD),
+  progress: { plans: rows, rejected: 47, done },
+});
+const train = [...Array(40).keys()]
+  .map((step) => stepOf(step + 1, 60, HERE[0]!))
+  .reduce(onTrainEvent, initialTrain(HERE[0]!));
+const done = {
+  ...train,
+  status: 'done' as const,
+  evaluated: { kind: 'evaluated' as const, accuracy: 0.872, chance: 0.1 },
+};
+const compare = (comparison: Comparison, offset = 0): Screen => ({
+  at: 'compare',
+  plans: plans(HERE),
+  train: done,
+  comparison,
+  offset,
+});
+const many: Comparison = { ...COMPARISON, rows: Array.from({ length: 30 }, () => COMPARISON.rows[0]!) };
+const long: PlanRow = {
+  ...PODS[0]!,
+  label: 'data=1024,model=128,pipe=16,sequence=8,expert=64 microbatches=1024 rematerialize=full',
+  why: 'It spends most of its time computing, and little of it waiting for others. '.repeat(8),
+  memoryBytesByRole: Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`role ${index}`, 1e9 * (index + 1)])),
+};
+
+let unmount: (() => void) | undefined;
+afterEach(() => unmount?.());
+
+function lines(state: AppState, size: Size = SMALL, env: Record<string, string> = { LANG: 'C.UTF-8' }): string[] {
+  const shown = render(
+    <LookProvider value={detectLook(env, 'linux')}>
+      <View state={state} size={size} />
+    </LookProvider>,
+  );
+  unmount = shown.unmount;
+  return (shown.lastFrame() ?? '').split('\n');
+}
+const screen = (shown: Screen): AppState => ({ ...base, screen: shown });
+const text = (state: AppState, size?: Size): string => lines(state, size).join('\n');
+
+const STATES: Record<string, AppState> = {
+  pick: base,
+  'pick, wrong': { ...base, pick: { ...base.pick, focus: 'chips', chips: { text: '12 thousand', fresh: false } } },
+  'plans, none yet': screen({ at: 'plans', plans: plans([], false) }),
+  'plans, searching': screen({ at: 'plans', plans: plans(PODS.slice(0, 4), false) }),
+  plans: { ...screen({ at: 'plans', plans: plans(PODS) }), notice: 'a notice '.repeat(20) },
+  'plans, long words': screen({ at: 'plans', plans: plans([long, ...PODS]) }),
+  'train, no step yet': screen({ at: 'train', plans: plans(HERE), train: initialTrain(HERE[0]!) }),
+  train: screen({ at: 'train', plans: plans(HERE), train }),
+  'train, done': screen({ at: 'train', plans: plans(HERE), train: done }),
+  compare: screen(compare(COMPARISON)),
+  'compare, many': screen(compare(many, 10)),
+  'compare, a long path': screen(compare({ ...many, runFolder: `/home/ada/${'runs/'.repeat(30)}` })),
+  'compare, nothing': screen(compare({ ...COMPARISON, rows: [], byKind: [] })),
+  help: { ...base, help: true },
+  error: { ...base, failure: UNFIT },
+};
+
+describe('every view', () => {
+  for (const [name, state] of Object.entries(STATES)) {
+    it.each([SMALL, { columns: 100, rows: 30 }, LARGE])(`${name}: fits $columns × $rows`, (size) => {
+      const shown = lines(state, size);
+      expect(shown.length).toBeLessThanOrEqual(size.rows);
+      for (const line of shown) expect([...line].length, line).toBeLessThanOrEqual(size.columns);
+      // The keys are at the foot, whatever is above.
+      expect(shown.at(-1)).toMatch(/(quit|close)$/);
+    });
+  }
+
+  it('has only ASCII glyphs of its own where the terminal has no more', () => {
+    for (const state of Object.values(STATES)) {
+      const shown = lines(state, SMALL, { LANG: 'C' }).join('\n');
+      // What is left comes from texts, and is replaced when it is painted.
+      expect(shown.replaceAll(/[×−µ…\u00A0]/g, '')).toMatch(/^\p{ASCII}*$/u);
+    }
+  });
+
+  it('says so in a terminal that is too small', () => {
+    const shown = lines(base, { columns: 60, rows: 10 });
+    expect(shown.join(' ')).toContain('needs a terminal of 80×24; this one is 60×10');
+    expect(shown.length).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('what a person reads', () => {
+  it('pick: the fields, the list of the one in focus and its keys', () => {
+    const shown = text(base);
+    expect(shown).toMatch(/❯ Model {5}vit-22b +ViT-22B \(Dehghani et al. 2023\)/);
+    expect(shown).toMatch(/Chips {5}1024\n +Batch {5}65536/);
+    expect(shown).toContain('Enter search');
+  });
+
+  it('pick: one line says what is wrong', () => {
+    expect(text(STATES['pick, wrong']!)).toContain(
+      '! chips: expected a whole number from 1 to 1,000,000, got "12 thousand"',
+    );
+  });
+
+  it('plans: the ranking, and what the selected one spends its time and memory on', () => {
+    const shown = text(STATES['plans']!);
+    expect(shown).toContain('Found 15 plans, fastest first; 47 rejected');
+    expect(shown).toMatch(/❯ {3}1 {2}data=128,model=8 +2 +14.2 s {2}55.2 % {2}9.08 GB {3}1.19 s/);
+    expect(shown).toMatch(/Step time 14.2 s █+▒+▚\n +█ compute 12.7 s 89 % {2}▒ exposed comm. 1.19 s 8 %/);
+    expect(shown).toMatch(/Memory {4}9.08 GB of 34.4 GB █+▒▚░▞·+\n +█ activation 8.49 GB 25 %/);
+    expect(shown).toContain('Why  89\u00A0% compute');
+  });
+
+  it('plans: beside the table where there is room for both', () => {
+    const [row] = lines(STATES['plans']!, LARGE).filter((line) => line.includes('#  mesh'));
+    expect(row).toContain('── data=128,model=8 microbatches=2');
+  });
+
+  it('plans: roles beyond the glyphs are one', () => {
+    const shown = text(STATES['plans, long words']!, LARGE);
+    expect(shown).toMatch(/role 8 9 GB.*role 5 6 GB/s);
+    expect(shown).toContain('other 15 GB');
+  });
+
+  it('train: where it is, the curves and the figures, beside what was predicted', () => {
+    const shown = text(STATES['train']!);
+    expect(shown).toMatch(/step 40 of 60 ━{20}─{10} 67 % about 9 s left/);
+    expect(shown).toContain('Loss over 40 steps');
+    expect(shown).toMatch(/step time {6}\d+ ms \(predicted 390 ms\)/);
+    expect(shown).toMatch(/MFU {12}\d\d\.\d % \(predicted 54.9 %\)/);
+    expect(shown).toMatch(/input stall {4}[\d.]+ ms \(<?1 % of the step\)/);
+    expect(text(STATES['train, done']!)).toContain('Accuracy 87.2 % (chance 10.0 %)');
+  });
+
+  it('compare: predicted, measured, re-predicted with their errors, and where the difference is', () => {
+    const shown = text(STATES['compare']!);
+    expect(shown).toContain('Predicted step times are off by 9.9 % on average; re-predicted, by 0.9 %.');
+    expect(shown).toMatch(/data=2,model=1 mb=1 +390 ms {4}−8.3 % {4}425 ms {8}417 ms {4}−1.8 %/);
+    expect(shown).toMatch(/data=2,model=1 mb=1 +54.9 % {4}\+9.0 % {4}50.4 %/);
+    expect(shown).toMatch(/matmul +231 ms +244 ms +−13 ms {2}█{16}\n/);
+    expect(shown).toContain('Run folder  /home/ada/work/meshwright/runs/2025-06-01T10-22-31-vit-tiny');
+  });
+
+  it('compare: a scrolled view ends with the last kind, and the path stays', () => {
+    const shown = text(screen(compare(many, 1000)));
+    expect(shown).toContain('layer_norm');
+    expect(shown).toContain('Run folder');
+  });
+
+  it('error: code, place, expected, got and what to do', () => {
+    const shown = text(STATES['error']!);
+    expect(shown).toContain('Error: PLAN_DOES_NOT_FIT');
+    expect(shown).toMatch(/at +plan of vit-22b on 2 × tpu-v4/);
+    expect(shown).toMatch(/expected +at most 34.4 GB on each chip/);
+    expect(shown).toMatch(/got +178 GB for the closest/);
+    expect(shown).toMatch(/try +use more chips/);
+  });
+});
