@@ -10,7 +10,8 @@ import { isCollective } from '../program/index.js';
 import { bytesPerSecond, flopsPerSecond, seconds } from '../units.js';
 import type { KernelCost } from '../../sim/index.js';
 import type { Profile } from './profile.js';
-import { fitTransfers, withoutOutliers } from './profile.js';
+import { fitTransfers } from './profile.js';
+import type { Observation } from './regression.js';
 import { fitNonNegative } from './regression.js';
 
 /** A measured span beside what the simulator knows of it. */
@@ -53,6 +54,25 @@ interface Factors {
   readonly overhead: number;
 }
 
+/** What a factor of 1 weighs, as a share of all evidence about it. */
+const PRIOR_SHARE = 0.02;
+
+/**
+ * That the profile was right. Kernels that all mix the same kinds of work in the same shares cannot tell which of them
+ * is off; then the factors stay together, near 1, where well-told ones hardly feel it.
+ */
+function priorsOf(observations: readonly Observation[]): Observation[] {
+  const count = observations[0]!.features.length;
+  return Array.from({ length: count }, (_, index) => {
+    const evidence = observations.reduce((total, { features, weight }) => total + weight * features[index]! ** 2, 0);
+    return {
+      features: Array.from({ length: count }, (_, other) => (other === index ? 1 : 0)),
+      target: 1,
+      weight: PRIOR_SHARE * evidence,
+    };
+  });
+}
+
 /** A kind of work that no kernel has keeps its factor. */
 function fitKernels(evidence: readonly Evidence[]): Factors {
   const observations = evidence.flatMap(({ spans }) =>
@@ -71,7 +91,7 @@ function fitKernels(evidence: readonly Evidence[]): Factors {
     ),
   );
   if (observations.length === 0) return { matmul: 1, elementwise: 1, overhead: 1 };
-  const [matmul, elementwise, overhead] = fitNonNegative(observations);
+  const [matmul, elementwise, overhead] = fitNonNegative([...observations, ...priorsOf(observations)]);
   // A factor of zero would make work free: the kind could not be told from the others, and is left as it was.
   const kept = (factor: number | undefined) => (factor === undefined || factor <= 0 ? 1 : factor);
   return { matmul: kept(matmul), elementwise: kept(elementwise), overhead: kept(overhead) };
@@ -79,10 +99,7 @@ function fitKernels(evidence: readonly Evidence[]): Factors {
 
 /** What a step takes beyond its spans. */
 const restOf = ({ spans, stepSeconds }: Evidence): number =>
-  Math.max(
-    0,
-    median(withoutOutliers(stepSeconds)) - spans.reduce((total, { measuredSeconds }) => total + measuredSeconds, 0),
-  );
+  Math.max(0, median([...stepSeconds]) - spans.reduce((total, { measuredSeconds }) => total + measuredSeconds, 0));
 
 /**
  * @param source what was measured and when; every number that moves gets it

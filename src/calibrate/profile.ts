@@ -1,5 +1,4 @@
 /** From measurements of this machine's devices to a hardware and a stack profile. */
-import { medianAbsoluteDeviation } from 'simple-statistics';
 import { MeshwrightError } from '../errors.js';
 import type { Hardware, HardwareDocument, MatmulDType, Stack, StackDocument } from '../hardware/index.js';
 import { calibrateHardware, calibrateStack } from '../hardware/index.js';
@@ -96,12 +95,4 @@ export function fitTransfers(
     })),
   ) as [number, number];
   return secondsPerByte > 0 ? { secondsPerMessage, secondsPerByte } : undefined;
-}
-
-/** Values without those further than four deviations from the median (MAD). */
-export function withoutOutliers(values: readonly number[]): number[] {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted[Math.floor(sorted.length / 2)]!;
-  const spread = medianAbsoluteDeviation([...values]);
-  return values.filter((value) => spread === 0 || Math.abs(value - middle) <= 4 * 1.4826 * spread);
 }

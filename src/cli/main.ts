@@ -89,7 +89,7 @@ async function openUi(_flags: object, program: Command): Promise<void> {
     return;
   }
   const [{ runTui }, { createServices }] = await Promise.all([import('../tui/index.js'), import('./services.js')]);
-  await runTui(createServices());
+  await runTui(createServices(), { initial: { model: 'vit-tiny', hardware: 'local', chips: 2, batch: 32 } });
 }
 
 async function main(): Promise<number> {

@@ -1,8 +1,8 @@
 /**
- * What the join needs of a run: for each span id the time it took. Medians over steps, since single steps of a shared
- * machine are noisy; means over ranks, so that all spans of a rank add up to the step.
+ * What the join needs of a run: for each span id the time it took. Means over steps and ranks, so that all spans of a
+ * rank add up to the step; steps that something else on the machine disturbed are left out.
  */
-import { median } from 'simple-statistics';
+import { median, medianAbsoluteDeviation } from 'simple-statistics';
 import type { Phase } from '../program/index.js';
 import type { Seconds } from '../units.js';
 import { seconds } from '../units.js';
@@ -36,10 +36,23 @@ const timed = (span: Span, duration: number, sentBytes = span.sentBytes): TimedS
   ...(sentBytes === undefined ? {} : { sentBytes }),
 });
 
+/** Deviations from the median beyond which a step is an outlier. */
+const OUTLIER = 3;
+/** Of a normal distribution: its standard deviation over its median absolute deviation. */
+const MAD_TO_DEVIATION = 1.4826;
+
+/** Values without those that lie more than three deviations from the median. */
+export function withoutOutliers<T>(items: readonly T[], valueOf: (item: T) => number): T[] {
+  const values = items.map(valueOf);
+  const middle = median(values);
+  const allowed = OUTLIER * MAD_TO_DEVIATION * medianAbsoluteDeviation(values);
+  return items.filter((_, index) => Math.abs(values[index]! - middle) <= allowed);
+}
+
 /** Every span once, in the order of the first step. */
 export function summarizeSteps(steps: readonly MeasuredStep[]): TimedSpan[] {
   const durations = new Map<string, { span: Span; byRank: Map<number, number[]>; sent: Map<number, number> }>();
-  for (const { spansByRank } of steps) {
+  for (const { spansByRank } of withoutOutliers(steps, (step) => step.seconds)) {
     for (const span of spansByRank.flat()) {
       let entry = durations.get(span.id);
       if (entry === undefined) durations.set(span.id, (entry = { span, byRank: new Map(), sent: new Map() }));
@@ -50,9 +63,9 @@ export function summarizeSteps(steps: readonly MeasuredStep[]): TimedSpan[] {
     }
   }
   return [...durations.values()].map(({ span, byRank, sent }) => {
-    const medians = [...byRank.values()].map((values) => median(values));
+    const means = [...byRank.values()].map(mean);
     // Ranks send chunks of different sizes where a tensor does not divide; their mean is what the closed form says.
-    return timed(span, mean(medians), sent.size === 0 ? undefined : mean([...sent.values()]));
+    return timed(span, mean(means), sent.size === 0 ? undefined : mean([...sent.values()]));
   });
 }
 

@@ -43,7 +43,7 @@ export interface StepsOptions {
 }
 
 /** Steps whose spans are kept; more would add memory, not accuracy. */
-const KEPT_STEPS = 64;
+const KEPT_STEPS = 256;
 
 /** @param signal ends the loop after the step in flight */
 export async function runSteps(

@@ -27,9 +27,9 @@ export interface TrainOptions {
 
 export interface TrainReport {
   readonly metrics: readonly StepMetrics[];
-  /** Of the timed steps. */
+  /** Of the timed steps whose spans were kept. */
   readonly stepSeconds: readonly number[];
-  /** Each span's time over the timed steps. */
+  /** Each span's time over these steps. */
   readonly spans: readonly TimedSpan[];
   /** A step as it happened: the timed one closest to the median. */
   readonly typicalStep: MeasuredStep;
@@ -134,7 +134,7 @@ function reportOf(
   // A run that is cut short, or only a few steps long, is timed on what there is.
   const untimed = Math.min(untimedSteps, Math.floor(metrics.length / 2));
   const timed = kept.filter(({ step }) => step > untimed);
-  const stepSeconds = metrics.slice(untimed).map(({ stepTimeSeconds }) => stepTimeSeconds);
+  const stepSeconds = timed.map((step) => step.seconds);
   const ordered = timed.toSorted((a, b) => a.seconds - b.seconds);
   return { metrics, stepSeconds, spans: summarizeSteps(timed), typicalStep: ordered[Math.floor(ordered.length / 2)]! };
 }

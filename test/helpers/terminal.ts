@@ -3,7 +3,9 @@
  * would see it; waiting is by looking again, never by a time.
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -52,10 +54,12 @@ export interface Terminal {
 
 /** Opens a terminal. Close it in any case: the server outlives the test otherwise. */
 export async function openTerminal({ columns, rows, env = {}, cwd }: TerminalOptions): Promise<Terminal> {
-  const socket = `meshwright-test-${randomUUID()}`;
+  const folder = await mkdtemp(join(tmpdir(), 'meshwright-terminal-'));
   const outer = { ...process.env, LC_ALL: 'C.UTF-8' };
   const tmux = async (...parameters: string[]): Promise<string> => {
-    const { stdout } = await run('tmux', ['-u', '-L', socket, '-f', '/dev/null', ...parameters], { env: outer });
+    const { stdout } = await run('tmux', ['-u', '-S', join(folder, 'socket'), '-f', '/dev/null', ...parameters], {
+      env: outer,
+    });
     return stdout;
   };
   const inside = { LANG: 'C.UTF-8', PS1: `${PROMPT} `, ...env };
@@ -115,6 +119,7 @@ export async function openTerminal({ columns, rows, env = {}, cwd }: TerminalOpt
     async close() {
       // Where the shell has ended, so has its server.
       await tmux('kill-server').catch(() => undefined);
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

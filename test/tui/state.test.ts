@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { MeshwrightError } from '../../src/errors.js';
 import { initialApp, reduce } from '../../src/tui/state/app.js';
 import { lineCount, relativeError } from '../../src/tui/state/compare.js';
-import { append, EMPTY_HISTORY, MAXIMUM_POINTS } from '../../src/tui/state/history.js';
 import { hints } from '../../src/tui/state/hints.js';
 import { lastCompareOffset, windowStart } from '../../src/tui/state/layout.js';
 import { matches, problemOf } from '../../src/tui/state/pick.js';
@@ -196,19 +195,6 @@ describe('training', () => {
     expect(keys(training(), 'enter').screen.at).toBe('train');
     expect(keys(trained(), 'enter').screen.at).toBe('compare');
     expect(keys(trained(), 'enter', 'escape', 'escape').screen.at).toBe('plans');
-  });
-
-  it('a history stays bounded and keeps its mean, however long the run', () => {
-    let history = EMPTY_HISTORY;
-    const count = MAXIMUM_POINTS * 8;
-    for (let step = 0; step < count; step++) history = append(history, step);
-    expect(history.points.length).toBeLessThan(MAXIMUM_POINTS);
-    const mean = history.points.reduce((sum, value) => sum + value, 0) / history.points.length;
-    expect(mean).toBeCloseTo((count - 1) / 2);
-  });
-
-  it('a loss that is not a number is left out of the chart', () => {
-    expect(append(EMPTY_HISTORY, Number.NaN)).toBe(EMPTY_HISTORY);
   });
 });
 

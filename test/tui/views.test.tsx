@@ -151,7 +151,7 @@ describe('what a person reads', () => {
     expect(shown).toContain('Predicted step times are off by 9.9 % on average; re-predicted, by 0.9 %.');
     expect(shown).toMatch(/data=2,model=1 mb=1 +390 ms {4}−8.3 % {4}425 ms {8}417 ms {4}−1.8 %/);
     expect(shown).toMatch(/data=2,model=1 mb=1 +54.9 % {4}\+9.0 % {4}50.4 %/);
-    expect(shown).toMatch(/matmul +231 ms +244 ms +−13 ms {2}█{16}\n/);
+    expect(shown).toMatch(/matmul +231 ms +244 ms +\+13 ms {2}█{16}\n/);
     expect(shown).toContain('Run folder  /home/ada/work/meshwright/runs/2025-06-01T10-22-31-vit-tiny');
   });
 

@@ -1,5 +1,5 @@
 /** Fills one batch: which samples its rows take, and what happens where one cannot be decoded. Not when, nor how many ahead. */
-import type { ChunkItem, DecodeFailure } from './chunk.js';
+import type { ChunkItem } from './chunk.js';
 import type { DecodeOptions } from './decode.js';
 import type { ImageSample } from './folder.js';
 import type { DecodePool } from './pool.js';
@@ -16,7 +16,6 @@ export interface BatchRequest {
   readonly samples: readonly ImageSample[];
   readonly classCount: number;
   readonly batchSize: number;
-  readonly imagesPerTask: number;
   readonly decode: DecodeOptions;
   readonly training: boolean;
   readonly seed: number;
@@ -36,22 +35,6 @@ export interface FilledBatch {
   readonly sampleIndices: readonly number[];
   /** Samples that had a place here and could not be decoded, ascending. */
   readonly skipped: readonly number[];
-}
-
-async function decodeRows(request: BatchRequest, memory: BatchMemory, items: ChunkItem[]): Promise<DecodeFailure[]> {
-  const { decode, stop, training, seed, epoch, imagesPerTask } = request;
-  const augmentation = training ? { seed, epoch } : null;
-  const tasks: Promise<DecodeFailure[]>[] = [];
-  for (let first = 0; first < items.length; first += imagesPerTask) {
-    const chunk = items.slice(first, first + imagesPerTask);
-    tasks.push(request.pool.decode({ images: memory.images, stop, items: chunk, decode, augmentation }));
-  }
-  // All of them, even if one throws: nothing may write to the memory after this returns.
-  const outcomes = await Promise.allSettled(tasks);
-  return outcomes.flatMap((outcome) => {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    return outcome.value;
-  });
 }
 
 /** Moves the rows that hold an image to the front, in order, and clears the others. Returns their samples. */
@@ -80,7 +63,8 @@ function closeGaps(request: BatchRequest, memory: BatchMemory, rows: readonly (n
  * @throws MeshwrightError INTERNAL when a worker fails.
  */
 export async function fillBatch(request: BatchRequest, memory: BatchMemory): Promise<FilledBatch | undefined> {
-  const { samples, order, corrupt, training, start } = request;
+  const { samples, order, corrupt, training, start, stop, decode } = request;
+  const augmentation = training ? { seed: request.seed, epoch: request.epoch } : null;
   const skipped = new Set<number>();
   const size = Math.min(request.batchSize, order.length - start);
   const stepsPerRow = new Uint32Array(size);
@@ -103,8 +87,8 @@ export async function fillBatch(request: BatchRequest, memory: BatchMemory): Pro
       const sample = rows[row];
       return sample === undefined ? [] : [{ path: samples[sample]!.path, sample, row }];
     });
-    const failures = await decodeRows(request, memory, items);
-    if (Atomics.load(new Int32Array(request.stop), 0) !== 0) return undefined;
+    const failures = await request.pool.decode({ images: memory.images, stop, items, decode, augmentation });
+    if (Atomics.load(new Int32Array(stop), 0) !== 0) return undefined;
     for (const { sample, reason } of failures) corrupt.set(sample, reason);
     for (const { row } of failures) rows[row] = choose(row);
     pending = failures.map(({ row }) => row);

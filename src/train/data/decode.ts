@@ -1,9 +1,8 @@
-/** One image file to normalized pixels. What is wrong with a file is a value here, so that a pool survives it. */
-import { readFile } from 'node:fs/promises';
+/** One image file to upright RGB bytes. What is wrong with a file is a value here, so that a pool survives it. */
+import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
-import type { Sharp } from 'sharp';
 import { MeshwrightError } from '../../errors.js';
-import type { Random } from './random.js';
+import type { Normalization, RgbImage } from './resample.js';
 
 export type Rgb = readonly [red: number, green: number, blue: number];
 
@@ -25,30 +24,15 @@ export interface DecodeOptions {
 }
 
 export type DecodeResult =
-  | { readonly ok: true; readonly path: string; /** [S,S,3] */ readonly pixels: Float32Array }
+  | { readonly ok: true; readonly path: string; readonly image: RgbImage }
   | { readonly ok: false; readonly path: string; readonly reason: string };
-
-/** In pixels of the upright image. */
-interface Crop {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-interface UprightImage {
-  readonly image: Sharp;
-  readonly width: number;
-  readonly height: number;
-}
 
 const GREY: Rgb = [0.5, 0.5, 0.5];
 /** Mid-grey: transparent parts normalize to about zero, and both a black and a white drawing stay visible on it. */
 const UNDER_TRANSPARENCY = '#808080';
-const FORMATS: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp']);
-const CROP_ATTEMPTS = 10;
-
-const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
+/** How JPEG, PNG and WebP files begin, as Latin-1. A WebP's bytes 4 to 7 are its length. */
+const SIGNATURES = [/^\xff\xd8\xff/, /^\x89PNG\r\n/, /^RIFF[^]{4}WEBP/];
+const SIGNATURE_BYTES = 12;
 
 /** @throws MeshwrightError JOB_INVALID for an option out of its range, which would make every image look corrupt. */
 export function checkDecodeOptions(options: DecodeOptions): void {
@@ -76,113 +60,53 @@ export function checkDecodeOptions(options: DecodeOptions): void {
   }
 }
 
-async function openUpright(path: string): Promise<UprightImage> {
-  // From a buffer: given a path, libvips may answer from its cache after the file has changed. `error` refuses what
-  // is truncated but lets pass what decoders only warn about, such as stray bytes between JPEG segments.
-  const image = sharp(await readFile(path), { failOn: 'error', autoOrient: true });
-  const { format, autoOrient } = await image.metadata();
-  if (!FORMATS.has(format)) throw new Error(`a ${format} file; only JPEG, PNG and WebP are read`);
-  return { image, ...autoOrient };
+/** Of the options' mean and deviation, for values from 0 to 255. */
+export function normalizationOf({ mean = GREY, std = GREY }: DecodeOptions): Normalization {
+  const [r, g, b] = std;
+  return {
+    scale: [1 / (255 * r), 1 / (255 * g), 1 / (255 * b)],
+    shift: [-mean[0] / r, -mean[1] / g, -mean[2] / b],
+  };
 }
 
-/**
- * A random crop as in Inception's training: an area and an aspect ratio (uniform in its logarithm) are drawn until
- * they fit; where ten do not, the largest central crop within the aspect range is taken.
- */
-function randomCrop(width: number, height: number, options: DecodeOptions, random: Random): Crop {
-  const [leastArea, mostArea] = options.cropArea ?? [0.08, 1];
-  const [leastAspect, mostAspect] = options.cropAspect ?? [3 / 4, 4 / 3];
-  for (let attempt = 0; attempt < CROP_ATTEMPTS; attempt++) {
-    const area = width * height * random.between(leastArea, mostArea);
-    const aspect = Math.exp(random.between(Math.log(leastAspect), Math.log(mostAspect)));
-    const w = Math.round(Math.sqrt(area * aspect));
-    const h = Math.round(Math.sqrt(area / aspect));
-    if (w < 1 || h < 1 || w > width || h > height) continue;
-    return { left: random.below(width - w + 1), top: random.below(height - h + 1), width: w, height: h };
+async function decode(path: string): Promise<RgbImage> {
+  // In one go: the thread has nothing else to do meanwhile, and a small file costs a tenth of what promises cost.
+  // From a buffer: given a path, libvips may answer from its cache after the file has changed.
+  const file = readFileSync(path);
+  // `error` refuses what is truncated but lets pass what decoders only warn about, such as stray bytes between JPEG
+  // segments.
+  const image = sharp(file, { failOn: 'error', autoOrient: true });
+  const start = file.toString('latin1', 0, SIGNATURE_BYTES);
+  // libvips is asked for the format only where it is to be named: that takes a quarter as long as decoding does.
+  if (!SIGNATURES.some((signature) => signature.test(start))) {
+    const { format } = await image.metadata();
+    throw new Error(`a ${format} file; only JPEG, PNG and WebP are read`);
   }
-  const w = clamp(Math.round(height * mostAspect), 1, width);
-  const h = clamp(Math.round(width / leastAspect), 1, height);
-  return { left: (width - w) >> 1, top: (height - h) >> 1, width: w, height: h };
-}
-
-/** Reads RGB bytes, normalizes them and writes them to `into`, mirrored left to right if asked. */
-async function writePixels(image: Sharp, options: DecodeOptions, isFlipped: boolean, into: Float32Array) {
-  const size = options.imageSize;
   const { data, info } = await image
     .flatten({ background: UNDER_TRANSPARENCY })
     .toColourspace('srgb')
     .raw()
     .toBuffer({ resolveWithObject: true });
-  if (info.channels !== 3 || data.length !== size * size * 3) {
-    throw new Error(`decoded to ${info.width}x${info.height}x${info.channels}, not ${size}x${size}x3`);
+  const { width, height, channels } = info;
+  if (channels !== 3 || data.length !== width * height * 3) {
+    throw new Error(
+      `decoded to ${width}x${height}x${channels} in ${data.length} bytes, not to three channels of bytes`,
+    );
   }
-  const [mean, std] = [options.mean ?? GREY, options.std ?? GREY];
-  const scale = std.map((deviation) => 1 / (255 * deviation));
-  const offset = mean.map((value, channel) => -value / std[channel]!);
-  for (let row = 0; row < size; row++) {
-    for (let column = 0; column < size; column++) {
-      const from = (row * size + column) * 3;
-      const to = (row * size + (isFlipped ? size - 1 - column : column)) * 3;
-      for (let channel = 0; channel < 3; channel++) {
-        into[to + channel] = data[from + channel]! * scale[channel]! + offset[channel]!;
-      }
-    }
-  }
+  return { width, height, pixels: data };
 }
 
-async function asResult(path: string, pixels: Float32Array, decode: () => Promise<void>): Promise<DecodeResult> {
+/**
+ * Reads and decodes a JPEG, PNG or WebP file, known by its first bytes, to sRGB. EXIF rotation is honoured, greyscale
+ * becomes RGB, transparency is laid over mid-grey.
+ *
+ * @returns the image; or why the file could not be decoded. Nothing is thrown.
+ */
+export async function decodeFile(path: string): Promise<DecodeResult> {
   try {
-    await decode();
-    return { ok: true, path, pixels };
+    return { ok: true, path, image: await decode(path) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { ok: false, path, reason: message.trim().replaceAll(/\s*\n\s*/g, '; ') };
   }
-}
-
-/**
- * Decodes for training: a random crop (area and aspect within the options' ranges) resized to S×S, mirrored at
- * random. EXIF rotation is honoured, greyscale becomes RGB, transparency is laid over mid-grey.
- *
- * @param random decides crop and mirroring; the same stream gives the same pixels.
- * @param into where to write, [S,S,3]; a new array when left out.
- * @returns pixels `[S,S,3]`, row-major, channels last; or why the file could not be decoded. Nothing is thrown.
- */
-export function decodeForTraining(
-  path: string,
-  options: DecodeOptions,
-  random: Random,
-  into: Float32Array = new Float32Array(options.imageSize ** 2 * 3),
-): Promise<DecodeResult> {
-  return asResult(path, into, async () => {
-    const { image, width, height } = await openUpright(path);
-    const crop = randomCrop(width, height, options, random);
-    const isFlipped = random.next() < (options.flipProbability ?? 0.5);
-    const resized = image.extract(crop).resize(options.imageSize, options.imageSize, { fit: 'fill', kernel: 'linear' });
-    await writePixels(resized, options, isFlipped, into);
-  });
-}
-
-/**
- * Decodes for evaluation: the shorter side is resized to S / `centralCrop` and the central S×S is kept. Colours and
- * rotation as in `decodeForTraining`.
- *
- * @param into where to write, [S,S,3]; a new array when left out.
- * @returns pixels `[S,S,3]`, row-major, channels last; or why the file could not be decoded. Nothing is thrown.
- */
-export function decodeForEvaluation(
-  path: string,
-  options: DecodeOptions,
-  into: Float32Array = new Float32Array(options.imageSize ** 2 * 3),
-): Promise<DecodeResult> {
-  return asResult(path, into, async () => {
-    const size = options.imageSize;
-    const { image, width, height } = await openUpright(path);
-    const scale = size / (options.centralCrop ?? 0.875) / Math.min(width, height);
-    const [w, h] = [Math.max(size, Math.round(width * scale)), Math.max(size, Math.round(height * scale))];
-    const cropped = image
-      .resize(w, h, { fit: 'fill', kernel: 'linear' })
-      .extract({ left: (w - size) >> 1, top: (h - size) >> 1, width: size, height: size });
-    await writePixels(cropped, options, false, into);
-  });
 }

@@ -1,8 +1,11 @@
 /**
  * Batches of images in a fixed order, decoded ahead of time on a pool of threads. What a batch holds depends on the
  * seed, its index and the files, never on timing or on how many workers there are; so a run can resume at any batch.
+ * Files are taken not to change while a loader is open: an image may be read once, or again each epoch.
  */
 import { MeshwrightError } from '../../errors.js';
+import { bytes } from '../../units.js';
+import type { Bytes } from '../../units.js';
 import { fillBatch } from './batch.js';
 import type { BatchMemory, FilledBatch } from './batch.js';
 import { checkDecodeOptions } from './decode.js';
@@ -26,6 +29,11 @@ export interface ImageLoaderOptions extends DecodeOptions {
   readonly training: boolean;
   /** Threads that decode. More than UV_THREADPOOL_SIZE (4 unless set) do not help: it bounds the whole process. */
   readonly workers: number;
+  /**
+   * The most decoded images to keep, all workers together, at 3 bytes a pixel of the file. Default 512 MiB, which is
+   * 43,000 images of 64×64 or 950 of 500×375; those that do not fit are decoded anew each epoch. 0 keeps none.
+   */
+  readonly cacheBytes?: Bytes;
   /** Batches decoded ahead of the one in use, at least 1. */
   readonly prefetchBatches: number;
   /** The compiled worker module, `dist/src/cli/image-worker.js`. */
@@ -64,19 +72,18 @@ export interface ImageLoader extends AsyncIterable<ImageBatch> {
   close(): Promise<void>;
 }
 
-/** Enough images for a task's messages to cost little beside decoding them. */
-const MOST_IMAGES_PER_TASK = 16;
+const DEFAULT_CACHE_BYTES = bytes(512 * 2 ** 20);
 
 function checkOptions(options: ImageLoaderOptions): void {
   const invalid = (place: string, expected: string, got: unknown) =>
     new MeshwrightError('JOB_INVALID', { place, expected, got: String(got) });
   checkDecodeOptions(options);
-  const { batchSize, classCount, workers, prefetchBatches, startBatch = 0, samples } = options;
+  const { batchSize, classCount, workers, prefetchBatches, startBatch = 0, cacheBytes = 0, samples } = options;
   for (const [name, value] of Object.entries({ batchSize, classCount, workers, prefetchBatches })) {
     if (!Number.isSafeInteger(value) || value < 1) throw invalid(name, 'a whole number of at least 1', value);
   }
-  if (!Number.isSafeInteger(startBatch) || startBatch < 0) {
-    throw invalid('startBatch', 'a whole number of at least 0', startBatch);
+  for (const [name, value] of Object.entries({ startBatch, cacheBytes })) {
+    if (!Number.isSafeInteger(value) || value < 0) throw invalid(name, 'a whole number of at least 0', value);
   }
   if (!Number.isSafeInteger(options.seed)) throw invalid('seed', 'a whole number', options.seed);
   if (samples.length === 0) {
@@ -102,10 +109,9 @@ export function createImageLoader(options: ImageLoaderOptions): ImageLoader {
   const { samples, classCount, batchSize, seed, training, workers, prefetchBatches, workerUrl, onSkipped, ...rest } =
     options;
   // What is left after the loader's own options are the decoder's: plain data, which can be sent to a worker.
-  const { startBatch = 0, ...decode } = rest;
+  const { startBatch = 0, cacheBytes = DEFAULT_CACHE_BYTES, ...decode } = rest;
   const batchesPerEpoch = training ? Math.floor(samples.length / batchSize) : Math.ceil(samples.length / batchSize);
-  const imagesPerTask = Math.min(MOST_IMAGES_PER_TASK, Math.ceil(batchSize / workers));
-  const pool = createDecodePool(workerUrl, workers);
+  const pool = createDecodePool(workerUrl, workers, cacheBytes);
   const account = createSkippedAccount(samples, onSkipped);
   const corrupt = new Map<number, string>();
   const free: BatchMemory[] = [];
@@ -138,7 +144,7 @@ export function createImageLoader(options: ImageLoaderOptions): ImageLoader {
     const start = (index % batchesPerEpoch) * batchSize;
     const memory = takeMemory();
     const order = orderOf(epoch);
-    const request = { samples, classCount, batchSize, imagesPerTask, decode, training, seed, epoch, order, start };
+    const request = { samples, classCount, batchSize, decode, training, seed, epoch, order, start };
     const filled = fillBatch({ ...request, pool, corrupt, stop }, memory);
     underWay.add(filled);
     // An error waits here, handled, until its batch's turn comes.

@@ -3,11 +3,18 @@ import { Piscina } from 'piscina';
 // Loaded on the main thread before any worker loads it, so that its native library stays in memory when they end.
 import 'sharp';
 import { MeshwrightError } from '../../errors.js';
+import { bytes } from '../../units.js';
+import type { Bytes } from '../../units.js';
 import type { DecodeFailure, ImageChunk } from './chunk.js';
 
 export interface DecodePool {
-  /** @throws MeshwrightError INTERNAL when the worker fails. */
-  decode(chunk: ImageChunk): Promise<DecodeFailure[]>;
+  /**
+   * Divides the chunk among the workers, a sample always to the same one; resolves once none of them writes to the
+   * chunk's memory any more.
+   *
+   * @throws MeshwrightError INTERNAL when a worker fails.
+   */
+  decode(chunk: Omit<ImageChunk, 'cacheBytes'>): Promise<DecodeFailure[]>;
   /** Ends the workers once what they are doing is done; resolves when they are gone. */
   close(): Promise<void>;
 }
@@ -18,31 +25,52 @@ function workerFailed(workerUrl: URL, error: unknown): MeshwrightError {
   return new MeshwrightError('INTERNAL', detail, { cause: error });
 }
 
-/** Starts `workers` threads on the compiled module at `workerUrl`, whose default export is `decodeChunk`. */
-export function createDecodePool(workerUrl: URL, workers: number): DecodePool {
-  const pool = new Piscina<ImageChunk, DecodeFailure[]>({
-    filename: workerUrl.href,
-    minThreads: workers,
-    maxThreads: workers,
-  });
+/**
+ * Starts `workers` threads on the compiled module at `workerUrl`, whose default export is `decodeChunk`. Each has a
+ * queue of its own: a sample that could go to any worker would have to be decoded and kept by every one of them.
+ *
+ * @param cacheBytes the most decoded pixels to keep, all workers together.
+ */
+export function createDecodePool(workerUrl: URL, workers: number, cacheBytes: Bytes): DecodePool {
+  const threads = Array.from(
+    { length: workers },
+    () => new Piscina<ImageChunk, DecodeFailure[]>({ filename: workerUrl.href, minThreads: 1, maxThreads: 1 }),
+  );
+  const cacheBytesPerWorker = bytes(Math.floor(cacheBytes / workers));
   // A worker that cannot even load its module has no task yet: Piscina reports an event, and leaves the tasks that
   // wait for a worker waiting for ever. So the event fails them, and all that come after.
   const waiting = new Set<(error: unknown) => void>();
   let failure: MeshwrightError | undefined;
-  pool.on('error', (error: unknown) => {
-    failure ??= workerFailed(workerUrl, error);
-    for (const reject of waiting) reject(failure);
-  });
+  for (const thread of threads) {
+    thread.on('error', (error: unknown) => {
+      failure ??= workerFailed(workerUrl, error);
+      for (const reject of waiting) reject(failure);
+    });
+  }
+  const run = (thread: (typeof threads)[number], chunk: ImageChunk) =>
+    new Promise<DecodeFailure[]>((resolve, reject) => {
+      if (failure) return reject(failure);
+      waiting.add(reject);
+      thread
+        .run(chunk)
+        .then(resolve, (error: unknown) => reject(workerFailed(workerUrl, error)))
+        .finally(() => waiting.delete(reject));
+    });
   return {
-    decode: (chunk) =>
-      new Promise((resolve, reject) => {
-        if (failure) return reject(failure);
-        waiting.add(reject);
-        pool
-          .run(chunk)
-          .then(resolve, (error: unknown) => reject(workerFailed(workerUrl, error)))
-          .finally(() => waiting.delete(reject));
-      }),
-    close: () => pool.close(),
+    async decode(chunk) {
+      const tasks = threads.flatMap((thread, worker) => {
+        const items = chunk.items.filter(({ sample }) => sample % workers === worker);
+        return items.length > 0 ? [run(thread, { ...chunk, items, cacheBytes: cacheBytesPerWorker })] : [];
+      });
+      // All of them, even if one throws: nothing may write to the memory after this returns.
+      const outcomes = await Promise.allSettled(tasks);
+      return outcomes.flatMap((outcome) => {
+        if (outcome.status === 'rejected') throw outcome.reason;
+        return outcome.value;
+      });
+    },
+    close: async () => {
+      await Promise.all(threads.map((thread) => thread.close()));
+    },
   };
 }

@@ -51,7 +51,7 @@ function useKindLines(comparison: Comparison, width: number): readonly ReactNode
   const [slower, , , faster] = glyphs.segments;
   const bar = (difference: number): string => {
     const cells = largest > 0 ? Math.round((Math.abs(difference) / largest) * BAR_COLUMNS) : 0;
-    return (difference < 0 ? slower : faster).repeat(cells);
+    return (difference > 0 ? slower : faster).repeat(cells);
   };
   const lines = useTableLines({
     columns: kindColumns(`${slower} slower ${faster} faster`),

@@ -38,7 +38,7 @@ export interface KindDifference {
 /** Differences by kind, the largest first: that is where to look. */
 export function differences({ byKind }: Comparison): KindDifference[] {
   return byKind
-    .map((row) => ({ ...row, differenceSeconds: row.predictedSeconds - row.measuredSeconds }))
+    .map((row) => ({ ...row, differenceSeconds: row.measuredSeconds - row.predictedSeconds }))
     .toSorted((a, b) => Math.abs(b.differenceSeconds) - Math.abs(a.differenceSeconds));
 }
 

@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import type { Evidence } from '../../src/calibrate/index.js';
+import { calibrate, fitTransfers, messagesOf } from '../../src/calibrate/index.js';
+import { fitNonNegative } from '../../src/calibrate/regression.js';
+import type { Hardware, Stack } from '../../src/hardware/index.js';
+import { formatProfile, loadHardware, loadStack, parseHardware, parseStack } from '../../src/hardware/index.js';
+import { lowerJob, resolveJob } from '../../src/job/index.js';
+import type { Program } from '../../src/program/index.js';
+import { memoryUse } from '../../src/program/index.js';
+import { bytesPerSecond, flops, flopsPerSecond, seconds } from '../../src/units.js';
+import { createMachine, simulateExecution } from '../../sim/index.js';
+
+const hardware = loadHardware('local');
+const stack = loadStack('onnxruntime-cpu');
+
+/** A machine whose matmuls, elementwise ops, launches and copies are slower than the profile says. */
+const truth: { hardware: Hardware; stack: Stack } = {
+  hardware: {
+    ...hardware,
+    chip: {
+      ...hardware.chip,
+      matmul: {
+        f32: { ...hardware.chip.matmul.f32!, achievable: flopsPerSecond(hardware.chip.matmul.f32!.achievable / 1.6) },
+      },
+      memoryBandwidth: {
+        ...hardware.chip.memoryBandwidth,
+        achievable: bytesPerSecond(hardware.chip.memoryBandwidth.achievable / 2.5),
+      },
+      vectorRate: flopsPerSecond(hardware.chip.vectorRate / 2.5),
+    },
+  },
+  stack: {
+    ...stack,
+    kernelLaunchOverhead: seconds(stack.kernelLaunchOverhead * 3),
+    opOverhead: seconds(stack.opOverhead * 3),
+  },
+};
+
+const jobOf = (mesh: { data?: number; model?: number }, microbatches: number) =>
+  resolveJob({ model: 'vit-tiny', hardware: 'local', chips: 2, batch: 32, plan: { mesh, microbatches } }, () => true);
+
+const simulateOn = (program: Program, of: { hardware: Hardware; stack: Stack }) =>
+  simulateExecution({
+    program,
+    machine: createMachine({ hardware: of.hardware, mesh: program.mesh }),
+    stack: of.stack,
+    modelFlops: flops(1e9),
+    tokensPerStep: 1,
+    memory: memoryUse(program),
+  });
+
+/** What a run on the true machine would show of a program, beside what the profile thinks. */
+function evidenceOf(program: Program): Evidence {
+  const believed = simulateOn(program, { hardware, stack });
+  const real = simulateOn(program, truth);
+  const spans = real.execution.trace.spans.filter(({ kind }) => kind !== 'host');
+  return {
+    spans: spans.map((span) => {
+      const measuredSeconds = span.end - span.start;
+      if (span.kind === 'collective')
+        return { measuredSeconds, transfer: { bytes: span.sentBytes ?? 0, messages: messagesOf(span.name, 2) } };
+      return { measuredSeconds, cost: believed.execution.kernels.get(span.id.split('@')[0]!)! };
+    }),
+    stepSeconds: [real.result.stepTimeSeconds],
+  };
+}
+
+describe('calibration', () => {
+  const plans = [jobOf({ data: 2 }, 1), jobOf({ data: 2 }, 2), jobOf({ model: 2 }, 1), jobOf({ model: 2 }, 2)].map(
+    (job) => lowerJob(job),
+  );
+
+  test('finds planted errors from other plans, and predicts the one it has not seen', () => {
+    for (const [index, program] of plans.entries()) {
+      const others = plans.filter((_, other) => other !== index);
+      const { hardware: fitted, stack: fittedStack } = calibrate(
+        hardware,
+        stack,
+        'f32',
+        others.map(evidenceOf),
+        'a test',
+      );
+      const after = simulateOn(program, {
+        hardware: parseHardware(formatProfile(fitted), 'fitted'),
+        stack: parseStack(formatProfile(fittedStack), 'fitted'),
+      }).result.stepTimeSeconds;
+      const before = simulateOn(program, { hardware, stack }).result.stepTimeSeconds;
+      const real = simulateOn(program, truth).result.stepTimeSeconds;
+      expect(Math.abs(before / real - 1)).toBeGreaterThan(0.3);
+      expect(Math.abs(after / real - 1)).toBeLessThan(0.03);
+    }
+  });
+
+  test('names what moved, and leaves the peak that MFU is relative to', () => {
+    const { corrections, hardware: fitted } = calibrate(hardware, stack, 'f32', plans.map(evidenceOf), 'a test');
+    const factor = (what: string) => corrections.find((correction) => correction.what === what)!.factor;
+    expect(factor('matmul')).toBeCloseTo(1.6, 1);
+    expect(factor('elementwise')).toBeCloseTo(2.5, 0);
+    expect(parseHardware(formatProfile(fitted), 'fitted').chip.matmul.f32!.peak).toBe(hardware.chip.matmul.f32!.peak);
+    expect(fitted.chip.vectorRate).toMatchObject({ source: 'a test', status: 'calibrated' });
+  });
+
+  test('of a right profile changes next to nothing', () => {
+    const right = (program: Program): Evidence => {
+      const { execution, result } = simulateOn(program, { hardware, stack });
+      const spans = execution.trace.spans.filter(({ kind }) => kind === 'kernel');
+      return {
+        spans: spans.map((span) => ({
+          measuredSeconds: span.end - span.start,
+          cost: execution.kernels.get(span.id.split('@')[0]!)!,
+        })),
+        stepSeconds: [result.stepTimeSeconds],
+      };
+    };
+    const { corrections } = calibrate(hardware, stack, 'f32', plans.map(right), 'a test');
+    for (const { what, factor } of corrections) if (what !== 'host') expect(factor, what).toBeCloseTo(1, 3);
+  });
+
+  test('has a span for every kernel that the programs launch', () => {
+    for (const program of plans) {
+      const { kernels } = simulateOn(program, { hardware, stack }).execution;
+      const ids = new Set<string>();
+      const visit = (ops: Program['ops']): void =>
+        ops.forEach((op) => (op.name === 'kernel' ? ids.add(op.id) : op.region && visit(op.region.ops)));
+      visit(program.ops);
+      expect(new Set(kernels.keys())).toEqual(ids);
+    }
+  });
+});
+
+test('latency and bandwidth are told apart by collectives of several sizes', () => {
+  const collectives = [1e3, 1e5, 1e7].map((bytes) => ({ messages: 2, bytes, seconds: 2 * 5e-6 + bytes / 4e9 }));
+  const { secondsPerMessage, secondsPerByte } = fitTransfers(collectives)!;
+  expect(secondsPerMessage).toBeCloseTo(5e-6, 9);
+  expect(1 / secondsPerByte).toBeCloseTo(4e9, -3);
+});
+
+test('a fit never gives a negative time', () => {
+  const fitted = fitNonNegative([
+    { features: [1, 1], target: 1, weight: 1 },
+    { features: [1, 2], target: 0.5, weight: 1 },
+  ]);
+  expect(fitted.every((value) => value >= 0)).toBe(true);
+});

@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  coordinate,
+  createMesh,
+  dualStates,
+  globalShape,
+  group,
+  groups,
+  rankCount,
+  shardRanges,
+} from '../../src/mesh/index.js';
+
+const sizes = fc.record({ data: fc.integer({ min: 1, max: 6 }), model: fc.integer({ min: 1, max: 6 }) });
+
+describe('a mesh', () => {
+  test('drops axes of size 1: nothing can be sharded over them', () => {
+    expect(createMesh({ data: 4, model: 1 }).axes).toEqual([{ name: 'data', size: 4 }]);
+  });
+
+  test('refuses a size that is no count', () => {
+    expect(() => createMesh({ data: 0 })).toThrow(/JOB_INVALID at mesh.data/);
+    expect(() => createMesh({ model: 1.5 })).toThrow(/JOB_INVALID at mesh.model/);
+  });
+
+  test('varies its last axis fastest', () => {
+    const mesh = createMesh({ data: 2, model: 3 });
+    expect([0, 1, 2, 3, 4, 5].map((rank) => [coordinate(mesh, rank, 'data'), coordinate(mesh, rank, 'model')])).toEqual(
+      [
+        [0, 0],
+        [0, 1],
+        [0, 2],
+        [1, 0],
+        [1, 1],
+        [1, 2],
+      ],
+    );
+  });
+
+  test('is partitioned by the groups along each axis', () => {
+    fc.assert(
+      fc.property(sizes, (given) => {
+        const mesh = createMesh(given);
+        for (const { name } of mesh.axes) {
+          const all = groups(mesh, name);
+          expect(all.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: rankCount(mesh) }, (_, rank) => rank));
+          for (const members of all) for (const rank of members) expect(group(mesh, rank, name)).toEqual(members);
+        }
+      }),
+    );
+  });
+});
+
+describe('shards', () => {
+  test('of all ranks cover the whole tensor once for each replica', () => {
+    fc.assert(
+      fc.property(sizes, (given) => {
+        const mesh = createMesh(given);
+        const states = Object.fromEntries(mesh.axes.map(({ name }) => [name, name === 'data' ? 0 : 1]));
+        const whole = globalShape(mesh, [2, 3], states);
+        const seen = new Map<string, number>();
+        for (let rank = 0; rank < rankCount(mesh); rank++) {
+          const [rows, columns] = shardRanges(mesh, rank, whole, states);
+          for (let row = rows![0]!.start; row < rows![0]!.start + rows![0]!.length; row++) {
+            for (let column = columns![0]!.start; column < columns![0]!.start + columns![0]!.length; column++) {
+              seen.set(`${row},${column}`, (seen.get(`${row},${column}`) ?? 0) + 1);
+            }
+          }
+        }
+        expect(seen.size).toBe(whole[0]! * whole[1]!);
+        expect([...seen.values()].every((times) => times === 1)).toBe(true);
+      }),
+    );
+  });
+
+  test('of a fused projection take a share of every part', () => {
+    const mesh = createMesh({ model: 2 });
+    const segments = { dimension: 1, sizes: [4, 4, 8] };
+    expect(shardRanges(mesh, 1, [3, 16], { model: 1 }, segments)[1]).toEqual([
+      { start: 2, length: 2 },
+      { start: 6, length: 2 },
+      { start: 12, length: 4 },
+    ]);
+  });
+});
+
+test('the dual of replicated is partial, of partial replicated, and sharded stays', () => {
+  const mesh = createMesh({ data: 2, model: 2 });
+  expect(dualStates(mesh, { data: 0 })).toEqual({ data: 0, model: 'partial' });
+  expect(dualStates(mesh, { data: 'partial', model: 1 })).toEqual({ model: 1 });
+});

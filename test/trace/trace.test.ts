@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import type { Span, TimedSpan } from '../../src/trace/index.js';
+import {
+  differencesByKind,
+  joinSpans,
+  meanSpans,
+  spanId,
+  summarizeSteps,
+  traceEvents,
+  withoutOutliers,
+} from '../../src/trace/index.js';
+import { seconds } from '../../src/units.js';
+
+const span = (id: string, rank: number, start: number, end: number, more: Partial<Span> = {}): Span => ({
+  id,
+  kind: 'kernel',
+  name: 'kernel',
+  phase: 'forward',
+  rank,
+  start: seconds(start),
+  end: seconds(end),
+  ...more,
+});
+const timed = (id: string, duration: number, more: Partial<TimedSpan> = {}): TimedSpan => ({
+  id,
+  kind: 'kernel',
+  name: 'kernel',
+  phase: 'forward',
+  seconds: seconds(duration),
+  ...more,
+});
+
+test('an id is completed by the iterations around the op, outermost first', () => {
+  expect(spanId({ id: 'encoder/in' }, [])).toBe('encoder/in');
+  expect(spanId({ id: 'encoder/in' }, [1, 3])).toBe('encoder/in@1.3');
+});
+
+describe('the summary of measured steps', () => {
+  const step = (number: number, kernel: number, collective: number) => ({
+    step: number,
+    seconds: seconds(kernel + collective),
+    spansByRank: [0, 1].map((rank) => [
+      span('a', rank, 0, kernel),
+      span('b', rank, kernel, kernel + collective, { kind: 'collective', name: 'all_reduce', sentBytes: 100 + rank }),
+    ]),
+  });
+
+  test('adds up to the step', () => {
+    const spans = summarizeSteps([step(1, 1, 0.5), step(2, 1.2, 0.3), step(3, 1.1, 0.4)]);
+    expect(spans.reduce((total, one) => total + one.seconds, 0)).toBeCloseTo(1.5, 12);
+  });
+
+  test('leaves out a step that something else disturbed', () => {
+    const steps = [...Array.from({ length: 9 }, (_, index) => step(index, 1 + 0.01 * index, 0.5)), step(9, 40, 0.5)];
+    expect(summarizeSteps(steps)[0]!.seconds).toBeCloseTo(1.04, 12);
+    expect(withoutOutliers([1, 1, 1], (value) => value)).toHaveLength(3);
+  });
+
+  test('has the ranks send their mean', () => {
+    expect(summarizeSteps([step(1, 1, 1)])[1]!.sentBytes).toBe(100.5);
+  });
+
+  test('of several runs is their mean', () => {
+    expect(meanSpans([[timed('a', 1)], [timed('a', 3)]])).toEqual([timed('a', 2)]);
+  });
+});
+
+describe('the join', () => {
+  test('is by id, and leaves the host out', () => {
+    const joined = joinSpans(
+      [timed('a', 1), timed('host', 9, { kind: 'host' })],
+      [timed('a', 2), timed('inputs', 9, { kind: 'host' })],
+    );
+    expect(joined).toEqual([
+      { id: 'a', kind: 'kernel', name: 'kernel', phase: 'forward', predictedSeconds: 1, measuredSeconds: 2 },
+    ]);
+  });
+
+  test('refuses traces of different programs', () => {
+    expect(() => joinSpans([timed('a', 1)], [timed('b', 1)])).toThrow(/RUN_INVALID at b/);
+    expect(() => joinSpans([timed('a', 1), timed('b', 1)], [timed('a', 1)])).toThrow(/RUN_INVALID at b/);
+    expect(() => joinSpans([timed('a', 1, { sentBytes: 10 })], [timed('a', 1, { sentBytes: 20 })])).toThrow(
+      /10 bytes sent/,
+    );
+  });
+
+  test('by kind adds up to the difference of the steps', () => {
+    const joined = joinSpans([timed('a', 1), timed('b', 2)], [timed('a', 1.5), timed('b', 1)]);
+    const kinds = differencesByKind(joined, { predictedSeconds: 4, measuredSeconds: 5 });
+    const sum = (key: 'predictedSeconds' | 'measuredSeconds') => kinds.reduce((total, kind) => total + kind[key], 0);
+    expect(sum('predictedSeconds')).toBeCloseTo(4, 12);
+    expect(sum('measuredSeconds')).toBeCloseTo(5, 12);
+    expect(kinds.map(({ kind }) => kind)).toEqual(['between spans', 'forward kernels']);
+  });
+});
+
+test('trace events have a named process for each source and a named thread for each rank and kind', () => {
+  const { traceEvents: events } = traceEvents([
+    { name: 'measured', spans: [span('a', 0, 0, 1e-3), span('b', 1, 0, 2e-3, { kind: 'collective', sentBytes: 8 })] },
+    { name: 'simulated', spans: [span('a', 0, 0, 1e-3)] },
+  ]);
+  expect(events.filter(({ name }) => name === 'process_name').map(({ args }) => args?.['name'])).toEqual([
+    'measured',
+    'simulated',
+  ]);
+  expect(events.filter(({ name }) => name === 'thread_name')).toHaveLength(3);
+  const complete = events.filter(({ ph }) => ph === 'X');
+  expect(complete.map(({ dur }) => dur)).toEqual([1000, 2000, 1000]);
+  expect(new Set(complete.map(({ pid, tid }) => `${pid}/${tid}`)).size).toBe(3);
+});

@@ -1,0 +1,67 @@
+/** The UI of the whole program in a real terminal: nothing here is faked, the job is trained. */
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Terminal } from '../helpers/terminal.js';
+import { noTerminal, openTerminal } from '../helpers/terminal.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const TITLE =
+  noTerminal === undefined ? 'meshwright in a terminal' : `meshwright in a terminal (skipped: ${noTerminal})`;
+
+describe.skipIf(noTerminal !== undefined)(TITLE, () => {
+  let folder: string;
+  let terminal: Terminal;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'meshwright-ui-'));
+    terminal = await openTerminal({ columns: 80, rows: 24, cwd: folder });
+  });
+  afterEach(async () => {
+    await terminal.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('goes from picking over plans and training here to predicted against measured', async () => {
+    await terminal.start(`node ${MAIN}`);
+    await terminal.waitFor('Enter search');
+    await terminal.keys('Enter');
+    const plans = await terminal.waitFor(/Found \d+ plans, fastest first/);
+    expect(plans).toMatch(/1 +(data|model)=2 +\d+ +[\d.]+ ms +[\d.]+ %/);
+    expect(plans).toContain('Why');
+    await terminal.keys('t');
+    const training = await terminal.waitFor(/step \d+ of \d+/, 60_000);
+    expect(training).toContain('predicted');
+    const finished = await terminal.waitFor('Finished. Enter compares it with the prediction.', 180_000);
+    expect(finished).toMatch(/Accuracy [\d.]+ % \(chance 8.3 %\)/);
+    await terminal.keys('Enter');
+    const comparison = await terminal.waitFor('Run folder');
+    expect(comparison).toMatch(/Predicted step times are off by [\d.]+ %/);
+    await terminal.keys('q');
+    await terminal.waitForPrompt();
+    const run = join(folder, 'runs', 'vit-tiny');
+    expect(existsSync(run) && readdirSync(run).sort()).toEqual([
+      'comparison.json',
+      'job.yaml',
+      'metrics.jsonl',
+      'profile.yaml',
+      'stack.yaml',
+      'trace.json',
+    ]);
+  }, 300_000);
+
+  it('plans ViT-22B on 1,024 TPU v4, and says that it cannot be trained here', async () => {
+    await terminal.start(`node ${MAIN}`);
+    await terminal.waitFor('Enter search');
+    await terminal.keys('vit-22b', 'Tab', 'tpu-v4', 'Tab', '1024', 'Tab', '65536');
+    await terminal.waitFor(/Batch +65536/);
+    await terminal.keys('Enter');
+    const plans = await terminal.waitFor(/Found \d+ plans, fastest first/, 60_000);
+    expect(plans).toMatch(/data=64,model=16/);
+    expect(plans).toContain('simulated only');
+    await terminal.keys('q');
+    await terminal.waitForPrompt();
+  }, 90_000);
+});
