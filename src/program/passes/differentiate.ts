@@ -10,12 +10,12 @@
 import { axisSize, dualStates, sameStates, stateOf } from '../../mesh/index.js';
 import type { AxisName } from '../../mesh/index.js';
 import { Builder, attributesOf } from '../builder.js';
-import type { OpName, VjpContext } from '../ops/index.js';
+import type { VjpContext } from '../ops/index.js';
 import { invalid, isCollective, isCompute, recordOf } from '../ops/index.js';
-import type { Op, Program, Region, ValueId, ValueType } from '../types.js';
+import type { Op, Program, ValueId, ValueType } from '../types.js';
 import { unstacked } from '../types.js';
-
-const MADE_AGAIN: ReadonlySet<OpName> = new Set(['all_gather', 'cast']);
+import type { Visible } from './residuals.js';
+import { Residuals } from './residuals.js';
 
 /** Values that depend on a parameter. */
 function dependents(program: Program): Set<ValueId> {
@@ -40,10 +40,9 @@ function dependents(program: Program): Set<ValueId> {
   return found;
 }
 
-/** The block that backward ops are emitted into: cotangents of forward values, and how forward values are seen there. */
-interface Scope {
+/** The block that backward ops are emitted into, with the cotangents of forward values. */
+interface Scope extends Visible {
   readonly cotangents: Map<ValueId, ValueId>;
-  resolve(value: ValueId): ValueId;
 }
 
 class Differentiation {
@@ -196,67 +195,6 @@ class Differentiation {
   /** Marks a value made for the backward pass by the forward one. */
   addForward(value: ValueId): void {
     this.#forward.add(value);
-  }
-}
-
-/** What the backward region sees of the forward one. */
-class Residuals {
-  readonly #pass: Differentiation;
-  readonly #op: Op;
-  readonly #outer: Scope;
-  readonly #enter: (type: ValueType, stack: ValueId) => ValueId;
-  readonly #definitions = new Map<ValueId, Op>();
-  readonly #args: ReadonlyMap<ValueId, number>;
-  readonly #seen = new Map<ValueId, ValueId>();
-  readonly #stacked: { readonly inner: ValueId; readonly stack: ValueId }[] = [];
-
-  constructor(pass: Differentiation, op: Op, outer: Scope, enter: (type: ValueType, stack: ValueId) => ValueId) {
-    this.#pass = pass;
-    this.#op = op;
-    this.#outer = outer;
-    this.#enter = enter;
-    const region = op.region!;
-    for (const inner of region.ops) inner.results.forEach((id) => this.#definitions.set(id, inner));
-    this.#args = new Map(region.args.map((id, index) => [id, index]));
-  }
-
-  isInside(value: ValueId): boolean {
-    return this.#definitions.has(value) || this.#args.has(value);
-  }
-
-  resolve(value: ValueId): ValueId {
-    if (!this.isInside(value)) return this.#outer.resolve(value);
-    const seen = this.#seen.get(value) ?? this.#bring(value);
-    this.#seen.set(value, seen);
-    return seen;
-  }
-
-  #bring(value: ValueId): ValueId {
-    const { builder } = this.#pass;
-    const definition = this.#definitions.get(value);
-    if (definition !== undefined && MADE_AGAIN.has(definition.name)) {
-      const operands = definition.operands.map((operand) => this.resolve(operand));
-      const options = { id: `${definition.id}#again`, phase: 'backward' as const };
-      return builder.emit(definition.name as 'all_gather', operands, definition.attributes as never, options);
-    }
-    const { carried, count } = attributesOf(this.#op, 'repeat');
-    const index = this.#args.get(value);
-    const type = builder.type(value);
-    if (index !== undefined && index >= carried) {
-      return this.#enter(type, this.#outer.resolve(this.#op.operands[index]!));
-    }
-    if (type.stack !== undefined) throw invalid(this.#op.id, 'residuals that are single tensors', `stack %${value}`);
-    const stack = builder.value({ ...type, stack: count }, builder.role(value));
-    this.#pass.addForward(stack);
-    this.#stacked.push({ inner: value, stack });
-    return this.#enter(type, this.#outer.resolve(stack));
-  }
-
-  /** The forward repeat, with the residuals among its stacked results. */
-  extended(): Op {
-    const region = this.#op.region!;
-    const extra: Region = { ...region, results: [...region.results, ...this.#stacked.map(({ inner }) => inner)] };
-    return { ...this.#op, results: [...this.#op.results, ...this.#stacked.map(({ stack }) => stack)], region: extra };
   }
 }
 
