@@ -33,7 +33,7 @@ export class Residuals {
   readonly #seen = new Map<ValueId, ValueId>();
   readonly #stacked: { readonly inner: ValueId; readonly stack: ValueId }[] = [];
 
-  constructor(pass: Differentiation, op: Op, outer: Visible, enter: (type: ValueType, stack: ValueId) => ValueId) {
+  constructor(pass: ResidualHost, op: Op, outer: Visible, enter: (type: ValueType, stack: ValueId) => ValueId) {
     this.#pass = pass;
     this.#op = op;
     this.#outer = outer;
