@@ -73,23 +73,33 @@ function priorsOf(observations: readonly Observation[]): Observation[] {
   });
 }
 
+/** How much more than one of its kernels a run's sum of all kernels counts: it is the step that is to be predicted. */
+const SUM_WEIGHT = 10;
+
+/** The kernels of a run, and their sum. */
+function observationsOf({ spans }: Evidence): Observation[] {
+  const kernels = spans.flatMap(({ cost, measuredSeconds }) =>
+    cost === undefined || measuredSeconds <= 0
+      ? []
+      : [
+          {
+            features: [cost.matmulSeconds, cost.memorySeconds + cost.vectorSeconds, cost.overheadSeconds],
+            target: measuredSeconds,
+            // Noise grows with duration; this is between absolute errors, where few large kernels decide alone, and
+            // relative ones, where many small kernels do that matter little to the step.
+            weight: 1 / measuredSeconds,
+          },
+        ],
+  );
+  if (kernels.length === 0) return [];
+  const target = kernels.reduce((total, kernel) => total + kernel.target, 0);
+  const features = [0, 1, 2].map((index) => kernels.reduce((total, kernel) => total + kernel.features[index]!, 0));
+  return [...kernels, { features, target, weight: SUM_WEIGHT / target }];
+}
+
 /** A kind of work that no kernel has keeps its factor. */
 function fitKernels(evidence: readonly Evidence[]): Factors {
-  const observations = evidence.flatMap(({ spans }) =>
-    spans.flatMap(({ cost, measuredSeconds }) =>
-      cost === undefined || measuredSeconds <= 0
-        ? []
-        : [
-            {
-              features: [cost.matmulSeconds, cost.memorySeconds + cost.vectorSeconds, cost.overheadSeconds],
-              target: measuredSeconds,
-              // Noise grows with duration; this is between absolute errors, where few large kernels decide alone, and
-              // relative ones, where many small kernels do that matter little to the step.
-              weight: 1 / measuredSeconds,
-            },
-          ],
-    ),
-  );
+  const observations = evidence.flatMap(observationsOf);
   if (observations.length === 0) return { matmul: 1, elementwise: 1, overhead: 1 };
   const [matmul, elementwise, overhead] = fitNonNegative([...observations, ...priorsOf(observations)]);
   // A factor of zero would make work free: the kind could not be told from the others, and is left as it was.

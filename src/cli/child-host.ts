@@ -2,7 +2,7 @@
 import { measureDevices } from '../calibrate/index.js';
 import { resolveJob } from '../job/index.js';
 import { serveChild } from '../runtime/index.js';
-import { train } from '../train/index.js';
+import { train, trainInTurns } from '../train/index.js';
 import type { ChildRequests } from './child-requests.js';
 
 const workerUrls = {
@@ -18,5 +18,7 @@ serveChild<ChildRequests>({
   // The plan is whole by now: the parent has chosen the microbatches.
   train: ({ job, ...options }, emit, signal) =>
     train({ ...options, job: resolveJob(job, () => true), workerUrls }, emit, signal),
+  turns: ({ jobs, ...options }, emit, signal) =>
+    trainInTurns({ ...options, jobs: jobs.map((job) => resolveJob(job, () => true)), workerUrls }, emit, signal),
   measure: (request, emit, signal) => measureDevices({ ...request, workerUrl: workerUrls.rank }, emit, signal),
 });

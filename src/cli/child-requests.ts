@@ -2,7 +2,7 @@
 import type { MeasureRequest, Measurements } from '../calibrate/index.js';
 import type { JobInput } from '../job/index.js';
 import type { ChildExchange } from '../runtime/index.js';
-import type { TrainEvent, TrainOptions, TrainReport } from '../train/index.js';
+import type { Timing, TrainEvent, TrainOptions, TrainReport, TurnsOptions } from '../train/index.js';
 
 /** Gives the arguments back; tells whether the process can be started and talked to. */
 export interface Ping extends ChildExchange {
@@ -17,6 +17,13 @@ export interface Train extends ChildExchange {
   readonly result: TrainReport;
 }
 
+export interface Turns extends ChildExchange {
+  readonly args: Omit<TurnsOptions, 'jobs' | 'workerUrls'> & { readonly jobs: readonly JobInput[] };
+  /** The number of the turn that is over. */
+  readonly event: number;
+  readonly result: Timing[];
+}
+
 export interface Measure extends ChildExchange {
   readonly args: Omit<MeasureRequest, 'workerUrl'>;
   readonly event: string;
@@ -26,5 +33,6 @@ export interface Measure extends ChildExchange {
 export interface ChildRequests {
   readonly ping: Ping;
   readonly train: Train;
+  readonly turns: Turns;
   readonly measure: Measure;
 }

@@ -1,5 +1,6 @@
 /** `comparison.json`: predicted beside measured, and beside what a profile calibrated on other runs predicts. */
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { TrainReport } from '../train/index.js';
 import type { JoinedSpan, KindDifference } from '../trace/index.js';
 import { differencesByKind } from '../trace/index.js';
@@ -9,7 +10,9 @@ import type { Assessment } from './assess.js';
 import type { Trial } from './experiment.js';
 import { joinTrial, measuredMfu, measuredStepSeconds } from './experiment.js';
 import { printLine, printTable } from './output.js';
-import { writeDocument, writeTrace } from './run-folder.js';
+import { readDocument, writeDocument, writeTrace } from './run-folder.js';
+
+const SCHEMA = 'meshwright/comparison@1';
 
 export interface StepFigures {
   readonly stepTimeSeconds: number;
@@ -30,7 +33,7 @@ export interface PlanComparison {
 }
 
 export interface ComparisonDocument {
-  readonly schema: 'meshwright/comparison@1';
+  readonly schema: typeof SCHEMA;
   readonly model: string;
   readonly hardware: string;
   readonly chips: number;
@@ -66,7 +69,7 @@ export function comparePlan(trial: Trial, again?: Assessment): PlanComparison {
 function comparisonDocument(main: Trial, plans: readonly PlanComparison[]): ComparisonDocument {
   const { simulation } = main.predicted;
   return {
-    schema: 'meshwright/comparison@1',
+    schema: SCHEMA,
     model: simulation.model,
     hardware: simulation.hardware,
     chips: simulation.chips,
@@ -94,14 +97,45 @@ export function writeRunFiles(
   return document;
 }
 
+const stepFigures = z.object({ stepTimeSeconds: z.number(), mfu: z.number() });
+const times = { predictedSeconds: z.number(), measuredSeconds: z.number() };
+/** What is read of a `ComparisonDocument`, which may be of another version or damaged. */
+const form = z.looseObject({
+  model: z.string(),
+  hardware: z.string(),
+  chips: z.number(),
+  batch: z.number(),
+  plans: z
+    .array(
+      z.looseObject({
+        plan: z.string(),
+        predicted: stepFigures,
+        measured: stepFigures.loose(),
+        repredicted: stepFigures.nullable(),
+        byKind: z.array(z.object({ kind: z.string(), ...times })),
+      }),
+    )
+    .min(1),
+  spans: z.array(z.looseObject({ id: z.string(), kind: z.string(), name: z.string(), phase: z.string(), ...times })),
+  stepSeconds: z.array(z.number()).min(1),
+});
+
+/** @throws MeshwrightError RUN_INVALID */
+export const readComparison = (folder: string): ComparisonDocument =>
+  readDocument(folder, 'comparison.json', SCHEMA, form) as unknown as ComparisonDocument;
+
 export const relativeError = (predicted: number, measured: number): number => predicted / measured - 1;
 
-const signed = (ratio: number): string => `${ratio >= 0 ? '+' : '−'}${formatPercent(Math.abs(ratio))}`;
+/** `−3.1 %` where 3.1 % too little was predicted. */
+export function formatError(predicted: number, measured: number): string {
+  const error = relativeError(predicted, measured);
+  return `${error >= 0 ? '+' : '−'}${formatPercent(Math.abs(error))}`;
+}
 const time = (value: number): string => formatSeconds(seconds(value));
 
 export function printComparison(plans: readonly PlanComparison[]): void {
   const error = (of: StepFigures | null, { measured }: PlanComparison) =>
-    of === null ? '–' : signed(relativeError(of.stepTimeSeconds, measured.stepTimeSeconds));
+    of === null ? '–' : formatError(of.stepTimeSeconds, measured.stepTimeSeconds);
   printTable(
     ['plan', 'predicted', 'MFU', 'measured', 'MFU', 'error', 'recalibrated', 'MFU', 'error'],
     plans.map((row) => [

@@ -17,10 +17,10 @@ import { runInChild } from '../runtime/index.js';
 import type { TimedSpan } from '../trace/index.js';
 import { joinSpans, simulatedSpans } from '../trace/index.js';
 import type { JoinedSpan } from '../trace/index.js';
-import type { TrainEvent, TrainReport } from '../train/index.js';
+import type { Timing, TrainEvent, TrainReport } from '../train/index.js';
 import type { Assessment } from './assess.js';
 import { Assessor, stackOf } from './assess.js';
-import type { Measure, Train } from './child-requests.js';
+import type { Measure, Train, Turns } from './child-requests.js';
 import { writeText } from './run-folder.js';
 
 const HOST = new URL('./child-host.js', import.meta.url);
@@ -43,6 +43,22 @@ export function runJob(
     HOST,
     { kind: 'train', args },
     { onEvent, signal, graceSeconds: 30, poolThreads: job.chips + 4 },
+  );
+}
+
+/** Times jobs side by side in one process of their own; see `trainInTurns`. */
+export function runInTurns(
+  jobs: readonly Job[],
+  settings: { readonly turns: number; readonly stepsPerTurn: number },
+  onTurn: (turn: number) => void,
+  signal: AbortSignal,
+): Promise<Timing[]> {
+  const args = { ...settings, jobs: jobs.map((job) => jobToInput(job)) };
+  const ranks = jobs.reduce((total, { chips }) => total + chips, 0);
+  return runInChild<Turns>(
+    HOST,
+    { kind: 'turns', args },
+    { onEvent: onTurn, signal, graceSeconds: 30, poolThreads: ranks + 4 },
   );
 }
 

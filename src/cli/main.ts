@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The command line. Commands are loaded when they run, so that `--help` and the UI start at once. */
 import { Command, CommanderError, Option } from 'commander';
+import { MeshwrightError } from '../errors.js';
+import { nearest } from '../text.js';
 import { addJobFlags, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
@@ -8,6 +10,7 @@ import type { ImagesFlags } from './commands/images.js';
 import type { TrainFlags } from './commands/train.js';
 import type { SimulateFlags } from './commands/simulate.js';
 import type { PlanFlags } from './commands/plan.js';
+import { Interrupted } from './interrupt.js';
 import { reportError } from './output.js';
 
 function createProgram(): Command {
@@ -16,8 +19,8 @@ function createProgram(): Command {
       'Simulate, plan, train and calibrate sharded training of large models. Alone in a terminal it opens its UI.',
     )
     .exitOverride()
-    .showHelpAfterError('(meshwright --help)')
-    .allowExcessArguments();
+    // `main` reports what is wrong with the command line as it does all else.
+    .configureOutput({ outputError: () => undefined });
 
   const json = (command: Command): Command => command.option('--json', 'print one JSON document');
 
@@ -31,7 +34,7 @@ function createProgram(): Command {
     );
   json(addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan')))
     .option('--trace <file>', 'write the simulated step for Perfetto')
-    .option('--print-program', 'print the program instead')
+    .addOption(new Option('--print-program', 'print the program instead').conflicts('json'))
     .action(async (file: string | undefined, flags: SimulateFlags) =>
       (await import('./commands/simulate.js')).simulate(file, flags),
     );
@@ -76,14 +79,22 @@ function createProgram(): Command {
     .option('--run <folder>', 'run folder, must not exist (default: runs/demo)')
     .option('--epochs <count>', 'passes over the images', whole('--epochs'), 12)
     .action(async (flags: DemoFlags) => (await import('./commands/demo.js')).demo(flags));
-  program.action(openUi);
-  return program;
+  // Only here, since commands take these from the program: so that `openUi` sees what is no command.
+  return program.allowExcessArguments().allowUnknownOption().action(openUi);
 }
 
 /** Without a command: the UI in a terminal, help elsewhere. */
 async function openUi(_flags: object, program: Command): Promise<void> {
-  if (program.args.length > 0)
-    program.error(`error: unknown command '${program.args[0]}'`, { code: 'commander.unknownCommand' });
+  const [unknown] = program.args;
+  if (unknown !== undefined) {
+    const commands = program.commands.map((command) => command.name());
+    throw new MeshwrightError('USAGE', {
+      place: 'command line',
+      expected: `one of ${commands.join(', ')}`,
+      got: JSON.stringify(unknown),
+      hint: `did you mean ${nearest(unknown, commands)}?`,
+    });
+  }
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     program.outputHelp();
     return;
@@ -92,15 +103,27 @@ async function openUi(_flags: object, program: Command): Promise<void> {
   await runTui(createServices(), { initial: { model: 'vit-tiny', hardware: 'local', chips: 2, batch: 32 } });
 }
 
+/** From what commander says of a command line: `error: unknown option '--modle'\n(Did you mean --model?)`. */
+function usageError({ message }: CommanderError): MeshwrightError {
+  const [, got = message, suggestion] = /^error: (.*)(?:\n\(Did (.*)\))?$/.exec(message) ?? [];
+  return new MeshwrightError('USAGE', {
+    place: 'command line',
+    expected: 'arguments as --help lists them',
+    got,
+    ...(suggestion === undefined ? {} : { hint: `did ${suggestion}` }),
+  });
+}
+
 async function main(): Promise<number> {
   const json = process.argv.includes('--json');
   try {
     await createProgram().parseAsync();
     return 0;
   } catch (error) {
-    // Commander has printed its own message by then; help asked for is no error.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return reportError(error, json);
+    if (error instanceof Interrupted) return error.exitStatus;
+    if (!(error instanceof CommanderError)) return reportError(error, json);
+    // Help that was asked for is no error.
+    return error.exitCode === 0 ? 0 : reportError(usageError(error), json);
   }
 }
 

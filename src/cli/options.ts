@@ -6,16 +6,18 @@ import { mergeJobs, parseMesh, readJob } from '../job/index.js';
 import type { JobInput, ModelInput } from '../job/index.js';
 import type { AxisName } from '../mesh/index.js';
 import { DTYPES } from '../program/index.js';
+import { nearest } from '../text.js';
 
 const MODEL_FLAGS = ['width', 'depth', 'mlpWidth', 'heads', 'patch', 'imageSize', 'channels', 'classes'] as const;
 const SWITCH_FLAGS = ['parallelLayers', 'queryKeyNorm', 'omitBiases'] as const;
+const CHOICE_FLAGS = { pooling: ['attention', 'mean'], loss: ['sigmoid', 'softmax'] } as const;
 
 /** Reads a whole number of at least 1. @throws MeshwrightError USAGE naming the flag */
 export const whole =
   (flag: string, least = 1) =>
   (text: string): number => {
     const value = Number(text);
-    if (/^-?\d+$/.test(text) && value >= least) return value;
+    if (/^-?\d+$/.test(text) && value >= least && Number.isSafeInteger(value)) return value;
     throw new MeshwrightError('USAGE', {
       place: flag,
       expected: `a whole number of at least ${least}`,
@@ -36,20 +38,27 @@ const slice = (text: string): number[] => text.split(/[x×]/).map((part) => whol
 
 /** `width=512`, `parallelLayers=false`; may be given several times. */
 function modelOption(text: string, before: Partial<ModelInput> = {}): Partial<ModelInput> {
-  const [name = '', value = ''] = text.split('=');
+  const [, name = text, value = ''] = /^(.*?)=(.*)$/.exec(text) ?? [];
   const place = `--model-option ${name}`;
   if ((MODEL_FLAGS as readonly string[]).includes(name)) return { ...before, [name]: whole(place)(value) };
-  if ((SWITCH_FLAGS as readonly string[]).includes(name)) {
-    if (value === 'true' || value === 'false') return { ...before, [name]: value === 'true' };
-    throw new MeshwrightError('USAGE', { place, expected: 'true or false', got: JSON.stringify(value) });
+  const choices = new Map<string, readonly string[]>([
+    ...SWITCH_FLAGS.map((flag) => [flag, ['true', 'false']] as const),
+    ...Object.entries(CHOICE_FLAGS),
+  ]);
+  const allowed = choices.get(name);
+  if (allowed === undefined) {
+    const known = [...MODEL_FLAGS, ...choices.keys()];
+    throw new MeshwrightError('FIELD_UNKNOWN', {
+      place: '--model-option',
+      expected: `one of ${known.join(', ')}, as in width=512`,
+      got: JSON.stringify(text),
+      hint: `did you mean ${nearest(name, known)}?`,
+    });
   }
-  if (name === 'pooling' && (value === 'attention' || value === 'mean')) return { ...before, pooling: value };
-  if (name === 'loss' && (value === 'sigmoid' || value === 'softmax')) return { ...before, loss: value };
-  throw new MeshwrightError('FIELD_UNKNOWN', {
-    place: '--model-option',
-    expected: `one of ${[...MODEL_FLAGS, ...SWITCH_FLAGS].join(', ')} with a value, pooling=attention|mean or loss=sigmoid|softmax`,
-    got: JSON.stringify(text),
-  });
+  if (!allowed.includes(value)) {
+    throw new MeshwrightError('USAGE', { place, expected: allowed.join(' or '), got: JSON.stringify(value) });
+  }
+  return { ...before, [name]: name in CHOICE_FLAGS ? value : value === 'true' };
 }
 
 export interface JobFlags {

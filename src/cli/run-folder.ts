@@ -1,18 +1,22 @@
 /** A run is a folder: `job.yaml`, `metrics.jsonl`, `trace.json`, `comparison.json`, and the profile it was predicted by. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
 import type { TraceProcess } from '../trace/index.js';
 import { traceEvents } from '../trace/index.js';
 
-/** @throws MeshwrightError RUN_EXISTS: nothing is ever overwritten */
-export function createRunFolder(path: string): void {
+/**
+ * @param flag that names the folder, for the hint
+ * @throws MeshwrightError RUN_EXISTS: nothing is ever overwritten
+ */
+export function createRunFolder(path: string, flag: '--run' | '--output'): void {
   if (existsSync(path)) {
     throw new MeshwrightError('RUN_EXISTS', {
       place: path,
       expected: 'a folder that does not exist',
       got: 'one that does',
-      hint: 'name another with --run',
+      hint: `name another with ${flag}`,
     });
   }
   try {
@@ -64,8 +68,8 @@ export function writeNew(path: string, text: string): void {
   }
 }
 
-/** @throws MeshwrightError RUN_INVALID when the file is missing or no document of `schema` */
-export function readDocument(folder: string, name: string, schema: string): unknown {
+/** @throws MeshwrightError RUN_INVALID when the file is missing or no document of `schema`, which has this form */
+export function readDocument<T>(folder: string, name: string, schema: string, form: z.ZodType<T>): T {
   const path = join(folder, name);
   const invalid = (got: string) =>
     new MeshwrightError('RUN_INVALID', { place: path, expected: `a ${schema} document`, got });
@@ -77,5 +81,8 @@ export function readDocument(folder: string, name: string, schema: string): unkn
   }
   const got = (document as { schema?: unknown } | null)?.schema;
   if (got !== schema) throw invalid(`schema ${JSON.stringify(got)}`);
-  return document;
+  const { data, error } = form.safeParse(document);
+  if (error === undefined) return data;
+  const [issue] = error.issues;
+  throw invalid(`one whose ${issue!.path.join('.')} is wrong (${issue!.message})`);
 }

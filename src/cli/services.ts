@@ -61,7 +61,7 @@ async function train(
   signal: AbortSignal,
 ): Promise<Comparison> {
   const folder = freeRunFolder(join('runs', task.model));
-  createRunFolder(folder);
+  createRunFolder(folder, '--run');
   onEvent({ kind: 'phase', text: 'drawing a small set of images' });
   const images = join('runs', 'drawn-images');
   await generateDataset(images, DRAWN_IMAGES);
@@ -75,7 +75,7 @@ async function train(
   onEvent({ kind: 'phase', text: 'measuring this machine' });
   const hardware = await writeProfile([shipped], folder, () => undefined, signal);
   const job = findPlan(task, label, jobsOf(hardware));
-  writeText(folder, 'job.yaml', formatJob({ ...job, hardwareName: './profile.yaml' }));
+  writeText(folder, 'job.yaml', formatJob(job, folder));
   const predicted = new Assessor().assess(job);
   const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
   const report = await runJob(

@@ -1,8 +1,9 @@
 /** Job files and flags: reading, merging and writing. */
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { MeshwrightError } from '../errors.js';
+import { listHardware } from '../hardware/index.js';
 import { AXIS_NAMES, axisSize } from '../mesh/index.js';
 import type { AxisName } from '../mesh/index.js';
 import { parseSource } from '../source.js';
@@ -56,7 +57,7 @@ export function mergeJobs(base: JobInput, over: JobInput): JobInput {
 export function parseMesh(text: string, place: string): Partial<Record<AxisName, number>> {
   const mesh: Partial<Record<AxisName, number>> = {};
   for (const part of text.split(',')) {
-    const [name = '', size = ''] = part.split('=').map((piece) => piece.trim());
+    const [, name = part.trim(), size = ''] = /^\s*(.*?)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
     if (!(AXIS_NAMES as readonly string[]).includes(name)) {
       throw new MeshwrightError('FIELD_UNKNOWN', {
         place,
@@ -71,6 +72,9 @@ export function parseMesh(text: string, place: string): Partial<Record<AxisName,
         expected: `a whole number of at least 1 for ${name}`,
         got: JSON.stringify(size),
       });
+    }
+    if (mesh[name as AxisName] !== undefined) {
+      throw new MeshwrightError('JOB_INVALID', { place, expected: 'each axis once', got: `${name} twice` });
     }
     mesh[name as AxisName] = Number(size);
   }
@@ -99,5 +103,13 @@ export function jobToInput(job: Job): JobInput {
   };
 }
 
-/** The text of a job file. */
-export const formatJob = (job: Job): string => stringify(jobToInput(job));
+/** How a job file in `folder` names a profile: a shipped one by its name, another by its path from there. */
+function profileFrom(folder: string, name: string): string {
+  if (isAbsolute(name) || listHardware().includes(name)) return name;
+  const path = relative(folder, name);
+  return path.startsWith('..') ? path : `./${path}`;
+}
+
+/** The text of a job file in `folder`, the working directory unless given. */
+export const formatJob = (job: Job, folder = '.'): string =>
+  stringify({ ...jobToInput(job), hardware: profileFrom(folder, job.hardwareName) });

@@ -69,13 +69,6 @@ export function summarizeSteps(steps: readonly MeasuredStep[]): TimedSpan[] {
   });
 }
 
-/** Spans of several runs of one program, each the mean over the runs that have it. */
-export function meanSpans(runs: readonly (readonly TimedSpan[])[]): TimedSpan[] {
-  const byId = new Map<string, TimedSpan[]>();
-  for (const span of runs.flat()) byId.set(span.id, [...(byId.get(span.id) ?? []), span]);
-  return [...byId.values()].map((same) => ({ ...same[0]!, seconds: seconds(mean(same.map((span) => span.seconds))) }));
-}
-
 /** The representative's spans of a simulated trace. */
 export const simulatedSpans = (trace: Trace): TimedSpan[] =>
   trace.spans.filter(({ rank }) => rank === 0).map((span) => timed(span, span.end - span.start));

@@ -1,6 +1,8 @@
 /** A folder of images as training sees it: `train/` and `held-out/` with class folders, or class folders themselves. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { MeshwrightError } from '../errors.js';
+import type { Job } from '../job/index.js';
 import type { ImageFolder } from './data/folder.js';
 import { scanImageFolder } from './data/folder.js';
 
@@ -17,4 +19,38 @@ export async function openDataset(folder: string): Promise<Dataset> {
   if (!existsSync(heldOut)) return { train };
   // A class may be missing among the held-out images; labels are those of the training set.
   return { train, heldOut: await scanImageFolder(heldOut, train.classes) };
+}
+
+/**
+ * The images that a job trains on.
+ *
+ * @throws MeshwrightError JOB_INVALID where the job names none, or is for others (classes, a batch of more than there
+ *   are); and as `openDataset`
+ */
+export async function openJobImages({ model, batch, training }: Job): Promise<Dataset> {
+  if (training.images === undefined) {
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'training.images',
+      expected: 'a folder of class folders with images',
+      got: 'nothing',
+      hint: 'give --images DIR; `meshwright images DIR` draws a small set',
+    });
+  }
+  const dataset = await openDataset(training.images);
+  const { classes, samples } = dataset.train;
+  if (classes.length !== model.classes) {
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'model.classes',
+      expected: `${classes.length}, the classes of ${training.images}`,
+      got: String(model.classes),
+    });
+  }
+  if (batch > samples.length) {
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'batch',
+      expected: `at most the ${samples.length} images there are to train on`,
+      got: String(batch),
+    });
+  }
+  return dataset;
 }

@@ -3,7 +3,6 @@ import type { Span, TimedSpan } from '../../src/trace/index.js';
 import {
   differencesByKind,
   joinSpans,
-  meanSpans,
   spanId,
   summarizeSteps,
   traceEvents,
@@ -58,10 +57,6 @@ describe('the summary of measured steps', () => {
 
   test('has the ranks send their mean', () => {
     expect(summarizeSteps([step(1, 1, 1)])[1]!.sentBytes).toBe(100.5);
-  });
-
-  test('of several runs is their mean', () => {
-    expect(meanSpans([[timed('a', 1)], [timed('a', 3)]])).toEqual([timed('a', 2)]);
   });
 });
 

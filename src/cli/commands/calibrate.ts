@@ -4,14 +4,13 @@ import { MeshwrightError } from '../../errors.js';
 import { readJob } from '../../job/index.js';
 import { formatPlan } from '../../planner/index.js';
 import type { TimedSpan } from '../../trace/index.js';
-import { formatPercent, seconds } from '../../units.js';
+import { seconds } from '../../units.js';
 import { Assessor, stackOf } from '../assess.js';
-import type { ComparisonDocument } from '../comparison.js';
-import { comparePlan, printComparison, relativeError } from '../comparison.js';
+import { comparePlan, formatError, printComparison, readComparison } from '../comparison.js';
 import type { Trial } from '../experiment.js';
 import { calibrateOn, predictAgain, saveProfile } from '../experiment.js';
 import { printJson, printLine, printTable } from '../output.js';
-import { createRunFolder, readDocument } from '../run-folder.js';
+import { createRunFolder } from '../run-folder.js';
 
 export interface CalibrateFlags {
   readonly runs: readonly string[];
@@ -29,7 +28,7 @@ function readTrial(folder: string): Trial {
       got: 'none there',
     });
   }
-  const document = readDocument(folder, 'comparison.json', 'meshwright/comparison@1') as ComparisonDocument;
+  const document = readComparison(folder);
   const assessor = new Assessor();
   const job = assessor.resolve(readJob(jobFile));
   const spans = document.spans.map((span): TimedSpan => ({ ...span, seconds: seconds(span.measuredSeconds) }));
@@ -58,7 +57,7 @@ export function calibrate(flags: CalibrateFlags): void {
   const fitted = trials.map(
     (trial) => new Assessor().assess({ ...trial.job, hardware }, stack).simulation.stepTimeSeconds,
   );
-  createRunFolder(flags.output);
+  createRunFolder(flags.output, '--output');
   saveProfile(profile, flags.output);
   if (flags.json) {
     printJson({
@@ -79,8 +78,8 @@ export function calibrate(flags: CalibrateFlags): void {
   printComparison(rows);
   printLine();
   rows.forEach(({ measured }, index) => {
-    const error = relativeError(fitted[index]!, measured.stepTimeSeconds);
-    printLine(`${formatPlan(trials[index]!.job.plan)}: ${formatPercent(error)} left after the fit on all runs`);
+    const error = formatError(fitted[index]!, measured.stepTimeSeconds);
+    printLine(`${formatPlan(trials[index]!.job.plan)}: ${error} left after the fit on all runs`);
   });
   printLine(`\nThe calibrated profile is ${join(flags.output, 'profile.yaml')}: use it with --hardware`);
 }

@@ -1,14 +1,10 @@
 import type { ComparisonDocument } from '../comparison.js';
-import { printComparison, printKinds } from '../comparison.js';
+import { printComparison, printKinds, readComparison } from '../comparison.js';
 import { printJson, printLine } from '../output.js';
-import { readDocument } from '../run-folder.js';
 
 /** `meshwright compare RUN…`: predicted against measured, and where the difference comes from. */
 export function compare(folders: readonly string[], flags: { readonly json?: boolean }): void {
-  const documents = folders.map((folder) => ({
-    folder,
-    document: readDocument(folder, 'comparison.json', 'meshwright/comparison@1') as ComparisonDocument,
-  }));
+  const documents = folders.map((folder) => ({ folder, document: readComparison(folder) }));
   if (flags.json) {
     printJson({
       schema: 'meshwright/comparisons@1',
@@ -16,7 +12,8 @@ export function compare(folders: readonly string[], flags: { readonly json?: boo
     });
     return;
   }
-  for (const { folder, document } of documents) {
+  documents.forEach(({ folder, document }, index) => {
+    if (index > 0) printLine();
     printLine(`${folder}: ${document.model} on ${document.chips} × ${document.hardware}, batch ${document.batch}`);
     printLine();
     printComparison(document.plans);
@@ -24,7 +21,7 @@ export function compare(folders: readonly string[], flags: { readonly json?: boo
     printKinds(document.plans[0]!);
     printLine();
     printWorst(document);
-  }
+  });
 }
 
 /** The ten kernels and collectives that are off by most seconds. */

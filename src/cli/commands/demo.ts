@@ -1,17 +1,16 @@
 import { dirname, join } from 'node:path';
 import { checkPlan, formatJob, resolveTask } from '../../job/index.js';
-import type { Job, JobInput } from '../../job/index.js';
+import type { JobInput } from '../../job/index.js';
 import { createMesh } from '../../mesh/index.js';
-import { meanSpans } from '../../trace/index.js';
 import { generateDataset } from '../../train/index.js';
-import type { TrainReport } from '../../train/index.js';
 import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
 import { comparePlan, writeRunFiles, printComparison, printKinds, relativeError } from '../comparison.js';
 import type { Trial } from '../experiment.js';
-import { calibrateOn, predictAgain, runJob, saveProfile, writeProfile } from '../experiment.js';
+import { calibrateOn, predictAgain, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
+import { createProgress } from '../progress.js';
 import { createRunFolder, freeRunFolder, writeText } from '../run-folder.js';
 import { printPlans } from './plan.js';
 import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, summarizeLoss, trainReporter } from './train.js';
@@ -25,14 +24,8 @@ export interface DemoFlags {
 const CHIPS = 2;
 const BATCH = 32;
 const MICROBATCHES = [1, 2];
-/** Plans take turns, so that a machine that gets slower or faster does so for all of them. */
-const TURNS = 3;
-const STEPS_A_TURN = 12;
-
-const measureSteps = (job: Job): Job => ({
-  ...job,
-  training: { ...job.training, steps: UNTIMED_STEPS + STEPS_A_TURN },
-});
+const TURNS = 12;
+const STEPS_PER_TURN = 5;
 
 /** `meshwright demo`: plan, train, compare and calibrate on this machine, end to end. */
 export async function demo(flags: DemoFlags): Promise<void> {
@@ -40,7 +33,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
     if (!flags.json) printLine(line);
   };
   const folder = flags.run ?? freeRunFolder(join('runs', 'demo'));
-  createRunFolder(folder);
+  createRunFolder(folder, '--run');
   let stage = 0;
   const section = (title: string): void => say(`\n${++stage}. ${title}`);
 
@@ -65,7 +58,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
     MICROBATCHES.map((microbatches) => checkPlan(shipped, { mesh, microbatches })),
   );
 
-  const { report } = await interruptible(
+  const { report, interrupted } = await interruptible(
     async (signal) => {
       section("Measure this machine's devices at the shapes of the candidate plans");
       const hardware = await writeProfile(candidates, folder, () => undefined, signal);
@@ -81,24 +74,12 @@ export async function demo(flags: DemoFlags): Promise<void> {
       if (!flags.json) printPlans(ranked);
       say(`   ${ranked[0]!.why}`);
 
-      section(`Run each for ${TURNS} × ${STEPS_A_TURN} steps, in turns`);
-      const reports = ranked.map((): TrainReport[] => []);
-      for (let turn = 0; turn < TURNS; turn++) {
-        for (const [index, { job }] of ranked.entries()) {
-          signal.throwIfAborted();
-          const settings = { untimedSteps: UNTIMED_STEPS, evaluate: false };
-          reports[index]!.push(await runJob(measureSteps(job), settings, () => undefined, signal));
-        }
-      }
-      const trials = ranked.map(({ job }, index): Trial => {
-        const turns = reports[index]!;
-        return {
-          job,
-          predicted: assessor.assess(job),
-          spans: meanSpans(turns.map(({ spans }) => spans)),
-          stepSeconds: turns.flatMap(({ stepSeconds }) => stepSeconds),
-        };
-      });
+      section(`Run each for ${TURNS * STEPS_PER_TURN} steps, a few at a time in turns`);
+      const progress = createProgress('turns', flags.json === true, TURNS);
+      const settings = { turns: TURNS, stepsPerTurn: STEPS_PER_TURN };
+      const jobs = ranked.map(({ job }) => job);
+      const timings = await runInTurns(jobs, settings, () => progress.advance(), signal).finally(() => progress.end());
+      const trials = jobs.map((job, index): Trial => ({ job, predicted: assessor.assess(job), ...timings[index]! }));
       const rows = trials.map((trial) =>
         comparePlan(
           trial,
@@ -117,11 +98,10 @@ export async function demo(flags: DemoFlags): Promise<void> {
       if (!flags.json) printKinds(best);
 
       section(`Train the best plan, ${best.plan}, for ${flags.epochs} epochs`);
-      const job: Job = { ...bestTrial.job, hardwareName: './profile.yaml' };
-      writeText(folder, 'job.yaml', formatJob(job));
+      writeText(folder, 'job.yaml', formatJob(bestTrial.job, folder));
       const reporter = trainReporter(flags.json === true);
-      const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
-      const trained = await runJob(bestTrial.job, settings, reporter.onEvent, signal).finally(reporter.end);
+      const training = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
+      const trained = await runJob(bestTrial.job, training, reporter.onEvent, signal).finally(reporter.end);
       say(`   ${summarizeLoss(trained)}`);
       const { evaluation } = trained;
       if (evaluation)
@@ -146,6 +126,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
     },
     () => undefined,
   );
+  if (interrupted !== undefined) throw interrupted;
   say();
   say(
     `Everything is in ${folder} (${report.metrics.length} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { formatJob, resolveTask } from '../../job/index.js';
 import { axisSize } from '../../mesh/index.js';
 import type { RankedPlan, SearchSpace } from '../../planner/index.js';
@@ -31,7 +32,7 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
   const { ranked, rejected, candidates } = new Assessor().rank(task, space, () => progress.advance());
   progress.end();
   const top = ranked.slice(0, flags.top);
-  if (flags.output !== undefined) writeNew(flags.output, formatJob(ranked[0]!.job));
+  if (flags.output !== undefined) writeNew(flags.output, formatJob(ranked[0]!.job, dirname(flags.output)));
   if (flags.json) {
     printJson({
       schema: 'meshwright/plans@1',

@@ -3,7 +3,7 @@ import { MeshwrightError } from '../../errors.js';
 import { formatJob, mergeJobs } from '../../job/index.js';
 import type { Job, JobInput } from '../../job/index.js';
 import type { StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
-import { openDataset } from '../../train/index.js';
+import { openDataset, openJobImages } from '../../train/index.js';
 import { formatPercent, formatSeconds, seconds } from '../../units.js';
 import { Assessor } from '../assess.js';
 import { comparePlan, writeRunFiles, printComparison } from '../comparison.js';
@@ -95,9 +95,10 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const assessor = new Assessor();
   const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
   requireLocal(job);
+  await openJobImages(job);
   const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
-  createRunFolder(folder);
-  writeText(folder, 'job.yaml', formatJob(job));
+  createRunFolder(folder, '--run');
+  writeText(folder, 'job.yaml', formatJob(job, folder));
   const predicted = assessor.assess(job);
   if (!flags.json) {
     printLine(`run folder ${folder}`);
@@ -133,5 +134,5 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine();
     printComparison([row]);
   }
-  if (interrupted !== undefined) process.exitCode = interrupted;
+  if (interrupted !== undefined) throw interrupted;
 }

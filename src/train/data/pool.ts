@@ -32,10 +32,9 @@ function workerFailed(workerUrl: URL, error: unknown): MeshwrightError {
  * @param cacheBytes the most decoded pixels to keep, all workers together.
  */
 export function createDecodePool(workerUrl: URL, workers: number, cacheBytes: Bytes): DecodePool {
-  const threads = Array.from(
-    { length: workers },
-    () => new Piscina<ImageChunk, DecodeFailure[]>({ filename: workerUrl.href, minThreads: 1, maxThreads: 1 }),
-  );
+  // Strictly first come, first served: else Piscina may decode a batch before one that is wanted sooner.
+  const queue = { filename: workerUrl.href, minThreads: 1, maxThreads: 1, stricterFIFO: true };
+  const threads = Array.from({ length: workers }, () => new Piscina<ImageChunk, DecodeFailure[]>(queue));
   const cacheBytesPerWorker = bytes(Math.floor(cacheBytes / workers));
   // A worker that cannot even load its module has no task yet: Piscina reports an event, and leaves the tasks that
   // wait for a worker waiting for ever. So the event fails them, and all that come after.

@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeForEvaluation, decodeForTraining } from '../../../src/train/data/decode.js';
-import type { DecodeOptions, DecodeResult } from '../../../src/train/data/decode.js';
+import { evaluationView, trainingView } from '../../../src/train/data/crop.js';
+import { decodeFile, normalizationOf } from '../../../src/train/data/decode.js';
+import type { DecodeOptions } from '../../../src/train/data/decode.js';
 import { createRandom } from '../../../src/train/data/random.js';
+import { resample } from '../../../src/train/data/resample.js';
+import type { RgbImage, View } from '../../../src/train/data/resample.js';
 import { picture, quarters, temporaryFolder, writeTo } from './images.js';
 
 let dir: string;
@@ -12,10 +15,20 @@ beforeAll(async () => {
 
 const whole: DecodeOptions = { imageSize: 8, centralCrop: 1 };
 
-function pixelsOf(result: DecodeResult): Float32Array {
+/** [S,S,3] of what `viewOf` shows of the file's image. */
+async function pixelsOf(path: string, options: DecodeOptions, viewOf: (image: RgbImage) => View) {
+  const result = await decodeFile(path);
   if (!result.ok) throw new Error(result.reason);
-  return result.pixels;
+  const pixels = new Float32Array(options.imageSize ** 2 * 3);
+  resample(result.image, viewOf(result.image), options.imageSize, normalizationOf(options), pixels);
+  return pixels;
 }
+
+const forEvaluation = (path: string, options: DecodeOptions) =>
+  pixelsOf(path, options, ({ width, height }) => evaluationView(width, height, options));
+
+const forTraining = (path: string, options: DecodeOptions, ...keys: number[]) =>
+  pixelsOf(path, options, ({ width, height }) => trainingView(width, height, options, createRandom(...keys)));
 
 /** The colour at (x, y) of an 8×8 result, in whole numbers so that JPEG's loss does not show. */
 const at = (pixels: Float32Array, x: number, y: number) =>
@@ -28,7 +41,7 @@ const BLUE = [-1, -1, 1];
 describe('decoding for evaluation', () => {
   it.each(['png', 'jpeg', 'webp'] as const)('reads %s as rows of RGB in [-1, 1]', async (format) => {
     const path = await writeTo(join(dir, `quarters.${format}`), await quarters(64, 64).toFormat(format).toBuffer());
-    const pixels = pixelsOf(await decodeForEvaluation(path, whole));
+    const pixels = await forEvaluation(path, whole);
     expect(pixels).toHaveLength(8 * 8 * 3);
     expect([at(pixels, 1, 1), at(pixels, 6, 1), at(pixels, 6, 6)]).toEqual([RED, GREEN, BLUE]);
   });
@@ -36,7 +49,7 @@ describe('decoding for evaluation', () => {
   it('keeps the middle of the longer side, unstretched', async () => {
     const wide = picture(96, 32, (x) => (x < 32 ? [255, 0, 0] : x < 64 ? [0, 255, 0] : [0, 0, 255]));
     const path = await writeTo(join(dir, 'wide.png'), await wide.png().toBuffer());
-    const pixels = pixelsOf(await decodeForEvaluation(path, whole));
+    const pixels = await forEvaluation(path, whole);
     expect([at(pixels, 1, 4), at(pixels, 6, 4)]).toEqual([GREEN, GREEN]);
   });
 
@@ -48,7 +61,7 @@ describe('decoding for evaluation', () => {
         .toBuffer(),
     );
     const options = { ...whole, mean: [0.2, 0.2, 0.5], std: [1, 0.5, 0.25] } as const;
-    const pixels = pixelsOf(await decodeForEvaluation(path, options));
+    const pixels = await forEvaluation(path, options);
     expect(pixels[0]).toBeCloseTo(0);
     expect(pixels[1]).toBeCloseTo(0.4);
     expect(pixels[2]).toBeCloseTo(2);
@@ -58,7 +71,7 @@ describe('decoding for evaluation', () => {
     // Orientation 6: the camera was turned, the image is to be shown a quarter turn clockwise.
     const jpeg = await quarters(64, 48).withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toBuffer();
     const path = await writeTo(join(dir, 'turned.jpg'), jpeg);
-    const pixels = pixelsOf(await decodeForEvaluation(path, whole));
+    const pixels = await forEvaluation(path, whole);
     expect([at(pixels, 4, 1), at(pixels, 1, 6), at(pixels, 6, 6)]).toEqual([RED, BLUE, GREEN]);
   });
 
@@ -67,13 +80,18 @@ describe('decoding for evaluation', () => {
       .greyscale()
       .png()
       .toBuffer();
-    const [r, g, b] = pixelsOf(await decodeForEvaluation(await writeTo(join(dir, 'grey.png'), grey), whole));
+    const [r, g, b] = await forEvaluation(await writeTo(join(dir, 'grey.png'), grey), whole);
     expect([g, b]).toEqual([r, r]);
     const clear = await picture(8, 8, () => [255, 0, 0, 0])
       .png()
       .toBuffer();
-    const pixels = pixelsOf(await decodeForEvaluation(await writeTo(join(dir, 'clear.png'), clear), whole));
+    const pixels = await forEvaluation(await writeTo(join(dir, 'clear.png'), clear), whole);
     for (const value of pixels.subarray(0, 3)) expect(value).toBeCloseTo(0, 1);
+  });
+
+  it('names the format of an image of another kind, whatever its extension', async () => {
+    const path = await writeTo(join(dir, 'gif.png'), await quarters(8, 8).gif().toBuffer());
+    expect(await decodeFile(path)).toMatchObject({ ok: false, reason: expect.stringContaining('a gif file') });
   });
 
   it('returns a reason, and throws nothing, for what is no whole image', async () => {
@@ -86,9 +104,7 @@ describe('decoding for evaluation', () => {
       join(dir, 'gone.png'),
     ];
     for (const path of files) {
-      const result = await decodeForEvaluation(path, whole);
-      expect(result).toEqual({ ok: false, path, reason: expect.stringMatching(/./) });
-      expect(await decodeForTraining(path, whole, createRandom(1))).toMatchObject({ ok: false, path });
+      expect(await decodeFile(path)).toEqual({ ok: false, path, reason: expect.stringMatching(/./) });
     }
   });
 });
@@ -98,8 +114,7 @@ describe('decoding for training', () => {
   beforeAll(async () => {
     path = await writeTo(join(dir, 'training.png'), await quarters(40, 30).png().toBuffer());
   });
-  const decode = async (options: DecodeOptions, ...keys: number[]) =>
-    pixelsOf(await decodeForTraining(path, options, createRandom(...keys)));
+  const decode = (options: DecodeOptions, ...keys: number[]) => forTraining(path, options, ...keys);
 
   it('is the same for the same random numbers and differs for others', async () => {
     const options = { imageSize: 8 };
@@ -128,7 +143,7 @@ describe('decoding for training', () => {
     const strip = picture(200, 4, (x) => (x < 90 ? [255, 0, 0] : x < 110 ? [0, 255, 0] : [0, 0, 255]));
     const stripPath = await writeTo(join(dir, 'strip.png'), await strip.png().toBuffer());
     const options = { imageSize: 8, cropArea: [0.9, 1] } as const;
-    const pixels = pixelsOf(await decodeForTraining(stripPath, options, createRandom(1)));
+    const pixels = await forTraining(stripPath, options, 1);
     expect([at(pixels, 0, 0), at(pixels, 7, 7)]).toEqual([GREEN, GREEN]);
   });
 });

@@ -3,34 +3,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { scanImageFolder } from '../../../src/train/data/folder.js';
 import type { ImageFolder } from '../../../src/train/data/folder.js';
 import { createImageLoader } from '../../../src/train/data/loader.js';
-import type { ImageBatch, ImageLoader, ImageLoaderOptions } from '../../../src/train/data/loader.js';
+import type { ImageLoaderOptions } from '../../../src/train/data/loader.js';
+import { bytes } from '../../../src/units.js';
 import { temporaryFolder, writeFolder, writeTo } from './images.js';
-
-const workerUrl = new URL('../../../dist/src/cli/image-worker.js', import.meta.url);
-
-/** What a batch held: the loader overwrites its memory. */
-const copyOf = (batch: ImageBatch) => ({ ...batch, images: [...batch.images], labels: [...batch.labels] });
-type Copy = ReturnType<typeof copyOf>;
-
-async function take(loader: ImageLoader, count: number): Promise<Copy[]> {
-  const batches: Copy[] = [];
-  for await (const batch of loader) if (batches.push(copyOf(batch)) === count) break;
-  return batches;
-}
-
-async function withLoader<T>(options: ImageLoaderOptions, use: (loader: ImageLoader) => Promise<T>): Promise<T> {
-  const loader = createImageLoader(options);
-  try {
-    return await use(loader);
-  } finally {
-    await loader.close();
-  }
-}
+import { names, optionsFor, take, withLoader } from './loading.js';
 
 const threadCount = () => (process.report.getReport() as unknown as { workers: unknown[] }).workers.length;
-
-const names = (folder: string, count: number) =>
-  Object.fromEntries(Array.from({ length: count }, (_, i) => [`${folder}/${i}.png`, i * 20]));
 
 let good: ImageFolder;
 let damaged: ImageFolder;
@@ -44,19 +22,6 @@ beforeAll(async () => {
   await writeFolder(damagedDir, { images, corrupt: ['a/1.png', 'a/2.png'] });
   await writeTo(join(damagedDir, 'b', 'text.jpg'), 'not an image');
   damaged = await scanImageFolder(damagedDir);
-});
-
-const optionsFor = (folder: ImageFolder, changes: Partial<ImageLoaderOptions> = {}): ImageLoaderOptions => ({
-  samples: folder.samples,
-  classCount: folder.classes.length,
-  batchSize: 4,
-  imageSize: 8,
-  seed: 5,
-  training: true,
-  workers: 1,
-  prefetchBatches: 2,
-  workerUrl,
-  ...changes,
 });
 
 describe('batches for training', () => {
@@ -204,6 +169,7 @@ describe('the loader’s options', () => {
     ['workers', { workers: 1.5 }],
     ['prefetchBatches', { prefetchBatches: 0 }],
     ['startBatch', { startBatch: -1 }],
+    ['cacheBytes', { cacheBytes: bytes(-1) }],
     ['imageSize', { imageSize: 7.5 }],
     ['cropArea', { cropArea: [0.5, 0.1] }],
     ['centralCrop', { centralCrop: 0 }],

@@ -1,0 +1,23 @@
+/** What a run tells as it goes. */
+import type { SkippedImage } from './data/loader.js';
+import type { Evaluation } from './evaluate.js';
+
+export type TrainEvent =
+  | { readonly kind: 'phase'; readonly text: string }
+  | { readonly kind: 'step'; readonly metrics: StepMetrics; readonly steps: number }
+  | { readonly kind: 'skipped'; readonly image: SkippedImage }
+  | { readonly kind: 'evaluated'; readonly evaluation: Evaluation };
+
+/** A line of `metrics.jsonl`. */
+export interface StepMetrics {
+  readonly step: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  /** From handing out the batch to the last rank's end. */
+  readonly stepTimeSeconds: number;
+  /** Waiting for images before it. */
+  readonly inputStallSeconds: number;
+  readonly tokensPerSecond: number;
+  readonly mfu: number;
+}

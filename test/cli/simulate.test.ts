@@ -1,0 +1,233 @@
+/** `simulate`, `plan` and `models` as a person runs them: valid documents, and physics in the right direction. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobSimulation } from '../../src/cli/assess.js';
+import { cli, createFolder, editedProfile, json, removeFolder } from './support.js';
+
+const TASK = '--model vit-22b --chips 1024 --batch 65536';
+const PLAN = `${TASK} --mesh data=64,model=16`;
+
+let folder: string;
+let base: JobSimulation;
+beforeAll(async () => {
+  folder = createFolder();
+  base = await json<JobSimulation>(`simulate ${PLAN} --hardware tpu-v4`, folder);
+});
+afterAll(() => removeFolder(folder));
+
+const simulate = (flags: string): Promise<JobSimulation> => json<JobSimulation>(`simulate ${flags}`, folder);
+
+/** ViT-22B on a TPU v4 of which one number is another. */
+function simulateWith(name: string, before: string, after: string): Promise<JobSimulation> {
+  writeFileSync(join(folder, `${name}.yaml`), editedProfile('tpu-v4', before, after).text);
+  return simulate(`${PLAN} --microbatches ${base.microbatches} --hardware ./${name}.yaml`);
+}
+
+/** Numbers by their path. */
+function numbers(value: unknown, path = ''): [string, number][] {
+  if (typeof value === 'number') return [[path, value]];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => numbers(inner, `${path}.${key}`));
+}
+
+const total = (parts: Readonly<Partial<Record<string, number>>>): number =>
+  Object.values(parts).reduce<number>((sum, part) => sum + (part ?? 0), 0);
+
+describe('the simulation of ViT-22B on 1024 TPU v4', () => {
+  it('prints the same bytes every time', async () => {
+    const line = `simulate ${PLAN} --hardware tpu-v4 --json`;
+    const [one, two] = [await cli(line, folder), await cli(line, folder)];
+    expect(one.stdout).toBe(two.stdout);
+    expect(JSON.parse(one.stdout)).toEqual(base);
+  });
+
+  it('is a document of finite numbers of at least zero', () => {
+    expect(base).toMatchObject({ schema: 'meshwright/simulation@1', model: 'vit-22b', chips: 1024, batch: 65536 });
+    const wrong = numbers(base).filter(([, value]) => !(Number.isFinite(value) && value >= 0));
+    expect(wrong).toEqual([]);
+    expect(numbers(base).length).toBeGreaterThan(25);
+  });
+
+  it('uses a share of the peak: no more for the model than for all that is executed', () => {
+    expect(base.mfu).toBeGreaterThan(0.2);
+    expect(base.hfu).toBeGreaterThan(base.mfu - 1e-6);
+    expect(base.hfu).toBeLessThan(1);
+    const { modelFlops, stepTimeSeconds, chips, peakFlopsPerSecondPerChip } = base;
+    expect(base.mfu).toBeCloseTo(modelFlops / (stepTimeSeconds * chips * peakFlopsPerSecondPerChip), 9);
+    expect(base.mfuByFormula / base.mfu).toBeCloseTo(1, 1);
+    expect(base.tokensPerSecond).toBeCloseTo((65536 * 256) / stepTimeSeconds, 3);
+  });
+
+  it('spends its step time on the categories, each second once', () => {
+    expect(total(base.timeByCategorySeconds)).toBeCloseTo(base.stepTimeSeconds, 6);
+    const { computeSeconds, exposedCommunicationSeconds, overheadSeconds } = base;
+    expect(computeSeconds + exposedCommunicationSeconds + overheadSeconds).toBeCloseTo(base.stepTimeSeconds, 6);
+    expect(total(base.exposedCommunicationByAxisSeconds)).toBeCloseTo(exposedCommunicationSeconds, 6);
+  });
+
+  it('fits in memory, whose roles add up to the peak', () => {
+    expect(base.fits).toBe(true);
+    expect(total(base.memoryBytesByRole)).toBeCloseTo(base.peakMemoryBytesPerChip, 0);
+    expect(base.peakMemoryBytesPerChip).toBeLessThan(base.memoryCapacityBytesPerChip - base.reservedMemoryBytesPerChip);
+  });
+
+  it('has twice the parameters on a chip, and too much, with half the model axis', async () => {
+    const other = await simulate(
+      `${TASK} --hardware tpu-v4 --mesh data=128,model=8 --microbatches ${base.microbatches}`,
+    );
+    expect(other.memoryBytesByRole.parameter! / base.memoryBytesByRole.parameter!).toBeCloseTo(2, 2);
+    expect(other.fits).toBe(false);
+    // A ring moves (k-1)/k of the tokens of a replica, which are half as many.
+    const ratio = other.exposedCommunicationByAxisSeconds.model! / base.exposedCommunicationByAxisSeconds.model!;
+    expect(ratio).toBeCloseTo((0.5 * (7 / 8)) / (15 / 16), 2);
+    // Each chip now reduces gradients of twice as many parameters.
+    expect(other.exposedCommunicationByAxisSeconds.data!).toBeGreaterThan(
+      base.exposedCommunicationByAxisSeconds.data! * 1.5,
+    );
+  });
+});
+
+describe('changed hardware changes what it should', () => {
+  it('half the link bandwidth: nearly twice the exposed communication, the same compute', async () => {
+    const slow = await simulateWith('links', 'value: 45 GB/s', 'value: 22.5 GB/s');
+    const ratio = slow.exposedCommunicationSeconds / base.exposedCommunicationSeconds;
+    expect(ratio).toBeGreaterThan(1.9);
+    expect(ratio).toBeLessThanOrEqual(2);
+    expect(slow.computeSeconds).toBe(base.computeSeconds);
+    expect(slow.stepTimeSeconds).toBeGreaterThan(base.stepTimeSeconds);
+  });
+
+  it('half the matmul rate: twice the time of matmuls, the same communication', async () => {
+    const slow = await simulateWith('matmul', 'value: 0.9\n', 'value: 0.45\n');
+    const ratio = slow.timeByCategorySeconds.matmul / base.timeByCategorySeconds.matmul;
+    expect(ratio).toBeCloseTo(2, 2);
+    expect(slow.exposedCommunicationSeconds).toBe(base.exposedCommunicationSeconds);
+    expect(slow.mfu).toBeLessThan(base.mfu);
+  });
+
+  it('half the memory bandwidth: twice the time of what memory bounds', async () => {
+    const slow = await simulateWith('memory', 'value: 0.85\n', 'value: 0.425\n');
+    const ratio = slow.timeByCategorySeconds.memory / base.timeByCategorySeconds.memory;
+    expect(ratio).toBeCloseTo(2, 2);
+    expect(slow.exposedCommunicationSeconds).toBe(base.exposedCommunicationSeconds);
+    expect(slow.stepTimeSeconds).toBeGreaterThan(base.stepTimeSeconds);
+  });
+
+  it('a slice without wrapped links: at least twice the communication of a gradient ring', async () => {
+    const task = '--model vit-g --hardware tpu-v4 --chips 64 --batch 1024 --mesh data=64 --microbatches 8';
+    const cube = await simulate(`${task} --slice 4x4x4`);
+    const flat = await simulate(`${task} --slice 8x8x1`);
+    const chosen = await simulate(task);
+    expect(flat.exposedCommunicationSeconds).toBeGreaterThan(2 * cube.exposedCommunicationSeconds);
+    expect(flat.computeSeconds).toBe(cube.computeSeconds);
+    expect(chosen).toEqual(cube);
+  });
+});
+
+describe('the models', () => {
+  interface Row {
+    readonly name: string;
+    readonly bodyParameters: number;
+    readonly poolingParameters: number;
+    readonly classifierParameters: number;
+  }
+
+  it.each([
+    ['vit-g', 1842e6, (row: Row) => row.bodyParameters],
+    ['vit-22b', 22165e6, (row: Row) => row.bodyParameters + row.poolingParameters],
+    ['vit-e', 3926e6, (row: Row) => row.bodyParameters + row.poolingParameters + row.classifierParameters],
+  ])('%s has the %d parameters of its paper, within 0.5 %%', async (name, published, count) => {
+    const { models } = await json<{ models: Row[] }>('models', folder);
+    const counted = count(models.find((row) => row.name === name)!);
+    expect(Math.abs(counted / published - 1)).toBeLessThan(0.005);
+  });
+});
+
+describe('what commands write', () => {
+  it('--trace writes events that a trace viewer opens, as long as the step', async () => {
+    const { stepTimeSeconds } = await simulate(`--model vit-tiny --hardware local --mesh data=2 --trace trace.json`);
+    const { traceEvents } = JSON.parse(readFileSync(join(folder, 'trace.json'), 'utf8')) as {
+      traceEvents: { ph: string; pid: number; tid: number; name: string; ts: number; dur: number; args: object }[];
+    };
+    const spans = traceEvents.filter(({ ph }) => ph === 'X');
+    const others = traceEvents.filter(({ ph }) => ph !== 'X');
+    expect(spans.length).toBeGreaterThan(20);
+    expect(new Set(others.map(({ ph, name }) => `${ph} ${name}`))).toEqual(
+      new Set(['M process_name', 'M thread_name']),
+    );
+    for (const { pid, tid, name, ts, dur } of spans) {
+      expect(
+        [pid, tid, ts, dur].every((value) => Number.isFinite(value) && value >= 0),
+        name,
+      ).toBe(true);
+    }
+    const end = Math.max(...spans.map(({ ts, dur }) => ts + dur)) / 1e6;
+    expect(end / stepTimeSeconds).toBeGreaterThan(0.9);
+    expect(end / stepTimeSeconds).toBeLessThan(1.001);
+  });
+
+  it('plan ranks by step time, and the job file of the first simulates to that time', async () => {
+    const { plans, candidates, rejected } = await json<{
+      plans: { rank: number; plan: string; why: string; simulation: JobSimulation }[];
+      candidates: number;
+      rejected: { plan: string; reason: string; detail: string }[];
+    }>('plan --model vit-g --hardware h100-80gb-sxm --chips 16 --batch 512 --top 5 --output best.yaml', folder);
+    const times = plans.map(({ simulation }) => simulation.stepTimeSeconds);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(plans.map(({ rank }) => rank)).toEqual([1, 2, 3, 4, 5]);
+    expect(new Set(plans.map(({ plan }) => plan)).size).toBe(5);
+    expect(plans.every(({ why, simulation }) => why.length > 0 && simulation.fits)).toBe(true);
+    expect(rejected.length + 5).toBeLessThanOrEqual(candidates);
+    expect((await simulate('best.yaml')).stepTimeSeconds).toBe(times[0]);
+  });
+
+  it('a job file names a profile of its own by the path from where it lies', async () => {
+    const { text } = editedProfile('tpu-v4', 'value: 45 GB/s', 'value: 40 GB/s');
+    writeFileSync(join(folder, 'mine.yaml'), text);
+    mkdirSync(join(folder, 'jobs'));
+    const flags = '--model vit-tiny --hardware ./mine.yaml --chips 4';
+    const { plans } = await json<{ plans: { simulation: JobSimulation }[] }>(
+      `plan ${flags} --output jobs/job.yaml`,
+      folder,
+    );
+    const best = plans[0]!.simulation;
+    expect(await simulate('jobs/job.yaml')).toEqual(best);
+    expect(await json<JobSimulation>('simulate job.yaml', join(folder, 'jobs'))).toEqual(best);
+  });
+
+  it('flags override the job file', async () => {
+    writeFileSync(
+      join(folder, 'job.yaml'),
+      'model: vit-tiny\nhardware: local\nbatch: 64\nplan:\n  mesh: { data: 2 }\n  microbatches: 2\n',
+    );
+    const { batch, mesh, microbatches } = await simulate('job.yaml --batch 32');
+    expect({ batch, mesh, microbatches }).toEqual({ batch: 32, mesh: 'data=2', microbatches: 2 });
+    expect((await simulate('job.yaml --model-option width=64')).parameters).toBeLessThan(
+      (await simulate('job.yaml')).parameters,
+    );
+  });
+});
+
+describe('help', () => {
+  it('is answered by every command, with status 0', async () => {
+    const { status, stdout } = await cli('--help', folder);
+    expect(status).toBe(0);
+    const commands = [...stdout.matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name!);
+    expect(commands).toEqual(
+      expect.arrayContaining(['models', 'hardware', 'simulate', 'plan', 'train', 'compare', 'calibrate', 'demo']),
+    );
+    for (const command of commands) {
+      const help = await cli(`${command} --help`, folder);
+      expect({ ...help, stdout: '' }, command).toEqual({ status: 0, stdout: '', stderr: '' });
+      expect(help.stdout).toContain(`Usage: meshwright ${command}`);
+      expect(help.stdout).toContain('--json');
+    }
+  });
+
+  it('is what an unattended start without a command gets', async () => {
+    const { status, stdout } = await cli('--help', folder);
+    const alone = await cli('', folder);
+    expect(alone).toEqual({ status, stdout, stderr: '' });
+  });
+});

@@ -1,0 +1,210 @@
+/** Short trainings of vit-tiny on two ranks through the CLI, and what is done with the folders they leave. */
+import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobSimulation } from '../../src/cli/assess.js';
+import type { ComparisonDocument, PlanComparison } from '../../src/cli/comparison.js';
+import type { Evaluation, StepMetrics } from '../../src/train/index.js';
+import type { Started } from '../cli/support.js';
+import { cli, contents, createFolder, editedProfile, expectRefused } from '../cli/support.js';
+import { json, removeFolder, startCli } from '../cli/support.js';
+
+interface RunDocument {
+  readonly schema: string;
+  readonly runFolder: string;
+  readonly steps: number;
+  readonly last: StepMetrics;
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  readonly evaluation: Evaluation | null;
+  readonly comparison: PlanComparison;
+}
+
+const CLASSES = 4;
+const IMAGES_PER_CLASS = 16;
+const HELD_OUT_PER_CLASS = 4;
+const STEPS = 16;
+/** This machine, had it ten times the rates: so that there is something to calibrate. */
+const HARDWARE = '--hardware ./fast.yaml';
+const TRAIN = `train --model vit-tiny ${HARDWARE} --images set --batch 16`;
+const DATA = `${TRAIN} --mesh data=2 --steps ${STEPS} --seed 3`;
+
+let folder: string;
+let run: RunDocument;
+beforeAll(async () => {
+  const { text } = editedProfile('local', 'value: 220 GFLOP/s', 'value: 2200 GFLOP/s');
+  folder = createFolder({ 'fast.yaml': text.replace('value: 39 GB/s', 'value: 390 GB/s') });
+  const size = `--classes ${CLASSES} --per-class ${IMAGES_PER_CLASS} --held-out ${HELD_OUT_PER_CLASS} --size 64`;
+  await json(`images set ${size}`, folder);
+  run = await json<RunDocument>(`${DATA} --run runs/data`, folder);
+});
+afterAll(() => removeFolder(folder));
+
+const read = (...path: string[]): string => readFileSync(join(folder, ...path), 'utf8');
+const readMetrics = (name: string): StepMetrics[] =>
+  read('runs', name, 'metrics.jsonl')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as StepMetrics);
+const readComparison = (name: string): ComparisonDocument =>
+  JSON.parse(read('runs', name, 'comparison.json')) as ComparisonDocument;
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+describe('a training on two ranks', () => {
+  it('leaves its job, metrics, trace and comparison in the run folder', () => {
+    expect(run).toMatchObject({ schema: 'meshwright/run@1', runFolder: 'runs/data', steps: STEPS, skipped: [] });
+    expect(readdirSync(join(folder, 'runs/data')).sort()).toEqual([
+      'comparison.json',
+      'job.yaml',
+      'metrics.jsonl',
+      'trace.json',
+    ]);
+  });
+
+  it('writes a valid line of metrics a step', () => {
+    expect(read('runs/data/metrics.jsonl').endsWith('}\n')).toBe(true);
+    const metrics = readMetrics('data');
+    expect(metrics.map(({ step }) => step)).toEqual(Array.from({ length: STEPS }, (_, index) => index + 1));
+    for (const line of metrics) {
+      expect(Object.values(line).every((value) => Number.isFinite(value) && value >= 0)).toBe(true);
+      expect(line.mfu).toBeLessThan(1);
+      // 8 × 8 patches an image.
+      expect(line.tokensPerSecond * line.stepTimeSeconds).toBeCloseTo(16 * 64, 3);
+    }
+    expect(metrics.at(-1)).toEqual(run.last);
+    expect(new Set(metrics.map(({ epoch }) => epoch)).size).toBe((STEPS * 16) / (CLASSES * IMAGES_PER_CLASS));
+  });
+
+  it('learns: the loss of the last steps is below that of the first', () => {
+    const losses = readMetrics('data').map(({ loss }) => loss);
+    expect(mean(losses.slice(-4))).toBeLessThan(0.7 * mean(losses.slice(0, 4)));
+  });
+
+  it('is evaluated on the held-out images', () => {
+    const { images, accuracy, chance } = run.evaluation!;
+    expect({ images, chance }).toEqual({ images: CLASSES * HELD_OUT_PER_CLASS, chance: 1 / CLASSES });
+    expect(accuracy).toBeGreaterThan(chance);
+    expect(accuracy).toBeLessThanOrEqual(1);
+  });
+
+  it('has the spans of its simulation, each once', () => {
+    const spans = readComparison('data').spans.map(({ id }) => id);
+    expect(new Set(spans).size).toBe(spans.length);
+    const { traceEvents } = JSON.parse(read('runs/data/trace.json')) as {
+      traceEvents: { ph: string; pid: number; name: string; cat?: string; args: { name?: string } }[];
+    };
+    for (const source of ['measured', 'simulated']) {
+      const [process] = traceEvents.filter(({ ph, args }) => ph === 'M' && args.name === source);
+      const own = traceEvents.filter(({ ph, pid, cat }) => ph === 'X' && pid === process!.pid && !/^host/.test(cat!));
+      expect(new Set(own.map(({ name }) => name)), source).toEqual(new Set(spans));
+    }
+  });
+
+  it('is compared with its prediction, times and MFU on one peak', () => {
+    const { predicted, measured, plan } = run.comparison;
+    expect(plan).toBe('data=2 microbatches=1');
+    expect(measured.fastestSeconds).toBeLessThanOrEqual(measured.stepTimeSeconds);
+    expect(measured.slowestSeconds).toBeGreaterThanOrEqual(measured.stepTimeSeconds);
+    expect(measured.mfu * measured.stepTimeSeconds).toBeCloseTo(predicted.mfu * predicted.stepTimeSeconds, 9);
+    expect(readComparison('data').stepSeconds).toHaveLength(measured.steps);
+  });
+
+  it('has the same losses again with the same seed, and says so in words without --json', async () => {
+    const { status, stdout } = await cli(`${DATA} --run runs/again`, folder);
+    expect(status).toBe(0);
+    const losses = (name: string) => readMetrics(name).map(({ loss }) => loss);
+    expect(losses('again')).toEqual(losses('data'));
+    expect(stdout).toMatch(/^run folder runs\/again\npredicted: [\d.]+ m?s a step, MFU [\d.]+ %\nstep 1\/16 {2}loss /);
+    expect(stdout).toMatch(/\nloss [\d.]+ → [\d.]+\nheld-out accuracy [\d.]+ % \(chance 25\.0 %\)\n/);
+  });
+
+  it('names a corrupt image, skips and counts it', async () => {
+    const set = join(folder, 'damaged');
+    cpSync(join(folder, 'set'), set, { recursive: true });
+    const [name] = readdirSync(join(set, 'train'));
+    const corrupt = `damaged/train/${name}/00000.png`;
+    writeFileSync(join(folder, corrupt), readFileSync(join(folder, corrupt)).subarray(0, 60));
+    const line = `${TRAIN.replace('--images set', '--images damaged')} --mesh data=2 --epochs 2 --run runs/damaged`;
+    const { status, stdout, stderr } = await cli(`${line} --json`, folder);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(new RegExp(`^skipped ${corrupt}: .+\n$`));
+    const document = JSON.parse(stdout) as RunDocument;
+    expect(document.skipped.map(({ path }) => path)).toEqual([corrupt]);
+    expect(document.steps).toBe(readMetrics('damaged').length);
+  });
+});
+
+describe('SIGINT', () => {
+  let started: Started | undefined;
+  afterAll(() => {
+    if (started?.isAlive()) started.signal('SIGKILL');
+  });
+
+  it('ends a training after the step in flight, with status 130, whole lines and no process left', async () => {
+    const line = `${TRAIN} --mesh data=2 --steps 100000 --run runs/stopped --json`;
+    started = startCli(line.split(' '), folder);
+    const path = join(folder, 'runs/stopped/metrics.jsonl');
+    await expect.poll(() => existsSync(path) && readMetrics('stopped').length, { timeout: 30_000 }).toBeGreaterThan(1);
+    started.signal('SIGINT');
+    const { status, stdout, stderr } = await started.ended;
+    expect(stderr).toBe('\nSIGINT: ending after the step in flight\n');
+    expect(status).toBe(130);
+    expect(started.isAlive()).toBe(false);
+    expect(read('runs/stopped/metrics.jsonl').endsWith('}\n')).toBe(true);
+    const { steps, evaluation, last } = JSON.parse(stdout) as RunDocument;
+    expect(readMetrics('stopped')).toHaveLength(steps);
+    expect(readMetrics('stopped').at(-1)).toEqual(last);
+    expect(evaluation).toBeNull();
+    expect(readComparison('stopped').stepSeconds.length).toBeGreaterThan(0);
+  });
+});
+
+describe('calibration on two runs', () => {
+  interface Calibration {
+    readonly corrections: readonly { readonly what: string; readonly factor: number }[];
+    readonly runs: readonly (PlanComparison & { readonly runFolder: string; readonly fittedStepTimeSeconds: number })[];
+  }
+  let calibration: Calibration;
+  beforeAll(async () => {
+    await json(`${TRAIN} --mesh model=2 --steps ${STEPS} --run runs/model`, folder);
+    calibration = await json<Calibration>('calibrate --runs runs/data runs/model --output calibrated', folder);
+  });
+
+  const relativeError = (predicted: number): number =>
+    Math.abs(predicted / run.comparison.measured.stepTimeSeconds - 1);
+
+  it('writes a profile that predicts them better than the one before', async () => {
+    const simulate = (hardware: string) =>
+      json<JobSimulation>(`simulate runs/data/job.yaml --hardware ${hardware}`, folder);
+    const before = await simulate('./fast.yaml');
+    const after = await simulate('calibrated/profile.yaml');
+    expect(before.stepTimeSeconds).toBe(run.comparison.predicted.stepTimeSeconds);
+    expect(after.stepTimeSeconds).toBeCloseTo(calibration.runs[0]!.fittedStepTimeSeconds, 9);
+    expect(relativeError(after.stepTimeSeconds)).toBeLessThan(0.8 * relativeError(before.stepTimeSeconds));
+  });
+
+  it('says what moved, and predicts each run from the other alone', () => {
+    const factors = Object.fromEntries(calibration.corrections.map(({ what, factor }) => [what, factor]));
+    expect(factors['matmul']).toBeGreaterThan(1);
+    expect(calibration.runs.map(({ runFolder }) => runFolder)).toEqual(['runs/data', 'runs/model']);
+    const { repredicted, predicted } = calibration.runs[0]!;
+    expect(relativeError(repredicted!.stepTimeSeconds)).toBeLessThan(relativeError(predicted.stepTimeSeconds));
+  });
+
+  it('compare prints both runs', async () => {
+    const { status, stdout, stderr } = await cli('compare runs/data runs/model', folder);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const [name, plan] of Object.entries({ data: 'data=2', model: 'model=2' })) {
+      expect(stdout).toContain(`runs/${name}: vit-tiny on 2 × local, batch 16\n`);
+      expect(stdout).toContain(`Where the difference comes from (${plan} microbatches=1):`);
+    }
+  });
+
+  it('overwrites neither a run nor a profile', async () => {
+    const before = contents(folder);
+    const again = await cli('calibrate --runs runs/data --output calibrated', folder);
+    expectRefused(again, { code: 'RUN_EXISTS', place: 'calibrated', says: ['name another with --output'] });
+    const train = await cli(`${DATA} --run runs/data`, folder);
+    expectRefused(train, { code: 'RUN_EXISTS', place: 'runs/data', says: ['name another with --run'] });
+    expect(contents(folder)).toEqual(before);
+  });
+});
