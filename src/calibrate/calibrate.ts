@@ -74,7 +74,7 @@ function priorsOf(observations: readonly Observation[]): Observation[] {
 }
 
 /** How much more than one of its kernels a run's sum of all kernels counts: it is the step that is to be predicted. */
-const SUM_WEIGHT = 10;
+const SUM_WEIGHT = 30;
 
 /** The kernels of a run, and their sum. */
 function observationsOf({ spans }: Evidence): Observation[] {

@@ -3,6 +3,7 @@
  * every matmul of the jobs in question at its own shape, memory-bound and arithmetic-bound ops, empty kernels, and
  * all-reduces of several sizes. Each op is a kernel of its own; the time of one is the median over rounds.
  */
+import { median } from 'simple-statistics';
 import type { AxisName, Mesh } from '../mesh/index.js';
 import { axisSize, createMesh, normalizeStates, rankCount } from '../mesh/index.js';
 import type { Attributes, ComputeName, DType, Op, Program, ValueId, ValueType } from '../program/index.js';
@@ -10,8 +11,6 @@ import { Builder, collectiveBytes, elementCount, forEachOp, recordOf, typeBytes 
 import type { MatmulWork } from '../program/index.js';
 import { DevicePool } from '../runtime/index.js';
 import type { FamilyName } from '../runtime/index.js';
-import type { TimedSpan } from '../trace/index.js';
-import { summarizeSteps } from '../trace/index.js';
 
 /** A matmul as a program has it, to be timed alone. */
 export interface MatmulProbe {
@@ -187,22 +186,22 @@ export async function measureDevices(
     threadsPerRank: request.threadsPerRank,
     workerUrl: request.workerUrl,
   });
-  const spans: TimedSpan[] = [];
+  const durations = new Map<string, number[]>();
   try {
     await pool.load('probes', program);
     await pool.initialize(1);
-    const steps = [];
     for (let round = 0; round <= rounds; round++) {
       emit(`round ${round} of ${rounds}`);
-      const run = await pool.run('probes', { signal });
+      const { spans } = await pool.run('probes', { signal });
       // The first round faults in memory and warms caches.
-      if (round > 0) steps.push({ step: round, seconds: run.seconds, spansByRank: run.spans });
+      if (round === 0) continue;
+      for (const { id, start, end } of spans.flat()) durations.set(id, [...(durations.get(id) ?? []), end - start]);
     }
-    spans.push(...summarizeSteps(steps));
   } finally {
     await pool.close();
   }
-  const secondsOf = (id: string): number => spans.find((span) => span.id === id)!.seconds;
+  // A probe that something else on the machine disturbed says nothing of the device.
+  const secondsOf = (id: string): number => median(durations.get(id)!);
   const large = typeBytes({ shape: [elements], dtype, states: {} });
   return {
     matmuls: works.map(({ id, work }) => ({ ...work, seconds: secondsOf(id) })),

@@ -13,7 +13,7 @@ export interface Profile {
 }
 
 /** Where an op's own time is a smaller share than this, the rest being its launch, no rate is read from it. */
-const LEAST_SHARE = 0.5;
+const LEAST_SHARE = 0.8;
 
 /**
  * @param source what was measured, when and how; every number gets it
