@@ -1,5 +1,5 @@
 /** A YAML file checked against a schema; what is wrong is reported with the file's line and the nearest known name. */
-import { LineCounter, isNode, parseDocument } from 'yaml';
+import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { MeshwrightError } from './errors.js';
 import type { ErrorCode } from './errors.js';
@@ -25,6 +25,9 @@ function fieldsAt(schema: unknown, path: Path, data: unknown): string[] {
     });
     return fieldsAt(option, path, data);
   }
+  if (schema instanceof z.ZodUnion) {
+    return schema.options.flatMap((option: unknown) => fieldsAt(option, path, data));
+  }
   const [next, ...rest] = path;
   if (schema instanceof z.ZodArray)
     return fieldsAt(schema.element, rest, (data as unknown[] | undefined)?.[Number(next)]);
@@ -33,6 +36,29 @@ function fieldsAt(schema: unknown, path: Path, data: unknown): string[] {
   if (next === undefined) return Object.keys(shape);
   return fieldsAt(shape[next], rest, (data as Record<string, unknown> | undefined)?.[next]);
 }
+
+type Issue = z.core.$ZodIssue;
+
+/** What is wrong inside the alternative that the value was meant to be: the one that gets furthest into it. */
+function innermost(issue: Issue): Issue {
+  if (issue.code !== 'invalid_union') return issue;
+  const depth = ({ path }: Issue): number => path.length;
+  const inner = issue.errors
+    .flat()
+    .map((one) => innermost({ ...one, path: [...issue.path, ...one.path] }))
+    .toSorted(
+      (a, b) => depth(b) - depth(a) || Number(b.code === 'unrecognized_keys') - Number(a.code === 'unrecognized_keys'),
+    );
+  const [best] = inner;
+  const isInside = best !== undefined && (depth(best) > depth(issue) || best.code === 'unrecognized_keys');
+  return isInside ? best : issue;
+}
+
+/** A schema's message as what was expected, without the schema library's own words around it. */
+const expectation = ({ message }: Issue): string => {
+  const said = /^Invalid (?:input|option): expected (.*?)(?:, received .*)?$/.exec(message)?.[1] ?? message;
+  return said.replaceAll('"', '').replaceAll('|', ', ');
+};
 
 const show = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
 
@@ -63,7 +89,11 @@ export function parseSource<T>(
   /** The line of the deepest part of `path` that the file has. */
   const line = (path: Path): number => {
     for (let length = path.length; length > 0; length--) {
-      const node = document.getIn(path.slice(0, length), true);
+      const parent = document.getIn(path.slice(0, length - 1), true);
+      // A field is where its name is: its value may begin on the next line.
+      const isNamed = (key: unknown): boolean => isScalar(key) && key.value === path[length - 1];
+      const key = isMap(parent) ? parent.items.find((item) => isNamed(item.key))?.key : undefined;
+      const node = key ?? document.getIn(path.slice(0, length), true);
       if (isNode(node) && node.range) return lineCounter.linePos(node.range[0]).line;
     }
     return 1;
@@ -73,7 +103,8 @@ export function parseSource<T>(
   const data: unknown = document.toJS();
   const parsed = schema.safeParse(data);
   if (parsed.success) return { value: parsed.data, place };
-  const issue = parsed.error.issues.find(({ code }) => code === 'unrecognized_keys') ?? parsed.error.issues[0]!;
+  const issues = parsed.error.issues.map(innermost);
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
   const path = issue.path.map((key) => (typeof key === 'symbol' ? key.toString() : key));
   if (issue.code === 'unrecognized_keys') {
     const [unknown] = issue.keys;
@@ -87,7 +118,7 @@ export function parseSource<T>(
   }
   throw new MeshwrightError(invalidCode, {
     place: place(path),
-    expected: issue.message,
+    expected: expectation(issue),
     got: show(at(data, path)),
   });
 }

@@ -143,7 +143,8 @@ function* shapes(chips: number, dimensions: number, from: number): Generator<num
 export function bestSlice(mesh: Mesh, topology: TorusTopology): readonly number[] {
   const chips = rankCount(mesh);
   let best: { slice: number[]; scores: readonly Score[]; girth: number } | undefined;
-  for (const slice of shapes(chips, topology.dimensions, 1)) {
+  const most = topology.largestSlice.reduce((total, length) => total * length, 1);
+  for (const slice of chips > most ? [] : shapes(chips, topology.dimensions, 1)) {
     if (!within(slice, topology.largestSlice)) continue;
     const { scores } = placeOnTorus(mesh, slice, wrappedDimensions(slice, topology));
     const girth = slice.reduce((total, length) => total + length, 0);

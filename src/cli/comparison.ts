@@ -136,20 +136,24 @@ const time = (value: number): string => formatSeconds(seconds(value));
 export function printComparison(plans: readonly PlanComparison[]): void {
   const error = (of: StepFigures | null, { measured }: PlanComparison) =>
     of === null ? '–' : formatError(of.stepTimeSeconds, measured.stepTimeSeconds);
+  const columns: [string, (row: PlanComparison) => string][] = [
+    ['predicted', (row) => time(row.predicted.stepTimeSeconds)],
+    ['MFU', (row) => formatPercent(row.predicted.mfu)],
+    ['measured', (row) => time(row.measured.stepTimeSeconds)],
+    ['MFU', (row) => formatPercent(row.measured.mfu)],
+    ['error', (row) => error(row.predicted, row)],
+  ];
+  if (plans.some(({ repredicted }) => repredicted !== null)) {
+    columns.push(
+      ['recalibrated', ({ repredicted }) => (repredicted === null ? '–' : time(repredicted.stepTimeSeconds))],
+      ['MFU', ({ repredicted }) => (repredicted === null ? '–' : formatPercent(repredicted.mfu))],
+      ['error', (row) => error(row.repredicted, row)],
+    );
+  }
   printTable(
-    ['plan', 'predicted', 'MFU', 'measured', 'MFU', 'error', 'recalibrated', 'MFU', 'error'],
-    plans.map((row) => [
-      row.plan,
-      time(row.predicted.stepTimeSeconds),
-      formatPercent(row.predicted.mfu),
-      time(row.measured.stepTimeSeconds),
-      formatPercent(row.measured.mfu),
-      error(row.predicted, row),
-      row.repredicted === null ? '–' : time(row.repredicted.stepTimeSeconds),
-      row.repredicted === null ? '–' : formatPercent(row.repredicted.mfu),
-      error(row.repredicted, row),
-    ]),
-    [1, 2, 3, 4, 5, 6, 7, 8],
+    ['plan', ...columns.map(([title]) => title)],
+    plans.map((row) => [row.plan, ...columns.map(([, cell]) => cell(row))]),
+    columns.map((_, index) => index + 1),
   );
 }
 

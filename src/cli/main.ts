@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 /** The command line. Commands are loaded when they run, so that `--help` and the UI start at once. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { MeshwrightError } from '../errors.js';
+import { packageRoot } from '../package-root.js';
 import { nearest } from '../text.js';
 import { addJobFlags, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
@@ -18,6 +21,7 @@ function createProgram(): Command {
     .description(
       'Simulate, plan, train and calibrate sharded training of large models. Alone in a terminal it opens its UI.',
     )
+    .version((JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version)
     .exitOverride()
     // `main` reports what is wrong with the command line as it does all else.
     .configureOutput({ outputError: () => undefined });

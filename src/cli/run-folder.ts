@@ -10,15 +10,19 @@ import { traceEvents } from '../trace/index.js';
  * @param flag that names the folder, for the hint
  * @throws MeshwrightError RUN_EXISTS: nothing is ever overwritten
  */
+export function requireFree(path: string, flag: '--run' | '--output'): void {
+  if (!existsSync(path)) return;
+  throw new MeshwrightError('RUN_EXISTS', {
+    place: path,
+    expected: 'a folder that does not exist',
+    got: 'one that does',
+    hint: `name another with ${flag}`,
+  });
+}
+
+/** @throws MeshwrightError as `requireFree`, RUN_INVALID where the folder can't be made */
 export function createRunFolder(path: string, flag: '--run' | '--output'): void {
-  if (existsSync(path)) {
-    throw new MeshwrightError('RUN_EXISTS', {
-      place: path,
-      expected: 'a folder that does not exist',
-      got: 'one that does',
-      hint: `name another with ${flag}`,
-    });
-  }
+  requireFree(path, flag);
   try {
     mkdirSync(path, { recursive: true });
   } catch (error) {

@@ -1,25 +1,13 @@
 /** Finds and reads the shipped profiles, or one at a path of the user's. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, join, relative, resolve } from 'node:path';
 import { nearest } from '../text.js';
 import { MeshwrightError } from '../errors.js';
+import { packageRoot } from '../package-root.js';
 import { resolveHardware, resolveStack } from './resolve.js';
 import { hardwareSchema, stackSchema } from './schema.js';
 import { parseSource } from '../source.js';
 import type { Hardware, Stack } from './types.js';
-
-/** The package's root: the same from `src/` (tests) and `dist/src/` (installed). */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) {
-    const parent = dirname(folder);
-    if (parent === folder)
-      throw new MeshwrightError('INTERNAL', { place: folder, expected: 'package.json', got: 'none' });
-    folder = parent;
-  }
-  return folder;
-}
 
 /** Where the shipped hardware profiles lie; stacks are in `stacks/` below it. */
 export const hardwareFolder = (): string => join(packageRoot(), 'hardware-profiles');
@@ -54,6 +42,18 @@ const shown = (path: string): string => {
   return near.startsWith('..') ? path : near;
 };
 
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new MeshwrightError('HARDWARE_INVALID', {
+      place: shown(path),
+      expected: 'a YAML file that can be read',
+      got: (error as Error).message,
+    });
+  }
+}
+
 /** Reads a hardware profile from text; `file` is shown in errors. */
 export const parseHardware = (text: string, file: string): Hardware =>
   resolveHardware(parseSource(text, file, hardwareSchema, 'HARDWARE_INVALID'));
@@ -67,11 +67,11 @@ export const parseStack = (text: string, file: string): Stack =>
  */
 export function loadHardware(nameOrPath: string): Hardware {
   const path = locate(nameOrPath, hardwareFolder(), listHardware(), 'hardware');
-  return parseHardware(readFileSync(path, 'utf8'), shown(path));
+  return parseHardware(readText(path), shown(path));
 }
 
 /** @throws MeshwrightError as `loadHardware` */
 export function loadStack(nameOrPath: string): Stack {
   const path = locate(nameOrPath, stackFolder(), listStacks(), 'stack');
-  return parseStack(readFileSync(path, 'utf8'), shown(path));
+  return parseStack(readText(path), shown(path));
 }

@@ -18,15 +18,16 @@ export function parseJob(text: string, file: string): JobInput {
 }
 
 /**
- * A hardware profile named `./…` or `../…` lies relative to the job file.
+ * A hardware profile or image folder named `./…` or `../…` lies relative to the job file.
  *
  * @throws MeshwrightError JOB_INVALID when the file can't be read, and as `parseJob`
  */
 export function readJob(path: string): JobInput {
   try {
     const input = parseJob(readFileSync(path, 'utf8'), path);
-    if (!/^\.\.?\//.test(input.hardware ?? '')) return input;
-    return { ...input, hardware: join(dirname(path), input.hardware!) };
+    const beside = (text: string | undefined) => (/^\.\.?\//.test(text ?? '') ? join(dirname(path), text!) : text);
+    const training = { ...input.training, images: beside(input.training?.images) };
+    return { ...input, hardware: beside(input.hardware), ...(input.training ? { training } : {}) };
   } catch (error) {
     if (error instanceof MeshwrightError) throw error;
     throw new MeshwrightError('JOB_INVALID', {
@@ -103,13 +104,18 @@ export function jobToInput(job: Job): JobInput {
   };
 }
 
-/** How a job file in `folder` names a profile: a shipped one by its name, another by its path from there. */
-function profileFrom(folder: string, name: string): string {
-  if (isAbsolute(name) || listHardware().includes(name)) return name;
-  const path = relative(folder, name);
-  return path.startsWith('..') ? path : `./${path}`;
+/** How a job file in `folder` names what lies at `path`, so that it is found from wherever the file is read. */
+function pathFrom(folder: string, path: string): string {
+  if (isAbsolute(path)) return path;
+  const from = relative(folder, path);
+  return from.startsWith('..') ? from : `./${from}`;
 }
 
 /** The text of a job file in `folder`, the working directory unless given. */
-export const formatJob = (job: Job, folder = '.'): string =>
-  stringify({ ...jobToInput(job), hardware: profileFrom(folder, job.hardwareName) });
+export function formatJob(job: Job, folder = '.'): string {
+  const input = jobToInput(job);
+  const hardware = listHardware().includes(job.hardwareName) ? job.hardwareName : pathFrom(folder, job.hardwareName);
+  const { images } = job.training;
+  const training = images === undefined ? input.training : { ...input.training, images: pathFrom(folder, images) };
+  return stringify({ ...input, hardware, training });
+}

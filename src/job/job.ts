@@ -92,6 +92,9 @@ function resolveOptimizer(input: JobInput['optimizer']): OptimizerConfig {
   return { kind: 'adamw', beta1, beta2, epsilon, weightDecay, classifierWeightDecay };
 }
 
+/** More than any machine that was built; every chip's links are modelled. */
+const MOST_CHIPS = 2 ** 17;
+
 /**
  * Everything but the plan.
  *
@@ -112,13 +115,17 @@ export function resolveTask(input: JobInput): Task {
       got: compute,
     });
   }
+  const chips = input.chips ?? meshChips(input) ?? 1;
+  if (chips > MOST_CHIPS) {
+    throw new MeshwrightError('JOB_INVALID', { place: 'chips', expected: `at most ${MOST_CHIPS}`, got: String(chips) });
+  }
   const { training, optimizer } = input;
   return {
     model,
     modelInput: input.model,
     hardware,
     hardwareName: input.hardware,
-    chips: input.chips ?? meshChips(input) ?? 1,
+    chips,
     batch: input.batch ?? 64,
     precision: { compute, parameters: input.precision?.parameters ?? (compute === 'f64' ? 'f64' : 'f32') },
     optimizer: resolveOptimizer(optimizer),

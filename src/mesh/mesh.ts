@@ -60,6 +60,6 @@ export const groups = (mesh: Mesh, name: AxisName): number[][] =>
     .filter((rank) => coordinate(mesh, rank, name) === 0)
     .map((rank) => group(mesh, rank, name));
 
-/** `data=64,model=16`, or `single` for a mesh without axes. */
+/** `data=64,model=16`, or `data=1` for a mesh of one chip. */
 export const formatMesh = (mesh: Mesh): string =>
-  mesh.axes.map(({ name, size }) => `${name}=${size}`).join(',') || 'single';
+  mesh.axes.map(({ name, size }) => `${name}=${size}`).join(',') || 'data=1';

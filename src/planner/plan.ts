@@ -23,6 +23,8 @@ export interface SearchSpace {
   readonly data?: readonly number[];
   readonly model?: readonly number[];
   readonly microbatches?: readonly number[];
+  /** The slice that every plan is on; the best for each unless given. */
+  readonly slice?: readonly number[];
   /** How many counts of microbatches are tried for each mesh, from the fewest that fit. */
   readonly microbatchesPerMesh?: number;
 }
@@ -70,19 +72,23 @@ export function findPlans<Figures extends PlanFigures>(
 ): PlanSearch<Figures> {
   const rejected: Rejected[] = [];
   const scored: { job: Job; figures: Figures }[] = [];
+  const candidates = meshes(task, space);
+  if (candidates.length === 0) throw noMesh(task, space);
+  const slice = space.slice === undefined ? {} : { slice: space.slice };
   let closest: { plan: Plan; bytes: Bytes; capacity: Bytes } | undefined;
-  for (const mesh of meshes(task, space)) {
+  for (const mesh of candidates) {
     let taken = 0;
     const choices = microbatchChoices(task, mesh).filter((count) => allowed(count, space.microbatches));
     if (choices.length === 0) {
+      const asked = space.microbatches?.join(' or ');
       rejected.push({
         plan: { mesh, microbatches: 1 },
         reason: 'does-not-divide',
-        detail: `a batch of ${task.batch} does not divide`,
+        detail: `${formatMesh(mesh)}: a batch of ${task.batch} does not divide${asked ? ` into ${asked} microbatches` : ''}`,
       });
     }
     for (const microbatches of choices) {
-      const plan: Plan = { mesh, microbatches };
+      const plan: Plan = { mesh, microbatches, ...slice };
       if (taken >= (space.microbatchesPerMesh ?? 3)) break;
       const job = tryPlan(task, plan, rejected);
       if (job === undefined) break;
@@ -118,9 +124,22 @@ function tryPlan(task: Task, plan: Plan, rejected: Rejected[]): Job | undefined 
     return checkPlan(task, plan);
   } catch (error) {
     if (!(error instanceof MeshwrightError) || error.code !== 'PLAN_DOES_NOT_DIVIDE') throw error;
-    rejected.push({ plan, reason: 'does-not-divide', detail: `${error.detail.place}: ${error.detail.expected}` });
+    rejected.push({
+      plan,
+      reason: 'does-not-divide',
+      detail: `${formatMesh(plan.mesh)}: ${error.detail.expected.replace('a size that divides ', '')} do not divide`,
+    });
     return undefined;
   }
+}
+
+function noMesh({ chips }: Task, { data, model }: SearchSpace): MeshwrightError {
+  const asked = [data && `data=${data.join(' or ')}`, model && `model=${model.join(' or ')}`].filter(Boolean);
+  return new MeshwrightError('MESH_DOES_NOT_MULTIPLY', {
+    place: 'plan.mesh',
+    expected: `axes that multiply to ${chips} chips`,
+    got: asked.join(', '),
+  });
 }
 
 function nothingFits(
@@ -133,7 +152,7 @@ function nothingFits(
     return new MeshwrightError('PLAN_DOES_NOT_DIVIDE', {
       place,
       expected: 'a mesh that heads, widths and batch divide over',
-      got: rejected[0]?.detail ?? 'no mesh in the search space',
+      got: [...new Set(rejected.map(({ detail }) => detail))].slice(0, 4).join('; '),
     });
   }
   return new MeshwrightError('PLAN_DOES_NOT_FIT', {

@@ -11,7 +11,7 @@ import { calibrateOn, predictAgain, runInTurns, runJob, saveProfile, writeProfil
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
-import { createRunFolder, freeRunFolder, writeText } from '../run-folder.js';
+import { createRunFolder, freeRunFolder, requireFree, writeText } from '../run-folder.js';
 import { printPlans } from './plan.js';
 import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, summarizeLoss, trainReporter } from './train.js';
 
@@ -33,7 +33,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
     if (!flags.json) printLine(line);
   };
   const folder = flags.run ?? freeRunFolder(join('runs', 'demo'));
-  createRunFolder(folder, '--run');
+  requireFree(folder, '--run');
   let stage = 0;
   const section = (title: string): void => say(`\n${++stage}. ${title}`);
 
@@ -44,6 +44,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
     `   ${classes.length} classes, ${classes.length * DRAWN_IMAGES.trainImagesPerClass} images to train on, ${classes.length * DRAWN_IMAGES.heldOutImagesPerClass} held out: ${imageFolder}`,
   );
 
+  createRunFolder(folder, '--run');
   const input: JobInput = await fitClasses({
     model: 'vit-tiny',
     hardware: 'local',
