@@ -76,9 +76,8 @@ function priorsOf(observations: readonly Observation[]): Observation[] {
 /** How much more than one of its kernels a run's sum of all kernels counts: it is the step that is to be predicted. */
 const SUM_WEIGHT = 30;
 
-/** The kernels of a run, and their sum. */
-function observationsOf({ spans }: Evidence): Observation[] {
-  const kernels = spans.flatMap(({ cost, measuredSeconds }) =>
+const kernelsOf = ({ spans }: Evidence): Observation[] =>
+  spans.flatMap(({ cost, measuredSeconds }) =>
     cost === undefined || measuredSeconds <= 0
       ? []
       : [
@@ -91,17 +90,23 @@ function observationsOf({ spans }: Evidence): Observation[] {
           },
         ],
   );
-  if (kernels.length === 0) return [];
+
+function sumOf(kernels: readonly Observation[]): Observation {
   const target = kernels.reduce((total, kernel) => total + kernel.target, 0);
   const features = [0, 1, 2].map((index) => kernels.reduce((total, kernel) => total + kernel.features[index]!, 0));
-  return [...kernels, { features, target, weight: SUM_WEIGHT / target }];
+  return { features, target, weight: SUM_WEIGHT / target };
 }
 
 /** A kind of work that no kernel has keeps its factor. */
 function fitKernels(evidence: readonly Evidence[]): Factors {
-  const observations = evidence.flatMap(observationsOf);
+  const runs = evidence.map(kernelsOf).filter((kernels) => kernels.length > 0);
+  const observations = runs.flat();
   if (observations.length === 0) return { matmul: 1, elementwise: 1, overhead: 1 };
-  const [matmul, elementwise, overhead] = fitNonNegative([...observations, ...priorsOf(observations)]);
+  const [matmul, elementwise, overhead] = fitNonNegative([
+    ...observations,
+    ...runs.map(sumOf),
+    ...priorsOf(observations),
+  ]);
   // A factor of zero would make work free: the kind could not be told from the others, and is left as it was.
   const kept = (factor: number | undefined) => (factor === undefined || factor <= 0 ? 1 : factor);
   return { matmul: kept(matmul), elementwise: kept(elementwise), overhead: kept(overhead) };

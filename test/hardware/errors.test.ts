@@ -33,7 +33,7 @@ describe('errors of a hardware profile say file, line and field', () => {
   it('an unknown field, with the nearest name', () => {
     expect(edited('hopLatency:', 'hopLatencie:')).toThrow(
       new RegExp(
-        `FIELD_UNKNOWN at edited.yaml:${lineOf('hopLatency:') + 1} \\(topology.hopLatencie\\).*did you mean hopLatency\\?`,
+        `FIELD_UNKNOWN at edited.yaml:${lineOf('hopLatency:')} \\(topology.hopLatencie\\).*did you mean hopLatency\\?`,
       ),
     );
     expect(edited('vectorRate:', 'vektorRate:')).toThrow(/did you mean vectorRate\?/);
