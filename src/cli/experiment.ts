@@ -62,7 +62,7 @@ export function runInTurns(
   );
 }
 
-const MEASURING_ROUNDS = 9;
+const MEASURING_ROUNDS = 21;
 
 /**
  * Measures this machine's devices at the shapes of the jobs' programs and writes `profile.yaml` and `stack.yaml`.
@@ -93,7 +93,7 @@ export async function writeProfile(
     { kind: 'measure', args },
     { onEvent: onText, signal, poolThreads: first.chips + 4 },
   );
-  const source = `${family} on ${first.chips} ranks × ${threadsPerRank} thread at once, median of ${MEASURING_ROUNDS} rounds, ${today()}`;
+  const source = `${family} on ${first.chips} ranks × ${threadsPerRank} thread at once, first quartile of ${MEASURING_ROUNDS} rounds, ${today()}`;
   const profile = profileDevices(first.hardware, stackOf(first), dtype, measured, source, './stack.yaml');
   return saveProfile(profile, folder);
 }
