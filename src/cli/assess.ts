@@ -7,7 +7,7 @@ import { formulaFlops, lowerJob, modelFlops, resolveJob } from '../job/index.js'
 import { tokenCount } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
 import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
-import { findPlans } from '../planner/index.js';
+import { findPlans, formatPlan } from '../planner/index.js';
 import type { MemoryUse, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
@@ -20,6 +20,7 @@ export interface JobSimulation extends SimulationResult {
   readonly model: string;
   readonly batch: number;
   readonly microbatches: number;
+  readonly rematerialize: string;
   readonly parameters: number;
   /** PaLM's 6·N + 12·L·H·Q·T a token, as a cross-check of `mfu`. */
   readonly mfuByFormula: number;
@@ -48,7 +49,7 @@ export class Assessor {
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
 
   #lower(job: Job): { program: Program; memory: MemoryUse } {
-    const key = `${JSON.stringify([job.model, job.batch, job.precision, job.optimizer])} ${formatMesh(job.plan.mesh)} ${job.plan.microbatches}`;
+    const key = `${JSON.stringify([job.model, job.batch, job.precision, job.optimizer])} ${formatPlan(job.plan)}`;
     let found = this.#lowered.get(key);
     if (found === undefined) {
       const program = lowerJob(job);
@@ -100,6 +101,7 @@ export class Assessor {
       model: job.model.name,
       batch: job.batch,
       microbatches: job.plan.microbatches,
+      rematerialize: job.plan.rematerialize,
       parameters,
       mfuByFormula: (result.mfu * formula) / exact,
     };

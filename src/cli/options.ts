@@ -5,7 +5,8 @@ import { MeshwrightError } from '../errors.js';
 import { mergeJobs, parseMesh, readJob } from '../job/index.js';
 import type { JobInput, ModelInput } from '../job/index.js';
 import type { AxisName } from '../mesh/index.js';
-import { DTYPES } from '../program/index.js';
+import type { Rematerialization } from '../program/index.js';
+import { DTYPES, REMATERIALIZATIONS } from '../program/index.js';
 import { nearest } from '../text.js';
 
 const MODEL_FLAGS = ['width', 'depth', 'mlpWidth', 'heads', 'patch', 'imageSize', 'channels', 'classes'] as const;
@@ -70,6 +71,7 @@ export interface JobFlags {
   readonly batch?: number;
   readonly mesh?: Partial<Record<AxisName, number>>;
   readonly microbatches?: number;
+  readonly rematerialize?: Rematerialization;
   readonly slice?: number[];
   readonly compute?: (typeof DTYPES)[number];
   readonly optimizer?: 'adamw' | 'sgd';
@@ -87,6 +89,9 @@ export function addJobFlags(command: Command): Command {
     .option('--batch <images>', 'images a step, over all chips', whole('--batch'))
     .option('--mesh <axes>', 'mesh axes, e.g. data=64,model=16', (text) => parseMesh(text, '--mesh'))
     .option('--microbatches <count>', 'parts of a step (default: the fewest that fit)', whole('--microbatches'))
+    .addOption(
+      new Option('--rematerialize <what>', 'what a layer makes again in its backward pass').choices(REMATERIALIZATIONS),
+    )
     .option('--slice <shape>', 'shape of the torus slice, e.g. 8x8x16 (default: the fastest)', slice)
     .addOption(new Option('--compute <type>', 'type that activations are computed in').choices(DTYPES))
     .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']))
@@ -105,7 +110,12 @@ export function jobInput(file: string | undefined, flags: JobFlags): JobInput {
     Object.keys(changes).length === 0 || preset === undefined
       ? flags.model
       : { ...(typeof preset === 'string' ? { preset } : preset), ...changes };
-  const plan = defined({ mesh: flags.mesh, microbatches: flags.microbatches, slice: flags.slice });
+  const plan = defined({
+    mesh: flags.mesh,
+    microbatches: flags.microbatches,
+    rematerialize: flags.rematerialize,
+    slice: flags.slice,
+  });
   const optimizer = defined({ kind: flags.optimizer, learningRate: flags.learningRate });
   return mergeJobs(
     base,

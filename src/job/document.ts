@@ -96,6 +96,7 @@ export function jobToInput(job: Job): JobInput {
     plan: {
       mesh: Object.fromEntries(AXIS_NAMES.map((axis) => [axis, axisSize(plan.mesh, axis)])),
       microbatches: plan.microbatches,
+      rematerialize: plan.rematerialize,
       ...(plan.slice ? { slice: [...plan.slice] } : {}),
     },
     precision: job.precision,

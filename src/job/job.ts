@@ -6,12 +6,13 @@ import type { Mesh } from '../mesh/index.js';
 import { createMesh, formatMesh, rankCount } from '../mesh/index.js';
 import type { VitConfig } from '../models/index.js';
 import { checkVitPlan, findModel } from '../models/index.js';
-import type { DType, OptimizerConfig } from '../program/index.js';
+import type { DType, OptimizerConfig, Rematerialization } from '../program/index.js';
 import type { JobInput, ModelInput } from './schema.js';
 
 export interface Plan {
   readonly mesh: Mesh;
   readonly microbatches: number;
+  readonly rematerialize: Rematerialization;
   readonly slice?: readonly number[];
 }
 
@@ -190,10 +191,11 @@ export function microbatchChoices({ batch }: Task, mesh: Mesh): number[] {
 export function resolveJob(input: JobInput, fits: (job: Job) => boolean): Job {
   const task = resolveTask(input);
   const mesh = createMesh(input.plan?.mesh ?? { data: task.chips });
-  const slice = input.plan?.slice === undefined ? {} : { slice: input.plan.slice };
+  const { slice: asked, rematerialize = 'none' } = input.plan ?? {};
+  const rest = { rematerialize, ...(asked === undefined ? {} : { slice: asked }) };
   const microbatches = input.plan?.microbatches;
-  if (microbatches !== undefined) return checkPlan(task, { mesh, microbatches, ...slice });
-  checkPlan(task, { mesh, microbatches: 1, ...slice });
-  const jobs = microbatchChoices(task, mesh).map((choice) => checkPlan(task, { mesh, microbatches: choice, ...slice }));
+  if (microbatches !== undefined) return checkPlan(task, { mesh, microbatches, ...rest });
+  checkPlan(task, { mesh, microbatches: 1, ...rest });
+  const jobs = microbatchChoices(task, mesh).map((choice) => checkPlan(task, { mesh, microbatches: choice, ...rest }));
   return jobs.find(fits) ?? jobs.at(-1)!;
 }

@@ -27,7 +27,8 @@ export function lowerJob(job: Job, options: { readonly keepGradients?: boolean }
     computeType: precision.compute,
     output: 'loss',
   });
-  return lowerTrainingStep(forward, { microbatches: plan.microbatches, optimizer, ...options });
+  const { microbatches, rematerialize } = plan;
+  return lowerTrainingStep(forward, { microbatches, rematerialize, optimizer, ...options });
 }
 
 /** The forward program that gives logits of `batch` images, to evaluate with. */

@@ -1,6 +1,6 @@
 /** The form of a job file. Everything has a default except the model and the hardware; unknown fields are refused. */
 import { z } from 'zod';
-import { DTYPES } from '../program/index.js';
+import { DTYPES, REMATERIALIZATIONS } from '../program/index.js';
 
 const count = z.number('a whole number of at least 1').int('a whole number').min(1, 'at least 1');
 const rate = z.number('a number of at least 0').min(0, 'at least 0');
@@ -40,6 +40,9 @@ export const jobSchema = z.strictObject({
       mesh: meshSchema.optional(),
       /** Parts of a step whose gradients are accumulated; the fewest that fit in memory unless given. */
       microbatches: count.optional(),
+      /** What a layer's backward pass makes again instead of keeping: none, selective (attention scores), matmuls
+       * (all but matmul outputs), full. */
+      rematerialize: z.enum(REMATERIALIZATIONS).optional(),
       /** The shape of the torus slice, e.g. [8, 8, 16]; the best for the mesh unless given. */
       slice: z.array(count).optional(),
     })

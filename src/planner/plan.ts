@@ -7,6 +7,7 @@ import type { Job, Plan, Task } from '../job/index.js';
 import { checkPlan, microbatchChoices } from '../job/index.js';
 import type { Mesh } from '../mesh/index.js';
 import { createMesh, formatMesh } from '../mesh/index.js';
+import type { Rematerialization } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { formatBytes } from '../units.js';
 import { explain } from './explain.js';
@@ -23,6 +24,8 @@ export interface SearchSpace {
   readonly data?: readonly number[];
   readonly model?: readonly number[];
   readonly microbatches?: readonly number[];
+  /** Of every plan; `none` unless given. */
+  readonly rematerialize?: Rematerialization;
   /** The slice that every plan is on; the best for each unless given. */
   readonly slice?: readonly number[];
   /** How many counts of microbatches are tried for each mesh, from the fewest that fit. */
@@ -58,7 +61,9 @@ function meshes({ chips }: Task, space: SearchSpace): Mesh[] {
     .map((model) => createMesh({ data: chips / model, model }));
 }
 
-export const formatPlan = ({ mesh, microbatches }: Plan): string => `${formatMesh(mesh)} microbatches=${microbatches}`;
+/** The short form: mesh and microbatches, and what is not as usual. */
+export const formatPlan = ({ mesh, microbatches, rematerialize }: Plan): string =>
+  `${formatMesh(mesh)} microbatches=${microbatches}${rematerialize === 'none' ? '' : ` rematerialize=${rematerialize}`}`;
 
 /**
  * @param onScored called after each simulated plan
@@ -74,7 +79,8 @@ export function findPlans<Figures extends PlanFigures>(
   const scored: { job: Job; figures: Figures }[] = [];
   const candidates = meshes(task, space);
   if (candidates.length === 0) throw noMesh(task, space);
-  const slice = space.slice === undefined ? {} : { slice: space.slice };
+  const { rematerialize = 'none' } = space;
+  const rest = { rematerialize, ...(space.slice === undefined ? {} : { slice: space.slice }) };
   let closest: { plan: Plan; bytes: Bytes; capacity: Bytes } | undefined;
   for (const mesh of candidates) {
     let taken = 0;
@@ -82,13 +88,13 @@ export function findPlans<Figures extends PlanFigures>(
     if (choices.length === 0) {
       const asked = space.microbatches?.join(' or ');
       rejected.push({
-        plan: { mesh, microbatches: 1 },
+        plan: { mesh, microbatches: 1, ...rest },
         reason: 'does-not-divide',
         detail: `${formatMesh(mesh)}: a batch of ${task.batch} does not divide${asked ? ` into ${asked} microbatches` : ''}`,
       });
     }
     for (const microbatches of choices) {
-      const plan: Plan = { mesh, microbatches, ...slice };
+      const plan: Plan = { mesh, microbatches, ...rest };
       if (taken >= (space.microbatchesPerMesh ?? 3)) break;
       const job = tryPlan(task, plan, rejected);
       if (job === undefined) break;

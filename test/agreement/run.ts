@@ -2,7 +2,7 @@
 import { createMesh } from '../../src/mesh/index.js';
 import { vitForward } from '../../src/models/index.js';
 import type { VitConfig } from '../../src/models/index.js';
-import type { DType, OptimizerConfig, ParameterInput, Program } from '../../src/program/index.js';
+import type { DType, OptimizerConfig, ParameterInput, Program, Rematerialization } from '../../src/program/index.js';
 import { countCollectiveBytes, lowerTrainingStep } from '../../src/program/index.js';
 import type { FamilyName, HostTensor, StateValue } from '../../src/runtime/index.js';
 import { DevicePool, assembleGlobal } from '../../src/runtime/index.js';
@@ -17,6 +17,7 @@ export interface AgreementCase {
   readonly optimizer: OptimizerConfig;
   readonly family: FamilyName;
   readonly steps: number;
+  readonly rematerialize?: Rematerialization;
 }
 
 export interface AgreementRun {
@@ -55,7 +56,7 @@ function whole(
 }
 
 export async function runCase(example: AgreementCase): Promise<AgreementRun> {
-  const { model, microbatches, batch, optimizer, family, steps } = example;
+  const { model, microbatches, batch, optimizer, family, steps, rematerialize = 'none' } = example;
   const mesh = createMesh(example.mesh);
   const dtype: DType = family === 'reference' ? 'f64' : 'f32';
   const forward = vitForward(model, {
@@ -66,7 +67,7 @@ export async function runCase(example: AgreementCase): Promise<AgreementRun> {
     computeType: dtype,
     output: 'loss',
   });
-  const program = lowerTrainingStep(forward, { microbatches, optimizer, keepGradients: true });
+  const program = lowerTrainingStep(forward, { microbatches, optimizer, rematerialize, keepGradients: true });
   const parameters = new Map(
     program.inputs.flatMap((input) => (input.kind === 'parameter' ? [[input.name, input] as const] : [])),
   );

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { OptimizerConfig } from '../../src/program/index.js';
-import { DEFAULT_ADAMW } from '../../src/program/index.js';
+import { DEFAULT_ADAMW, REMATERIALIZATIONS } from '../../src/program/index.js';
 import type { HostTensor } from '../../src/runtime/index.js';
 import { relativeError } from '../helpers/interpret.js';
 import { SMALL_VIT, VARIANTS } from '../helpers/models.js';
@@ -42,6 +42,14 @@ describe('a 2 × 2 run and a 1-rank run agree on every gradient and every update
   for (const [name, model] of Object.entries(VARIANTS)) {
     test(`float64, SGD: ${name}`, async () => {
       expect((await worst({ model, optimizer: SGD, family: 'reference' })).error).toBeLessThan(1e-9);
+    });
+  }
+
+  for (const rematerialize of REMATERIALIZATIONS.filter((how) => how !== 'none')) {
+    test(`float64, SGD, rematerialize ${rematerialize}`, async () => {
+      const sharded = { ...SHARDED, rematerialize };
+      const { error } = await worst({ model: SMALL_VIT, optimizer: SGD, family: 'reference' }, sharded);
+      expect(error).toBeLessThan(1e-9);
     });
   }
 

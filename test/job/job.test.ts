@@ -14,7 +14,7 @@ plan:
 describe('a job file', () => {
   test('gives a whole job, every default filled in', () => {
     const job = resolveJob(parseJob(JOB, 'job.yaml'), always);
-    expect(job.plan).toEqual({ mesh: { axes: [{ name: 'data', size: 2 }] }, microbatches: 2 });
+    expect(job.plan).toEqual({ mesh: { axes: [{ name: 'data', size: 2 }] }, microbatches: 2, rematerialize: 'none' });
     expect(job.precision).toEqual({ compute: 'f32', parameters: 'f32' });
     expect(job.optimizer.kind).toBe('adamw');
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createMesh } from '../../src/mesh/index.js';
-import type { MatmulWork, Op, Program } from '../../src/program/index.js';
+import type { MatmulWork, Op, Program, Rematerialization } from '../../src/program/index.js';
 import {
   Builder,
   DEFAULT_ADAMW,
@@ -26,6 +26,7 @@ interface Options {
   readonly mesh?: { data?: number; model?: number };
   readonly batch?: number;
   readonly microbatches?: number;
+  readonly rematerialize?: Rematerialization;
 }
 
 const forward = ({ model = SMALL_VIT, mesh = {}, batch = 16, microbatches = 1 }: Options = {}): Program =>
@@ -38,7 +39,11 @@ const forward = ({ model = SMALL_VIT, mesh = {}, batch = 16, microbatches = 1 }:
     output: 'loss',
   });
 const step = (options: Options = {}): Program =>
-  lowerTrainingStep(forward(options), { microbatches: options.microbatches ?? 1, optimizer: DEFAULT_ADAMW });
+  lowerTrainingStep(forward(options), {
+    microbatches: options.microbatches ?? 1,
+    optimizer: DEFAULT_ADAMW,
+    rematerialize: options.rematerialize ?? 'none',
+  });
 const total = (values: object): number => Object.values(values).reduce((sum: number, value: number) => sum + value, 0);
 
 test('the printed program of a sharded layer', () => {
@@ -193,5 +198,39 @@ describe('memory', () => {
   test('does not depend on how many microbatches follow the second', () => {
     const use = (microbatches: number) => memoryUse(step({ batch: 8 * microbatches, microbatches }));
     expect(use(8).byRole.activation).toBe(use(4).byRole.activation);
+  });
+});
+
+describe('rematerialization', () => {
+  const model = { ...SMALL_VIT, depth: 6, imageSize: 32, patch: 4 };
+  const use = (rematerialize: Rematerialization) => {
+    const program = step({ model, mesh: { model: 2 }, rematerialize });
+    return { activation: memoryUse(program).byRole.activation, flops: total(countMatmulFlops(program)) };
+  };
+  const [none, selective, matmuls, full] = (['none', 'selective', 'matmuls', 'full'] as const).map(use) as [
+    ReturnType<typeof use>,
+    ReturnType<typeof use>,
+    ReturnType<typeof use>,
+    ReturnType<typeof use>,
+  ];
+
+  test('keeps less the more it makes again', () => {
+    expect(selective.activation).toBeLessThan(none.activation);
+    expect(full.activation).toBeLessThan(matmuls.activation);
+    expect(full.activation).toBeLessThan(0.5 * none.activation);
+  });
+
+  test('selective multiplies the attention scores again, matmuls nothing, full all that the gradients need', () => {
+    const { heads, width, depth } = model;
+    const scores: MatmulWork = {
+      batch: 16 * (heads / 2),
+      m: tokenCount(model),
+      n: tokenCount(model),
+      k: width / heads,
+    };
+    expect(selective.flops - none.flops).toBe(depth * matmulFlops(scores));
+    expect(matmuls.flops).toBe(none.flops);
+    expect(full.flops).toBeGreaterThan(selective.flops);
+    expect(full.flops).toBeLessThan((4 / 3) * none.flops);
   });
 });

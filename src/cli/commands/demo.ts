@@ -56,7 +56,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
   const shipped = resolveTask(input);
   const meshes = [{ data: CHIPS }, { model: CHIPS }].map(createMesh);
   const candidates = meshes.flatMap((mesh) =>
-    MICROBATCHES.map((microbatches) => checkPlan(shipped, { mesh, microbatches })),
+    MICROBATCHES.map((microbatches) => checkPlan(shipped, { mesh, microbatches, rematerialize: 'none' })),
   );
 
   const { report, interrupted } = await interruptible(

@@ -27,6 +27,7 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
     ...(data === undefined ? {} : { data: [data] }),
     ...(model === undefined ? {} : { model: [model] }),
     ...(microbatches === undefined ? {} : { microbatches: [microbatches] }),
+    ...(input.plan?.rematerialize === undefined ? {} : { rematerialize: input.plan.rematerialize }),
     ...(input.plan?.slice === undefined ? {} : { slice: input.plan.slice }),
   };
   const progress = createProgress('plans simulated', flags.json === true);

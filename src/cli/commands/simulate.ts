@@ -37,7 +37,7 @@ export function printSimulation(result: JobSimulation): void {
     .join(', ');
   printLine(`${result.model} on ${result.chips} × ${result.hardware}, batch ${result.batch}`);
   printLine(
-    `plan ${result.mesh} microbatches=${result.microbatches}${result.slice ? ` slice=${result.slice.join('x')}` : ''}`,
+    `plan ${result.mesh} microbatches=${result.microbatches} rematerialize=${result.rematerialize}${result.slice ? ` slice=${result.slice.join('x')}` : ''}`,
   );
   printLine();
   printTable(

@@ -4,8 +4,7 @@
  * gradients through collectives right.
  *
  * A repeated region becomes a second one that runs backward; what it needs of the forward pass is stacked by the first
- * (residuals), except for what costs no arithmetic to make again from something smaller: a gather keeps its shard, so
- * that each chip keeps 1/k of the activations, and a cast parameter is cast again.
+ * (residuals) or made again, as `residuals.ts` says.
  */
 import { axisSize, dualStates, sameStates, stateOf } from '../../mesh/index.js';
 import type { AxisName } from '../../mesh/index.js';
@@ -14,7 +13,7 @@ import type { VjpContext } from '../ops/index.js';
 import { invalid, isCollective, isCompute, recordOf } from '../ops/index.js';
 import type { Op, Program, ValueId, ValueType } from '../types.js';
 import { unstacked } from '../types.js';
-import type { Visible } from './residuals.js';
+import type { Rematerialization, Visible } from './residuals.js';
 import { Residuals } from './residuals.js';
 
 /** Values that depend on a parameter. */
@@ -53,7 +52,10 @@ class Differentiation {
   /** Forward repeats that also stack residuals, in place of the original ones. */
   readonly replaced = new Map<Op, Op>();
 
-  constructor(program: Program) {
+  readonly #rematerialize: Rematerialization;
+
+  constructor(program: Program, rematerialize: Rematerialization) {
+    this.#rematerialize = rematerialize;
     this.builder = Builder.from(program);
     this.builder.reserve(program.ops);
     this.#depends = dependents(program);
@@ -145,7 +147,9 @@ class Differentiation {
         seeds.push([region.results[index]!, enter(unstacked(builder.type(cotangent)), cotangent)]);
       }
     });
-    const residuals = new Residuals(this, op, outer, (element, stack) => enter(unstacked(element), stack));
+    const residuals = new Residuals(this, op, outer, this.#rematerialize, (element, stack) =>
+      enter(unstacked(element), stack),
+    );
     const scope: Scope = { cotangents: new Map(), resolve: (value) => residuals.resolve(value) };
     const { ops, result: results } = builder.block(() => {
       for (const [value, cotangent] of seeds) this.#accumulate(scope, value, cotangent, op.id);
@@ -202,10 +206,11 @@ class Differentiation {
  * Adds the backward pass to a forward program with an output `loss` (a scalar): one output `gradient:NAME` for each
  * parameter, of the dual state (partial over the axes that the parameter is replicated over).
  *
+ * @param rematerialize what each repeated layer makes again instead of keeping
  * @throws MeshwrightError PROGRAM_INVALID when a parameter does not affect the loss or an op has no gradient
  */
-export function differentiate(program: Program): Program {
-  const pass = new Differentiation(program);
+export function differentiate(program: Program, rematerialize: Rematerialization = 'none'): Program {
+  const pass = new Differentiation(program, rematerialize);
   const { builder } = pass;
   const loss = program.outputs.find(({ name }) => name === 'loss')?.value;
   if (loss === undefined) throw invalid('differentiate', 'an output named loss', 'none');

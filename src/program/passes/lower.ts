@@ -5,19 +5,23 @@ import { accumulateMicrobatches } from './accumulate-microbatches.js';
 import { differentiate } from './differentiate.js';
 import { fuse } from './fuse.js';
 import { reduceGradients } from './reduce-gradients.js';
+import type { Rematerialization } from './residuals.js';
 import type { OptimizerConfig } from './update-parameters.js';
 import { updateParameters } from './update-parameters.js';
 
 export interface LowerOptions {
   readonly microbatches: number;
   readonly optimizer: OptimizerConfig;
+  /** What the backward pass of a layer makes again; `none` unless given. */
+  readonly rematerialize?: Rematerialization;
   /** Keeps `gradient:NAME` among the outputs, to look at. */
   readonly keepGradients?: boolean;
 }
 
 /** @param forward one microbatch's forward pass, with an output `loss` */
-export function lowerTrainingStep(forward: Program, { microbatches, optimizer, keepGradients }: LowerOptions): Program {
-  const differentiated = verify(differentiate(verify(forward)));
+export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
+  const { microbatches, optimizer, rematerialize, keepGradients } = options;
+  const differentiated = verify(differentiate(verify(forward), rematerialize));
   const accumulated = verify(accumulateMicrobatches(differentiated, microbatches));
   const reduced = verify(reduceGradients(accumulated));
   return verify(fuse(verify(updateParameters(reduced, optimizer, keepGradients))));

@@ -2,14 +2,47 @@
  * What the backward pass of a repeated region sees of the forward one: values that the forward region stacks for it,
  * and those that cost no arithmetic to make again from something smaller.
  */
+import { unreachable } from '../../errors.js';
 import type { Builder } from '../builder.js';
 import { attributesOf } from '../builder.js';
-import type { OpName } from '../ops/index.js';
-import { invalid } from '../ops/index.js';
+import { invalid, isCollective, isCompute } from '../ops/index.js';
 import type { Op, Region, ValueId, ValueType } from '../types.js';
 
-/** A gather keeps its shard, so that each chip keeps 1/k of the activations; a cast parameter is cast again. */
-const MADE_AGAIN: ReadonlySet<OpName> = new Set(['all_gather', 'cast']);
+/**
+ * Which values of a layer are made again in its backward pass rather than kept from its forward pass:
+ * - `none`: only what takes no arithmetic. A gather keeps its shard, so that each chip keeps 1/k of the activations,
+ *   and a cast parameter is cast again.
+ * - `selective`: the attention scores and their softmax too (Korthikanti et al. 2022, §5), which grow with the square
+ *   of the tokens.
+ * - `matmuls`: everything but the outputs of matmuls and what collectives reduced.
+ * - `full`: everything; only the layer's input is kept (Chen et al. 2016).
+ */
+export const REMATERIALIZATIONS = ['none', 'selective', 'matmuls', 'full'] as const;
+export type Rematerialization = (typeof REMATERIALIZATIONS)[number];
+
+/** The ops of a region whose results are made again. */
+function madeAgain(ops: readonly Op[], how: Rematerialization): ReadonlySet<Op> {
+  const free = (op: Op): boolean => op.name === 'all_gather' || op.name === 'cast';
+  switch (how) {
+    case 'none':
+      return new Set(ops.filter(free));
+    case 'selective': {
+      const users = new Map<ValueId, Op[]>();
+      for (const op of ops) for (const id of op.operands) users.set(id, [...(users.get(id) ?? []), op]);
+      const isScore = (op: Op): boolean => {
+        const readers = op.results.flatMap((id) => users.get(id) ?? []);
+        return readers.length > 0 && readers.every(({ name }) => name === 'softmax');
+      };
+      return new Set(ops.filter((op) => free(op) || op.name === 'softmax' || isScore(op)));
+    }
+    case 'matmuls':
+      return new Set(ops.filter((op) => free(op) || (op.name !== 'matmul' && isCompute(op.name))));
+    case 'full':
+      return new Set(ops);
+    default:
+      return unreachable(how);
+  }
+}
 
 /** How forward values are seen from a backward block. */
 export interface Visible {
@@ -31,14 +64,22 @@ export class Residuals {
   readonly #definitions = new Map<ValueId, Op>();
   readonly #args: ReadonlyMap<ValueId, number>;
   readonly #seen = new Map<ValueId, ValueId>();
+  readonly #again: ReadonlySet<Op>;
   readonly #stacked: { readonly inner: ValueId; readonly stack: ValueId }[] = [];
 
-  constructor(pass: ResidualHost, op: Op, outer: Visible, enter: (type: ValueType, stack: ValueId) => ValueId) {
+  constructor(
+    pass: ResidualHost,
+    op: Op,
+    outer: Visible,
+    how: Rematerialization,
+    enter: (type: ValueType, stack: ValueId) => ValueId,
+  ) {
     this.#pass = pass;
     this.#op = op;
     this.#outer = outer;
     this.#enter = enter;
     const region = op.region!;
+    this.#again = madeAgain(region.ops, how);
     for (const inner of region.ops) inner.results.forEach((id) => this.#definitions.set(id, inner));
     this.#args = new Map(region.args.map((id, index) => [id, index]));
   }
@@ -57,11 +98,7 @@ export class Residuals {
   #bring(value: ValueId): ValueId {
     const { builder } = this.#pass;
     const definition = this.#definitions.get(value);
-    if (definition !== undefined && MADE_AGAIN.has(definition.name)) {
-      const operands = definition.operands.map((operand) => this.resolve(operand));
-      const options = { id: `${definition.id}#again`, phase: 'backward' as const };
-      return builder.emit(definition.name as 'all_gather', operands, definition.attributes as never, options);
-    }
+    if (definition !== undefined && this.#again.has(definition)) return this.#makeAgain(definition, value);
     const { carried, count } = attributesOf(this.#op, 'repeat');
     const index = this.#args.get(value);
     const type = builder.type(value);
@@ -73,6 +110,16 @@ export class Residuals {
     this.#pass.addForward(stack);
     this.#stacked.push({ inner: value, stack });
     return this.#enter(type, this.#outer.resolve(stack));
+  }
+
+  #makeAgain(op: Op, value: ValueId): ValueId {
+    const { name, attributes } = op;
+    if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
+    const operands = op.operands.map((operand) => this.resolve(operand));
+    const options = { id: `${op.id}#again`, phase: 'backward' as const };
+    const results = this.#pass.builder.emitAll(name, operands, attributes as never, options);
+    op.results.forEach((id, index) => this.#seen.set(id, results[index]!));
+    return this.#seen.get(value)!;
   }
 
   /** The forward repeat, with the residuals among its stacked results. */
