@@ -1,7 +1,7 @@
 /**
  * The virtual executor: runs a program on a machine in simulated time and writes the trace. All chips run the same
  * program on the same shapes and every pattern of flows covers the whole machine, so one rank stands for all of them
- * exactly (folding). Issue is in program order; collectives are synchronous.
+ * (folding): exactly where all groups of ranks lie alike, which the result says. Issue is in program order; collectives are synchronous.
  */
 import type { Stack } from '../src/hardware/index.js';
 import type { AxisName } from '../src/mesh/index.js';
@@ -30,8 +30,11 @@ export interface CollectiveSpan {
 
 export interface Execution {
   readonly trace: Trace;
-  /** One rank was simulated and stands for all, exactly. */
-  readonly folded: true;
+  /**
+   * One rank was simulated and stands for all, exactly. Otherwise groups of ranks take different times for their
+   * collectives, and all are given that of the slowest.
+   */
+  readonly folded: boolean;
   readonly collectives: readonly CollectiveSpan[];
   /** Ticks of all kernels and the host, by what limited them; they add up to the spans. */
   readonly computeTicks: Readonly<Record<ComputeCategory, Ticks>>;
@@ -194,7 +197,7 @@ export function execute(program: Program, machine: Machine, stack: Stack): Execu
     for (const [link, share] of pattern.linkShares) linkBytes[link] = linkBytes[link]! + share * sent;
   return {
     trace: { source: 'simulated', step: 0, duration: toSeconds(duration), spans },
-    folded: true,
+    folded: [...traffic.keys()].every(({ even }) => even),
     collectives,
     computeTicks: {
       matmul: ticks(computeTicks.matmul),

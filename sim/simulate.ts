@@ -54,7 +54,7 @@ export interface SimulationResult {
   /** What each mesh axis lies on. */
   readonly placement: Readonly<Partial<Record<AxisName, readonly string[]>>>;
   readonly dtype: DType;
-  /** One chip was simulated and stands for all, exactly. */
+  /** One chip was simulated and stands for all, exactly; false where groups of chips lie differently on the machine. */
   readonly folded: boolean;
   readonly stepTimeSeconds: number;
   readonly tokensPerSecond: number;

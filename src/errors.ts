@@ -21,7 +21,15 @@ export const INPUT_CODES = [
 ] as const;
 
 /** Codes of a job that failed on good input, or of a defect of ours (exit status 1). */
-export const FAILURE_CODES = ['PROGRAM_INVALID', 'DEVICE_FAILED', 'RANK_FAILED', 'TIMED_OUT', 'INTERNAL'] as const;
+export const FAILURE_CODES = [
+  'PROGRAM_INVALID',
+  'DEVICE_FAILED',
+  'RANK_FAILED',
+  'TIMED_OUT',
+  'LOSS_NOT_FINITE',
+  'WRITE_FAILED',
+  'INTERNAL',
+] as const;
 
 export type ErrorCode = (typeof INPUT_CODES)[number] | (typeof FAILURE_CODES)[number];
 

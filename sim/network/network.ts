@@ -42,14 +42,14 @@ const around = (index: number, length: number): number => ((index % length) + le
 
 /** Every member sends to its neighbour; where the ring closes, half of it each way round. */
 function ringFlows({ groups: rings, bidirectional }: Stage): Flow[] {
-  return rings.flatMap((ring) =>
+  return rings.flatMap((ring, group) =>
     ring.flatMap((from, index) => {
       const next = ring[around(index + 1, ring.length)]!;
-      if (!bidirectional) return [{ from, to: next, share: 1 }];
+      if (!bidirectional) return [{ from, to: next, share: 1, group }];
       const previous = ring[around(index - 1, ring.length)]!;
       return [
-        { from, to: next, share: 0.5 },
-        { from, to: previous, share: 0.5 },
+        { from, to: next, share: 0.5, group },
+        { from, to: previous, share: 0.5, group },
       ];
     }),
   );
@@ -58,8 +58,10 @@ function ringFlows({ groups: rings, bidirectional }: Stage): Flow[] {
 /** Every member sends to those `distance` places before and after it. */
 function distanceFlows({ groups: rings, length }: Stage, distance: number): Flow[] {
   const ways = 2 * distance === length ? [distance] : [distance, -distance];
-  return rings.flatMap((ring) =>
-    ring.flatMap((from, index) => ways.map((way) => ({ from, to: ring[around(index + way, length)]!, share: 1 }))),
+  return rings.flatMap((ring, group) =>
+    ring.flatMap((from, index) =>
+      ways.map((way) => ({ from, to: ring[around(index + way, length)]!, share: 1, group })),
+    ),
   );
 }
 
@@ -109,11 +111,12 @@ export function createNetwork(machine: Machine): Network {
     );
   const permute = (axis: AxisName, heldBytes: Bytes, shift: number): Round[] => {
     const pattern = cached(`permute ${axis} ${shift}`, () =>
-      groups(machine.mesh, axis).flatMap((group) =>
-        group.map((rank, index) => ({
+      groups(machine.mesh, axis).flatMap((members, group) =>
+        members.map((rank, index) => ({
           from: machine.chipOf(rank),
-          to: machine.chipOf(group[around(index + shift, group.length)]!),
+          to: machine.chipOf(members[around(index + shift, members.length)]!),
           share: 1,
+          group,
         })),
       ),
     );

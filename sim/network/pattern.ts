@@ -12,11 +12,15 @@ export interface Flow {
   readonly to: number;
   /** Of the pattern's bytes. */
   readonly share: number;
+  /** Which of the groups that run the collective side by side. */
+  readonly group: number;
 }
 
 export interface Pattern {
   /** How long until all flows have arrived, given the bytes that a share of 1 stands for. */
   time(bytes: number): Seconds;
+  /** Whether all groups take equally long, so that one stands for all of them exactly. */
+  readonly even: boolean;
   /** What each link carries, in multiples of the pattern's bytes. */
   readonly linkShares: ReadonlyMap<number, number>;
 }
@@ -59,15 +63,19 @@ export function createPattern(fabric: Fabric, flows: readonly Flow[]): Pattern {
   const linkShares = new Map<number, number>();
   // Few flows differ, so that the latest is found among few: (latency, seconds per byte).
   const distinct = new Map<string, { latency: number; perByte: number }>();
-  flows.forEach(({ share }, index) => {
+  const kindsOfGroup = new Map<number, Set<string>>();
+  flows.forEach(({ share, group }, index) => {
     const path = paths[index]!;
     for (const link of path) linkShares.set(link, (linkShares.get(link) ?? 0) + share);
     const latency = path.reduce((total, link) => total + fabric.links[link]!.latency, 0);
     const perByte = ends[index]!;
-    distinct.set(`${latency} ${perByte}`, { latency, perByte });
+    const kind = `${latency} ${perByte}`;
+    distinct.set(kind, { latency, perByte });
+    kindsOfGroup.set(group, (kindsOfGroup.get(group) ?? new Set()).add(kind));
   });
   const kinds = [...distinct.values()];
   const time = (bytes: number): Seconds =>
     seconds(kinds.reduce((latest, { latency, perByte }) => Math.max(latest, latency + perByte * bytes), 0));
-  return { time, linkShares };
+  const groupKinds = new Set([...kindsOfGroup.values()].map((found) => [...found].sort().join()));
+  return { time, even: groupKinds.size <= 1, linkShares };
 }

@@ -33,8 +33,8 @@ export interface Evidence {
 /** What moved, and by how much. */
 export interface Correction {
   readonly what: string;
-  /** New time over old, per unit of work. */
-  readonly factor: number;
+  /** New time over old, per unit of work; null where the old one was zero. */
+  readonly factor: number | null;
 }
 
 export interface Calibration extends Profile {
@@ -50,27 +50,38 @@ export function messagesOf(name: string, size: number): number {
 
 interface Factors {
   readonly matmul: number;
-  readonly elementwise: number;
+  /** Ops that wait for memory, and those that wait for arithmetic. */
+  readonly memory: number;
+  readonly vector: number;
   readonly overhead: number;
 }
 
-/** What a factor of 1 weighs, as a share of all evidence about it. */
+/** What it weighs that a kind of work is off by as much as all work together, as a share of the evidence about it. */
 const PRIOR_SHARE = 0.02;
+/** No kind is off by a smaller share than this of what all work together is. */
+const LEAST_SHARE = 0.25;
+
+/** By how much all kernels together took longer than predicted. */
+function commonFactor(observations: readonly Observation[]): number {
+  const predicted = observations.reduce(
+    (total, { features }) => total + features.reduce((sum, one) => sum + one, 0),
+    0,
+  );
+  return observations.reduce((total, { target }) => total + target, 0) / predicted;
+}
 
 /**
- * That the profile was right. Kernels that all mix the same kinds of work in the same shares cannot tell which of them
- * is off; then the factors stay together, near 1, where well-told ones hardly feel it.
+ * That a machine which is slower than its profile is so at everything. Kernels that all mix the same kinds of work in
+ * the same shares cannot tell which of them is off; then the factors stay together, where well-told ones hardly feel it.
  */
-function priorsOf(observations: readonly Observation[]): Observation[] {
-  const count = observations[0]!.features.length;
-  return Array.from({ length: count }, (_, index) => {
-    const evidence = observations.reduce((total, { features, weight }) => total + weight * features[index]! ** 2, 0);
-    return {
-      features: Array.from({ length: count }, (_, other) => (other === index ? 1 : 0)),
-      target: 1,
-      weight: PRIOR_SHARE * evidence,
-    };
-  });
+function priorsOf(observations: readonly Observation[], common: number): Observation[] {
+  const kinds = observations[0]!.features.map((_, index) => index);
+  return kinds.map((kind) => ({
+    features: kinds.map((other) => (other === kind ? 1 : 0)),
+    target: common,
+    weight:
+      PRIOR_SHARE * observations.reduce((total, { features, weight }) => total + weight * features[kind]! ** 2, 0),
+  }));
 }
 
 /** How much more than one of its kernels a run's sum of all kernels counts: it is the step that is to be predicted. */
@@ -82,7 +93,7 @@ const kernelsOf = ({ spans }: Evidence): Observation[] =>
       ? []
       : [
           {
-            features: [cost.matmulSeconds, cost.memorySeconds + cost.vectorSeconds, cost.overheadSeconds],
+            features: [cost.matmulSeconds, cost.memorySeconds, cost.vectorSeconds, cost.overheadSeconds],
             target: measuredSeconds,
             // Noise grows with duration; this is between absolute errors, where few large kernels decide alone, and
             // relative ones, where many small kernels do that matter little to the step.
@@ -93,23 +104,27 @@ const kernelsOf = ({ spans }: Evidence): Observation[] =>
 
 function sumOf(kernels: readonly Observation[]): Observation {
   const target = kernels.reduce((total, kernel) => total + kernel.target, 0);
-  const features = [0, 1, 2].map((index) => kernels.reduce((total, kernel) => total + kernel.features[index]!, 0));
+  const features = [0, 1, 2, 3].map((index) => kernels.reduce((total, kernel) => total + kernel.features[index]!, 0));
   return { features, target, weight: SUM_WEIGHT / target };
 }
 
-/** A kind of work that no kernel has keeps its factor. */
+/** New time over old of each kind of work. */
 function fitKernels(evidence: readonly Evidence[]): Factors {
   const runs = evidence.map(kernelsOf).filter((kernels) => kernels.length > 0);
   const observations = runs.flat();
-  if (observations.length === 0) return { matmul: 1, elementwise: 1, overhead: 1 };
-  const [matmul, elementwise, overhead] = fitNonNegative([
-    ...observations,
-    ...runs.map(sumOf),
-    ...priorsOf(observations),
-  ]);
-  // A factor of zero would make work free: the kind could not be told from the others, and is left as it was.
-  const kept = (factor: number | undefined) => (factor === undefined || factor <= 0 ? 1 : factor);
-  return { matmul: kept(matmul), elementwise: kept(elementwise), overhead: kept(overhead) };
+  if (observations.length === 0) return { matmul: 1, memory: 1, vector: 1, overhead: 1 };
+  const common = commonFactor(observations);
+  const least = LEAST_SHARE * common;
+  const all = [...observations, ...runs.map(sumOf), ...priorsOf(observations, common)];
+  // What is fitted is how much more than the least a factor is, which can't be negative.
+  const [matmul, memory, vector, overhead] = fitNonNegative(
+    all.map(({ features, target, weight }) => ({
+      features,
+      target: target - least * features.reduce((total, one) => total + one, 0),
+      weight,
+    })),
+  ).map((more) => least + more) as [number, number, number, number];
+  return { matmul, memory, vector, overhead };
 }
 
 /** What a step takes beyond its spans. */
@@ -149,8 +164,8 @@ export function calibrate(
         points: rate.points.map((point) => ({ ...point, rate: flopsPerSecond(point.rate / factors.matmul) })),
       },
     },
-    memoryBandwidth: bytesPerSecond(memoryBandwidth.achievable / factors.elementwise),
-    vectorRate: flopsPerSecond(vectorRate / factors.elementwise),
+    memoryBandwidth: bytesPerSecond(memoryBandwidth.achievable / factors.memory),
+    vectorRate: flopsPerSecond(vectorRate / factors.vector),
     ...(isShared && transfers !== undefined
       ? {
           transferBandwidthPerChip: bytesPerSecond(1 / transfers.secondsPerByte),
@@ -160,7 +175,8 @@ export function calibrate(
   };
   const corrections = [
     { what: 'matmul', factor: factors.matmul },
-    { what: 'elementwise', factor: factors.elementwise },
+    { what: 'memory', factor: factors.memory },
+    { what: 'vector', factor: factors.vector },
     { what: 'launch', factor: factors.overhead },
     ...(hardware.topology.kind === 'shared-memory' && transfers !== undefined
       ? [
@@ -168,7 +184,7 @@ export function calibrate(
           { what: 'message', factor: transfers.secondsPerMessage / hardware.topology.messageLatency },
         ]
       : []),
-    { what: 'host', factor: host / stack.hostOverheadPerStep },
+    { what: 'host', factor: stack.hostOverheadPerStep === 0 ? null : host / stack.hostOverheadPerStep },
   ];
   return {
     hardware: calibrateHardware(hardware.document, found),

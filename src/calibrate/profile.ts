@@ -18,6 +18,7 @@ const LEAST_SHARE = 0.8;
 /**
  * @param source what was measured, when and how; every number gets it
  * @param stackName what the hardware profile names its stack
+ * @param isFirst whether this machine's peak, which MFU is relative to from then on, is measured now
  */
 export function profileDevices(
   base: Hardware,
@@ -26,6 +27,7 @@ export function profileDevices(
   measured: Measurements,
   source: string,
   stackName: string,
+  isFirst: boolean,
 ): Profile {
   const [one, many] = measured.launches as [Measurements['launches'][number], Measurements['launches'][number]];
   const perOp = Math.max(0, (many.seconds - one.seconds) / (many.ops - one.ops));
@@ -53,7 +55,7 @@ export function profileDevices(
     name: base.name,
     title: base.title,
     source,
-    matmul: { [dtype]: { achievable: best, points, firstPeak: best } },
+    matmul: { [dtype]: { achievable: best, points, ...(isFirst ? { firstPeak: best } : {}) } },
     memoryBandwidth: bytesPerSecond(memory!.bytes / own(memory!.seconds)),
     vectorRate: flopsPerSecond(vector!.flops / own(vector!.seconds)),
     // Rates were taken with all ranks at work: they are what a busy core reaches.

@@ -21,7 +21,8 @@ export interface JobSimulation extends SimulationResult {
   readonly batch: number;
   readonly microbatches: number;
   readonly rematerialize: string;
-  readonly parameters: number;
+  /** Without the classifier: the N of the formula below. */
+  readonly bodyAndPoolingParameters: number;
   /** PaLM's 6·N + 12·L·H·Q·T a token, as a cross-check of `mfu`. */
   readonly mfuByFormula: number;
 }
@@ -102,7 +103,7 @@ export class Assessor {
       batch: job.batch,
       microbatches: job.plan.microbatches,
       rematerialize: job.plan.rematerialize,
-      parameters,
+      bodyAndPoolingParameters: parameters,
       mfuByFormula: (result.mfu * formula) / exact,
     };
     return { job, program, simulation, execution };

@@ -1,11 +1,11 @@
 /** Prediction against measurement on this machine: run a job, join it with its simulation, calibrate, predict again. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { median } from 'simple-statistics';
 import type { Evidence, EvidenceSpan, Profile } from '../calibrate/index.js';
 import { calibrate, largestActivation, matmulProbes, messagesOf, profileDevices } from '../calibrate/index.js';
 import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
-import { formatProfile, parseHardware, parseStack } from '../hardware/index.js';
+import { formatProfile, loadHardware, parseHardware, parseStack } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
 import { jobToInput, lowerJob } from '../job/index.js';
 import type { AxisName } from '../mesh/index.js';
@@ -94,7 +94,12 @@ export async function writeProfile(
     { onEvent: onText, signal, poolThreads: first.chips + 4 },
   );
   const source = `${family} on ${first.chips} ranks × ${threadsPerRank} thread at once, first quartile of ${MEASURING_ROUNDS} rounds, ${today()}`;
-  const profile = profileDevices(first.hardware, stackOf(first), dtype, measured, source, './stack.yaml');
+  // What is measured first of a machine stays beside its runs: its peak is what MFU is relative to in all of them.
+  const firstFolder = join(dirname(folder), 'this-machine');
+  const known = existsSync(join(firstFolder, 'profile.yaml'));
+  const base = known ? loadHardware(join(firstFolder, 'profile.yaml')) : first.hardware;
+  const profile = profileDevices(base, stackOf(first), dtype, measured, source, './stack.yaml', !known);
+  if (!known) saveProfile(profile, firstFolder);
   return saveProfile(profile, folder);
 }
 

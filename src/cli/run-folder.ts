@@ -1,6 +1,6 @@
 /** A run is a folder: `job.yaml`, `metrics.jsonl`, `trace.json`, `comparison.json`, and the profile it was predicted by. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
 import type { TraceProcess } from '../trace/index.js';
@@ -20,12 +20,20 @@ export function requireFree(path: string, flag: '--run' | '--output'): void {
   });
 }
 
+/** Not `recursive`: that also takes a folder that is there, and can loop on paths nobody may write to. */
+function makeFolder(path: string): void {
+  const parent = dirname(path);
+  if (parent !== path && !existsSync(parent)) makeFolder(parent);
+  mkdirSync(path);
+}
+
 /** @throws MeshwrightError as `requireFree`, RUN_INVALID where the folder can't be made */
 export function createRunFolder(path: string, flag: '--run' | '--output'): void {
   requireFree(path, flag);
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolder(resolve(path));
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') requireFree(path, flag);
     throw new MeshwrightError('RUN_INVALID', {
       place: path,
       expected: 'a folder that can be made',
@@ -42,7 +50,20 @@ export function freeRunFolder(base: string): string {
   }
 }
 
-export const writeText = (folder: string, name: string, text: string): void => writeFileSync(join(folder, name), text);
+/** @throws MeshwrightError WRITE_FAILED */
+export function writeText(folder: string, name: string, text: string): void {
+  const path = join(folder, name);
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw new MeshwrightError('WRITE_FAILED', {
+      place: path,
+      expected: 'a file that can be written',
+      got: (error as Error).message,
+    });
+  }
+}
+
 export const writeDocument = (folder: string, name: string, document: unknown): void =>
   writeText(folder, name, `${JSON.stringify(document, null, 2)}\n`);
 

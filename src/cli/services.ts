@@ -4,7 +4,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { MeshwrightError } from '../errors.js';
 import { listHardware, loadHardware } from '../hardware/index.js';
-import { formatJob, resolveTask } from '../job/index.js';
+import { resolveTask } from '../job/index.js';
 import type { Job } from '../job/index.js';
 import { PRESETS } from '../models/index.js';
 import { formatPlan } from '../planner/index.js';
@@ -12,10 +12,11 @@ import { generateDataset } from '../train/index.js';
 import type { Comparison, SearchProgress, Services, TaskChoice, TrainEvent as UiEvent } from '../tui/services.js';
 import { Assessor } from './assess.js';
 import { comparePlan, writeRunFiles } from './comparison.js';
-import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, requireLocal } from './commands/train.js';
+import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, requireFits, requireLocal, writeJob } from './commands/train.js';
 import type { Trial } from './experiment.js';
 import { runJob, writeProfile } from './experiment.js';
-import { createRunFolder, freeRunFolder, writeText } from './run-folder.js';
+import { createRunFolder, freeRunFolder } from './run-folder.js';
+import { formatSeconds, seconds } from '../units.js';
 import type { SearchOutcome } from './search-task.js';
 import { toJobInput } from './task-choice.js';
 
@@ -60,8 +61,6 @@ async function train(
   onEvent: (event: UiEvent) => void,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const folder = freeRunFolder(join('runs', task.model));
-  createRunFolder(folder, '--run');
   onEvent({ kind: 'phase', text: 'drawing a small set of images' });
   const images = join('runs', 'drawn-images');
   await generateDataset(images, DRAWN_IMAGES);
@@ -72,11 +71,16 @@ async function train(
     new Assessor().rank(resolveTask({ ...input, hardware }), {}).ranked.map(({ job }) => job);
   const shipped = findPlan(task, label, jobsOf(task.hardware));
   requireLocal(shipped);
+  requireFits(new Assessor().assess(shipped));
+  const folder = freeRunFolder(join('runs', task.model));
+  createRunFolder(folder, '--run');
   onEvent({ kind: 'phase', text: 'measuring this machine' });
   const hardware = await writeProfile([shipped], folder, () => undefined, signal);
   const job = findPlan(task, label, jobsOf(hardware));
-  writeText(folder, 'job.yaml', formatJob(job, folder));
+  writeJob(folder, job);
   const predicted = new Assessor().assess(job);
+  const anew = formatSeconds(seconds(predicted.simulation.stepTimeSeconds));
+  let skipped = 0;
   const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
   const report = await runJob(
     job,
@@ -84,7 +88,10 @@ async function train(
     (event) => {
       if (event.kind === 'step') onEvent({ kind: 'step', steps: event.steps, ...event.metrics });
       else if (event.kind === 'evaluated') onEvent({ kind: 'evaluated', ...event.evaluation });
-      else if (event.kind === 'phase') onEvent(event);
+      else if (event.kind === 'skipped') onEvent({ kind: 'phase', text: `training; ${++skipped} images skipped` });
+      else if (event.text === 'training')
+        onEvent({ kind: 'phase', text: `training; with this machine measured, ${anew} a step are predicted` });
+      else onEvent(event);
     },
     signal,
   );

@@ -5,7 +5,10 @@
 import { z } from 'zod';
 import { MATMUL_DTYPES, STATUSES } from './names.js';
 
-const provenance = { source: z.string().min(3), status: z.enum(STATUSES) };
+const provenance = {
+  source: z.string('a source').min(3, 'a source of at least 3 characters'),
+  status: z.enum(STATUSES),
+};
 const sourced = <T extends z.ZodType>(value: T) => z.strictObject({ value, ...provenance });
 
 /** Text that should be a quantity; a bare number gets its own error, with the units to choose from, when resolved. */

@@ -67,6 +67,8 @@ export function calibrateHardware(document: HardwareDocument, found: CalibratedH
       ...(values.length > 0 ? { points: { ...mark, values } } : {}),
     };
   }
+  // A machine's own first measurement takes the place of the one that the profile was shipped with.
+  const isFirst = Object.values(found.matmul ?? {}).some(({ firstPeak }) => firstPeak !== undefined);
   const chip = {
     ...document.chip,
     matmul: { ...matmul, ...matmuls },
@@ -84,7 +86,7 @@ export function calibrateHardware(document: HardwareDocument, found: CalibratedH
     ...document,
     name: found.name,
     title: found.title,
-    chip,
+    chip: isFirst ? { ...chip, peakVersion: (document.chip.peakVersion ?? 0) + 1 } : chip,
     topology: calibrateTopology(document, found, mark),
   };
 }

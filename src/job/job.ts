@@ -3,7 +3,7 @@ import { MeshwrightError } from '../errors.js';
 import type { Hardware } from '../hardware/index.js';
 import { loadHardware } from '../hardware/index.js';
 import type { Mesh } from '../mesh/index.js';
-import { createMesh, formatMesh, rankCount } from '../mesh/index.js';
+import { axisSize, createMesh, formatMesh, rankCount } from '../mesh/index.js';
 import type { VitConfig } from '../models/index.js';
 import { checkVitPlan, findModel } from '../models/index.js';
 import type { DType, OptimizerConfig, Rematerialization } from '../program/index.js';
@@ -174,28 +174,40 @@ export function checkPlan(task: Task, plan: Plan): Job {
   return { ...task, plan };
 }
 
-/** The counts of microbatches that a mesh allows: powers of two times what divides, fewest first. */
+/** The counts of microbatches that a mesh allows: the divisors of the images of a data rank, fewest first. */
 export function microbatchChoices({ batch }: Task, mesh: Mesh): number[] {
-  const perRank = batch / (mesh.axes.find(({ name }) => name === 'data')?.size ?? 1);
+  const perRank = batch / axisSize(mesh, 'data');
   if (!Number.isInteger(perRank)) return [];
-  return Array.from({ length: Math.floor(Math.log2(perRank)) + 1 }, (_, power) => 2 ** power).filter(
-    (value) => perRank % value === 0,
-  );
+  const low: number[] = [];
+  const high: number[] = [];
+  for (let count = 1; count * count <= perRank; count++) {
+    if (perRank % count !== 0) continue;
+    low.push(count);
+    if (count * count !== perRank) high.unshift(perRank / count);
+  }
+  return [...low, ...high];
 }
 
 /**
- * A whole job. Without a count of microbatches the fewest that fit are taken (or the most, when none fits).
+ * A whole job. Without a count of microbatches the fewest that fit are taken; where none fits, one.
  *
- * @param fits whether a job's step fits the chip's memory
+ * @param fits whether a job's step fits the chip's memory; more microbatches never need more of it
  */
 export function resolveJob(input: JobInput, fits: (job: Job) => boolean): Job {
   const task = resolveTask(input);
   const mesh = createMesh(input.plan?.mesh ?? { data: task.chips });
-  const { slice: asked, rematerialize = 'none' } = input.plan ?? {};
-  const rest = { rematerialize, ...(asked === undefined ? {} : { slice: asked }) };
-  const microbatches = input.plan?.microbatches;
-  if (microbatches !== undefined) return checkPlan(task, { mesh, microbatches, ...rest });
-  checkPlan(task, { mesh, microbatches: 1, ...rest });
-  const jobs = microbatchChoices(task, mesh).map((choice) => checkPlan(task, { mesh, microbatches: choice, ...rest }));
-  return jobs.find(fits) ?? jobs.at(-1)!;
+  const { slice, rematerialize = 'none', microbatches } = input.plan ?? {};
+  const jobOf = (count: number): Job =>
+    checkPlan(task, { mesh, microbatches: count, rematerialize, ...(slice === undefined ? {} : { slice }) });
+  if (microbatches !== undefined) return jobOf(microbatches);
+  const whole = jobOf(1);
+  const choices = microbatchChoices(task, mesh);
+  if (fits(whole) || !fits(jobOf(choices.at(-1)!))) return whole;
+  let [most, fewest] = [0, choices.length - 1];
+  while (fewest - most > 1) {
+    const middle = Math.floor((most + fewest) / 2);
+    if (fits(jobOf(choices[middle]!))) fewest = middle;
+    else most = middle;
+  }
+  return jobOf(choices[fewest]!);
 }

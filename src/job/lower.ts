@@ -2,16 +2,8 @@
 import { createMesh } from '../mesh/index.js';
 import { tokenCount, vitForward } from '../models/index.js';
 import type { VitConfig } from '../models/index.js';
-import type { MemoryUse, ParameterGroup, Program } from '../program/index.js';
-import {
-  countMatmulFlops,
-  differentiate,
-  elementCount,
-  fuse,
-  lowerTrainingStep,
-  memoryUse,
-  verify,
-} from '../program/index.js';
+import type { ParameterGroup, Program } from '../program/index.js';
+import { countMatmulFlops, differentiate, elementCount, fuse, lowerTrainingStep, verify } from '../program/index.js';
 import type { Flops } from '../units.js';
 import { flops } from '../units.js';
 import type { Job } from './job.js';
@@ -91,5 +83,3 @@ export function formulaFlops(model: VitConfig, batch: number): { readonly flops:
   const perToken = 6 * (body + pooling) + 12 * model.depth * model.width * tokens;
   return { flops: flops(perToken * tokens * batch), parameters: body + pooling };
 }
-
-export const jobMemory = (job: Job): MemoryUse => memoryUse(lowerJob(job));

@@ -8,7 +8,10 @@ const rate = z.number('a number of at least 0').min(0, 'at least 0');
 export const modelSchema = z.strictObject({
   /** A preset's name; the other fields replace its settings. */
   preset: z.string('the name of a model'),
-  name: z.string().optional(),
+  name: z
+    .string()
+    .regex(/^[\w.*-]+$/, 'letters, digits, dots and hyphens')
+    .optional(),
   width: count.optional(),
   depth: count.optional(),
   mlpWidth: count.optional(),
@@ -56,10 +59,10 @@ export const jobSchema = z.strictObject({
       cooldownSteps: z.number().int().min(0, 'at least 0').optional(),
       weightDecay: rate.optional(),
       classifierWeightDecay: rate.optional(),
-      beta1: rate.max(1).optional(),
-      beta2: rate.max(1).optional(),
-      epsilon: rate.optional(),
-      momentum: rate.max(1).optional(),
+      beta1: rate.lt(1, 'a number of at least 0 and less than 1').optional(),
+      beta2: rate.lt(1, 'a number of at least 0 and less than 1').optional(),
+      epsilon: rate.gt(0, 'a number above 0').optional(),
+      momentum: rate.lt(1, 'a number of at least 0 and less than 1').optional(),
     })
     .optional(),
   training: z
@@ -67,7 +70,7 @@ export const jobSchema = z.strictObject({
       /** A folder with class folders in `train/` and, to evaluate on, `held-out/`; or with class folders itself. */
       images: z.string().optional(),
       steps: count.optional(),
-      epochs: rate.optional(),
+      epochs: rate.gt(0, 'a number above 0').optional(),
       seed: z.number().int().min(0, 'at least 0').optional(),
       family: z.enum(['onnx', 'reference']).optional(),
       threadsPerRank: count.optional(),

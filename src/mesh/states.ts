@@ -56,10 +56,6 @@ export function globalShape(mesh: Mesh, local: readonly number[], states: AxisSt
   return shape;
 }
 
-/** How many ranks hold distinct parts of the value, the product of the axes it is sharded over. */
-export const shardCount = (mesh: Mesh, states: AxisStates): number =>
-  mesh.axes.reduce((product, { name, size }) => (typeof states[name] === 'number' ? product * size : product), 1);
-
 /** A range of indices along one dimension. */
 export interface Range {
   readonly start: number;

@@ -90,6 +90,12 @@ export interface DataInput {
 
 export type ProgramInput = ParameterInput | OptimizerInput | DataInput;
 
+export type StateInput = ParameterInput | OptimizerInput;
+
+/** The name of the output that replaces an input for the next step: `parameter:NAME`, `optimizer:NAME:SLOT`. */
+export const stateKey = (input: StateInput): string =>
+  input.kind === 'parameter' ? `parameter:${input.name}` : `optimizer:${input.parameter}:${input.slot}`;
+
 export interface ProgramOutput {
   /** `loss`, `logits`, `gradient:NAME`, `parameter:NAME`, `optimizer:NAME:SLOT`. */
   readonly name: string;

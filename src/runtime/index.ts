@@ -6,7 +6,7 @@ export { initialParameter, isStack, zeroState } from './initialize.js';
 export type { PoolOptions, PoolRun, RunOptions } from './pool.js';
 export { DevicePool } from './pool.js';
 export type { Feed, Feeds, RankOptions, RankRun } from './rank.js';
-export { Rank, stateKey } from './rank.js';
+export { Rank } from './rank.js';
 export type { FamilyName, HostTensor } from './kernels/family.js';
 export type { ChildHandler, ChildHandlers } from './serve-child.js';
 export { serveChild } from './serve-child.js';

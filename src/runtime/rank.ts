@@ -4,8 +4,8 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
-import type { OptimizerInput, ParameterInput, Program, ProgramInput, ValueType } from '../program/index.js';
-import { elementCount, invalid, sameType } from '../program/index.js';
+import type { Program, ProgramInput, StateInput, ValueType } from '../program/index.js';
+import { elementCount, invalid, sameType, stateKey } from '../program/index.js';
 import type { Span } from '../trace/index.js';
 import type { Seconds } from '../units.js';
 import type { Clock } from './clock.js';
@@ -40,12 +40,6 @@ export interface RankRun {
   /** When the rank was done, counted from the start of the step. */
   readonly end: Seconds;
 }
-
-type StateInput = ParameterInput | OptimizerInput;
-
-/** The key of an input that stays on the rank, which is also the name of the output that replaces it. */
-export const stateKey = (input: StateInput): string =>
-  input.kind === 'parameter' ? `parameter:${input.name}` : `optimizer:${input.parameter}:${input.slot}`;
 
 const isStateKey = (name: string): boolean => name.startsWith('parameter:') || name.startsWith('optimizer:');
 const isState = (input: ProgramInput): input is StateInput => input.kind !== 'data';

@@ -37,6 +37,13 @@ export async function openJobImages({ model, batch, training }: Job): Promise<Da
     });
   }
   const dataset = await openDataset(training.images);
+  if (model.channels !== 3) {
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'model.channels',
+      expected: '3, red, green and blue, to train on images',
+      got: String(model.channels),
+    });
+  }
   const { classes, samples } = dataset.train;
   if (classes.length !== model.classes) {
     throw new MeshwrightError('JOB_INVALID', {

@@ -1,7 +1,7 @@
 /** Cuts a batch into what each rank is fed: its rows of each microbatch, without copying. */
 import { globalShape, shardRanges } from '../mesh/index.js';
 import type { DType, Program } from '../program/index.js';
-import { elementCount } from '../program/index.js';
+import { elementCount, invalid } from '../program/index.js';
 
 type Batch = Readonly<Record<'images' | 'labels', Float32Array>>;
 export type Feed = Float32Array | Float64Array | (Float32Array | Float64Array)[];
@@ -31,6 +31,8 @@ export function rankFeeds(
     const [rows] = shardRanges(program.mesh, rank, whole, states);
     const rowSize = elementCount(whole) / whole[0]!;
     const source = batch[input.name];
+    const elements = elementCount(whole) * (stack ?? 1);
+    if (source.length !== elements) throw invalid(`feed ${input.name}`, `${elements} elements`, String(source.length));
     const microbatch = (index: number) => {
       const first = (index * whole[0]! + rows![0]!.start) * rowSize;
       return inType(source.subarray(first, first + rows![0]!.length * rowSize), dtype);

@@ -3,6 +3,7 @@
  * and take turns; one that is not asked to advance uses no core.
  */
 import { appendFileSync } from 'node:fs';
+import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
 import { lowerEvaluation, lowerJob, modelFlops } from '../job/index.js';
 import { tokenCount } from '../models/index.js';
@@ -36,6 +37,18 @@ export interface SessionOptions {
 type Emit = (event: TrainEvent) => void;
 
 const PREFETCHED_BATCHES = 2;
+
+function appendLine(file: string, line: string): void {
+  try {
+    appendFileSync(file, `${line}\n`);
+  } catch (error) {
+    throw new MeshwrightError('WRITE_FAILED', {
+      place: file,
+      expected: 'a file that can be written',
+      got: (error as Error).message,
+    });
+  }
+}
 
 export class Session {
   /** Of the whole run; the learning-rate schedule ends with the last. */
@@ -142,10 +155,19 @@ export class Session {
     const { outputs, spans } = await this.#pool.run('step', { feeds, outputs: ['loss'] });
     const stepTimeSeconds = (performance.now() - start) / 1e3;
     const available = hardware.chip.matmul[precision.compute]!.peak * job.chips * stepTimeSeconds;
+    const loss = (outputs[0]!['loss'] as Float32Array)[0]!;
+    if (!Number.isFinite(loss)) {
+      throw new MeshwrightError('LOSS_NOT_FINITE', {
+        place: `step ${step}`,
+        expected: 'a finite loss',
+        got: String(loss),
+        hint: 'lower the learning rate or lengthen the warm-up',
+      });
+    }
     const line: StepMetrics = {
       step,
       epoch: batch.epoch,
-      loss: (outputs[0]!['loss'] as Float32Array)[0]!,
+      loss,
       learningRate,
       stepTimeSeconds,
       inputStallSeconds,
@@ -153,7 +175,7 @@ export class Session {
       mfu: this.#modelFlops / available,
     };
     this.metrics.push(line);
-    if (metricsFile !== undefined) appendFileSync(metricsFile, `${JSON.stringify(line)}\n`);
+    if (metricsFile !== undefined) appendLine(metricsFile, JSON.stringify(line));
     this.#emit({ kind: 'step', metrics: line, steps });
     return { step, seconds: seconds(stepTimeSeconds), spansByRank: spans };
   }

@@ -95,7 +95,8 @@ describe('calibration', () => {
     const { corrections, hardware: fitted } = calibrate(hardware, stack, 'f32', plans.map(evidenceOf), 'a test');
     const factor = (what: string) => corrections.find((correction) => correction.what === what)!.factor;
     expect(factor('matmul')).toBeCloseTo(1.6, 1);
-    expect(factor('elementwise')).toBeCloseTo(2.5, 0);
+    expect(factor('memory')).toBeCloseTo(2.5, 0);
+    expect(factor('vector')).toBeCloseTo(2.5, 0);
     expect(parseHardware(formatProfile(fitted), 'fitted').chip.matmul.f32!.peak).toBe(hardware.chip.matmul.f32!.peak);
     expect(fitted.chip.vectorRate).toMatchObject({ source: 'a test', status: 'calibrated' });
   });

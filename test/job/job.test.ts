@@ -68,12 +68,14 @@ describe('a plan', () => {
     );
   });
 
-  test('without a count of microbatches gets the fewest that fit, or the most when none does', () => {
+  test('without a count of microbatches gets the fewest that fit, or one when none does', () => {
     const choose = (fits: (microbatches: number) => boolean) =>
       resolveJob({ ...task, plan: { mesh: { data: 4 } } }, ({ plan }) => fits(plan.microbatches)).plan.microbatches;
     expect(choose(() => true)).toBe(1);
     expect(choose((count) => count >= 4)).toBe(4);
-    expect(choose(() => false)).toBe(8);
+    expect(choose(() => false)).toBe(1);
+    const twelve = { ...task, batch: 48, plan: { mesh: { data: 4 } } };
+    expect(resolveJob(twelve, ({ plan }) => plan.microbatches >= 3).plan.microbatches).toBe(3);
   });
 });
 

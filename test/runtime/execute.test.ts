@@ -4,9 +4,17 @@ import { relativeError } from '../helpers/interpret.js';
 import { createMesh, rankCount } from '../../src/mesh/index.js';
 import type { Mesh } from '../../src/mesh/index.js';
 import { vitForward } from '../../src/models/index.js';
-import { Builder, DEFAULT_ADAMW, elementCount, fuse, lowerTrainingStep, verify } from '../../src/program/index.js';
+import {
+  Builder,
+  DEFAULT_ADAMW,
+  elementCount,
+  fuse,
+  lowerTrainingStep,
+  stateKey,
+  verify,
+} from '../../src/program/index.js';
 import type { Program } from '../../src/program/index.js';
-import { assembleGlobal, cutShard, stateKey } from '../../src/runtime/index.js';
+import { assembleGlobal, cutShard } from '../../src/runtime/index.js';
 import type { DevicePool, Feeds } from '../../src/runtime/index.js';
 import { compileProgram } from '../../src/runtime/compile.js';
 import { Execution } from '../../src/runtime/execute.js';

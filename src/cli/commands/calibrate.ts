@@ -71,7 +71,7 @@ export function calibrate(flags: CalibrateFlags): void {
   printLine('What moved, new time over old for the same work:');
   printTable(
     ['', 'factor'],
-    profile.corrections.map(({ what, factor }) => [what, factor.toFixed(2)]),
+    profile.corrections.map(({ what, factor }) => [what, factor === null ? 'from zero' : factor.toFixed(2)]),
     [1],
   );
   printLine();

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { checkPlan, formatJob, resolveTask } from '../../job/index.js';
+import { checkPlan, resolveTask } from '../../job/index.js';
 import type { JobInput } from '../../job/index.js';
 import { createMesh } from '../../mesh/index.js';
 import { generateDataset } from '../../train/index.js';
@@ -11,9 +11,9 @@ import { calibrateOn, predictAgain, runInTurns, runJob, saveProfile, writeProfil
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
-import { createRunFolder, freeRunFolder, requireFree, writeText } from '../run-folder.js';
+import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import { printPlans } from './plan.js';
-import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, summarizeLoss, trainReporter } from './train.js';
+import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, summarizeLoss, trainReporter, writeJob } from './train.js';
 
 export interface DemoFlags {
   readonly run?: string;
@@ -99,7 +99,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       if (!flags.json) printKinds(best);
 
       section(`Train the best plan, ${best.plan}, for ${flags.epochs} epochs`);
-      writeText(folder, 'job.yaml', formatJob(bestTrial.job, folder));
+      writeJob(folder, bestTrial.job);
       const reporter = trainReporter(flags.json === true);
       const training = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
       const trained = await runJob(bestTrial.job, training, reporter.onEvent, signal).finally(reporter.end);

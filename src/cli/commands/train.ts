@@ -4,11 +4,13 @@ import { formatJob, mergeJobs } from '../../job/index.js';
 import type { Job, JobInput } from '../../job/index.js';
 import type { StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
 import { openDataset, openJobImages } from '../../train/index.js';
-import { formatPercent, formatSeconds, seconds } from '../../units.js';
-import { Assessor } from '../assess.js';
+import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
+import { formatPlan } from '../../planner/index.js';
+import type { Assessment } from '../assess.js';
+import { Assessor, stackOf } from '../assess.js';
 import { comparePlan, writeRunFiles, printComparison } from '../comparison.js';
 import type { Trial } from '../experiment.js';
-import { runJob } from '../experiment.js';
+import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
@@ -59,6 +61,23 @@ export function requireLocal({ hardware }: Job): void {
   });
 }
 
+/** @throws MeshwrightError PLAN_DOES_NOT_FIT: the ranks would end in the middle of allocating */
+export function requireFits({ job, simulation }: Assessment): void {
+  if (simulation.fits) return;
+  throw new MeshwrightError('PLAN_DOES_NOT_FIT', {
+    place: formatPlan(job.plan),
+    expected: `at most ${formatBytes(bytes(simulation.memoryCapacityBytesPerChip))} on each device`,
+    got: formatBytes(bytes(simulation.peakMemoryBytesPerChip)),
+    hint: 'use a smaller model or batch, more microbatches, or rematerialization',
+  });
+}
+
+/** Writes `job.yaml` and the profile it is predicted by, so that the run can be read without anything around it. */
+export function writeJob(folder: string, job: Job): void {
+  const hardwareName = saveProfile({ hardware: job.hardware.document, stack: stackOf(job).document }, folder);
+  writeText(folder, 'job.yaml', formatJob({ ...job, hardwareName }, folder));
+}
+
 /** Progress of a run: a bar on a terminal, a line now and then elsewhere. */
 export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): void; end(): void } {
   let bar: ReturnType<typeof createProgress> | undefined;
@@ -96,10 +115,11 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
   requireLocal(job);
   await openJobImages(job);
+  const predicted = assessor.assess(job);
+  requireFits(predicted);
   const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
   createRunFolder(folder, '--run');
-  writeText(folder, 'job.yaml', formatJob(job, folder));
-  const predicted = assessor.assess(job);
+  writeJob(folder, job);
   if (!flags.json) {
     printLine(`run folder ${folder}`);
     const { stepTimeSeconds, mfu } = predicted.simulation;
@@ -133,6 +153,12 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     if (report.skipped.length > 0) printLine(`${report.skipped.length} images could not be decoded and were skipped`);
     printLine();
     printComparison([row]);
+    if (job.training.family === 'reference')
+      printLine('The reference family checks numbers; its speed is not modelled, so this error says nothing.');
+    else if (job.hardwareName === 'local')
+      printLine(
+        `The shipped profile is not of this machine: meshwright calibrate --runs ${folder} --output DIR corrects it.`,
+      );
   }
   if (interrupted !== undefined) throw interrupted;
 }

@@ -8,7 +8,7 @@ import type { ValueType } from '../types.js';
 import { typeBytes } from '../types.js';
 import type { CollectiveName } from './attributes.js';
 import type { OpRecord } from './record.js';
-import { elements, invalid } from './record.js';
+import { invalid } from './record.js';
 
 function require(name: string, mesh: Mesh, type: ValueType | undefined, axis: AxisName, state: AxisState): ValueType {
   if (type === undefined) throw invalid(name, 'an operand', 'none');
@@ -34,6 +34,7 @@ function divide(name: string, shape: readonly number[], dimension: number, parts
   return resize(shape, dimension, size / parts);
 }
 
+/** The sums of a reduction are not counted: they hide behind the transfers. */
 const still = () => ({ vectorFlops: 0 });
 
 /** Sharded over `dimension` → replicated. */
@@ -56,7 +57,7 @@ export const reduce_scatter: OpRecord<'reduce_scatter'> = {
     requireInnermost('reduce_scatter', mesh, states, axis, dimension);
     return [{ ...type, shape: divide('reduce_scatter', type.shape, dimension, axisSize(mesh, axis)), states }];
   },
-  work: ([operand]) => ({ vectorFlops: elements(operand!) }),
+  work: still,
   vjp: (context, op, [cotangent]) => [context.emit('all_gather', [cotangent!], op.attributes, 'backward')],
 };
 
@@ -67,7 +68,7 @@ export const all_reduce: OpRecord<'all_reduce'> = {
       const type = require('all_reduce', mesh, operand, axis, 'partial');
       return { ...type, states: withState(mesh, type.states, axis, 'replicated') };
     }),
-  work: (operands) => ({ vectorFlops: operands.reduce((total, operand) => total + elements(operand), 0) }),
+  work: still,
   vjp: (context, op, cotangents) => {
     const present = cotangents.flatMap((cotangent) => cotangent ?? []);
     const results = context.emitAll('all_reduce', present, op.attributes, 'backward');

@@ -34,6 +34,20 @@ const figureCells = (format: (value: number) => string, room: number) => (figure
   figure.repredicted === undefined ? '-' : signedPercent(relativeError(figure.repredicted, figure.measured)),
 ];
 
+/** Without the last two columns where nothing was predicted again. */
+function figureTable(
+  title: string,
+  figures: readonly ComparedFigure[],
+  format: (value: number) => string,
+  room: number,
+): { columns: readonly Column[]; rows: readonly (readonly string[])[] } {
+  const count = figures.some(({ repredicted }) => repredicted !== undefined) ? 6 : 4;
+  return {
+    columns: figureColumns(title).slice(0, count),
+    rows: figures.map(figureCells(format, room)).map((cells) => cells.slice(0, count)),
+  };
+}
+
 const kindColumns = (legend: string): readonly Column[] => [
   { title: 'step time by kind', width: 22 },
   { title: 'predicted', width: 9, align: 'right' },
@@ -88,13 +102,11 @@ export function CompareScreen(props: {
   const width = readingColumns(size);
   const room = width - FIGURE_COLUMNS;
   const times = useTableLines({
-    columns: figureColumns('step time'),
-    rows: stepTimes(comparison).map(figureCells(clock, room)),
+    ...figureTable('step time', stepTimes(comparison), clock, room),
     width,
   });
   const mfu = useTableLines({
-    columns: figureColumns('MFU'),
-    rows: utilizations(comparison).map(figureCells((value) => formatPercent(value), room)),
+    ...figureTable('MFU', utilizations(comparison), (value) => formatPercent(value), room),
     width,
   });
   const kinds = useKindLines(comparison, width);
