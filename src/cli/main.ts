@@ -118,7 +118,16 @@ function usageError({ message }: CommanderError): MeshwrightError {
   });
 }
 
+/** Whoever reads the output may have seen enough (`| head`): that is no failure. */
+function endQuietlyWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
 async function main(): Promise<number> {
+  endQuietlyWithReader();
   const json = process.argv.includes('--json');
   try {
     await createProgram().parseAsync();
