@@ -3,7 +3,7 @@
  * latencies and bandwidths are fitted over the join. One correction a kind of work, none for a model or a plan.
  */
 import { median } from 'simple-statistics';
-import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
+import type { Hardware, MatmulDType, MatmulRate, Stack } from '../hardware/index.js';
 import { calibrateHardware, calibrateStack } from '../hardware/index.js';
 import type { CollectiveName } from '../program/index.js';
 import { isCollective } from '../program/index.js';
@@ -109,21 +109,24 @@ function sumOf(kernels: readonly Observation[]): Observation {
 }
 
 /** New time over old of each kind of work. */
-function fitKernels(evidence: readonly Evidence[]): Factors {
+function fitKernels(evidence: readonly Evidence[], rate: MatmulRate): Factors {
   const runs = evidence.map(kernelsOf).filter((kernels) => kernels.length > 0);
   const observations = runs.flat();
   if (observations.length === 0) return { matmul: 1, memory: 1, vector: 1, overhead: 1 };
   const common = commonFactor(observations);
-  const least = LEAST_SHARE * common;
+  // And no matmul runs faster than the chip's peak.
+  const fastest = Math.max(rate.achievable, ...rate.points.map((point) => point.rate));
+  const few = LEAST_SHARE * common;
+  const least = [Math.max(few, fastest / rate.peak), few, few, few];
   const all = [...observations, ...runs.map(sumOf), ...priorsOf(observations, common)];
   // What is fitted is how much more than the least a factor is, which can't be negative.
   const [matmul, memory, vector, overhead] = fitNonNegative(
     all.map(({ features, target, weight }) => ({
       features,
-      target: target - least * features.reduce((total, one) => total + one, 0),
+      target: target - features.reduce((total, one, kind) => total + least[kind]! * one, 0),
       weight,
     })),
-  ).map((more) => least + more) as [number, number, number, number];
+  ).map((more, kind) => least[kind]! + more) as [number, number, number, number];
   return { matmul, memory, vector, overhead };
 }
 
@@ -142,7 +145,6 @@ export function calibrate(
   evidence: readonly Evidence[],
   source: string,
 ): Calibration {
-  const factors = fitKernels(evidence);
   const transfers = fitTransfers(
     evidence.flatMap(({ spans }) =>
       spans.flatMap(({ transfer, measuredSeconds }) =>
@@ -153,6 +155,7 @@ export function calibrate(
   const host = median(evidence.map(restOf));
   const { matmul, memoryBandwidth, vectorRate } = hardware.chip;
   const rate = matmul[dtype]!;
+  const factors = fitKernels(evidence, rate);
   const isShared = hardware.topology.kind === 'shared-memory';
   const found = {
     name: hardware.name,
