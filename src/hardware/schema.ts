@@ -87,7 +87,5 @@ export const stackSchema = z.strictObject({
 
 export type HardwareDocument = z.infer<typeof hardwareSchema>;
 export type StackDocument = z.infer<typeof stackSchema>;
-export type QuantityField = z.infer<typeof quantity>;
-export type AchievableField = z.infer<typeof achievable>;
 export type RateField = z.infer<typeof rate>;
 export type MatmulField = z.infer<typeof matmul>;

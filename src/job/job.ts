@@ -7,6 +7,7 @@ import { axisSize, createMesh, formatMesh, rankCount } from '../mesh/index.js';
 import type { VitConfig } from '../models/index.js';
 import { checkVitPlan, findModel } from '../models/index.js';
 import type { DType, OptimizerConfig, Rematerialization } from '../program/index.js';
+import { DEFAULT_ADAMW } from '../program/index.js';
 import type { JobInput, ModelInput } from './schema.js';
 
 export interface Plan {
@@ -85,11 +86,11 @@ function checkModel(model: VitConfig): void {
 }
 
 function resolveOptimizer(input: JobInput['optimizer']): OptimizerConfig {
-  const weightDecay = input?.weightDecay ?? 0.03;
+  const weightDecay = input?.weightDecay ?? DEFAULT_ADAMW.weightDecay;
   const classifierWeightDecay = input?.classifierWeightDecay ?? weightDecay;
   if (input?.kind === 'sgd')
     return { kind: 'sgd', momentum: input.momentum ?? 0.9, weightDecay, classifierWeightDecay };
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = input ?? {};
+  const { beta1 = DEFAULT_ADAMW.beta1, beta2 = DEFAULT_ADAMW.beta2, epsilon = DEFAULT_ADAMW.epsilon } = input ?? {};
   return { kind: 'adamw', beta1, beta2, epsilon, weightDecay, classifierWeightDecay };
 }
 

@@ -77,5 +77,4 @@ export interface StructureAttributes {
 export type Attributes = ComputeAttributes & CollectiveAttributes & StructureAttributes;
 export type ComputeName = keyof ComputeAttributes;
 export type CollectiveName = keyof CollectiveAttributes;
-export type StructureName = keyof StructureAttributes;
 export type OpName = keyof Attributes;

@@ -21,14 +21,14 @@ export type OptimizerConfig =
       readonly classifierWeightDecay: number;
     };
 
-export const DEFAULT_ADAMW: OptimizerConfig = {
+export const DEFAULT_ADAMW = {
   kind: 'adamw',
   beta1: 0.9,
   beta2: 0.999,
   epsilon: 1e-8,
   weightDecay: 0.03,
   classifierWeightDecay: 0.03,
-};
+} as const satisfies OptimizerConfig;
 
 /** The state that an optimizer keeps of each parameter. */
 export function optimizerSlots(config: OptimizerConfig): readonly string[] {
