@@ -1,8 +1,9 @@
 /** Prediction against measurement on this machine: run a job, join it with its simulation, calibrate, predict again. */
 import { existsSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { median } from 'simple-statistics';
-import type { Evidence, EvidenceSpan, Profile } from '../calibrate/index.js';
+import type { Evidence, EvidenceSpan, MatmulProbe, Profile } from '../calibrate/index.js';
 import { calibrate, largestActivation, matmulProbes, messagesOf, profileDevices } from '../calibrate/index.js';
 import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
 import { formatProfile, loadHardware, parseHardware, parseStack } from '../hardware/index.js';
@@ -64,6 +65,16 @@ export function runInTurns(
 
 const MEASURING_ROUNDS = 21;
 
+/** Large and square, so that a machine's peak does not depend on the model that it was first measured with. */
+const LARGE_MATMUL: MatmulProbe = {
+  name: 'matmul',
+  attributes: { transposeA: false, transposeB: false, scale: 1 },
+  shapes: [
+    [1024, 1024],
+    [1024, 1024],
+  ],
+};
+
 /**
  * Measures this machine's devices at the shapes of the jobs' programs and writes `profile.yaml` and `stack.yaml`.
  *
@@ -79,21 +90,23 @@ export async function writeProfile(
   const dtype = first.precision.compute as MatmulDType;
   const { family, threadsPerRank } = first.training;
   const programs = jobs.map((job) => lowerJob(job));
+  // More ranks than cores would measure how they take turns, which the machine's model adds to what is measured here.
+  const ranks = Math.min(first.chips, availableParallelism());
   const args = {
-    ranks: first.chips,
+    ranks,
     family,
     threadsPerRank,
     dtype,
-    matmuls: matmulProbes(programs),
+    matmuls: [LARGE_MATMUL, ...matmulProbes(programs)],
     elements: largestActivation(programs),
     rounds: MEASURING_ROUNDS,
   };
   const measured = await runInChild<Measure>(
     HOST,
     { kind: 'measure', args },
-    { onEvent: onText, signal, poolThreads: first.chips + 4 },
+    { onEvent: onText, signal, poolThreads: ranks + 4 },
   );
-  const source = `${family} on ${first.chips} ranks × ${threadsPerRank} thread at once, first quartile of ${MEASURING_ROUNDS} rounds, ${today()}`;
+  const source = `${family} on ${ranks} ranks × ${threadsPerRank} thread at once, first quartile of ${MEASURING_ROUNDS} rounds, ${today()}`;
   // What is measured first of a machine stays beside its runs: its peak is what MFU is relative to in all of them.
   const firstFolder = join(dirname(folder), 'this-machine');
   const known = existsSync(join(firstFolder, 'profile.yaml'));

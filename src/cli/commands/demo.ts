@@ -66,7 +66,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       const task = resolveTask({ ...input, hardware });
       const peak = task.hardware.chip.matmul[task.precision.compute as 'f32']!.peak;
       say(
-        `   best matmul rate ${(peak / 1e9).toFixed(0)} GFLOP/s on each of ${CHIPS} ranks at once: the peak that MFU is relative to`,
+        `   MFU is relative to ${(peak / 1e9).toFixed(0)} GFLOP/s a rank, the best matmul rate when this machine was first measured`,
       );
 
       section(`Rank ${candidates.length} plans for ${CHIPS} devices by simulation`);
