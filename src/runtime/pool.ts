@@ -80,10 +80,14 @@ export class DevicePool {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
     });
+    // A thread that can't start may leave its task waiting and only be heard of here.
+    const broken = new Promise<never>((_, reject) => this.#piscina.on('error', reject));
+    // Without a task left to end it is no news.
+    broken.catch(() => undefined);
     this.#ranks = Array.from({ length: count }, (_, rank) => {
       const task = { mesh, rank, family, threads: threadsPerRank, memory: this.#memory, timeoutSeconds };
       return new RankHandle(rank, (port) =>
-        this.#piscina.run({ ...task, port } satisfies RankTask, { transferList: [port] }),
+        Promise.race([this.#piscina.run({ ...task, port } satisfies RankTask, { transferList: [port] }), broken]),
       );
     });
   }
