@@ -138,6 +138,8 @@ export class DevicePool {
     try {
       const startedAt = this.#clock();
       const runs = await this.#callAll('run', (rank) => ({ name, feeds: perRank[rank]!, outputs, startedAt }));
+      // Ranks that were done before they saw the flag: what the caller gave up stays given up.
+      signal?.throwIfAborted();
       return {
         outputs: runs.map((run) => run.outputs),
         spans: runs.map((run) => run.spans),
