@@ -3,7 +3,7 @@ import type { Stack } from '../src/hardware/index.js';
 import { MeshwrightError } from '../src/errors.js';
 import type { AxisName } from '../src/mesh/index.js';
 import { formatMesh } from '../src/mesh/index.js';
-import type { DType, Program, Role } from '../src/program/index.js';
+import type { FloatType, Program, Role } from '../src/program/index.js';
 import { forEachOp, isCompute, matmulFlops as matmulFlopsOf, recordOf } from '../src/program/index.js';
 import type { Bytes, Flops } from '../src/units.js';
 import type { Ticks } from './engine/index.js';
@@ -53,7 +53,7 @@ export interface SimulationResult {
   readonly slice: readonly number[] | null;
   /** What each mesh axis lies on. */
   readonly placement: Readonly<Partial<Record<AxisName, readonly string[]>>>;
-  readonly dtype: DType;
+  readonly dtype: FloatType;
   /** One chip was simulated and stands for all, exactly; false where groups of chips lie differently on the machine. */
   readonly folded: boolean;
   readonly stepTimeSeconds: number;
@@ -93,14 +93,14 @@ const MFU_CONVENTION =
   'matmul FLOPs (attention included, causal not halved) of the unsharded forward and backward pass, nothing recomputed, over peak';
 
 /** The type that most matmul FLOPs are computed in, which is the one whose peak counts. */
-function matmulDtype(program: Program, fallback: DType): DType {
-  const total = new Map<DType, number>();
+function matmulDtype(program: Program, fallback: FloatType): FloatType {
+  const total = new Map<FloatType, number>();
   const type = (id: number) => program.values[id]!.type;
   forEachOp(program.ops, (op, times) => {
     if (!isCompute(op.name)) return;
     const { matmul } = recordOf(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
     if (matmul === undefined) return;
-    const { dtype } = type(op.operands[0]!);
+    const dtype = type(op.operands[0]!).dtype as FloatType;
     total.set(dtype, (total.get(dtype) ?? 0) + times * matmulFlopsOf(matmul));
   });
   return [...total].reduce((most, one) => (one[1] > most[1] ? one : most), [fallback, 0] as const)[0];

@@ -76,7 +76,7 @@ function trafficBytes(piece: Piece, values: readonly Value[], usedOutside: (id: 
 
 function matmulRateOf(op: Op, values: readonly Value[], chip: Chip): MatmulRate {
   const { dtype } = values[op.operands[0]!]!.type;
-  const rate = chip.matmul[dtype];
+  const rate = dtype === 'i32' ? undefined : chip.matmul[dtype];
   if (rate !== undefined) return rate;
   throw new MeshwrightError('DTYPE_UNSUPPORTED', {
     place: op.id,

@@ -6,7 +6,7 @@ import type { Mesh } from '../mesh/index.js';
 import { axisSize, createMesh, formatMesh, rankCount } from '../mesh/index.js';
 import type { VitConfig } from '../models/index.js';
 import { checkVitPlan, findModel } from '../models/index.js';
-import type { DType, OptimizerConfig, Rematerialization } from '../program/index.js';
+import type { FloatType, OptimizerConfig, Rematerialization } from '../program/index.js';
 import { DEFAULT_ADAMW } from '../program/index.js';
 import type { JobInput, ModelInput } from './schema.js';
 
@@ -18,8 +18,8 @@ export interface Plan {
 }
 
 export interface Precision {
-  readonly compute: DType;
-  readonly parameters: DType;
+  readonly compute: FloatType;
+  readonly parameters: FloatType;
 }
 
 export interface Training {

@@ -1,6 +1,6 @@
 /** The form of a job file. Everything has a default except the model and the hardware; unknown fields are refused. */
 import { z } from 'zod';
-import { DTYPES, REMATERIALIZATIONS } from '../program/index.js';
+import { FLOATS, REMATERIALIZATIONS } from '../program/index.js';
 
 const count = z.number('a whole number of at least 1').int('a whole number').min(1, 'at least 1');
 const rate = z.number('a number of at least 0').min(0, 'at least 0');
@@ -50,7 +50,7 @@ export const jobSchema = z.strictObject({
       slice: z.array(count).optional(),
     })
     .optional(),
-  precision: z.strictObject({ compute: z.enum(DTYPES).optional(), parameters: z.enum(DTYPES).optional() }).optional(),
+  precision: z.strictObject({ compute: z.enum(FLOATS).optional(), parameters: z.enum(FLOATS).optional() }).optional(),
   optimizer: z
     .strictObject({
       kind: z.enum(['adamw', 'sgd']).optional(),

@@ -186,13 +186,13 @@ export class ModelBuilder {
   /** Sharded over the last dimension → whole. */
   gather(x: ValueId): ValueId {
     if (this.shards === 1) return x;
-    return this.op('all_gather', [x], { axis: 'model', dimension: this.shape(x).length - 1 }, 'gather');
+    return this.op('all_gather', [x], { axis: 'model', dimensions: [this.shape(x).length - 1] }, 'gather');
   }
 
   /** A pending sum → shards of a dimension, the last one unless told. */
   scatter(x: ValueId, dimension = this.shape(x).length - 1): ValueId {
     if (this.shards === 1) return x;
-    return this.op('reduce_scatter', [x], { axis: 'model', dimension }, 'scatter');
+    return this.op('reduce_scatter', [x], { axis: 'model', dimensions: [dimension] }, 'scatter');
   }
 
   /** A pending sum → whole. */

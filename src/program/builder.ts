@@ -3,7 +3,7 @@
  * mutable thing here; `finish` gives the immutable program.
  */
 import type { Mesh } from '../mesh/index.js';
-import type { Attributes, CollectiveName, ComputeName } from './ops/index.js';
+import type { Attributes, CollectiveName, ComputeName, MoveName } from './ops/index.js';
 import { invalid, recordOf } from './ops/index.js';
 import type {
   Op,
@@ -17,17 +17,18 @@ import type {
   ValueId,
   ValueType,
 } from './types.js';
-import { unstacked } from './types.js';
+import { regionOps, unstacked } from './types.js';
 
-type Recorded = ComputeName | CollectiveName;
+type Recorded = ComputeName | MoveName | CollectiveName;
 
 export interface EmitOptions {
   readonly id: string;
   readonly phase: Phase;
   readonly role?: Role;
+  readonly asynchronous?: boolean;
 }
 
-export interface RepeatOptions extends EmitOptions {
+export interface RepeatOptions extends Omit<EmitOptions, 'asynchronous'> {
   readonly count: number;
   readonly reverse?: boolean;
   readonly carried: readonly ValueId[];
@@ -78,7 +79,7 @@ export class Builder {
   reserve(ops: readonly Op[]): void {
     for (const op of ops) {
       this.#ids.set(op.id, Math.max(1, this.#ids.get(op.id) ?? 0));
-      if (op.region) this.reserve(op.region.ops);
+      if (op.region) this.reserve(regionOps(op.region));
     }
   }
 
@@ -112,7 +113,9 @@ export class Builder {
       this.mesh,
     );
     const results = types.map((type) => this.value(type, options.role ?? 'activation'));
-    this.#block.push({ name, id: this.#uniqueId(options.id), phase: options.phase, operands, results, attributes });
+    const { phase, asynchronous } = options;
+    const op: Op = { name, id: this.#uniqueId(options.id), phase, operands, results, attributes };
+    this.#block.push(asynchronous === true ? { ...op, asynchronous } : op);
     return results;
   }
 

@@ -6,12 +6,14 @@ import { bytes, flops } from '../units.js';
 import { attributesOf } from './builder.js';
 import { collectiveBytes, isCollective, isCompute, matmulFlops, recordOf } from './ops/index.js';
 import type { Op, Phase, Program } from './types.js';
+import { regionOps } from './types.js';
 
 /** Calls `visit` for each plain op with the number of times it runs. */
 export function forEachOp(ops: readonly Op[], visit: (op: Op, times: number) => void, times = 1): void {
   for (const op of ops) {
     if (op.region === undefined) visit(op, times);
-    else forEachOp(op.region.ops, visit, op.name === 'repeat' ? times * attributesOf(op, 'repeat').count : times);
+    else
+      forEachOp(regionOps(op.region), visit, op.name === 'repeat' ? times * attributesOf(op, 'repeat').count : times);
   }
 }
 

@@ -39,22 +39,34 @@ export function print(program: Program): string {
     const results = op.results.length === 0 ? '' : `${list(op.results)} = `;
     const types = op.results.map(type).join(', ');
     if (op.region === undefined) {
-      lines.push(`${indent}${results}${op.name} ${list(op.operands)}${formatAttributes(op)} : ${types}  # ${op.id}`);
+      const name = op.asynchronous === true ? `async ${op.name}` : op.name;
+      lines.push(`${indent}${results}${name} ${list(op.operands)}${formatAttributes(op)} : ${types}  # ${op.id}`);
       return;
     }
     if (op.name === 'kernel') {
       lines.push(`${indent}kernel ${list(op.operands)} -> ${list(op.results)} {  # ${op.id}`);
+    } else if (op.name === 'manual') {
+      const args = op.region.args.map((id, index) => `%${id} = %${op.operands[index]}`);
+      const { axis } = attributesOf(op, 'manual');
+      lines.push(`${indent}${results}manual ${axis} (${args.join(', ')}) : ${types} {  # ${op.id}`);
     } else {
-      const { count, carried, reverse } = attributesOf(op, 'repeat');
+      const { count, carried, reverse, first } = attributesOf(op, 'repeat');
       const args = op.region.args.map(
         (id, index) => `%${id} ${index < carried ? '=' : 'in'} %${op.operands[index]} : ${type(id)}`,
       );
-      lines.push(`${indent}${results}repeat ${count}${reverse ? ' reverse' : ''} (  # ${op.id}`);
+      lines.push(
+        `${indent}${results}repeat ${count}${first ? ` from ${first}` : ''}${reverse ? ' reverse' : ''} (  # ${op.id}`,
+      );
       args.forEach((arg) => lines.push(`${indent}    ${arg}`));
       lines.push(`${indent}) {`);
     }
+    if (op.region.ahead) {
+      lines.push(`${indent}  ahead ${op.region.ahead.by} {`);
+      op.region.ahead.ops.forEach((inner) => printOp(inner, `${indent}    `));
+      lines.push(`${indent}  }`);
+    }
     op.region.ops.forEach((inner) => printOp(inner, `${indent}  `));
-    if (op.name === 'repeat') lines.push(`${indent}  yield ${list(op.region.results)}`);
+    if (op.name !== 'kernel') lines.push(`${indent}  yield ${list(op.region.results)}`);
     lines.push(`${indent}}`);
   };
 

@@ -44,15 +44,37 @@ export interface Op<N extends OpName = OpName> {
   readonly operands: readonly ValueId[];
   readonly results: readonly ValueId[];
   readonly attributes: Attributes[N];
-  /** The body of a `repeat` or a `kernel`; it may use values from around it. */
+  /** The body of a `repeat`, a `manual` region or a `kernel`; it may use values from around it. */
   readonly region?: Region;
+  /**
+   * Of a collective: it is started and the ops after it are issued at once; the first that reads a result waits for it.
+   * Collectives over one axis run one after the other, in the order they are started. A collective that is started
+   * again, in the next iteration of a repeat, first waits for the one before, so that no more than one run of it is
+   * under way; those among the ops of `Region.ahead` do not.
+   */
+  readonly asynchronous?: boolean;
 }
 
 export interface Region {
   readonly args: readonly ValueId[];
   readonly ops: readonly Op[];
   readonly results: readonly ValueId[];
+  /**
+   * Of a repeat: ops that come before `ops` and read nothing but elements of stacks, each other's results and values
+   * from around the region. They are issued `by` iterations early: those of iterations 0 … by before iteration 0, then
+   * those of iteration i + by before the `ops` of iteration i.
+   */
+  readonly ahead?: Ahead;
 }
+
+export interface Ahead {
+  readonly by: number;
+  readonly ops: readonly Op[];
+}
+
+/** All ops of a region, those that are issued early first. */
+export const regionOps = ({ ahead, ops }: Region): readonly Op[] =>
+  ahead === undefined ? ops : [...ahead.ops, ...ops];
 
 export type Initializer =
   | { readonly kind: 'zeros' }
@@ -85,19 +107,35 @@ export interface OptimizerInput {
 export interface DataInput {
   readonly kind: 'data';
   readonly value: ValueId;
-  readonly name: 'images' | 'labels' | 'learning-rate' | 'step';
+  /** `images` and `labels`, or `tokens` and `targets`, are the batch; the others are scalars. */
+  readonly name: 'images' | 'labels' | 'tokens' | 'targets' | 'learning-rate' | 'step';
 }
 
-export type ProgramInput = ParameterInput | OptimizerInput | DataInput;
+/** A scalar that a step leaves for the next one. */
+export interface CounterInput {
+  readonly kind: 'counter';
+  readonly value: ValueId;
+  readonly name: 'loss-scale' | 'finite-steps' | 'applied-steps';
+  /** Before the first step. */
+  readonly initial: number;
+}
 
-export type StateInput = ParameterInput | OptimizerInput;
+export type ProgramInput = ParameterInput | OptimizerInput | CounterInput | DataInput;
 
-/** The name of the output that replaces an input for the next step: `parameter:NAME`, `optimizer:NAME:SLOT`. */
-export const stateKey = (input: StateInput): string =>
-  input.kind === 'parameter' ? `parameter:${input.name}` : `optimizer:${input.parameter}:${input.slot}`;
+export type StateInput = ParameterInput | OptimizerInput | CounterInput;
+
+/** The name of the output that replaces an input for the next step: `parameter:NAME`, `optimizer:NAME:SLOT`, `counter:NAME`. */
+export function stateKey(input: StateInput): string {
+  if (input.kind === 'optimizer') return `optimizer:${input.parameter}:${input.slot}`;
+  return `${input.kind}:${input.name}`;
+}
+
+/** Whether an input is part of the batch: cut into microbatches and sharded over `data`. */
+export const isBatch = (input: ProgramInput): boolean =>
+  input.kind === 'data' && input.name !== 'learning-rate' && input.name !== 'step';
 
 export interface ProgramOutput {
-  /** `loss`, `logits`, `gradient:NAME`, `parameter:NAME`, `optimizer:NAME:SLOT`. */
+  /** `loss`, `logits`, `gradient:NAME`, `parameter:NAME`, `optimizer:NAME:SLOT`, `counter:NAME`. */
   readonly name: string;
   readonly value: ValueId;
 }

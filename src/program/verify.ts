@@ -1,5 +1,5 @@
 /** Re-derives every type and checks every use of a program. Each pass' result goes through it. */
-import { axisSize, sameStates } from '../mesh/index.js';
+import { axisSize, sameStates, withState } from '../mesh/index.js';
 import type { AxisName } from '../mesh/index.js';
 import { attributesOf } from './builder.js';
 import { invalid, isCollective, isCompute, recordOf } from './ops/index.js';
@@ -54,10 +54,13 @@ export function verify(program: Program): Program {
     if (!defined.has(id)) throw invalid(place, 'values defined before their use, in scope', `%${id}`);
   };
 
-  const checkRegion = (op: Op, region: Region, check: () => void): void => {
+  /** @param carried how many of the arguments ops that are issued early may not read */
+  const checkRegion = (op: Op, region: Region, carried: number, check: () => void): void => {
     // What a region defines is not visible after it.
     const outer = new Set(defined);
-    region.args.forEach((id) => define(id, op.id));
+    region.args.slice(carried).forEach((id) => define(id, op.id));
+    region.ahead?.ops.forEach(checkOp);
+    region.args.slice(0, carried).forEach((id) => define(id, op.id));
     region.ops.forEach(checkOp);
     region.results.forEach((id) => use(id, `${op.id}, region results`));
     check();
@@ -66,22 +69,25 @@ export function verify(program: Program): Program {
 
   const checkRepeat = (op: Op): void => {
     const { region } = op;
-    const { count, carried } = attributesOf(op, 'repeat');
+    const { count, carried, first = 0 } = attributesOf(op, 'repeat');
     if (region === undefined) throw invalid(op.id, 'a region', 'none');
-    const element = (id: ValueId): ValueType => {
-      if (type(id).stack !== count) throw invalid(op.id, `a stack of ${count}`, formatType(type(id)));
+    const ahead = region.ahead?.by ?? 1;
+    if (!Number.isInteger(ahead) || ahead < 1) throw invalid(op.id, 'at least 1 iteration ahead', String(ahead));
+    const element = (id: ValueId, made: boolean): ValueType => {
+      const { stack } = type(id);
+      if (stack !== count && (made || stack === undefined || stack < first + count))
+        throw invalid(op.id, `a stack of ${count}${made ? '' : ` or at least ${first + count}`}`, formatType(type(id)));
       return unstacked(type(id));
     };
-    const around = (list: readonly ValueId[]): ValueType[] =>
-      list.map((id, index) => (index < carried ? type(id) : element(id)));
-    const match = (outside: readonly ValueId[], inside: readonly ValueId[], what: string): void => {
+    const match = (outside: readonly ValueId[], inside: readonly ValueId[], what: 'argument' | 'result'): void => {
       if (outside.length !== inside.length)
         throw invalid(`${op.id}, ${what}`, `${outside.length} values`, String(inside.length));
-      around(outside).forEach((expected, index) =>
-        expectSame(`${op.id}, ${what} ${index}`, expected, type(inside[index]!)),
-      );
+      outside.forEach((id, index) => {
+        const expected = index < carried ? type(id) : element(id, what === 'result');
+        expectSame(`${op.id}, ${what} ${index}`, expected, type(inside[index]!));
+      });
     };
-    checkRegion(op, region, () => {
+    checkRegion(op, region, carried, () => {
       match(op.operands, region.args, 'argument');
       match(op.results, region.results, 'result');
       for (let index = 0; index < carried; index++) {
@@ -101,17 +107,52 @@ export function verify(program: Program): Program {
         throw invalid(op.id, `%${operand} among the kernel's operands`, 'not');
     }
     // A kernel's results are values of its region, seen from outside under the same id.
-    checkRegion(op, region, () => undefined);
+    checkRegion(op, region, 0, () => undefined);
     if (op.results.some((id) => !inside.has(id))) throw invalid(op.id, 'results made in the kernel', 'another value');
+  };
+
+  const checkManual = (op: Op): void => {
+    const { region } = op;
+    const { axis } = attributesOf(op, 'manual');
+    if (region === undefined) throw invalid(op.id, 'a region', 'none');
+    if (axisSize(mesh, axis) === 1) throw invalid(op.id, 'an axis of the mesh', axis);
+    const without = (id: ValueId): ValueType => ({
+      ...type(id),
+      states: withState(mesh, type(id).states, axis, 'replicated'),
+    });
+    const match = (outside: readonly ValueId[], inside: readonly ValueId[], what: string): void => {
+      if (outside.length !== inside.length)
+        throw invalid(`${op.id}, ${what}s`, `${outside.length} values`, String(inside.length));
+      outside.forEach((id, index) => expectSame(`${op.id}, ${what} ${index}`, without(id), type(inside[index]!)));
+    };
+    checkRegion(op, region, 0, () => {
+      match(op.operands, region.args, 'argument');
+      match(op.results, region.results, 'result');
+    });
+  };
+
+  const checkJoin = (op: Op): void => {
+    const [first] = op.operands;
+    if (first === undefined) throw invalid(op.id, 'stacks', 'none');
+    const length = op.operands.reduce((total, id) => {
+      if (type(id).stack === undefined) throw invalid(op.id, 'stacks', formatType(type(id)));
+      expectSame(op.id, unstacked(type(first)), unstacked(type(id)));
+      return total + type(id).stack!;
+    }, 0);
+    expectSame(op.id, { ...type(first), stack: length }, type(op.results[0]!));
   };
 
   const checkOp = (op: Op): void => {
     if (ids.has(op.id)) throw invalid(op.id, 'unique ids', 'a second op of this id');
     ids.add(op.id);
+    if (op.asynchronous === true && !isCollective(op.name))
+      throw invalid(op.id, 'a collective, to be asynchronous', op.name);
     op.operands.forEach((id) => use(id, op.id));
     if (op.name === 'repeat') checkRepeat(op);
     else if (op.name === 'kernel') checkKernel(op);
-    else if (isCompute(op.name) || isCollective(op.name)) {
+    else if (op.name === 'manual') checkManual(op);
+    else if (op.name === 'join_stacks') checkJoin(op);
+    else {
       const inferred = recordOf(op.name).infer(op.operands.map(type), op.attributes as never, mesh);
       if (inferred.length !== op.results.length)
         throw invalid(op.id, `${inferred.length} results`, String(op.results.length));

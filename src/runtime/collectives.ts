@@ -172,11 +172,11 @@ type Runners = {
 };
 
 const RUNNERS: Runners = {
-  all_gather: (group, [tensor], shape, { dimension }) => [allGather(group, tensor!, shape, dimension)],
-  reduce_scatter: (group, [tensor], shape, { dimension }) => [reduceScatter(group, tensor!, shape, dimension)],
+  all_gather: (group, [tensor], shape, { dimensions }) => [allGather(group, tensor!, shape, dimensions[0]!)],
+  reduce_scatter: (group, [tensor], shape, { dimensions }) => [reduceScatter(group, tensor!, shape, dimensions[0]!)],
   all_reduce: (group, tensors) => allReduce(group, tensors),
   all_to_all: (group, [tensor], shape, { from, to }) => [allToAll(group, tensor!, shape, from, to)],
-  permute: (group, [tensor], _shape, { shift }) => [permute(group, tensor!, shift)],
+  permute: (group, [tensor], _shape, { shifts }) => [permute(group, tensor!, shifts[0]!)],
 };
 
 /**

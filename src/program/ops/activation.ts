@@ -1,11 +1,18 @@
 /** Softmax over the last dimension and the exact GELU, with their gradients. Vector FLOPs count exp and erf as 8. */
 import type { OpRecord } from './record.js';
-import { inferByRule, labels, vector } from './record.js';
+import { inferByRule, invalid, labels, vector } from './record.js';
 
-/** softmax over the last, unsharded dimension: [..., n]. */
+/**
+ * softmax over the last, unsharded dimension: [..., n]. Causal: row i of [..., m, n], where m is a multiple of n, has
+ * zeros beyond column i mod n (several heads' rows may be stacked).
+ */
 export const softmax: OpRecord<'softmax'> = {
-  infer: (operands, _, mesh) => {
-    const all = labels(operands[0]?.shape.length ?? 0);
+  infer: (operands, { causal }, mesh) => {
+    const shape = operands[0]?.shape ?? [];
+    const all = labels(shape.length);
+    if (causal === true && (shape.length < 2 || shape.at(-2)! % shape.at(-1)! !== 0)) {
+      throw invalid('softmax', 'a multiple of as many rows as columns', `[${shape.join(',')}]`);
+    }
     // The result is named anew along the last dimension, so that sharding over it is refused.
     return inferByRule(
       'softmax',
@@ -54,4 +61,23 @@ export const gelu_backward: OpRecord<'gelu_backward'> = {
     return inferByRule('gelu_backward', { operands: [all, all], results: [all], linear: [1] }, operands, mesh);
   },
   work: vector(24),
+};
+
+/** x · σ(x): Elfwing et al. 2018. */
+export const silu: OpRecord<'silu'> = {
+  infer: (operands, _, mesh) => {
+    const all = labels(operands[0]?.shape.length ?? 0);
+    return inferByRule('silu', { operands: [all], results: [all] }, operands, mesh);
+  },
+  work: vector(11),
+  vjp: (context, op, [cotangent]) => [context.emit('silu_backward', [op.operands[0]!, cotangent!], {}, 'backward')],
+};
+
+/** (x, dy) → dy · σ(x) · (1 + x · (1 − σ(x))). */
+export const silu_backward: OpRecord<'silu_backward'> = {
+  infer: (operands, _, mesh) => {
+    const all = labels(operands[0]?.shape.length ?? 0);
+    return inferByRule('silu_backward', { operands: [all, all], results: [all], linear: [1] }, operands, mesh);
+  },
+  work: vector(15),
 };

@@ -3,7 +3,7 @@
  * that a new op does not compile until each of them knows it. Shapes and meaning stand at the op's record.
  */
 import type { AxisName, AxisStates } from '../../mesh/index.js';
-import type { DType } from '../dtype.js';
+import type { DType, FloatType } from '../dtype.js';
 
 type None = Readonly<Record<string, never>>;
 
@@ -28,12 +28,28 @@ export interface ComputeAttributes {
   concat: None;
   split_heads: { readonly headWidth: number };
   merge_heads: None;
+  /** `groups` is a local count. `shared`: keys and values are the same on every chip of an axis that heads are sharded over. */
+  group_heads: { readonly groups: number; readonly shared: boolean };
+  ungroup_heads: { readonly heads: number; readonly shared: boolean };
+  /** `inverse` turns the other way. */
+  rotary: { readonly base: number; readonly inverse: boolean };
   matmul: { readonly transposeA: boolean; readonly transposeB: boolean; readonly scale: number };
   matmul_weight_gradient: None;
-  softmax: None;
+  /** `causal`: a row sees the columns up to its own index, counted modulo the columns where rows are stacked. */
+  softmax: { readonly causal?: boolean };
   softmax_backward: None;
   gelu: None;
   gelu_backward: None;
+  silu: None;
+  silu_backward: None;
+  /** `axis`: the one that the table's rows (the vocabulary) are sharded over; absent where every rank has all of them. */
+  embedding: { readonly axis?: AxisName };
+  embedding_backward: { readonly rows: number; readonly axis?: AxisName };
+  log_sum_exp: None;
+  log_sum_exp_backward: None;
+  /** `axis`: the one that classes are sharded over. */
+  token_cross_entropy: { readonly divisor: number; readonly axis?: AxisName };
+  token_cross_entropy_backward: { readonly divisor: number; readonly classes: number; readonly axis?: AxisName };
   /** `width` is the whole width, also where the dimension is sharded. */
   moments: { readonly centered: boolean; readonly width: number };
   moments_backward: { readonly centered: boolean; readonly width: number };
@@ -50,31 +66,63 @@ export interface ComputeAttributes {
   softmax_cross_entropy_backward: { readonly divisor: number };
   adamw: { readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number };
   sgd: { readonly momentum: number; readonly weightDecay: number };
+  reciprocal: None;
+  select: None;
+  count_nonfinite: None;
+  /** The scale doubles after `interval` finite steps in a row and halves after one that is not. */
+  update_loss_scale: { readonly interval: number; readonly largest: number };
 }
 
-/** Ops that move data between chips along one mesh axis. */
+/**
+ * Which block along an axis: that of the rank `offset + stride · iteration` places further along it, around the ring;
+ * the iteration is that of the innermost repeat (0 outside of one).
+ */
+export interface BlockPlace {
+  readonly axis: AxisName;
+  readonly dimension: number;
+  readonly offset: number;
+  readonly stride: number;
+}
+
+/** Ops that address parts of a tensor on one chip, where it lies; only in a `manual` region. */
+export interface MoveAttributes {
+  take: BlockPlace;
+  put: BlockPlace;
+}
+
+/** Ops that move data between chips along one mesh axis. All but `all_to_all` take any number of tensors in one launch. */
 export interface CollectiveAttributes {
-  all_gather: { readonly axis: AxisName; readonly dimension: number };
-  reduce_scatter: { readonly axis: AxisName; readonly dimension: number };
+  /** A dimension for each operand. `gradientType`: the type that the cotangents are summed in, theirs unless given. */
+  all_gather: { readonly axis: AxisName; readonly dimensions: readonly number[]; readonly gradientType?: FloatType };
+  reduce_scatter: { readonly axis: AxisName; readonly dimensions: readonly number[] };
   all_reduce: { readonly axis: AxisName };
   /** Sharded over `from` becomes sharded over `to`. */
   all_to_all: { readonly axis: AxisName; readonly from: number; readonly to: number };
-  /** Every rank sends its value to the rank `shift` places further along the axis, around the ring. */
-  permute: { readonly axis: AxisName; readonly shift: number };
+  /** Every rank sends operand i to the rank `shifts[i]` places further along the axis, around the ring. */
+  permute: { readonly axis: AxisName; readonly shifts: readonly number[] };
 }
 
 export interface StructureAttributes {
   /**
    * Runs its region `count` times. Operands are `carried` initial values, then stacked values of `count` elements;
    * the region's arguments are the carried values and one element of each; its results are the next carried values
-   * and elements that are stacked. `reverse` runs from the last element to the first.
+   * and elements that are stacked. `reverse` runs from the last element to the first. `first` (0 unless given): where
+   * in a stack of more than `count` elements the repeat's begin; a stack of exactly `count` elements is taken whole.
    */
-  repeat: { readonly count: number; readonly carried: number; readonly reverse: boolean };
+  repeat: { readonly count: number; readonly carried: number; readonly reverse: boolean; readonly first?: number };
   /** One launch: the region's ops run together on one chip. Made by `fuse`. */
   kernel: None;
+  /**
+   * Inside the region values have no state on `axis`: what each rank holds is its own business, and data moves along it
+   * by `permute`, `take` and `put` alone. The results' states are what the op stands for. Runs once.
+   */
+  manual: { readonly axis: AxisName };
+  /** Stacks end to end, as one. Nothing is copied. */
+  join_stacks: None;
 }
 
-export type Attributes = ComputeAttributes & CollectiveAttributes & StructureAttributes;
+export type Attributes = ComputeAttributes & MoveAttributes & CollectiveAttributes & StructureAttributes;
+export type MoveName = keyof MoveAttributes;
 export type ComputeName = keyof ComputeAttributes;
 export type CollectiveName = keyof CollectiveAttributes;
 export type OpName = keyof Attributes;

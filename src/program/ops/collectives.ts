@@ -4,7 +4,7 @@
  */
 import { axisSize, stateOf, withState } from '../../mesh/index.js';
 import type { AxisName, AxisState, AxisStates, Mesh } from '../../mesh/index.js';
-import type { ValueType } from '../types.js';
+import type { ValueId, ValueType } from '../types.js';
 import { typeBytes } from '../types.js';
 import type { CollectiveName } from './attributes.js';
 import type { OpRecord } from './record.js';
@@ -37,28 +37,71 @@ function divide(name: string, shape: readonly number[], dimension: number, parts
 /** The sums of a reduction are not counted: they hide behind the transfers. */
 const still = () => ({ vectorFlops: 0 });
 
-/** Sharded over `dimension` → replicated. */
-export const all_gather: OpRecord<'all_gather'> = {
-  infer: ([operand], { axis, dimension }, mesh) => {
-    const type = require('all_gather', mesh, operand, axis, dimension);
-    requireInnermost('all_gather', mesh, type.states, axis, dimension);
-    const shape = resize(type.shape, dimension, type.shape[dimension]! * axisSize(mesh, axis));
-    return [{ ...type, shape, states: withState(mesh, type.states, axis, 'replicated') }];
-  },
-  work: still,
-  vjp: (context, op, [cotangent]) => [context.emit('reduce_scatter', [cotangent!], op.attributes, 'backward')],
+const perOperand = (name: string, operands: readonly ValueType[], list: readonly number[]): void => {
+  if (operands.length === 0 || list.length !== operands.length)
+    throw invalid(name, `one entry for each of ${operands.length} operands`, `[${list.join(',')}]`);
 };
 
-/** Partial → sharded over `dimension`. */
-export const reduce_scatter: OpRecord<'reduce_scatter'> = {
-  infer: ([operand], { axis, dimension }, mesh) => {
-    const type = require('reduce_scatter', mesh, operand, axis, 'partial');
-    const states = withState(mesh, type.states, axis, dimension);
-    requireInnermost('reduce_scatter', mesh, states, axis, dimension);
-    return [{ ...type, shape: divide('reduce_scatter', type.shape, dimension, axisSize(mesh, axis)), states }];
+/** The cotangents that there are, with their operands' dimensions. */
+function present(cotangents: readonly (ValueId | undefined)[], dimensions: readonly number[]) {
+  const indices = cotangents.flatMap((cotangent, index) => (cotangent === undefined ? [] : [index]));
+  return {
+    values: indices.map((index) => cotangents[index]!),
+    dimensions: indices.map((index) => dimensions[index]!),
+    /** Puts results back to where their cotangents were. */
+    spread: (results: readonly ValueId[]): (ValueId | undefined)[] => {
+      const placed = cotangents.map((): ValueId | undefined => undefined);
+      indices.forEach((index, position) => (placed[index] = results[position]!));
+      return placed;
+    },
+  };
+}
+
+/** Each operand: sharded over its dimension → replicated. */
+export const all_gather: OpRecord<'all_gather'> = {
+  infer: (operands, { axis, dimensions }, mesh) => {
+    perOperand('all_gather', operands, dimensions);
+    return operands.map((operand, index) => {
+      const dimension = dimensions[index]!;
+      const type = require('all_gather', mesh, operand, axis, dimension);
+      requireInnermost('all_gather', mesh, type.states, axis, dimension);
+      const shape = resize(type.shape, dimension, type.shape[dimension]! * axisSize(mesh, axis));
+      return { ...type, shape, states: withState(mesh, type.states, axis, 'replicated') };
+    });
   },
   work: still,
-  vjp: (context, op, [cotangent]) => [context.emit('all_gather', [cotangent!], op.attributes, 'backward')],
+  vjp: (context, op, cotangents) => {
+    const { axis, dimensions, gradientType } = op.attributes;
+    const given = present(cotangents, dimensions);
+    const values = given.values.map((value) =>
+      gradientType === undefined || context.type(value).dtype === gradientType
+        ? value
+        : context.emit('cast', [value], { dtype: gradientType }, 'backward-cast'),
+    );
+    return given.spread(context.emitAll('reduce_scatter', values, { axis, dimensions: given.dimensions }, 'backward'));
+  },
+};
+
+/** Each operand: partial → sharded over its dimension. */
+export const reduce_scatter: OpRecord<'reduce_scatter'> = {
+  infer: (operands, { axis, dimensions }, mesh) => {
+    perOperand('reduce_scatter', operands, dimensions);
+    return operands.map((operand, index) => {
+      const dimension = dimensions[index]!;
+      const type = require('reduce_scatter', mesh, operand, axis, 'partial');
+      const states = withState(mesh, type.states, axis, dimension);
+      requireInnermost('reduce_scatter', mesh, states, axis, dimension);
+      return { ...type, shape: divide('reduce_scatter', type.shape, dimension, axisSize(mesh, axis)), states };
+    });
+  },
+  work: still,
+  vjp: (context, op, cotangents) => {
+    const { axis, dimensions } = op.attributes;
+    const given = present(cotangents, dimensions);
+    return given.spread(
+      context.emitAll('all_gather', given.values, { axis, dimensions: given.dimensions }, 'backward'),
+    );
+  },
 };
 
 /** Partial → replicated; several tensors may be reduced by one launch. */
@@ -70,10 +113,8 @@ export const all_reduce: OpRecord<'all_reduce'> = {
     }),
   work: still,
   vjp: (context, op, cotangents) => {
-    const present = cotangents.flatMap((cotangent) => cotangent ?? []);
-    const results = context.emitAll('all_reduce', present, op.attributes, 'backward');
-    let next = 0;
-    return cotangents.map((cotangent) => (cotangent === undefined ? undefined : results[next++]));
+    const given = present(cotangents, []);
+    return given.spread(context.emitAll('all_reduce', given.values, op.attributes, 'backward'));
   },
 };
 
@@ -95,17 +136,21 @@ export const all_to_all: OpRecord<'all_to_all'> = {
   },
 };
 
-/** Each rank's value moves `shift` places along the axis; the state stays. */
+/** Each rank's values move along the axis; their states stay. */
 export const permute: OpRecord<'permute'> = {
-  infer: ([operand], { axis }, mesh) => {
-    if (operand === undefined) throw invalid('permute', 'an operand', 'none');
+  infer: (operands, { axis, shifts }, mesh) => {
+    perOperand('permute', operands, shifts);
     if (axisSize(mesh, axis) === 1) throw invalid('permute', 'an axis of the mesh', axis);
-    return [operand];
+    return [...operands];
   },
   work: still,
-  vjp: (context, op, [cotangent]) => {
-    const { axis, shift } = op.attributes;
-    return [context.emit('permute', [cotangent!], { axis, shift: -shift }, 'backward')];
+  vjp: (context, op, cotangents) => {
+    const { axis, shifts } = op.attributes;
+    const given = present(
+      cotangents,
+      shifts.map((shift) => -shift),
+    );
+    return given.spread(context.emitAll('permute', given.values, { axis, shifts: given.dimensions }, 'backward'));
   },
 };
 

@@ -91,3 +91,23 @@ export const scale: OpRecord<'scale'> = {
   work: (operands) => ({ vectorFlops: elements(operands[0]!) }),
   vjp: (context, op, [cotangent]) => [context.emit('scale', [cotangent!], op.attributes, 'backward')],
 };
+
+/** 1 / a. */
+export const reciprocal: OpRecord<'reciprocal'> = {
+  infer: (operands, _, mesh) => {
+    const rank = operands[0]?.shape.length ?? 0;
+    return inferByRule('reciprocal', { operands: [labels(rank)], results: [labels(rank)] }, operands, mesh);
+  },
+  work: vector(1),
+};
+
+/** (condition [] of f32, a, b) → a where the condition is 0, else b. */
+export const select: OpRecord<'select'> = {
+  infer: ([condition, ...operands], _, mesh) => {
+    if (condition?.shape.length !== 0 || Object.keys(condition.states).length > 0)
+      throw invalid('select', 'a replicated scalar as condition', `[${condition?.shape.join(',')}]`);
+    const all = labels(operands[0]?.shape.length ?? 0);
+    return inferByRule('select', { operands: [all, all], results: [all] }, operands, mesh);
+  },
+  work: ([, a]) => ({ vectorFlops: elements(a!) }),
+};

@@ -1,4 +1,5 @@
 /** Matrix multiplication and its gradients. The weight's gradient is an op of its own, apart from the input's. */
+import { sameStates } from '../../mesh/index.js';
 import type { ValueId, ValueType } from '../types.js';
 import type { MatmulWork, OpRecord } from './record.js';
 import { elements, inferByRule, invalid, labels } from './record.js';
@@ -37,12 +38,16 @@ function matmulWork(a: ValueType, b: ValueType, transposeA: boolean, transposeB:
 /**
  * scale · A B (+ bias): A [..., m, k], B [k, n] or [..., k, n], bias [n] → [..., m, n]; `transposeA` reads A as
  * [..., k, m], `transposeB` reads B as [..., n, k]. Contracting a sharded dimension leaves a partial result, to which
- * no bias may be added (it would be added once a rank).
+ * no bias may be added (it would be added once a rank). In place of a bias an addend of the result's own type
+ * [..., m, n] may be given, to sum products up; such matmuls are made after differentiation and have no gradient.
  */
 export const matmul: OpRecord<'matmul'> = {
   infer: (operands, { transposeA, transposeB }, mesh) => {
     const [a, b, bias] = operands;
     const names = matmulLabels(a?.shape.length ?? 0, b?.shape.length ?? 0, transposeA, transposeB);
+    if (bias !== undefined && bias.shape.length > 1) {
+      return addTo('matmul', matmul.infer(operands.slice(0, 2), { transposeA, transposeB, scale: 1 }, mesh), bias);
+    }
     const rule = {
       operands: [names.a, names.b, ...(bias ? [['n']] : [])],
       results: [names.result],
@@ -50,7 +55,7 @@ export const matmul: OpRecord<'matmul'> = {
       linear: [0, 1],
     };
     const types = inferByRule('matmul', rule, operands, mesh);
-    if (bias && Object.values(types[0]!.states).includes('partial')) {
+    if (bias !== undefined && Object.values(types[0]!.states).includes('partial')) {
       throw invalid('matmul', 'no bias on a partial result', 'a bias');
     }
     return types;
@@ -64,6 +69,7 @@ export const matmul: OpRecord<'matmul'> = {
     const [a, b, bias] = op.operands as [ValueId, ValueId, ValueId | undefined];
     const { transposeA, transposeB, scale } = op.attributes;
     const weight = context.type(b).shape.length === 2;
+    if (bias !== undefined && context.type(bias).shape.length > 1) throw invalid(op.id, 'no addend', 'one');
     const product = (left: ValueId, right: ValueId, tA: boolean, tB: boolean, tag: string) =>
       context.emit('matmul', [left, right], { transposeA: tA, transposeB: tB, scale }, tag);
     const inputGradient = () =>
@@ -96,9 +102,25 @@ export const matmul: OpRecord<'matmul'> = {
   },
 };
 
-/** xᵀ dy summed over all leading positions: x [..., k], dy [..., n] → [k, n]. */
+/** The type of a sum of products and an addend, which is that of either. */
+function addTo(name: string, [type]: readonly ValueType[], addend: ValueType): ValueType[] {
+  const same =
+    type!.dtype === addend.dtype &&
+    type!.shape.join() === addend.shape.join() &&
+    sameStates(type!.states, addend.states);
+  if (!same)
+    throw invalid(name, `an addend of [${type!.shape.join(',')}] of the same states`, `[${addend.shape.join(',')}]`);
+  return [addend];
+}
+
+/** xᵀ dy summed over all leading positions, plus an addend: x [..., k], dy [..., n], addend [k, n]? → [k, n]. */
 export const matmul_weight_gradient: OpRecord<'matmul_weight_gradient'> = {
-  infer: (operands, _, mesh) => {
+  infer: (operands, attributes, mesh) => {
+    const addend = operands[2];
+    if (addend !== undefined) {
+      const product = matmul_weight_gradient.infer(operands.slice(0, 2), attributes, mesh);
+      return addTo('matmul_weight_gradient', product, addend);
+    }
     const rank = operands[0]?.shape.length ?? 0;
     const leading = labels(rank - 1);
     const rule = {
@@ -112,8 +134,9 @@ export const matmul_weight_gradient: OpRecord<'matmul_weight_gradient'> = {
     };
     return inferByRule('matmul_weight_gradient', rule, operands, mesh);
   },
-  work: ([x, dy]) => {
+  work: ([x, dy, addend]) => {
     const m = x!.shape.at(-1)!;
-    return { matmul: { batch: 1, m, n: dy!.shape.at(-1)!, k: elements(x!) / m }, vectorFlops: 0 };
+    const vectorFlops = addend ? elements(addend) : 0;
+    return { matmul: { batch: 1, m, n: dy!.shape.at(-1)!, k: elements(x!) / m }, vectorFlops };
   },
 };

@@ -4,11 +4,8 @@
  */
 import { Builder } from '../builder.js';
 import { invalid } from '../ops/index.js';
-import type { Op, Program, ProgramInput, ProgramOutput, ValueId } from '../types.js';
-import { unstacked } from '../types.js';
-
-const isBatch = (input: ProgramInput): boolean =>
-  input.kind === 'data' && (input.name === 'images' || input.name === 'labels');
+import type { Op, Program, ProgramOutput, ValueId } from '../types.js';
+import { isBatch, unstacked } from '../types.js';
 
 /**
  * @param program one microbatch's forward and backward pass, with outputs `loss` and `gradient:NAME`

@@ -2,15 +2,17 @@
  * Groups the compute ops between collectives into kernels: what one launch executes, and what is timed, costed and
  * joined. What happens inside a kernel is the software stack's business (its profile says what it fuses further).
  */
-import { Builder } from '../builder.js';
+import { attributesOf, Builder } from '../builder.js';
 import { isCompute } from '../ops/index.js';
-import type { Op, Program, ValueId } from '../types.js';
+import type { Op, Program, Region, ValueId } from '../types.js';
+import { regionOps } from '../types.js';
 
 /** Values that an op reads from around it, those of its region included. */
 export function reads(op: Op): ValueId[] {
   if (op.region === undefined) return [...op.operands];
-  const inside = new Set([...op.region.args, ...op.region.ops.flatMap((inner) => inner.results)]);
-  return [...op.operands, ...op.region.ops.flatMap(reads), ...op.region.results].filter((id) => !inside.has(id));
+  const ops = regionOps(op.region);
+  const inside = new Set([...op.region.args, ...ops.flatMap((inner) => inner.results)]);
+  return [...op.operands, ...ops.flatMap(reads), ...op.region.results].filter((id) => !inside.has(id));
 }
 
 function kernelOf(ops: readonly Op[], needed: ReadonlySet<ValueId>): Op {
@@ -28,9 +30,28 @@ function kernelOf(ops: readonly Op[], needed: ReadonlySet<ValueId>): Op {
   };
 }
 
+/**
+ * The ops that a kernel has to begin with: the first to read what an asynchronous collective brings, so that what does
+ * not depend on it is launched before and runs meanwhile.
+ *
+ * @param pending values of asynchronous collectives that the block begins with
+ */
+function firstReaders(ops: readonly Op[], pending: readonly ValueId[]): ReadonlySet<Op> {
+  const waited = new Set(pending);
+  const found = new Set<Op>();
+  for (const op of ops) {
+    const awaited = reads(op).filter((id) => waited.has(id));
+    if (awaited.length > 0) found.add(op);
+    awaited.forEach((id) => waited.delete(id));
+    if (op.asynchronous === true) op.results.forEach((id) => waited.add(id));
+  }
+  return found;
+}
+
 /** @param live values that are needed after the block */
-function fuseBlock(ops: readonly Op[], live: readonly ValueId[]): Op[] {
+function fuseBlock(ops: readonly Op[], live: readonly ValueId[], pending: readonly ValueId[] = []): Op[] {
   const fused: Op[] = [];
+  const begins = firstReaders(ops, pending);
   // From the last op to the first, so that what later ops need is known: outside the open group, and inside it.
   const needed = new Set(live);
   let group: Op[] = [];
@@ -50,14 +71,29 @@ function fuseBlock(ops: readonly Op[], live: readonly ValueId[]): Op[] {
       if (group.length > 0 && group[0]!.phase !== op.phase) close();
       group.unshift(op);
       op.operands.forEach((id) => neededInside.add(id));
+      if (begins.has(op)) close();
       continue;
     }
     close();
     reads(op).forEach((id) => needed.add(id));
-    fused.push(op.region ? { ...op, region: { ...op.region, ops: fuseBlock(op.region.ops, op.region.results) } } : op);
+    fused.push(op.region ? { ...op, region: fuseRegion(op, op.region) } : op);
   }
   close();
   return fused.reverse();
+}
+
+function fuseRegion(op: Op, region: Region): Region {
+  const { ahead, ops, args, results } = region;
+  const asynchronous = (list: readonly Op[]) => list.flatMap((one) => (one.asynchronous === true ? one.results : []));
+  const early = asynchronous(ahead?.ops ?? []);
+  // What a collective of one iteration brings is first read in the next one.
+  const brought = new Set(asynchronous(ops));
+  const carried = op.name === 'repeat' ? attributesOf(op, 'repeat').carried : 0;
+  const late = args.slice(0, carried).filter((_, index) => brought.has(results[index]!));
+  const fused = fuseBlock(ops, results, [...early, ...late]);
+  if (ahead === undefined) return { ...region, ops: fused };
+  const needed = [...fused.flatMap(reads), ...results];
+  return { ...region, ops: fused, ahead: { ...ahead, ops: fuseBlock(ahead.ops, needed) } };
 }
 
 export function fuse(program: Program): Program {
