@@ -3,6 +3,7 @@
  * collective or a repeat) and runs it on plain arrays of host memory. How a family computes is its own business.
  */
 import { MeshwrightError } from '../../errors.js';
+import type { AxisName } from '../../mesh/index.js';
 import { invalid } from '../../program/ops/index.js';
 import type { DType, Op, ValueId, ValueType } from '../../program/types.js';
 import { elementCount } from '../../program/types.js';
@@ -17,7 +18,16 @@ export interface KernelSpec {
   /** May name an operand, or the same value twice. */
   readonly results: readonly ValueId[];
   type(value: ValueId): ValueType;
+  /** The rank's place along an axis, for ops that compute another part on each rank. */
+  coordinate(axis: AxisName): number;
 }
+
+/** Ops on a table of rows, or of classes, that may be dealt over an axis. */
+export type TableOp = 'embedding' | 'embedding_backward' | 'token_cross_entropy' | 'token_cross_entropy_backward';
+
+/** The rank's place along the axis that an op's parts are dealt over; 0 where it has the whole. */
+export const coordinateOf = ({ axis }: { readonly axis?: AxisName }, coordinate: KernelSpec['coordinate']): number =>
+  axis === undefined ? 0 : coordinate(axis);
 
 export interface CompiledKernel {
   /**
@@ -104,8 +114,9 @@ function formatAttribute(value: unknown): string {
 }
 
 /**
- * A canonical text of what a kernel computes: ops, attributes, local shapes and types, with values renumbered in the
- * order they appear. Kernels with the same text compute the same function of their operands.
+ * A canonical text of what a kernel computes: ops, attributes, local shapes and types, and the rank's place along an
+ * axis that an op names, with values renumbered in the order they appear. Kernels with the same text compute the same
+ * function of their operands.
  *
  * @throws MeshwrightError PROGRAM_INVALID where a value is neither an operand nor computed before its use
  */
@@ -125,7 +136,10 @@ export function structureKey(spec: KernelSpec): string {
   const lines = [`operands ${spec.operands.map(define).join(' ')}`];
   for (const op of spec.ops) {
     const operands = op.operands.map(use).join(' ');
-    lines.push(`${op.results.map(define).join(' ')} = ${op.name} ${operands} ${formatAttribute(op.attributes)}`);
+    const place = 'axis' in op.attributes ? ` at ${spec.coordinate(op.attributes.axis)}` : '';
+    lines.push(
+      `${op.results.map(define).join(' ')} = ${op.name} ${operands} ${formatAttribute(op.attributes)}${place}`,
+    );
   }
   lines.push(`results ${spec.results.map(use).join(' ')}`);
   return lines.join('\n');

@@ -20,6 +20,8 @@ export class KernelBuilder {
     readonly dtype: DType,
     readonly firstId = 0,
     readonly prefix = 'op',
+    /** The rank's place along every axis. */
+    readonly coordinate = 0,
   ) {}
 
   #define(valueType: ValueType): ValueId {
@@ -51,7 +53,13 @@ export class KernelBuilder {
   }
 
   spec(results: readonly ValueId[]): KernelSpec {
-    return { ops: this.ops, operands: this.operands, results, type: (id) => this.type(id) };
+    return {
+      ops: this.ops,
+      operands: this.operands,
+      results,
+      type: (id) => this.type(id),
+      coordinate: () => this.coordinate,
+    };
   }
 }
 

@@ -17,3 +17,9 @@ export const multiply: OnnxKernel<'multiply'> = ({ emitter, operands }) => [emit
 export const scale: OnnxKernel<'scale'> = ({ emitter, operands: [x], attributes: { factor } }) => [
   emitter.node('Mul', [x!, emitter.scalar(factor)]),
 ];
+
+export const reciprocal: OnnxKernel<'reciprocal'> = ({ emitter, operands }) => [emitter.node('Reciprocal', operands)];
+
+export const select: OnnxKernel<'select'> = ({ emitter, operands: [condition, a, b] }) => [
+  emitter.node('Where', [emitter.node('Equal', [condition!, emitter.scalar(0)]), a!, b!]),
+];

@@ -17,6 +17,7 @@ import { createEncoder } from './model.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import * as shape from './shape.js';
+import * as tokens from './tokens.js';
 
 export const ONNX = {
   ...elementwise,
@@ -26,6 +27,7 @@ export const ONNX = {
   ...norm,
   ...loss,
   ...optimizer,
+  ...tokens,
 } satisfies { [N in ComputeName]: OnnxKernel<N> };
 
 function kernelOf<N extends ComputeName>(name: N): OnnxKernel<N> {
@@ -47,6 +49,7 @@ export function buildModel(spec: KernelSpec): Model {
       types: op.operands.map((id) => spec.type(id)),
       resultTypes: op.results.map((id) => spec.type(id)),
       attributes: attributes as Attributes[ComputeName],
+      coordinate: (axis) => spec.coordinate(axis),
     });
     op.results.forEach((id, index) => names.set(id, results[index]!));
   }

@@ -40,6 +40,7 @@ const SCHEMA = {
         f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
         t: { type: 'TensorProto', id: 5 },
+        s: { type: 'bytes', id: 4 },
         ints: { rule: 'repeated', type: 'int64', id: 8 },
         type: { type: 'int32', id: 20 },
       },
@@ -67,7 +68,7 @@ export const ELEMENT_TYPES = { float: 1, int64: 7, double: 11 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
 /** AttributeProto.AttributeType. */
-const ATTRIBUTE_TYPES = { float: 1, int: 2, tensor: 4, ints: 7 } as const;
+const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, tensor: 4, ints: 7 } as const;
 
 /** IR version 9 came with opset 20 (ONNX 1.15), the first to have Gelu. */
 const IR_VERSION = 9;
@@ -83,6 +84,7 @@ export interface TensorLiteral {
 export type NodeAttribute =
   | { readonly float: number }
   | { readonly int: number }
+  | { readonly string: string }
   | { readonly ints: readonly number[] }
   | { readonly tensor: TensorLiteral };
 
@@ -118,6 +120,7 @@ const tensor = ({ name, type, dims, values }: TensorLiteral): object => ({
 function attribute([name, value]: [string, NodeAttribute]): object {
   if ('float' in value) return { name, f: value.float, type: ATTRIBUTE_TYPES.float };
   if ('int' in value) return { name, i: value.int, type: ATTRIBUTE_TYPES.int };
+  if ('string' in value) return { name, s: Buffer.from(value.string), type: ATTRIBUTE_TYPES.string };
   if ('ints' in value) return { name, ints: value.ints, type: ATTRIBUTE_TYPES.ints };
   return { name, t: tensor(value.tensor), type: ATTRIBUTE_TYPES.tensor };
 }

@@ -17,6 +17,7 @@ import * as matmuls from './matmul.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import * as shape from './shape.js';
+import * as tokens from './tokens.js';
 
 export const REFERENCE = {
   ...elementwise,
@@ -26,6 +27,7 @@ export const REFERENCE = {
   ...norm,
   ...loss,
   ...optimizer,
+  ...tokens,
 } satisfies { [N in ComputeName]: ReferenceKernel<N> };
 
 function kernelOf<N extends ComputeName>(name: N): ReferenceKernel<N> {
@@ -36,6 +38,7 @@ function kernelOf<N extends ComputeName>(name: N): ReferenceKernel<N> {
  * Runs one op. Operands may be of any float array; what comes out is stored in the array of its result's type, computed
  * in float64 and rounded once.
  *
+ * @param coordinate the rank's place along an axis; that of a single rank unless given
  * @throws MeshwrightError DTYPE_UNSUPPORTED on a result of a type that is not f64 or f32
  */
 export function evaluate(
@@ -43,6 +46,7 @@ export function evaluate(
   operandTypes: readonly ValueType[],
   resultTypes: readonly ValueType[],
   operands: readonly HostTensor[],
+  coordinate: KernelSpec['coordinate'] = () => 0,
 ): HostTensor[] {
   const { name, attributes } = op;
   if (!isCompute(name)) throw invalid(op.id, 'an op that computes', name);
@@ -51,6 +55,7 @@ export function evaluate(
     types: operandTypes,
     resultTypes,
     attributes: attributes as Attributes[ComputeName],
+    coordinate,
   });
   return results.map((result, index) => {
     const { dtype } = resultTypes[index]!;
@@ -74,6 +79,7 @@ function build(spec: KernelSpec): BuiltKernel {
           operandTypes,
           resultTypes,
           op.operands.map((id) => values.get(id)!),
+          (axis) => spec.coordinate(axis),
         );
         op.results.forEach((id, index) => values.set(id, results[index]!));
       }

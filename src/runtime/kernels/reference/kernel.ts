@@ -2,13 +2,14 @@
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
 import type { ValueType } from '../../../program/types.js';
 import { elementCount } from '../../../program/types.js';
-import type { HostTensor } from '../family.js';
+import type { HostTensor, KernelSpec } from '../family.js';
 
 export interface ReferenceCall<N extends ComputeName> {
   readonly operands: readonly HostTensor[];
   readonly types: readonly ValueType[];
   readonly resultTypes: readonly ValueType[];
   readonly attributes: Attributes[N];
+  readonly coordinate: KernelSpec['coordinate'];
 }
 
 /** Gives the results in float64; they are rounded to their type afterwards. */

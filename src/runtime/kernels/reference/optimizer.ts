@@ -32,3 +32,17 @@ export const sgd: ReferenceKernel<'sgd'> = ({ operands, attributes }) => {
   );
   return [map(parameter, (p, i) => p - learningRate[0]! * velocity[i]!), velocity];
 };
+
+export const count_nonfinite: ReferenceKernel<'count_nonfinite'> = ({ operands }) => {
+  let count = 0;
+  for (const tensor of operands) for (const value of tensor) if (!Number.isFinite(value)) count++;
+  return [Float64Array.of(count)];
+};
+
+export const update_loss_scale: ReferenceKernel<'update_loss_scale'> = ({ operands, attributes }) => {
+  const [scale, steps, nonfinite] = operands.map(([value]) => value!) as [number, number, number];
+  const { interval, largest } = attributes;
+  const result = (newScale: number, newSteps: number) => [Float64Array.of(newScale), Float64Array.of(newSteps)];
+  if (nonfinite > 0) return result(Math.max(scale / 2, 1), 0);
+  return steps + 1 >= interval ? result(Math.min(scale * 2, largest), 0) : result(scale, steps + 1);
+};
