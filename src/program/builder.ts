@@ -65,6 +65,10 @@ export class Builder {
     return this.#values[id]!.type;
   }
 
+  nameOf(id: ValueId): string | undefined {
+    return this.#values[id]!.name;
+  }
+
   role(id: ValueId): Role {
     return this.#values[id]!.role;
   }
@@ -90,15 +94,26 @@ export class Builder {
 
   /** Adds an op whose results exist already; its id is made unique. */
   push(op: Op): void {
-    this.#block.push({ ...op, id: this.#uniqueId(op.id) });
+    this.#block.push({ ...op, id: this.uniqueId(op.id) });
+  }
+
+  /** Another type for a value that nothing was inferred from yet, or whose readers are made anew. */
+  retype(id: ValueId, type: ValueType): void {
+    this.#values[id] = { ...this.#values[id]!, type };
+  }
+
+  /** A value like another, with its role and name. */
+  copyOf(id: ValueId): ValueId {
+    this.#values.push(this.#values[id]!);
+    return this.#values.length - 1;
   }
 
   /** Ids are unique: a second op of the same id gets `.2`. */
-  #uniqueId(id: string): string {
+  uniqueId(id: string): string {
     const count = (this.#ids.get(id) ?? 0) + 1;
     this.#ids.set(id, count);
     if (count === 1) return id;
-    return this.#uniqueId(`${id}.${count}`);
+    return this.uniqueId(`${id}.${count}`);
   }
 
   emitAll<N extends Recorded>(
@@ -114,7 +129,7 @@ export class Builder {
     );
     const results = types.map((type) => this.value(type, options.role ?? 'activation'));
     const { phase, asynchronous } = options;
-    const op: Op = { name, id: this.#uniqueId(options.id), phase, operands, results, attributes };
+    const op: Op = { name, id: this.uniqueId(options.id), phase, operands, results, attributes };
     this.#block.push(asynchronous === true ? { ...op, asynchronous } : op);
     return results;
   }
@@ -159,7 +174,7 @@ export class Builder {
     const stacks = result.stacked.map((id) => this.value({ ...this.type(id), stack: count }, this.role(id)));
     this.#block.push({
       name: 'repeat',
-      id: this.#uniqueId(options.id),
+      id: this.uniqueId(options.id),
       phase: options.phase,
       operands: [...options.carried, ...options.stacked],
       results: [...finals, ...stacks],

@@ -36,6 +36,11 @@ export function print(program: Program): string {
   const lines: string[] = [`program mesh(${formatMesh(program.mesh)})`];
 
   const printOp = (op: Op, indent: string): void => {
+    // A kernel of one op is printed as that op, under the kernel's id.
+    if (op.name === 'kernel' && op.region!.ops.length === 1) {
+      printOp({ ...op.region!.ops[0]!, id: op.id }, indent);
+      return;
+    }
     const results = op.results.length === 0 ? '' : `${list(op.results)} = `;
     const types = op.results.map(type).join(', ');
     if (op.region === undefined) {

@@ -142,6 +142,14 @@ export function verify(program: Program): Program {
     expectSame(op.id, { ...type(first), stack: length }, type(op.results[0]!));
   };
 
+  const checkElement = (op: Op): void => {
+    const stack = type(op.operands[0]!);
+    const { index } = attributesOf(op, 'element');
+    if (stack.stack === undefined || index < 0 || index >= stack.stack)
+      throw invalid(op.id, `a stack of more than ${index}`, formatType(stack));
+    expectSame(op.id, unstacked(stack), type(op.results[0]!));
+  };
+
   const checkOp = (op: Op): void => {
     if (ids.has(op.id)) throw invalid(op.id, 'unique ids', 'a second op of this id');
     ids.add(op.id);
@@ -152,6 +160,7 @@ export function verify(program: Program): Program {
     else if (op.name === 'kernel') checkKernel(op);
     else if (op.name === 'manual') checkManual(op);
     else if (op.name === 'join_stacks') checkJoin(op);
+    else if (op.name === 'element') checkElement(op);
     else {
       const inferred = recordOf(op.name).infer(op.operands.map(type), op.attributes as never, mesh);
       if (inferred.length !== op.results.length)

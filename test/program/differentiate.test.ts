@@ -71,7 +71,7 @@ describe('the gradient of a whole model', () => {
 
 test('microbatches accumulate to the gradient of the whole batch', () => {
   const whole = differentiate(forwardOf(SMALL_VIT, 4));
-  const parts = verify(accumulateMicrobatches(differentiate(forwardOf(SMALL_VIT, 2, createMesh({}), 4)), 2));
+  const parts = verify(accumulateMicrobatches(differentiate(forwardOf(SMALL_VIT, 2, createMesh({}), 4)), { count: 2 }));
   const inputs = inputsFor(whole);
   const byName = new Map(
     whole.inputs.map((input) => [input.kind === 'optimizer' ? '' : input.name, inputs.get(input.value)!]),

@@ -75,7 +75,7 @@ describe('verify', () => {
   test('refuses an op whose result is not what its record infers', () => {
     const broken = replaceOp(
       (op) => op.name === 'all_gather',
-      (op) => ({ ...op, attributes: { axis: 'model', dimension: 1 } }),
+      (op) => ({ ...op, attributes: { axis: 'model', dimensions: [1] } }),
     );
     expect(() => verify(broken)).toThrow(/PROGRAM_INVALID at all_gather/);
   });

@@ -119,6 +119,8 @@ export interface StructureAttributes {
   manual: { readonly axis: AxisName };
   /** Stacks end to end, as one. Nothing is copied. */
   join_stacks: None;
+  /** One element of a stack. Nothing is copied. */
+  element: { readonly index: number };
 }
 
 export type Attributes = ComputeAttributes & MoveAttributes & CollectiveAttributes & StructureAttributes;

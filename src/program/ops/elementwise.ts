@@ -29,9 +29,12 @@ export const cast: OpRecord<'cast'> = {
     return inferByRule('cast', rule, operands, mesh).map((type) => ({ ...type, dtype }));
   },
   work: vector(1),
-  vjp: (context, op, [cotangent]) => [
-    context.emit('cast', [cotangent!], { dtype: context.type(op.operands[0]!).dtype }, 'backward'),
-  ],
+  vjp: (context, op, [cotangent]) => {
+    const { dtype } = context.type(op.operands[0]!);
+    // A cotangent may be of a wider type than its value already.
+    if (context.type(cotangent!).dtype === dtype) return [cotangent];
+    return [context.emit('cast', [cotangent!], { dtype }, 'backward')];
+  },
 };
 
 /** a + b: [..., n...] + [n...]. */

@@ -5,7 +5,7 @@ import type { MatmulWork, OpRecord } from './record.js';
 import { elements, inferByRule, invalid, labels } from './record.js';
 
 /** Labels of the operands: b is either a weight [k,n] shared by all leading positions, or has a's leading dimensions. */
-function matmulLabels(
+export function matmulLabels(
   a: number,
   b: number,
   transposeA: boolean,

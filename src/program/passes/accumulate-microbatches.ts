@@ -5,13 +5,31 @@
 import { Builder } from '../builder.js';
 import { invalid } from '../ops/index.js';
 import type { Op, Program, ProgramOutput, ValueId } from '../types.js';
-import { isBatch, unstacked } from '../types.js';
+import { isBatch } from '../types.js';
+import { changeStacks, cloneOps } from './regions.js';
+
+export interface AccumulateOptions {
+  readonly count: number;
+  /**
+   * The last microbatch is no iteration of the others' repeat but comes after it, so that what follows a layer's last
+   * gradient can be put beside the layers before it.
+   */
+  readonly lastApart?: boolean;
+  /**
+   * Outputs whose layers are added when the backward pass has ended: those that collectives bring, so that no layer
+   * waits for its own.
+   */
+  readonly late?: (name: string) => boolean;
+}
 
 /**
  * @param program one microbatch's forward and backward pass, with outputs `loss` and `gradient:NAME`
  * @returns a program whose batch inputs are stacks of `count` microbatches; the same program when `count` is 1
  */
-export function accumulateMicrobatches(program: Program, count: number): Program {
+export function accumulateMicrobatches(
+  program: Program,
+  { count, lastApart = false, late = () => false }: AccumulateOptions,
+): Program {
   if (count === 1) return program;
   const builder = Builder.from(program);
   builder.reserve(program.ops);
@@ -21,18 +39,7 @@ export function accumulateMicrobatches(program: Program, count: number): Program
 
   const zeros = startSums(builder, summed);
   const sums = summed.map(({ value }) => builder.value(builder.type(value), builder.role(value)));
-
-  let ops: readonly Op[] = program.ops;
-  const { ops: added, result: totals } = builder.block(() =>
-    summed.map(({ name, value }, index) => {
-      const options = { id: `${name}#accumulate`, phase: 'backward' as const, role: builder.role(value) };
-      if (builder.type(value).stack === undefined) return builder.emit('add', [value, sums[index]!], {}, options);
-      ops = ops.map((op) =>
-        op.results.includes(value) ? addInside(builder, op, value, sums[index]!, options.id) : op,
-      );
-      return value;
-    }),
-  );
+  const { ops, totals } = addUp(builder, program.ops, summed, sums, late);
 
   const batch = program.inputs.filter(isBatch);
   const inputs = program.inputs.map((input) =>
@@ -40,20 +47,30 @@ export function accumulateMicrobatches(program: Program, count: number): Program
       ? { ...input, value: builder.value({ ...builder.type(input.value), stack: count }, 'input', input.kind) }
       : input,
   );
+  const stacks = inputs.filter(isBatch).map(({ value }) => value);
   const finals = sums.map((id) => builder.value(builder.type(id), builder.role(id)));
   builder.push({
     name: 'repeat',
     id: 'microbatches',
     phase: 'forward',
-    operands: [...zeros, ...inputs.filter(isBatch).map(({ value }) => value)],
+    operands: [...zeros, ...stacks],
     results: finals,
-    attributes: { count, carried: sums.length, reverse: false },
-    region: { args: [...sums, ...batch.map(({ value }) => value)], ops: [...ops, ...added], results: totals },
+    attributes: { count: lastApart ? count - 1 : count, carried: sums.length, reverse: false },
+    region: { args: [...sums, ...batch.map(({ value }) => value)], ops, results: totals },
   });
-  return builder.finish(
-    inputs,
-    summed.map(({ name }, index) => ({ name, value: finals[index]! })),
-  );
+  const give = (values: readonly ValueId[]) => summed.map(({ name }, index) => ({ name, value: values[index]! }));
+  if (!lastApart) return builder.finish(inputs, give(finals));
+
+  const seen = new Map(sums.map((id, index) => [id, finals[index]!]));
+  batch.forEach(({ value }, index) => {
+    const element = builder.value(builder.type(value), 'input', program.values[value]!.name);
+    const attributes = { index: count - 1 };
+    const id = `last/${program.values[value]!.name ?? 'batch'}`;
+    builder.push({ name: 'element', id, phase: 'forward', operands: [stacks[index]!], results: [element], attributes });
+    seen.set(value, element);
+  });
+  builder.append(cloneOps(builder, ops, seen, (id) => `last/${id}`));
+  return builder.finish(inputs, give(totals.map((id) => seen.get(id)!)));
 }
 
 /** Zeros to add to, one repeat for all the stacks of a length. */
@@ -78,23 +95,44 @@ function startSums(builder: Builder, summed: readonly ProgramOutput[]): ValueId[
   return summed.map(({ value }) => found.get(value)!);
 }
 
-/** Adds a stacked running sum to a stacked result of a repeat, element by element, inside its region. */
-function addInside(builder: Builder, op: Op, value: ValueId, sum: ValueId, id: string): Op {
-  const region = op.region;
-  if (op.name !== 'repeat' || region === undefined) throw invalid(op.id, 'a repeat that stacks gradients', op.name);
-  const index = op.results.indexOf(value);
-  const inner = region.results[index]!;
-  const element = builder.value(unstacked(builder.type(sum)), 'gradient');
-  const { ops, result } = builder.block(() =>
-    builder.emit('add', [inner, element], {}, { id, phase: 'backward', role: 'gradient' }),
-  );
-  return {
-    ...op,
-    operands: [...op.operands, sum],
-    region: {
-      args: [...region.args, element],
-      ops: [...region.ops, ...ops],
-      results: region.results.map((old, position) => (position === index ? result : old)),
-    },
+/** Adds running sums to values, stacks element by element where they are made. */
+function addUp(
+  builder: Builder,
+  ops: readonly Op[],
+  summed: readonly ProgramOutput[],
+  sums: readonly ValueId[],
+  late: (name: string) => boolean,
+): { ops: Op[]; totals: ValueId[] } {
+  const totals = new Map<ValueId, ValueId>();
+  const add = ({ name, value }: ProgramOutput, made: ValueId, sum: ValueId): ValueId => {
+    const options = { id: `${name}#accumulate`, phase: 'backward' as const, role: builder.role(value) };
+    return builder.emit('add', [made, sum], {}, options);
   };
+  const isStacked = ({ value }: ProgramOutput): boolean => builder.type(value).stack !== undefined;
+  const pairs = summed.map((one, index) => ({ one, sum: sums[index]! }));
+  const { ops: added } = builder.block(() => {
+    for (const { one, sum } of pairs) if (!isStacked(one)) totals.set(one.value, add(one, one.value, sum));
+    const layered = pairs.filter(({ one }) => isStacked(one) && late(one.name));
+    for (const count of new Set(layered.map(({ one }) => builder.type(one.value).stack!))) {
+      const members = layered.filter(({ one }) => builder.type(one.value).stack === count);
+      const stacks = members.flatMap(({ one, sum }) => [one.value, sum]);
+      const options = { id: 'accumulate-layers', phase: 'backward' as const, count, carried: [], stacked: stacks };
+      const { stacked: results } = builder.repeat(options, (body) => ({
+        carried: [],
+        stacked: members.map(({ one }, index) => add(one, body.stacked[2 * index]!, body.stacked[2 * index + 1]!)),
+      }));
+      members.forEach(({ one }, index) => totals.set(one.value, results[index]!));
+    }
+  });
+  const stacked = pairs.filter(({ one }) => isStacked(one) && !late(one.name));
+  const changed = changeStacks(
+    builder,
+    ops,
+    stacked.map(({ one }) => one.value),
+    stacked.map(({ sum }) => sum),
+    (made, elements, positions) =>
+      made.map((value, index) => add(stacked[positions[index]!]!.one, value, elements[index]!)),
+  );
+  stacked.forEach(({ one }, index) => totals.set(one.value, changed.values[index]!));
+  return { ops: [...changed.ops, ...added], totals: summed.map(({ value }) => totals.get(value)!) };
 }

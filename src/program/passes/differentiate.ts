@@ -52,9 +52,11 @@ class Differentiation {
   /** Forward repeats that also stack residuals, in place of the original ones. */
   readonly replaced = new Map<Op, Op>();
 
-  readonly #rematerialize: Rematerialization;
+  /** Gradients of parts of stacks, by the stack: repeats over some of its elements give them one by one. */
+  readonly #pieces = new Map<ValueId, { readonly first: number; readonly value: ValueId }[]>();
+  readonly #rematerialize: (op: Op) => Rematerialization;
 
-  constructor(program: Program, rematerialize: Rematerialization) {
+  constructor(program: Program, rematerialize: (op: Op) => Rematerialization) {
     this.#rematerialize = rematerialize;
     this.builder = Builder.from(program);
     this.builder.reserve(program.ops);
@@ -126,7 +128,7 @@ class Differentiation {
   #backwardRepeat(op: Op, cotangents: readonly (ValueId | undefined)[], outer: Scope): void {
     const { builder } = this;
     const region = op.region!;
-    const { count, carried, reverse } = attributesOf(op, 'repeat');
+    const { count, carried, reverse, first } = attributesOf(op, 'repeat');
     const wanted = region.args.map((arg) => this.#depends.has(arg));
     const args: ValueId[] = [];
     const operands: ValueId[] = [];
@@ -147,7 +149,7 @@ class Differentiation {
         seeds.push([region.results[index]!, enter(unstacked(builder.type(cotangent)), cotangent)]);
       }
     });
-    const residuals = new Residuals(this, op, outer, this.#rematerialize, (element, stack) =>
+    const residuals = new Residuals(this, op, outer, this.#rematerialize(op), (element, stack) =>
       enter(unstacked(element), stack),
     );
     const scope: Scope = { cotangents: new Map(), resolve: (value) => residuals.resolve(value) };
@@ -176,7 +178,12 @@ class Differentiation {
       phase: 'backward',
       operands,
       results: opResults,
-      attributes: { count, carried: carriedWanted.length, reverse: !reverse },
+      attributes: {
+        count,
+        carried: carriedWanted.length,
+        reverse: !reverse,
+        ...(first === undefined ? {} : { first }),
+      },
       region: { args, ops, results },
     });
     const indices = [
@@ -186,14 +193,42 @@ class Differentiation {
     indices.forEach((index, position) => {
       const operand = op.operands[index]!;
       if (!this.#depends.has(operand)) return;
-      if (index >= carried && outer.cotangents.has(operand))
-        throw invalid(op.id, 'one use of each stack of parameters', 'two');
-      this.#accumulate(outer, operand, opResults[position]!, op.id);
-      if (index >= carried) {
-        builder.assignRole(opResults[position]!, 'gradient');
-        builder.assignRole(results[position]!, 'gradient');
+      const gradient = opResults[position]!;
+      if (index < carried) {
+        this.#accumulate(outer, operand, gradient, op.id);
+        return;
       }
+      builder.assignRole(gradient, 'gradient');
+      builder.assignRole(results[position]!, 'gradient');
+      this.#pieces.set(operand, [...(this.#pieces.get(operand) ?? []), { first: first ?? 0, value: gradient }]);
     });
+  }
+
+  /** The whole stacks' gradients, once every repeat has given its part. */
+  joinPieces(scope: Scope): void {
+    const { builder } = this;
+    for (const [stack, pieces] of this.#pieces) {
+      pieces.sort((a, b) => a.first - b.first);
+      let next = 0;
+      for (const { first, value } of pieces) {
+        if (first !== next) throw invalid('differentiate', 'one use of each element of a stack', `%${stack}`);
+        next += builder.type(value).stack!;
+      }
+      const [only] = pieces;
+      let whole = only!.value;
+      if (pieces.length > 1) {
+        whole = builder.value({ ...builder.type(whole), stack: next }, 'gradient');
+        builder.push({
+          name: 'join_stacks',
+          id: `join/${builder.nameOf(stack) ?? stack}`,
+          phase: 'backward',
+          operands: pieces.map(({ value }) => value),
+          results: [whole],
+          attributes: {},
+        });
+      }
+      this.#accumulate(scope, stack, whole, `join/${stack}`);
+    }
   }
 
   /** Marks a value made for the backward pass by the forward one. */
@@ -202,15 +237,21 @@ class Differentiation {
   }
 }
 
+export interface DifferentiateOptions {
+  /** What a repeat of layers makes again instead of keeping; nothing but what is free unless given. */
+  readonly rematerialize?: (op: Op) => Rematerialization;
+  /** A scalar of the loss' type that all gradients are multiplied by. */
+  readonly scale?: ValueId;
+}
+
 /**
  * Adds the backward pass to a forward program with an output `loss` (a scalar): one output `gradient:NAME` for each
  * parameter, of the dual state (partial over the axes that the parameter is replicated over).
  *
- * @param rematerialize what each repeated layer makes again instead of keeping
  * @throws MeshwrightError PROGRAM_INVALID when a parameter does not affect the loss or an op has no gradient
  */
-export function differentiate(program: Program, rematerialize: Rematerialization = 'none'): Program {
-  const pass = new Differentiation(program, rematerialize);
+export function differentiate(program: Program, options: DifferentiateOptions = {}): Program {
+  const pass = new Differentiation(program, options.rematerialize ?? (() => 'none'));
   const { builder } = pass;
   const loss = program.outputs.find(({ name }) => name === 'loss')?.value;
   if (loss === undefined) throw invalid('differentiate', 'an output named loss', 'none');
@@ -230,8 +271,12 @@ export function differentiate(program: Program, rematerialize: Rematerialization
       { shape, dtype, states: dual, value: 1 / terms },
       { id: 'loss#seed', phase: 'backward' },
     );
-    scope.cotangents.set(loss, seed);
+    const { scale } = options;
+    const emitOptions = { id: 'loss#scale', phase: 'backward' as const };
+    const scaled = scale === undefined ? seed : builder.emit('multiply', [seed, scale], {}, emitOptions);
+    scope.cotangents.set(loss, scaled);
     pass.backward(program.ops, scope);
+    pass.joinPieces(scope);
   });
   const gradients = program.inputs.flatMap((input) => {
     if (input.kind !== 'parameter') return [];

@@ -34,22 +34,25 @@ function kernelOf(ops: readonly Op[], needed: ReadonlySet<ValueId>): Op {
  * The ops that a kernel has to begin with: the first to read what an asynchronous collective brings, so that what does
  * not depend on it is launched before and runs meanwhile.
  *
- * @param pending values of asynchronous collectives that the block begins with
+ * @param pending what asynchronous collectives bring that the block begins with, each collective's values together
  */
-function firstReaders(ops: readonly Op[], pending: readonly ValueId[]): ReadonlySet<Op> {
-  const waited = new Set(pending);
+function firstReaders(ops: readonly Op[], pending: readonly (readonly ValueId[])[]): ReadonlySet<Op> {
+  const waited = new Map<ValueId, readonly ValueId[]>();
+  const wait = (values: readonly ValueId[]) => values.forEach((id) => waited.set(id, values));
+  pending.forEach(wait);
   const found = new Set<Op>();
   for (const op of ops) {
-    const awaited = reads(op).filter((id) => waited.has(id));
+    // Who waits for one of a collective's values has all of them.
+    const awaited = reads(op).flatMap((id) => waited.get(id) ?? []);
     if (awaited.length > 0) found.add(op);
     awaited.forEach((id) => waited.delete(id));
-    if (op.asynchronous === true) op.results.forEach((id) => waited.add(id));
+    if (op.asynchronous === true) wait(op.results);
   }
   return found;
 }
 
 /** @param live values that are needed after the block */
-function fuseBlock(ops: readonly Op[], live: readonly ValueId[], pending: readonly ValueId[] = []): Op[] {
+function fuseBlock(ops: readonly Op[], live: readonly ValueId[], pending: readonly (readonly ValueId[])[] = []): Op[] {
   const fused: Op[] = [];
   const begins = firstReaders(ops, pending);
   // From the last op to the first, so that what later ops need is known: outside the open group, and inside it.
@@ -84,12 +87,13 @@ function fuseBlock(ops: readonly Op[], live: readonly ValueId[], pending: readon
 
 function fuseRegion(op: Op, region: Region): Region {
   const { ahead, ops, args, results } = region;
-  const asynchronous = (list: readonly Op[]) => list.flatMap((one) => (one.asynchronous === true ? one.results : []));
-  const early = asynchronous(ahead?.ops ?? []);
-  // What a collective of one iteration brings is first read in the next one.
-  const brought = new Set(asynchronous(ops));
+  const brought = (list: readonly Op[]) => list.flatMap((one) => (one.asynchronous === true ? [one.results] : []));
+  const early = brought(ahead?.ops ?? []);
+  // What a collective of one iteration brings may first be read in the next one.
   const carried = op.name === 'repeat' ? attributesOf(op, 'repeat').carried : 0;
-  const late = args.slice(0, carried).filter((_, index) => brought.has(results[index]!));
+  const late = brought(ops).map((values) =>
+    args.slice(0, carried).filter((_, index) => values.includes(results[index]!)),
+  );
   const fused = fuseBlock(ops, results, [...early, ...late]);
   if (ahead === undefined) return { ...region, ops: fused };
   const needed = [...fused.flatMap(reads), ...results];

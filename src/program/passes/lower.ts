@@ -1,11 +1,21 @@
 /** The order of the passes: a forward program becomes a training step. Each pass' result is verified. */
-import type { Program } from '../types.js';
+import type { DType, FloatType, Op, Program } from '../types.js';
 import { verify } from '../verify.js';
+import { Builder } from '../builder.js';
 import { accumulateMicrobatches } from './accumulate-microbatches.js';
 import { differentiate } from './differentiate.js';
 import { fuse } from './fuse.js';
-import { reduceGradients } from './reduce-gradients.js';
+import type { LossScaling } from './loss-scale.js';
+import { counterInput } from './loss-scale.js';
+import type { LinearMode } from './overlap-linears/index.js';
+import { overlapLinears } from './overlap-linears/index.js';
+import { prefetchParameters } from './prefetch.js';
+import { castGradients, reduceGradients } from './reduce-gradients.js';
 import type { Rematerialization } from './residuals.js';
+import type { ShardChoice, ShardOptions } from './shard-choice.js';
+import { chooseShards } from './shard-choice.js';
+import { dropCasts, gatherOnce, gatherWhereUsed } from './shard-parameters.js';
+import { splitLayers } from './split-layers.js';
 import type { OptimizerConfig } from './update-parameters.js';
 import { updateParameters } from './update-parameters.js';
 
@@ -14,15 +24,98 @@ export interface LowerOptions {
   readonly optimizer: OptimizerConfig;
   /** What the backward pass of a layer makes again; `none` unless given. */
   readonly rematerialize?: Rematerialization;
+  /** The layers that do; all unless given. */
+  readonly rematerializeLayers?: readonly number[];
+  /** Whether the collectives of linears are rings beside their products; `synchronous` unless given. */
+  readonly linears?: LinearMode;
+  /** Parameters, gradients and optimizer state of which each chip keeps a part. */
+  readonly shard?: ShardOptions;
+  /** Most bytes that one launch gathers or reduces; a layer's tensors in one unless given. */
+  readonly bucketBytes?: number;
+  /** Whether layers' gradients are reduced while the backward pass of the last microbatch goes on; not unless given. */
+  readonly overlapGradients?: boolean;
+  /** The type that gradients are summed in; the parameters' unless given. */
+  readonly gradientType?: FloatType;
+  /** The type of optimizer state; the parameters' unless given. */
+  readonly optimizerType?: FloatType;
+  /** Dynamic loss scaling; none unless given. */
+  readonly lossScaling?: LossScaling;
   /** Keeps `gradient:NAME` among the outputs, to look at. */
   readonly keepGradients?: boolean;
 }
 
-/** @param forward one microbatch's forward pass, with an output `loss` */
-export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
-  const { microbatches, optimizer, rematerialize, keepGradients } = options;
-  const differentiated = verify(differentiate(verify(forward), rematerialize));
-  const accumulated = verify(accumulateMicrobatches(differentiated, microbatches));
-  const reduced = verify(reduceGradients(accumulated));
-  return verify(fuse(verify(updateParameters(reduced, optimizer, keepGradients))));
+const NOTHING: ShardChoice = new Map();
+
+/** Layers that rematerialize lie in repeats of their own. */
+function policies(forward: Program, { rematerialize = 'none', rematerializeLayers }: LowerOptions) {
+  if (rematerializeLayers === undefined) return { program: forward, rematerialize: () => rematerialize };
+  const chosen = new Set(rematerializeLayers);
+  const { program, labels } = splitLayers(forward, (layer) => (chosen.has(layer) ? rematerialize : 'none'));
+  return { program, rematerialize: (op: Op) => labels.get(op.id) ?? rematerialize };
 }
+
+const parameterType = (program: Program): DType =>
+  program.values[program.inputs.find(({ kind }) => kind === 'parameter')!.value]!.type.dtype;
+
+/**
+ * @param forward one microbatch's forward pass, with an output `loss`
+ * @throws MeshwrightError JOB_INVALID where `shard.tensors` name no parameter
+ */
+export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
+  const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false } = options;
+  const keptType = parameterType(forward) as FloatType;
+  const gradientType = options.gradientType ?? keptType;
+  const choice = shard === undefined ? NOTHING : chooseShards(verify(forward), shard);
+  const whereUsed = shard?.stage === 'parameters';
+  const split = policies(verify(forward), options);
+  const sharded = verify(
+    whereUsed
+      ? gatherWhereUsed(split.program, choice, { bucketBytes, gradientType })
+      : dropCasts(split.program, choice),
+  );
+
+  const { lossScaling } = options;
+  const builder = Builder.from(sharded);
+  const counter = lossScaling && counterInput(builder, 'loss-scale', lossScaling.initial, 'f32');
+  const counted =
+    counter === undefined
+      ? sharded
+      : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
+
+  const { rematerialize } = split;
+  const scale = counter === undefined ? {} : { scale: counter.value };
+  const differentiated = verify(differentiate(counted, { rematerialize, ...scale }));
+  const cast = verify(castGradients(differentiated, gradientType));
+
+  // In stages 2 and 3 each microbatch's gradients are dealt out before they are summed up.
+  const isDealt = (name: string): boolean => shard?.stage !== 'optimizer' && choice.has(name.replace('gradient:', ''));
+  const reduction = { choice, bucketBytes };
+  const dealt =
+    shard?.stage === 'gradients'
+      ? verify(reduceGradients(cast, { ...reduction, inside: overlapGradients, only: isDealt }))
+      : cast;
+  const apart = overlapGradients && dealt.outputs.some(({ name, value }) => isPendingLayer(dealt, name, value));
+  const accumulated = verify(accumulateMicrobatches(dealt, { count: microbatches, lastApart: apart, late: isDealt }));
+  const reduced = verify(reduceGradients(accumulated, { ...reduction, inside: overlapGradients }));
+  const gathered =
+    shard !== undefined && !whereUsed ? verify(gatherOnce(reduced, choice, keptType, bucketBytes)) : reduced;
+
+  const update = {
+    ...(options.optimizerType === undefined ? {} : { optimizerType: options.optimizerType }),
+    ...(counter === undefined ? {} : { lossScale: { scaling: lossScaling!, counter } }),
+    keepGradients: options.keepGradients ?? false,
+  };
+  const updated = verify(updateParameters(gathered, optimizer, update));
+  const ahead = verify(prefetchParameters(updated, { layers: prefetchOf(shard), reductions: overlapGradients }));
+  const overlapped = verify(overlapLinears(ahead, options.linears ?? 'synchronous'));
+  return verify(fuse(overlapped));
+}
+
+/** Parameters that are gathered once are gathered while the step begins. */
+const prefetchOf = (shard: ShardOptions | undefined): number =>
+  shard === undefined ? 0 : shard.stage === 'parameters' ? shard.prefetch : 1;
+
+const isPendingLayer = ({ values }: Program, name: string, value: number): boolean =>
+  name.startsWith('gradient:') &&
+  values[value]!.type.stack !== undefined &&
+  Object.values(values[value]!.type.states).includes('partial');

@@ -2,7 +2,18 @@
 import { unreachable } from '../../errors.js';
 import { Builder } from '../builder.js';
 import { invalid } from '../ops/index.js';
-import type { DType, ParameterInput, Program, ProgramInput, ProgramOutput, ValueId } from '../types.js';
+import type {
+  CounterInput,
+  DType,
+  FloatType,
+  ParameterInput,
+  Program,
+  ProgramInput,
+  ProgramOutput,
+  ValueId,
+} from '../types.js';
+import type { LossScaling, ScaledStep } from './loss-scale.js';
+import { emitScaledStep } from './loss-scale.js';
 
 export type OptimizerConfig =
   | {
@@ -48,54 +59,64 @@ interface Update {
   readonly state: readonly ValueId[];
 }
 
-/**
- * @param program with outputs `gradient:NAME`, whole (not partial)
- * @param keepGradients keeps them among the outputs, to look at
- */
-export function updateParameters(program: Program, config: OptimizerConfig, keepGradients = false): Program {
+export interface UpdateOptions {
+  /** The type that optimizer state is kept in; the parameter's unless given. */
+  readonly optimizerType?: FloatType;
+  /** Present where the loss was scaled. */
+  readonly lossScale?: { readonly scaling: LossScaling; readonly counter: CounterInput };
+  /** Keeps gradients among the outputs, to look at; as they were summed, times the loss scale where there is one. */
+  readonly keepGradients?: boolean;
+}
+
+/** What all updates share. */
+interface Step {
+  readonly learningRate: ValueId;
+  /** Of `adamw`. */
+  readonly step: ValueId | undefined;
+  readonly scaled: ScaledStep | undefined;
+}
+
+const isGradient = ({ name }: ProgramOutput): boolean => name.startsWith('gradient:');
+
+/** @param program with outputs `gradient:NAME`, each with the states of its parameter */
+export function updateParameters(program: Program, config: OptimizerConfig, options: UpdateOptions = {}): Program {
   const builder = Builder.from(program);
   builder.append(program.ops);
   const parameters = program.inputs.filter((input) => input.kind === 'parameter');
   const inputs: ProgramInput[] = [...program.inputs];
-  const scalar = (name: 'learning-rate' | 'step', dtype: DType): ValueId => {
+  const outputs: ProgramOutput[] = program.outputs.filter((one) => options.keepGradients === true || !isGradient(one));
+  const { dtype } = builder.type(parameters[0]!.value);
+  const scalar = (name: 'learning-rate' | 'step'): ValueId => {
     const value = builder.value({ shape: [], dtype, states: {} }, 'input', name);
     inputs.push({ kind: 'data', name, value });
     return value;
   };
-  const { dtype } = builder.type(parameters[0]!.value);
-  const learningRate = scalar('learning-rate', dtype);
-  const step = config.kind === 'adamw' ? scalar('step', dtype) : undefined;
+  const learningRate = scalar('learning-rate');
+  const scaled = (() => {
+    if (options.lossScale === undefined) return undefined;
+    const { scaling, counter } = options.lossScale;
+    const gradients = program.outputs.filter(isGradient).map(({ value }) => value);
+    const emitted = emitScaledStep(builder, scaling, counter, gradients, dtype);
+    inputs.push(...emitted.inputs);
+    outputs.push(...emitted.outputs);
+    return emitted.step;
+  })();
+  const step = config.kind === 'adamw' ? (scaled?.step ?? scalar('step')) : undefined;
+  const emitUpdate = createUpdate(builder, config, { learningRate, step, scaled });
+
   const slots = optimizerSlots(config);
   const updates: Update[] = parameters.map((parameter) => {
     const gradient = program.outputs.find(({ name }) => name === `gradient:${parameter.name}`)?.value;
     if (gradient === undefined) throw invalid('update-parameters', `a gradient of ${parameter.name}`, 'none');
     const state = slots.map((slot) => {
-      const value = builder.value(builder.type(parameter.value), 'optimizer', `${parameter.name}:${slot}`);
+      const type = builder.type(parameter.value);
+      const kept = { ...type, dtype: options.optimizerType ?? type.dtype };
+      const value = builder.value(kept, 'optimizer', `${parameter.name}:${slot}`);
       inputs.push({ kind: 'optimizer', value, parameter: parameter.name, slot });
       return value;
     });
     return { parameter, gradient, state };
   });
-
-  /** (parameter, gradient, state…) → (parameter, state…). */
-  const update = ({ group, decayed, name }: ParameterInput, operands: readonly ValueId[]): ValueId[] => {
-    const decay = group === 'classifier' ? config.classifierWeightDecay : config.weightDecay;
-    const weightDecay = decayed ? decay : 0;
-    const options = { id: `update/${name}`, phase: 'optimizer' as const };
-    const results =
-      config.kind === 'adamw'
-        ? builder.emitAll(
-            'adamw',
-            [...operands, learningRate, step!],
-            { beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon, weightDecay },
-            options,
-          )
-        : builder.emitAll('sgd', [...operands, learningRate], { momentum: config.momentum, weightDecay }, options);
-    results.forEach((id, index) => builder.assignRole(id, index === 0 ? 'parameter' : 'optimizer'));
-    return results;
-  };
-
-  const outputs: ProgramOutput[] = program.outputs.filter(({ name }) => keepGradients || !name.startsWith('gradient:'));
   const give = ({ parameter }: Update, [value, ...state]: readonly ValueId[]): void => {
     outputs.push({ name: `parameter:${parameter.name}`, value: value! });
     slots.forEach((slot, index) => outputs.push({ name: `optimizer:${parameter.name}:${slot}`, value: state[index]! }));
@@ -103,10 +124,10 @@ export function updateParameters(program: Program, config: OptimizerConfig, keep
   const operandsOf = ({ parameter, gradient, state }: Update): ValueId[] => [parameter.value, gradient, ...state];
   const stackOf = ({ parameter }: Update) => builder.type(parameter.value).stack;
   for (const one of updates.filter((one) => stackOf(one) === undefined))
-    give(one, update(one.parameter, operandsOf(one)));
+    give(one, emitUpdate(one.parameter, operandsOf(one)));
   for (const count of new Set(updates.flatMap((one) => stackOf(one) ?? []))) {
     const layered = updates.filter((one) => stackOf(one) === count);
-    const options = {
+    const repeat = {
       id: 'update-layers',
       phase: 'optimizer' as const,
       count,
@@ -114,13 +135,60 @@ export function updateParameters(program: Program, config: OptimizerConfig, keep
       stacked: layered.flatMap(operandsOf),
     };
     const width = 2 + slots.length;
-    const { stacked } = builder.repeat(options, (body) => ({
+    const { stacked } = builder.repeat(repeat, (body) => ({
       carried: [],
       stacked: layered.flatMap((one, index) =>
-        update(one.parameter, body.stacked.slice(index * width, (index + 1) * width)),
+        emitUpdate(one.parameter, body.stacked.slice(index * width, (index + 1) * width)),
       ),
     }));
     layered.forEach((one, index) => give(one, stacked.slice(index * (width - 1), (index + 1) * (width - 1))));
   }
   return builder.finish(inputs, outputs);
+}
+
+/** Emits one tensor's update: (parameter, gradient, state…) → (parameter, state…), in the parameter's type. */
+function createUpdate(builder: Builder, config: OptimizerConfig, { learningRate, step, scaled }: Step) {
+  return ({ group, decayed, name }: ParameterInput, operands: readonly ValueId[]): ValueId[] => {
+    const id = `update/${name}`;
+    const phase = 'optimizer' as const;
+    const weightDecay = decayed ? (group === 'classifier' ? config.classifierWeightDecay : config.weightDecay) : 0;
+    const { dtype } = builder.type(operands[0]!);
+    const inType = (value: ValueId, to: DType): ValueId =>
+      builder.type(value).dtype === to
+        ? value
+        : builder.emit('cast', [value], { dtype: to }, { id: `${id}/cast`, phase });
+    const [parameter, gradient, ...state] = operands.map((value) => inType(value, dtype)) as [
+      ValueId,
+      ValueId,
+      ...ValueId[],
+    ];
+    const unscaled =
+      scaled === undefined
+        ? gradient
+        : builder.emit('multiply', [gradient, scaled.inverse], {}, { id: `${id}/unscale`, phase });
+    const updated =
+      config.kind === 'adamw'
+        ? builder.emitAll(
+            'adamw',
+            [parameter, unscaled, ...state, learningRate, step!],
+            { beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon, weightDecay },
+            { id, phase },
+          )
+        : builder.emitAll(
+            'sgd',
+            [parameter, unscaled, ...state, learningRate],
+            { momentum: config.momentum, weightDecay },
+            { id, phase },
+          );
+    const old = operands.filter((_, index) => index !== 1);
+    return updated.map((value, index) => {
+      const kept = inType(value, builder.type(old[index]!).dtype);
+      const result =
+        scaled === undefined
+          ? kept
+          : builder.emit('select', [scaled.nonfinite, kept, old[index]!], {}, { id: `${id}/select`, phase });
+      builder.assignRole(result, index === 0 ? 'parameter' : 'optimizer');
+      return result;
+    });
+  };
 }

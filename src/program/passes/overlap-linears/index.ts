@@ -1,0 +1,100 @@
+/**
+ * Asynchronous parallel linear operations (Dehghani et al. 2023, §3, figure 3): where a gather feeds matrix products, or
+ * a product feeds a reduce-scatter, the collective becomes a ring of neighbour transfers that run beside the products of
+ * the parts. Forward and backward alike, since the pass works on the differentiated program; the model has chosen for
+ * each linear which side travels.
+ */
+import { Builder, attributesOf } from '../../builder.js';
+import type { Op, Program, ValueId } from '../../types.js';
+import { reads } from '../fuse.js';
+import type { Product } from './labels.js';
+import { isProduct } from './labels.js';
+import type { Consumer } from './ring.js';
+import { gatherRing, scatterRing } from './ring.js';
+
+/** `bidirectional` rings send both ways at once, in half as many steps. */
+export const LINEAR_MODES = ['synchronous', 'ring', 'bidirectional'] as const;
+export type LinearMode = (typeof LINEAR_MODES)[number];
+
+/** The axis that linears are split over. */
+const AXIS = 'model';
+
+interface Uses {
+  /** The ops of the block that read a value. */
+  readonly readers: ReadonlyMap<ValueId, readonly Op[]>;
+  /** What is needed after the block. */
+  readonly live: ReadonlySet<ValueId>;
+}
+
+function usesIn(ops: readonly Op[], live: readonly ValueId[]): Uses {
+  const readers = new Map<ValueId, Op[]>();
+  for (const op of ops) for (const id of new Set(reads(op))) readers.set(id, [...(readers.get(id) ?? []), op]);
+  return { readers, live: new Set(live) };
+}
+
+function asConsumer(op: Op, value: ValueId): Consumer | undefined {
+  if (!isProduct(op) || op.operands.filter((id) => id === value).length !== 1) return undefined;
+  const travelling = op.operands.indexOf(value);
+  return travelling > 1 ? undefined : { op, travelling: travelling as 0 | 1 };
+}
+
+const isLinearGather = (op: Op): op is Op<'all_gather'> =>
+  op.name === 'all_gather' &&
+  op.asynchronous !== true &&
+  op.operands.length === 1 &&
+  attributesOf(op, 'all_gather').axis === AXIS;
+
+const isLinearScatter = (op: Op): op is Op<'reduce_scatter'> =>
+  op.name === 'reduce_scatter' &&
+  op.asynchronous !== true &&
+  op.operands.length === 1 &&
+  attributesOf(op, 'reduce_scatter').axis === AXIS;
+
+/** The products that a gather feeds, if it feeds nothing else and all of them can stand where the last one does. */
+function consumersOf(gather: Op, ops: readonly Op[], { readers, live }: Uses): Consumer[] | undefined {
+  const [value] = gather.results as [ValueId];
+  const found = (readers.get(value) ?? []).map((op) => asConsumer(op, value));
+  if (live.has(value) || found.length === 0 || found.includes(undefined)) return undefined;
+  const consumers = found as Consumer[];
+  const last = Math.max(...consumers.map(({ op }) => ops.indexOf(op)));
+  const early = consumers.flatMap(({ op }) => readers.get(op.results[0]!) ?? []);
+  return early.every((reader) => ops.indexOf(reader) > last) ? consumers : undefined;
+}
+
+function overlapBlock(builder: Builder, block: readonly Op[], live: readonly ValueId[], both: boolean): Op[] {
+  const ops = block.map((op): Op => {
+    const { region } = op;
+    if (region === undefined || op.name !== 'repeat') return op;
+    return { ...op, region: { ...region, ops: overlapBlock(builder, region.ops, region.results, both) } };
+  });
+  const uses = usesIn(ops, live);
+  const replaced = new Map<Op, Op>();
+  const removed = new Set<Op>();
+  for (const gather of ops.filter(isLinearGather)) {
+    const consumers = consumersOf(gather, ops, uses)?.filter(({ op }) => !removed.has(op) && !replaced.has(op));
+    const all = uses.readers.get(gather.results[0]!)!;
+    if (consumers?.length !== all.length) continue;
+    const last = all.at(-1)!;
+    [gather, ...all].forEach((op) => removed.add(op));
+    replaced.set(last, gatherRing(builder, gather, consumers, both));
+  }
+  const makers = new Map(ops.flatMap((op) => op.results.map((id) => [id, op] as const)));
+  for (const scatter of ops.filter(isLinearScatter)) {
+    const [value] = scatter.operands as [ValueId];
+    const product = makers.get(value);
+    if (product === undefined || !isProduct(product) || removed.has(product)) continue;
+    if (uses.live.has(value) || uses.readers.get(value)!.length !== 1 || product.operands.length > 2) continue;
+    removed.add(product).add(scatter);
+    replaced.set(scatter, scatterRing(builder, product as Product, scatter, both));
+  }
+  return ops.flatMap((op) => replaced.get(op) ?? (removed.has(op) ? [] : [op]));
+}
+
+export function overlapLinears(program: Program, mode: LinearMode): Program {
+  if (mode === 'synchronous') return program;
+  const builder = Builder.from(program);
+  builder.reserve(program.ops);
+  const live = program.outputs.map(({ value }) => value);
+  const ops = overlapBlock(builder, program.ops, live, mode === 'bidirectional');
+  return { ...builder.finish(program.inputs, program.outputs), ops };
+}

@@ -1,0 +1,62 @@
+/**
+ * Lets the collectives of sharded parameters run beside the layers: gathers are started some layers ahead, and the
+ * reductions of gradients that mirror them are not waited for.
+ */
+import { Builder, attributesOf } from '../builder.js';
+import type { Op, Program, Region, ValueId } from '../types.js';
+import { reads } from './fuse.js';
+import { gathersParameters } from './shard-parameters.js';
+
+export interface PrefetchOptions {
+  /** Layers ahead; 0 leaves gathers where they are, synchronous. */
+  readonly layers: number;
+  /** Whether reductions run beside the layers. */
+  readonly reductions: boolean;
+}
+
+/** The ops that can be issued early: parameters' gathers and what they need, reading nothing that is carried. */
+function early({ args, ops }: Region, carried: number): ReadonlySet<Op> {
+  const inside = new Set([...args.slice(0, carried), ...ops.flatMap((op) => op.results)]);
+  const available = new Set<ValueId>();
+  const possible = new Set<Op>();
+  for (const op of ops) {
+    if (op.name !== 'cast' && !(op.name === 'all_gather' && gathersParameters(op))) continue;
+    if (!reads(op).every((id) => !inside.has(id) || available.has(id))) continue;
+    possible.add(op);
+    op.results.forEach((id) => available.add(id));
+  }
+  const needed = new Set<Op>();
+  const wanted = new Set<ValueId>();
+  for (const op of ops.toReversed()) {
+    if (!possible.has(op) || !(gathersParameters(op) || op.results.some((id) => wanted.has(id)))) continue;
+    needed.add(op);
+    reads(op).forEach((id) => wanted.add(id));
+  }
+  return needed;
+}
+
+export function prefetchParameters(program: Program, { layers, reductions }: PrefetchOptions): Program {
+  const start = (op: Op): Op => {
+    if (!gathersParameters(op)) return op;
+    if (op.name === 'all_gather' && layers > 0) return { ...op, asynchronous: true };
+    if (op.name === 'reduce_scatter' && reductions) return { ...op, asynchronous: true };
+    return op;
+  };
+  const visit = (op: Op): Op => {
+    const { region } = op;
+    if (region === undefined) return start(op);
+    const ops = region.ops.map(visit);
+    const marked: Region = {
+      ...region,
+      ops,
+      ...(region.ahead === undefined ? {} : { ahead: { ...region.ahead, ops: region.ahead.ops.map(start) } }),
+    };
+    if (op.name !== 'repeat' || layers === 0 || region.ahead !== undefined) return { ...op, region: marked };
+    const moved = early(marked, attributesOf(op, 'repeat').carried);
+    if (moved.size === 0) return { ...op, region: marked };
+    const rest = ops.filter((one) => !moved.has(one));
+    return { ...op, region: { ...marked, ops: rest, ahead: { by: layers, ops: [...moved].toReversed() } } };
+  };
+  const builder = Builder.from(program);
+  return { ...builder.finish(program.inputs, program.outputs), ops: program.ops.map(visit) };
+}

@@ -1,0 +1,101 @@
+/** Which tensors a plan shards beyond what the model's own sharding says, and along which dimensions. */
+import { MeshwrightError } from '../../errors.js';
+import type { AxisName, Mesh } from '../../mesh/index.js';
+import { axisSize, globalShape, stateOf, withState } from '../../mesh/index.js';
+import type { ParameterInput, Program, ValueType } from '../types.js';
+import { elementCount } from '../types.js';
+
+/**
+ * Sharded data parallelism (Rajbhandari et al. 2020, "ZeRO"), by what else is sharded:
+ * - `optimizer` (stage 1): parameters and optimizer state between steps; gradients are summed whole on every chip.
+ * - `gradients` (stage 2): gradients too, from each microbatch on.
+ * - `parameters` (stage 3): each layer's parameters are gathered when it runs.
+ * In each stage a chip updates its own part alone.
+ */
+export const SHARD_STAGES = ['optimizer', 'gradients', 'parameters'] as const;
+export type ShardStage = (typeof SHARD_STAGES)[number];
+
+export interface ShardOptions {
+  readonly stage: ShardStage;
+  /** Axes to shard over; a tensor is sharded over each that it is replicated over and that one of its dimensions divides by. */
+  readonly axes: readonly AxisName[];
+  /** Patterns of names, `*` for any run of characters; all tensors unless given. */
+  readonly tensors?: readonly string[];
+  /** Smaller tensors (of one layer, whole) stay as they are. */
+  readonly minimumElements: number;
+  /** How many layers ahead parameters are gathered, in stage 3; 0 gathers them when they are needed. */
+  readonly prefetch: number;
+}
+
+/** One more axis over one more dimension. */
+export interface Cut {
+  readonly axis: AxisName;
+  readonly dimension: number;
+}
+
+/** By the parameter's name: from the outermost axis in; absent where a tensor stays as it is. */
+export type ShardChoice = ReadonlyMap<string, readonly Cut[]>;
+
+const matches = (pattern: string, name: string): boolean => {
+  const source = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${source.join('.*')}$`).test(name);
+};
+
+/**
+ * The largest dimension that divides and that no axis shards: sharing one would tie the axes' gathers together. Nor one
+ * that is dealt in segments, whose shards are no neighbours.
+ */
+function dimensionFor({ shape, states }: ValueType, size: number, segmented: number | undefined): number | undefined {
+  const taken = new Set<number | string | undefined>([...Object.values(states), segmented]);
+  const free = shape.flatMap((local, dimension) =>
+    !taken.has(dimension) && local % size === 0 ? [{ local, dimension }] : [],
+  );
+  return free.toSorted((a, b) => b.local - a.local)[0]?.dimension;
+}
+
+function cutsOf(mesh: Mesh, type: ValueType, axes: readonly AxisName[], segmented: number | undefined): Cut[] {
+  const cuts: Cut[] = [];
+  let current = type;
+  for (const { name } of mesh.axes) {
+    if (!axes.includes(name) || stateOf(current.states, name) !== 'replicated') continue;
+    const dimension = dimensionFor(current, axisSize(mesh, name), segmented);
+    if (dimension === undefined) continue;
+    cuts.push({ axis: name, dimension });
+    current = cutType(mesh, current, [cuts.at(-1)!]);
+  }
+  return cuts;
+}
+
+/** A value's type with the cuts made. */
+export const cutType = (mesh: Mesh, type: ValueType, cuts: readonly Cut[]): ValueType =>
+  cuts.reduce<ValueType>(
+    (current, { axis, dimension }) => ({
+      ...current,
+      shape: current.shape.with(dimension, current.shape[dimension]! / axisSize(mesh, axis)),
+      states: withState(mesh, current.states, axis, dimension),
+    }),
+    type,
+  );
+
+/** @throws MeshwrightError JOB_INVALID where a pattern names no parameter */
+export function chooseShards(program: Program, options: ShardOptions): ShardChoice {
+  const { mesh } = program;
+  const parameters = program.inputs.filter((input): input is ParameterInput => input.kind === 'parameter');
+  for (const pattern of options.tensors ?? []) {
+    if (parameters.some(({ name }) => matches(pattern, name))) continue;
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'plan.shardTensors',
+      expected: `patterns of parameters' names, such as ${parameters.find(({ decayed }) => decayed)?.name ?? parameters[0]?.name}`,
+      got: JSON.stringify(pattern),
+    });
+  }
+  const chosen = new Map<string, readonly Cut[]>();
+  for (const { name, value, segments } of parameters) {
+    const { type } = program.values[value]!;
+    if (options.tensors?.some((pattern) => matches(pattern, name)) === false) continue;
+    if (elementCount(globalShape(mesh, type.shape, type.states)) < options.minimumElements) continue;
+    const cuts = cutsOf(mesh, type, options.axes, segments?.dimension);
+    if (cuts.length > 0) chosen.set(name, cuts);
+  }
+  return chosen;
+}
