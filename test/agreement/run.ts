@@ -1,8 +1,14 @@
 /** Runs a training program on real devices and gives whole tensors back, so that meshes can be compared. */
 import { createMesh } from '../../src/mesh/index.js';
-import { vitForward } from '../../src/models/index.js';
-import type { VitConfig } from '../../src/models/index.js';
-import type { DType, OptimizerConfig, ParameterInput, Program, Rematerialization } from '../../src/program/index.js';
+import { forward as forwardOf } from '../../src/models/index.js';
+import type { ActivationLayout, VitConfig } from '../../src/models/index.js';
+import type {
+  FloatType,
+  OptimizerConfig,
+  ParameterInput,
+  Program,
+  Rematerialization,
+} from '../../src/program/index.js';
 import { countCollectiveBytes, lowerTrainingStep } from '../../src/program/index.js';
 import type { FamilyName, HostTensor, StateValue } from '../../src/runtime/index.js';
 import { DevicePool, assembleGlobal } from '../../src/runtime/index.js';
@@ -18,6 +24,7 @@ export interface AgreementCase {
   readonly family: FamilyName;
   readonly steps: number;
   readonly rematerialize?: Rematerialization;
+  readonly activations?: ActivationLayout;
 }
 
 export interface AgreementRun {
@@ -56,15 +63,26 @@ function whole(
 }
 
 export async function runCase(example: AgreementCase): Promise<AgreementRun> {
-  const { model, microbatches, batch, optimizer, family, steps, rematerialize = 'none' } = example;
+  const {
+    model,
+    microbatches,
+    batch,
+    optimizer,
+    family,
+    steps,
+    rematerialize = 'none',
+    activations = 'width',
+  } = example;
   const mesh = createMesh(example.mesh);
-  const dtype: DType = family === 'reference' ? 'f64' : 'f32';
-  const forward = vitForward(model, {
+  const dtype: FloatType = family === 'reference' ? 'f64' : 'f32';
+  const forward = forwardOf(model, {
     mesh,
     batch: batch / microbatches,
     lossDivisor: batch,
     parameterType: dtype,
     computeType: dtype,
+    gradientType: dtype,
+    activations,
     output: 'loss',
   });
   const program = lowerTrainingStep(forward, { microbatches, optimizer, rematerialize, keepGradients: true });

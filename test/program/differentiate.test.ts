@@ -1,15 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { createMesh, dualStates, sameStates } from '../../src/mesh/index.js';
-import { vitForward } from '../../src/models/index.js';
-import type { VitConfig } from '../../src/models/index.js';
+import { forward } from '../../src/models/index.js';
+import type { ModelConfig } from '../../src/models/index.js';
 import type { Program, ValueId } from '../../src/program/index.js';
 import { accumulateMicrobatches, differentiate, elementCount, fuse, verify } from '../../src/program/index.js';
 import { interpret, pseudoRandom, relativeError } from '../helpers/interpret.js';
 import type { Bound, Tensor } from '../helpers/interpret.js';
 import { SMALL_VIT, VARIANTS } from '../helpers/models.js';
 
-const forwardOf = (config: VitConfig, batch: number, mesh = createMesh({}), lossDivisor = batch): Program =>
-  vitForward(config, { mesh, batch, lossDivisor, parameterType: 'f64', computeType: 'f64', output: 'loss' });
+const forwardOf = (config: ModelConfig, batch: number, mesh = createMesh({}), lossDivisor = batch): Program =>
+  forward(config, {
+    mesh,
+    batch,
+    lossDivisor,
+    parameterType: 'f64',
+    computeType: 'f64',
+    gradientType: 'f64',
+    activations: 'width',
+    output: 'loss',
+  });
 
 /** Values for all inputs, by name so that programs of one model get the same; targets are one-hot. */
 function inputsFor(program: Program): Map<ValueId, Bound> {
@@ -38,12 +47,12 @@ function inputsFor(program: Program): Map<ValueId, Bound> {
 describe('the gradient of a whole model', () => {
   for (const [name, config] of Object.entries(VARIANTS)) {
     test(`agrees with finite differences along random directions: ${name}`, () => {
-      const forward = verify(forwardOf(config, 2));
-      const program = verify(differentiate(forward));
-      const inputs = inputsFor(forward);
+      const plain = verify(forwardOf(config, 2));
+      const program = verify(differentiate(plain));
+      const inputs = inputsFor(plain);
       const results = interpret(fuse(program), inputs);
-      const loss = (changed: Map<ValueId, Bound>) => (interpret(forward, changed).get('loss') as Tensor)[0]!;
-      for (const input of forward.inputs) {
+      const loss = (changed: Map<ValueId, Bound>) => (interpret(plain, changed).get('loss') as Tensor)[0]!;
+      for (const input of plain.inputs) {
         if (input.kind !== 'parameter') continue;
         const at = inputs.get(input.value)!;
         const layers = Array.isArray(at) ? (at as Tensor[]) : [at as Tensor];
