@@ -6,7 +6,7 @@ import type { Program, ValueId } from '../../src/program/index.js';
 import { accumulateMicrobatches, differentiate, elementCount, fuse, verify } from '../../src/program/index.js';
 import { interpret, pseudoRandom, relativeError } from '../helpers/interpret.js';
 import type { Bound, Tensor } from '../helpers/interpret.js';
-import { SMALL_VIT, VARIANTS } from '../helpers/models.js';
+import { ALL_VARIANTS, SMALL_VIT } from '../helpers/models.js';
 
 const forwardOf = (config: ModelConfig, batch: number, mesh = createMesh({}), lossDivisor = batch): Program =>
   forward(config, {
@@ -24,7 +24,7 @@ const forwardOf = (config: ModelConfig, batch: number, mesh = createMesh({}), lo
 function inputsFor(program: Program): Map<ValueId, Bound> {
   return new Map(
     program.inputs.map((input, index) => {
-      const { shape, stack } = program.values[input.value]!.type;
+      const { shape, stack, dtype } = program.values[input.value]!.type;
       const gain = input.kind === 'parameter' && input.name.endsWith('gain') ? 1 : 0;
       const one = (seed: number): Tensor => {
         if (input.kind === 'data' && input.name === 'labels') {
@@ -32,6 +32,7 @@ function inputsFor(program: Program): Map<ValueId, Bound> {
             (element * 7 + seed) % 5 === 0 ? 1 : 0,
           );
         }
+        if (dtype === 'i32') return Int32Array.from({ length: elementCount(shape) }, (_, i) => (i * i + 3 * seed) % 32);
         return pseudoRandom(elementCount(shape), seed).map((x) => gain + 0.4 * x);
       };
       return [
@@ -45,7 +46,7 @@ function inputsFor(program: Program): Map<ValueId, Bound> {
 }
 
 describe('the gradient of a whole model', () => {
-  for (const [name, config] of Object.entries(VARIANTS)) {
+  for (const [name, config] of Object.entries(ALL_VARIANTS)) {
     test(`agrees with finite differences along random directions: ${name}`, () => {
       const plain = verify(forwardOf(config, 2));
       const program = verify(differentiate(plain));
