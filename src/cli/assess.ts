@@ -4,7 +4,7 @@ import type { Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
 import type { Job, JobInput, Task } from '../job/index.js';
 import { formulaFlops, lowerJob, modelFlops, resolveJob } from '../job/index.js';
-import { tokenCount } from '../models/index.js';
+import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
 import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
 import { findPlans, formatPlan } from '../planner/index.js';
@@ -21,8 +21,8 @@ export interface JobSimulation extends SimulationResult {
   readonly batch: number;
   readonly microbatches: number;
   readonly rematerialize: string;
-  /** Without the classifier: the N of the formula below. */
-  readonly bodyAndPoolingParameters: number;
+  /** The N of the formula below: all but the classifier of a vision transformer, all of a decoder. */
+  readonly formulaParameters: number;
   /** PaLM's 6·N + 12·L·H·Q·T a token, as a cross-check of `mfu`. */
   readonly mfuByFormula: number;
 }
@@ -94,7 +94,7 @@ export class Assessor {
       machine: this.#machine(job),
       stack,
       modelFlops: flops(exact),
-      tokensPerStep: job.batch * tokenCount(job.model),
+      tokensPerStep: job.batch * tokensPerExample(job.model),
       memory,
     });
     const simulation = {
@@ -103,7 +103,7 @@ export class Assessor {
       batch: job.batch,
       microbatches: job.plan.microbatches,
       rematerialize: job.plan.rematerialize,
-      bodyAndPoolingParameters: parameters,
+      formulaParameters: parameters,
       mfuByFormula: (result.mfu * formula) / exact,
     };
     return { job, program, simulation, execution };

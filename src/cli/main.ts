@@ -28,9 +28,9 @@ function createProgram(): Command {
 
   const json = (command: Command): Command => command.option('--json', 'print one JSON document');
 
-  json(program.command('models').description('list the models, with body, pooling and classifier parameters')).action(
-    async (flags: { json?: boolean }) => (await import('./commands/models.js')).models(flags),
-  );
+  json(
+    program.command('models').description('list the models of every family with their shapes and parameters'),
+  ).action(async (flags: { json?: boolean }) => (await import('./commands/models.js')).models(flags));
   json(program.command('hardware').description('list the hardware profiles, or the numbers of one with their sources'))
     .argument('[name]', 'a profile')
     .action(async (name: string | undefined, flags: { json?: boolean }) =>

@@ -9,9 +9,29 @@ import type { Rematerialization } from '../program/index.js';
 import { DTYPES, REMATERIALIZATIONS } from '../program/index.js';
 import { nearest } from '../text.js';
 
-const MODEL_FLAGS = ['width', 'depth', 'mlpWidth', 'heads', 'patch', 'imageSize', 'channels', 'classes'] as const;
-const SWITCH_FLAGS = ['parallelLayers', 'queryKeyNorm', 'omitBiases'] as const;
-const CHOICE_FLAGS = { pooling: ['attention', 'mean'], loss: ['sigmoid', 'softmax'] } as const;
+const MODEL_FLAGS = [
+  'width',
+  'depth',
+  'mlpWidth',
+  'heads',
+  'patch',
+  'imageSize',
+  'channels',
+  'classes',
+  'headWidth',
+  'keyValueHeads',
+  'ropeBase',
+  'vocabulary',
+  'sequence',
+] as const;
+const SWITCH_FLAGS = ['parallelLayers', 'queryKeyNorm', 'omitBiases', 'gatedMlp', 'biases', 'tiedHead'] as const;
+const CHOICE_FLAGS = {
+  pooling: ['attention', 'mean'],
+  loss: ['sigmoid', 'softmax'],
+  activation: ['gelu', 'silu'],
+  positions: ['rotary', 'learned'],
+  norm: ['layer', 'rms'],
+} as const;
 
 /** Reads a whole number of at least 1. @throws MeshwrightError USAGE naming the flag */
 export const whole =
@@ -86,7 +106,7 @@ export function addJobFlags(command: Command): Command {
     .option('--model-option <name=value>', 'changes a setting of the model, e.g. parallelLayers=false', modelOption)
     .option('--hardware <name>', 'a hardware profile, shipped or a path; `meshwright hardware` lists them')
     .option('--chips <count>', 'how many chips', whole('--chips'))
-    .option('--batch <images>', 'images a step, over all chips', whole('--batch'))
+    .option('--batch <examples>', 'images, or sequences of tokens, a step, over all chips', whole('--batch'))
     .option('--mesh <axes>', 'mesh axes, e.g. data=64,model=16', (text) => parseMesh(text, '--mesh'))
     .option('--microbatches <count>', 'parts of a step (default: the fewest that fit)', whole('--microbatches'))
     .addOption(

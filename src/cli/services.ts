@@ -6,9 +6,9 @@ import { MeshwrightError } from '../errors.js';
 import { listHardware, loadHardware } from '../hardware/index.js';
 import { resolveTask } from '../job/index.js';
 import type { Job } from '../job/index.js';
-import { PRESETS } from '../models/index.js';
+import { PRESETS, findModel } from '../models/index.js';
 import { formatPlan } from '../planner/index.js';
-import { generateDataset } from '../train/index.js';
+import { generateDataset, requireVision } from '../train/index.js';
 import type { Comparison, SearchProgress, Services, TaskChoice, TrainEvent as UiEvent } from '../tui/services.js';
 import { Assessor } from './assess.js';
 import { comparePlan, writeRunFiles } from './comparison.js';
@@ -61,6 +61,7 @@ async function train(
   onEvent: (event: UiEvent) => void,
   signal: AbortSignal,
 ): Promise<Comparison> {
+  requireVision(findModel(task.model));
   onEvent({ kind: 'phase', text: 'drawing a small set of images' });
   const images = join('runs', 'drawn-images');
   await generateDataset(images, DRAWN_IMAGES);

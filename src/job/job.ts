@@ -4,10 +4,11 @@ import type { Hardware } from '../hardware/index.js';
 import { loadHardware } from '../hardware/index.js';
 import type { Mesh } from '../mesh/index.js';
 import { axisSize, createMesh, formatMesh, rankCount } from '../mesh/index.js';
-import type { VitConfig } from '../models/index.js';
-import { checkVitPlan, findModel } from '../models/index.js';
+import type { ModelConfig } from '../models/index.js';
+import { checkModelPlan } from '../models/index.js';
 import type { FloatType, OptimizerConfig, Rematerialization } from '../program/index.js';
 import { DEFAULT_ADAMW } from '../program/index.js';
+import { resolveModel } from './model.js';
 import type { JobInput, ModelInput } from './schema.js';
 
 export interface Plan {
@@ -37,13 +38,14 @@ export interface Training {
 
 /** A job whose plan is still to be chosen. */
 export interface Task {
-  readonly model: VitConfig;
+  readonly model: ModelConfig;
   /** As given: a preset's name, or a preset with changes. */
   readonly modelInput: string | ModelInput;
   readonly hardware: Hardware;
   /** As given: a profile's name or path. */
   readonly hardwareName: string;
   readonly chips: number;
+  /** Examples a step over all chips: images, or sequences of tokens. */
   readonly batch: number;
   readonly precision: Precision;
   readonly optimizer: OptimizerConfig;
@@ -56,34 +58,6 @@ export interface Job extends Task {
 
 const missing = (place: string, expected: string, hint: string): MeshwrightError =>
   new MeshwrightError('JOB_INVALID', { place, expected, got: 'nothing', hint });
-
-/** @throws MeshwrightError MODEL_UNKNOWN, or JOB_INVALID when a change makes no sense (heads that do not divide) */
-function resolveModel(input: string | ModelInput): VitConfig {
-  if (typeof input === 'string') return findModel(input);
-  const { preset, ...changes } = input;
-  const base = findModel(preset, 'model.preset');
-  const set = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-  const named = Object.keys(set).length > 0 && set['name'] === undefined ? { name: `${preset}*` } : {};
-  return { ...base, ...named, ...set };
-}
-
-function checkModel(model: VitConfig): void {
-  const { width, heads, imageSize, patch } = model;
-  if (width % heads !== 0) {
-    throw new MeshwrightError('JOB_INVALID', {
-      place: 'model.heads',
-      expected: `a divisor of the width ${width}`,
-      got: String(heads),
-    });
-  }
-  if (imageSize % patch !== 0) {
-    throw new MeshwrightError('JOB_INVALID', {
-      place: 'model.imageSize',
-      expected: `a multiple of the patch ${patch}`,
-      got: String(imageSize),
-    });
-  }
-}
 
 function resolveOptimizer(input: JobInput['optimizer']): OptimizerConfig {
   const weightDecay = input?.weightDecay ?? DEFAULT_ADAMW.weightDecay;
@@ -100,14 +74,13 @@ const MOST_CHIPS = 2 ** 17;
 /**
  * Everything but the plan.
  *
- * @throws MeshwrightError JOB_INVALID, MODEL_UNKNOWN, HARDWARE_UNKNOWN and those of reading a profile
+ * @throws MeshwrightError JOB_INVALID, MODEL_UNKNOWN, FIELD_UNKNOWN, HARDWARE_UNKNOWN and those of reading a profile
  */
 export function resolveTask(input: JobInput): Task {
   if (input.model === undefined) throw missing('model', 'a model', 'give --model NAME; `meshwright models` lists them');
   if (input.hardware === undefined)
     throw missing('hardware', 'a profile', 'give --hardware NAME; `meshwright hardware` lists them');
   const model = resolveModel(input.model);
-  checkModel(model);
   const hardware = loadHardware(input.hardware);
   const compute = input.precision?.compute ?? hardware.defaultDtype;
   if (!(compute in hardware.chip.matmul)) {
@@ -171,11 +144,11 @@ export function checkPlan(task: Task, plan: Plan): Job {
       got: String(microbatches),
     });
   }
-  checkVitPlan(model, mesh, batch / microbatches);
+  checkModelPlan(model, mesh, batch / microbatches, 'width');
   return { ...task, plan };
 }
 
-/** The counts of microbatches that a mesh allows: the divisors of the images of a data rank, fewest first. */
+/** The counts of microbatches that a mesh allows: the divisors of the examples of a data rank, fewest first. */
 export function microbatchChoices({ batch }: Task, mesh: Mesh): number[] {
   const perRank = batch / axisSize(mesh, 'data');
   if (!Number.isInteger(perRank)) return [];

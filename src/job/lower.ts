@@ -1,49 +1,47 @@
 /** From a job to its programs, and what is known of them before anything is simulated. */
 import { createMesh } from '../mesh/index.js';
-import { tokenCount, vitForward } from '../models/index.js';
-import type { VitConfig } from '../models/index.js';
+import type { ForwardOptions, ModelConfig } from '../models/index.js';
+import { forward, lossTermsPerExample, tokensPerExample } from '../models/index.js';
 import type { ParameterGroup, Program } from '../program/index.js';
 import { countMatmulFlops, differentiate, elementCount, fuse, lowerTrainingStep, verify } from '../program/index.js';
 import type { Flops } from '../units.js';
 import { flops } from '../units.js';
 import type { Job } from './job.js';
 
+/** The forward program of a job over `examples` at once. */
+const forwardOfJob = (job: Job, examples: number, output: ForwardOptions['output']): Program =>
+  forward(job.model, {
+    mesh: job.plan.mesh,
+    batch: examples,
+    lossDivisor: job.batch * lossTermsPerExample(job.model),
+    parameterType: job.precision.parameters,
+    computeType: job.precision.compute,
+    gradientType: job.precision.parameters,
+    activations: 'width',
+    output,
+  });
+
 /** The program of one training step. */
 export function lowerJob(job: Job, options: { readonly keepGradients?: boolean } = {}): Program {
-  const { model, plan, batch, precision, optimizer } = job;
-  const forward = vitForward(model, {
-    mesh: plan.mesh,
-    batch: batch / plan.microbatches,
-    lossDivisor: batch,
-    parameterType: precision.parameters,
-    computeType: precision.compute,
-    output: 'loss',
-  });
-  const { microbatches, rematerialize } = plan;
-  return lowerTrainingStep(forward, { microbatches, rematerialize, optimizer, ...options });
+  const { batch, optimizer } = job;
+  const { microbatches, rematerialize } = job.plan;
+  const loss = forwardOfJob(job, batch / microbatches, 'loss');
+  return lowerTrainingStep(loss, { microbatches, rematerialize, optimizer, ...options });
 }
 
-/** The forward program that gives logits of `batch` images, to evaluate with. */
-export function lowerEvaluation(job: Job, batch: number): Program {
-  const { model, plan, precision } = job;
-  const forward = vitForward(model, {
-    mesh: plan.mesh,
-    batch,
-    lossDivisor: batch,
-    parameterType: precision.parameters,
-    computeType: precision.compute,
-    output: 'logits',
-  });
-  return verify(fuse(verify(forward)));
-}
+/** The forward program that gives logits of `batch` examples, to evaluate with. */
+export const lowerEvaluation = (job: Job, batch: number): Program =>
+  verify(fuse(verify(forwardOfJob(job, batch, 'logits'))));
 
-const unsharded = (model: VitConfig, batch: number): Program =>
-  vitForward(model, {
+const unsharded = (model: ModelConfig, batch: number): Program =>
+  forward(model, {
     mesh: createMesh({}),
     batch,
-    lossDivisor: batch,
+    lossDivisor: batch * lossTermsPerExample(model),
     parameterType: 'f32',
     computeType: 'f32',
+    gradientType: 'f32',
+    activations: 'width',
     output: 'loss',
   });
 
@@ -51,10 +49,10 @@ const unsharded = (model: VitConfig, batch: number): Program =>
  * Matmul FLOPs, attention's included, of the unsharded program's forward and backward pass over a batch, nothing
  * recomputed: the numerator of MFU.
  */
-export function modelFlops(model: VitConfig, batch: number): Flops {
-  const of = (images: number): number => {
-    const { forward, backward } = countMatmulFlops(differentiate(unsharded(model, images)));
-    return forward + backward;
+export function modelFlops(model: ModelConfig, batch: number): Flops {
+  const of = (examples: number): number => {
+    const flopsByPhase = countMatmulFlops(differentiate(unsharded(model, examples)));
+    return flopsByPhase.forward + flopsByPhase.backward;
   };
   // What does not grow with the batch (the pooling query's projection) is in both.
   const [one, two] = [of(1), of(2)];
@@ -62,7 +60,7 @@ export function modelFlops(model: VitConfig, batch: number): Flops {
 }
 
 /** Parameters of the unsharded model by group. */
-export function countParameters(model: VitConfig): Readonly<Record<ParameterGroup, number>> {
+export function countParameters(model: ModelConfig): Readonly<Record<ParameterGroup, number>> {
   const total = { body: 0, pooling: 0, classifier: 0 };
   const program = unsharded(model, 1);
   for (const input of program.inputs) {
@@ -75,11 +73,18 @@ export function countParameters(model: VitConfig): Readonly<Record<ParameterGrou
 
 /**
  * PaLM's count of model FLOPs over a batch, 6·N + 12·L·H·Q·T a token (Chowdhery et al. 2022, appendix B), which the
- * ViT-22B paper uses: a cross-check. N is body and pooling.
+ * ViT-22B paper uses: a cross-check. Of a vision transformer N is body and pooling; of a decoder it is everything, as
+ * PaLM counts it: the embedding table too, which is exact where the head is tied to it.
  */
-export function formulaFlops(model: VitConfig, batch: number): { readonly flops: Flops; readonly parameters: number } {
-  const { body, pooling } = countParameters(model);
-  const tokens = tokenCount(model);
-  const perToken = 6 * (body + pooling) + 12 * model.depth * model.width * tokens;
-  return { flops: flops(perToken * tokens * batch), parameters: body + pooling };
+export function formulaFlops(
+  model: ModelConfig,
+  batch: number,
+): { readonly flops: Flops; readonly parameters: number } {
+  const { body, pooling, classifier } = countParameters(model);
+  const decoder = model.family === 'decoder';
+  const parameters = body + pooling + (decoder ? classifier : 0);
+  const attended = decoder ? model.heads * model.headWidth : model.width;
+  const tokens = tokensPerExample(model);
+  const perToken = 6 * parameters + 12 * model.depth * attended * tokens;
+  return { flops: flops(perToken * tokens * batch), parameters };
 }

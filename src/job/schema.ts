@@ -6,7 +6,7 @@ const count = z.number('a whole number of at least 1').int('a whole number').min
 const rate = z.number('a number of at least 0').min(0, 'at least 0');
 
 export const modelSchema = z.strictObject({
-  /** A preset's name; the other fields replace its settings. */
+  /** A preset's name; the other fields replace its settings, those of its family. */
   preset: z.string('the name of a model'),
   name: z
     .string()
@@ -16,15 +16,28 @@ export const modelSchema = z.strictObject({
   depth: count.optional(),
   mlpWidth: count.optional(),
   heads: count.optional(),
+  parallelLayers: z.boolean().optional(),
+  // Of vision transformers.
   patch: count.optional(),
   imageSize: count.optional(),
   channels: count.optional(),
   classes: count.optional(),
   pooling: z.enum(['attention', 'mean']).optional(),
-  parallelLayers: z.boolean().optional(),
   queryKeyNorm: z.boolean().optional(),
   omitBiases: z.boolean().optional(),
   loss: z.enum(['sigmoid', 'softmax']).optional(),
+  // Of decoders.
+  headWidth: count.optional(),
+  keyValueHeads: count.optional(),
+  gatedMlp: z.boolean().optional(),
+  activation: z.enum(['gelu', 'silu']).optional(),
+  positions: z.enum(['rotary', 'learned']).optional(),
+  ropeBase: count.optional(),
+  norm: z.enum(['layer', 'rms']).optional(),
+  biases: z.boolean().optional(),
+  tiedHead: z.boolean().optional(),
+  vocabulary: count.optional(),
+  sequence: count.optional(),
 });
 
 export const meshSchema = z.strictObject({ data: count.optional(), model: count.optional() });
@@ -36,7 +49,7 @@ export const jobSchema = z.strictObject({
   /** The name of a shipped profile, or the path of one. */
   hardware: z.string('a profile name or path').optional(),
   chips: count.optional(),
-  /** Images a step, over all chips. */
+  /** Examples a step, over all chips: images, or sequences of tokens. */
   batch: count.optional(),
   plan: z
     .strictObject({

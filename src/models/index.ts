@@ -1,4 +1,7 @@
+export type { DecoderConfig } from './decoder-config.js';
+export type { ActivationLayout } from './layout.js';
+export { ACTIVATION_LAYOUTS } from './layout.js';
 export type { ForwardOptions } from './model-builder.js';
+export * from './model.js';
 export * from './presets.js';
-export * from './vit-config.js';
-export * from './vit.js';
+export type { VitConfig } from './vit-config.js';

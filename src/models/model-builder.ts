@@ -1,6 +1,6 @@
 /**
- * What model definitions are written with: parameters declared where they are used, scopes for ids, and sharded
- * linear layers. It hides which axes a mesh has: gathering over an absent axis is no op.
+ * What model definitions are written with: parameters declared where they are used, scopes for ids, and moves between
+ * the layouts. It hides which axes a mesh has: gathering over an absent axis is no op.
  */
 import { axisSize, normalizeStates, stateOf } from '../mesh/index.js';
 import type { AxisName, AxisState, Mesh } from '../mesh/index.js';
@@ -8,7 +8,8 @@ import type {
   Attributes,
   CollectiveName,
   ComputeName,
-  DType,
+  DataInput,
+  FloatType,
   Initializer,
   ParameterGroup,
   ParameterInput,
@@ -16,17 +17,24 @@ import type {
   ProgramInput,
   ProgramOutput,
   ValueId,
+  ValueType,
 } from '../program/index.js';
-import { Builder } from '../program/index.js';
+import { Builder, isHalf } from '../program/index.js';
+import type { ActivationLayout } from './layout.js';
+import { streamDimension } from './layout.js';
 
 export interface ForwardOptions {
   readonly mesh: Mesh;
-  /** Images of one microbatch, over all ranks. */
+  /** Examples (images, or sequences of tokens) of one microbatch, over all ranks. */
   readonly batch: number;
-  /** What the summed loss is divided by: the images of all microbatches. */
+  /** What the summed loss is divided by: the images, or the tokens, of all microbatches. */
   readonly lossDivisor: number;
-  readonly parameterType: DType;
-  readonly computeType: DType;
+  readonly parameterType: FloatType;
+  readonly computeType: FloatType;
+  /** In which weight gradients are summed over ranks. A forward program has no gradients: passes read it. */
+  readonly gradientType: FloatType;
+  /** How the residual stream lies on the `model` axis. */
+  readonly activations: ActivationLayout;
   /** `loss` for training, `logits` for evaluation. */
   readonly output: 'loss' | 'logits';
 }
@@ -40,12 +48,10 @@ export interface ParameterOptions {
   readonly segments?: readonly number[];
 }
 
-export interface LinearOptions {
-  readonly input: number;
-  readonly output: number;
-  /** The parts of a fused projection: of the output where it is sharded, else of the input. */
-  readonly segments?: readonly number[];
-  readonly bias?: boolean;
+export interface NormOptions {
+  /** Layer normalization; root mean square otherwise. */
+  readonly centered: boolean;
+  readonly bias: boolean;
 }
 
 export class ModelBuilder {
@@ -112,11 +118,12 @@ export class ModelBuilder {
     return this.#builder.emitAll(name, operands, attributes, { id: this.#path(id), phase: 'forward' });
   }
 
-  /** An input [B,...] sharded over `data`. @param shape of the whole microbatch */
-  data(name: 'images' | 'labels', shape: readonly number[]): ValueId {
+  /** An input [B,...] sharded over `data`; token ids are integers. @param shape of the whole microbatch */
+  data(name: 'images' | 'tokens' | 'targets', shape: readonly number[]): ValueId {
     const { mesh, computeType } = this.options;
     const local = shape.map((size, index) => (index === 0 ? size / axisSize(mesh, 'data') : size));
-    return this.#input(name, { shape: local, dtype: computeType, states: normalizeStates(mesh, { data: 0 }) });
+    const dtype = name === 'images' ? computeType : 'i32';
+    return this.#input(name, { shape: local, dtype, states: normalizeStates(mesh, { data: 0 }) });
   }
 
   /** Targets that lie as the logits do. */
@@ -125,7 +132,7 @@ export class ModelBuilder {
     return this.#input('labels', { shape, dtype, states });
   }
 
-  #input(name: 'images' | 'labels', type: Parameters<Builder['value']>[0]): ValueId {
+  #input(name: DataInput['name'], type: ValueType): ValueId {
     const value = this.#builder.value(type, 'input', name);
     this.#inputs.push({ kind: 'data', name, value });
     return value;
@@ -183,14 +190,15 @@ export class ModelBuilder {
     return stateOf(this.#builder.type(value).states, axis);
   }
 
-  /** Sharded over the last dimension → whole. */
+  /** Whole on every chip of `model`. */
   gather(x: ValueId): ValueId {
-    if (this.shards === 1) return x;
-    return this.op('all_gather', [x], { axis: 'model', dimensions: [this.shape(x).length - 1] }, 'gather');
+    const dimension = this.state(x, 'model');
+    if (typeof dimension !== 'number') return x;
+    return this.op('all_gather', [x], { axis: 'model', dimensions: [dimension] }, 'gather');
   }
 
-  /** A pending sum → shards of a dimension, the last one unless told. */
-  scatter(x: ValueId, dimension = this.shape(x).length - 1): ValueId {
+  /** A pending sum → shards of a dimension. */
+  scatter(x: ValueId, dimension: number): ValueId {
     if (this.shards === 1) return x;
     return this.op('reduce_scatter', [x], { axis: 'model', dimensions: [dimension] }, 'scatter');
   }
@@ -200,48 +208,50 @@ export class ModelBuilder {
     return this.state(x, 'model') === 'partial' ? this.op('all_reduce', [x], { axis: 'model' }, 'reduce') : x;
   }
 
+  /** A pending sum [B,S,D] → a stream of the given layout. */
+  settle(x: ValueId, layout: ActivationLayout = this.options.activations): ValueId {
+    const dimension = streamDimension(layout);
+    return dimension === undefined ? this.reduce(x) : this.scatter(x, dimension);
+  }
+
+  /** [B,S,D/k] → the stream. */
+  enterStream(x: ValueId): ValueId {
+    const from = streamDimension('width')!;
+    const to = streamDimension(this.options.activations);
+    if (this.shards === 1 || from === to) return x;
+    return to === undefined ? this.gather(x) : this.op('all_to_all', [x], { axis: 'model', from, to }, 'exchange');
+  }
+
+  /** What was made from a stream, without its tokens: [B,D] in any state → [B,D/k]. */
+  toWidth(x: ValueId): ValueId {
+    const { mesh } = this.options;
+    const state = this.state(x, 'model');
+    if (this.shards === 1 || state === 1) return x;
+    if (state === 'partial') return this.scatter(x, 1);
+    // As a pending sum of equal shares: each chip then takes its part of the sum.
+    const { dtype } = this.#builder.type(x);
+    const states = normalizeStates(mesh, { model: 'partial' });
+    const share = this.op('constant', [], { shape: [], value: 1 / this.shards, dtype, states }, 'share');
+    return this.scatter(this.op('multiply', [x, share], {}, 'shares'), 1);
+  }
+
+  /** In a type that a loss is taken in. */
+  widen(x: ValueId): ValueId {
+    return isHalf(this.#builder.type(x).dtype) ? this.op('cast', [x], { dtype: 'f32' }, 'widen') : x;
+  }
+
   matmul(a: ValueId, b: ValueId, options: Partial<Attributes['matmul']>, id: string): ValueId {
     return this.op('matmul', [a, b], { transposeA: false, transposeB: false, scale: 1, ...options }, id);
   }
 
-  /**
-   * x [..., input/k] → [..., output/k], both sharded over `model`. The cheaper side travels: (k−1)/k of the input
-   * where the output is wider, (k−1)/k of the output otherwise (the paper's §3).
-   */
-  linear(name: string, x: ValueId, { input, output, segments, bias }: LinearOptions): ValueId {
+  /** Normalization over the last dimension of x [..., width], sharded or not. @param width the whole width */
+  norm(name: string, x: ValueId, width: number, { centered, bias }: NormOptions): ValueId {
     return this.in(name, () => {
-      const gathers = output > input;
-      const kernel = this.parameter('kernel', [input, output], {
-        model: gathers ? 1 : 0,
-        initializer: { kind: 'normal', standardDeviation: input ** -0.5 },
-        decayed: true,
-        ...(segments ? { segments } : {}),
-      });
-      const y = gathers
-        ? this.matmul(this.gather(x), kernel, {}, 'matmul')
-        : this.scatter(this.matmul(x, kernel, {}, 'matmul'));
-      if (!bias) return y;
-      const b = this.parameter('bias', [output], {
-        model: 0,
-        initializer: { kind: 'zeros' },
-        ...(gathers && segments ? { segments } : {}),
-      });
-      return this.op('add', [y, b], {}, 'add-bias');
-    });
-  }
-
-  /**
-   * Normalization over the last dimension of x [..., width], sharded or not. @param width the whole width
-   * @param plain without bias and centering (RMS)
-   */
-  norm(name: string, x: ValueId, width: number, plain: boolean): ValueId {
-    return this.in(name, () => {
-      const local = this.shape(x).at(-1)!;
-      const sharding = local === width ? {} : { model: 0 };
+      const sharding = this.shape(x).at(-1) === width ? {} : { model: 0 };
       const gain = this.parameter('gain', [width], { ...sharding, initializer: { kind: 'ones' } });
-      const bias = plain ? [] : [this.parameter('bias', [width], { ...sharding, initializer: { kind: 'zeros' } })];
-      const m = this.reduce(this.op('moments', [x], { centered: !plain, width }));
-      return this.op('normalize', [x, m, gain, ...bias], { centered: !plain, epsilon: 1e-6 });
+      const biases = bias ? [this.parameter('bias', [width], { ...sharding, initializer: { kind: 'zeros' } })] : [];
+      const m = this.reduce(this.op('moments', [x], { centered, width }));
+      return this.op('normalize', [x, m, gain, ...biases], { centered, epsilon: 1e-6 });
     });
   }
 

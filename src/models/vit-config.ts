@@ -21,3 +21,9 @@ export interface VitConfig {
 }
 
 export const tokenCount = ({ imageSize, patch }: VitConfig): number => (imageSize / patch) ** 2;
+
+/** Without biases, norms are not centered either. */
+export const normOf = ({ omitBiases }: VitConfig): { readonly centered: boolean; readonly bias: boolean } => ({
+  centered: !omitBiases,
+  bias: !omitBiases,
+});

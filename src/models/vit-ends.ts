@@ -1,11 +1,15 @@
 /** What stands before and after the encoder: patch embedding, pooling, classifier. */
 import { axisSize } from '../mesh/index.js';
 import type { ValueId } from '../program/index.js';
+import { linear } from './linear.js';
 import type { ModelBuilder } from './model-builder.js';
 import type { VitConfig } from './vit-config.js';
-import { tokenCount } from './vit-config.js';
+import { normOf, tokenCount } from './vit-config.js';
 
-/** Images [B,H,W,C] → [B,S,D/k]: patches, a linear projection, learned 1-D positions. Images are whole on each chip. */
+/**
+ * Images [B,H,W,C] → the stream [B,S,D]: patches, a linear projection, learned 1-D positions. Images are whole on each
+ * chip, which makes its share of the width.
+ */
 export function embed(m: ModelBuilder, config: VitConfig, images: ValueId): ValueId {
   const { patch, channels, width } = config;
   const input = patch * patch * channels;
@@ -22,27 +26,30 @@ export function embed(m: ModelBuilder, config: VitConfig, images: ValueId): Valu
       initializer: { kind: 'normal', standardDeviation: 0.02 },
     });
     const projected = m.op('matmul', [patches, kernel, bias], { transposeA: false, transposeB: false, scale: 1 });
-    return m.op('add', [projected, position], {}, 'add-position');
+    return m.enterStream(m.op('add', [projected, position], {}, 'add-position'));
   });
 }
 
-/** [B,S,D/k] → [B,D/k]: the final norm and the mean over tokens. */
+/** The stream [B,S,D] → [B,D/k]: the final norm and the mean over tokens. */
 export function poolMean(m: ModelBuilder, config: VitConfig, x: ValueId): ValueId {
-  const normed = m.norm('norm', x, config.width, config.omitBiases);
-  return m.in('pooling', () =>
-    m.op('scale', [m.op('sum', [normed], { dimensions: [1] })], { factor: 1 / tokenCount(config) }, 'mean'),
-  );
+  const normed = m.norm('norm', x, config.width, normOf(config));
+  return m.in('pooling', () => {
+    const sum = m.op('sum', [normed], { dimensions: [1] });
+    return m.toWidth(m.op('scale', [sum], { factor: 1 / tokenCount(config) }, 'mean'));
+  });
 }
 
 /**
- * [B,S,D/k] → [B,D/k]: the final norm, then one learned query attends to all tokens, followed by an MLP with a
- * residual (multi-head attention pooling, Zhai et al. 2022).
+ * The stream [B,S,D] → [B,D/k]: the final norm, then one learned query attends to all tokens, followed by an MLP with a
+ * residual (multi-head attention pooling, Zhai et al. 2022). The single token that comes out is sharded over its width
+ * whatever the stream's layout.
  */
 export function poolAttention(m: ModelBuilder, config: VitConfig, x: ValueId): ValueId {
   const { width, mlpWidth, heads, omitBiases } = config;
   const { mesh, batch } = m.options;
   const headWidth = width / heads;
-  const normed = m.norm('norm', x, width, omitBiases);
+  const layout = 'width';
+  const normed = m.norm('norm', x, width, normOf(config));
   return m.group('pooling', () =>
     m.in('pooling', () => {
       const probe = m.parameter('probe', [1, width], {
@@ -58,7 +65,13 @@ export function poolAttention(m: ModelBuilder, config: VitConfig, x: ValueId): V
       const over = axisSize(mesh, 'data') > 1 ? { data: 0 } : {};
       const query = m.op('expand', [shared], { dimensions: [0], sizes: [local], states: over }, 'every-image');
       const segments = [width, width];
-      const keyValue = m.linear('key-value', normed, { input: width, output: 2 * width, segments, bias: !omitBiases });
+      const keyValue = linear(m, 'key-value', normed, {
+        to: 'hidden',
+        input: width,
+        output: 2 * width,
+        segments,
+        bias: !omitBiases,
+      });
       const [key, value] = m.ops('split', [keyValue], { sizes: segments.map((size) => size / m.shards) }) as [
         ValueId,
         ValueId,
@@ -70,17 +83,18 @@ export function poolAttention(m: ModelBuilder, config: VitConfig, x: ValueId): V
       ];
       const weights = m.op('softmax', [m.matmul(q, k, { transposeB: true, scale: headWidth ** -0.5 }, 'scores')], {});
       const attended = m.op('merge_heads', [m.matmul(weights, v, {}, 'mix')], {});
-      const out = m.linear('out', attended, { input: width, output: width, bias: !omitBiases });
-      const hidden = m.linear('mlp/in', m.norm('mlp/norm', out, width, omitBiases), {
+      const out = linear(m, 'out', attended, {
+        to: 'stream',
         input: width,
-        output: mlpWidth,
-        bias: true,
-      });
-      const mlp = m.linear('mlp/out', m.op('gelu', [hidden], {}, 'mlp/gelu'), {
-        input: mlpWidth,
         output: width,
-        bias: true,
+        bias: !omitBiases,
+        layout,
       });
+      const mlpNormed = m.norm('mlp/norm', out, width, normOf(config));
+      const into = { to: 'hidden', input: width, output: mlpWidth, bias: true, layout } as const;
+      const hidden = m.op('gelu', [linear(m, 'mlp/in', mlpNormed, into)], {}, 'mlp/gelu');
+      const outOf = { to: 'stream', input: mlpWidth, output: width, bias: true, layout } as const;
+      const mlp = linear(m, 'mlp/out', hidden, outOf);
       return m.op('sum', [m.op('add', [out, mlp], {}, 'residual')], { dimensions: [1] }, 'single-token');
     }),
   );

@@ -1,7 +1,9 @@
-/** One encoder layer; x [B,S,D/k] in and out. */
+/** One encoder layer, from stream [B,S,D] to stream; what is inside is [B,S,F/k] and [B,H/k,S,d]. */
 import type { ValueId } from '../program/index.js';
+import { linear } from './linear.js';
 import type { ModelBuilder } from './model-builder.js';
 import type { VitConfig } from './vit-config.js';
+import { normOf } from './vit-config.js';
 
 /** Self-attention from projected query, key, value [B,S,D/k] → [B,S,D/k], each chip its share of the heads. */
 function attend(m: ModelBuilder, config: VitConfig, projected: readonly [ValueId, ValueId, ValueId]): ValueId {
@@ -11,8 +13,7 @@ function attend(m: ModelBuilder, config: VitConfig, projected: readonly [ValueId
     ValueId,
     ValueId,
   ];
-  const normed = (name: string, x: ValueId) =>
-    config.queryKeyNorm ? m.norm(name, x, headWidth, config.omitBiases) : x;
+  const normed = (name: string, x: ValueId) => (config.queryKeyNorm ? m.norm(name, x, headWidth, normOf(config)) : x);
   const scores = m.matmul(
     normed('query-norm', query),
     normed('key-norm', key),
@@ -47,9 +48,14 @@ function addBias(
 /** y = x + MLP(norm(x)) + Attention(norm(x)), the projections into and out of both fused (§2, "Parallel layers"). */
 function parallelLayer(m: ModelBuilder, config: VitConfig, x: ValueId): ValueId {
   const { width, mlpWidth, omitBiases } = config;
-  const normed = m.norm('norm', x, width, omitBiases);
+  const normed = m.norm('norm', x, width, normOf(config));
   const segments = [width, width, width, mlpWidth];
-  const projected = m.linear('in', normed, { input: width, output: 3 * width + mlpWidth, segments });
+  const projected = linear(m, 'in', normed, {
+    to: 'hidden',
+    input: width,
+    output: 3 * width + mlpWidth,
+    segments,
+  });
   const [query, key, value, hidden] = m.ops('split', [projected], parts(m, segments)) as [
     ValueId,
     ValueId,
@@ -62,7 +68,8 @@ function parallelLayer(m: ModelBuilder, config: VitConfig, x: ValueId): ValueId 
   );
   const activated = m.in('mlp', () => m.op('gelu', [addBias(m, 'hidden-bias', hidden, mlpWidth, true)], {}));
   const joined = m.op('concat', [attended, activated], {});
-  const out = m.linear('out', joined, {
+  const out = linear(m, 'out', joined, {
+    to: 'stream',
     input: width + mlpWidth,
     output: width,
     segments: [width, mlpWidth],
@@ -75,17 +82,33 @@ function parallelLayer(m: ModelBuilder, config: VitConfig, x: ValueId): ValueId 
 function serialLayer(m: ModelBuilder, config: VitConfig, x: ValueId): ValueId {
   const { width, mlpWidth, omitBiases } = config;
   const middle = m.in('attention', () => {
-    const normed = m.norm('norm', x, width, omitBiases);
+    const normed = m.norm('norm', x, width, normOf(config));
     const segments = [width, width, width];
-    const projected = m.linear('in', normed, { input: width, output: 3 * width, segments, bias: !omitBiases });
+    const projected = linear(m, 'in', normed, {
+      to: 'hidden',
+      input: width,
+      output: 3 * width,
+      segments,
+      bias: !omitBiases,
+    });
     const split = m.ops('split', [projected], parts(m, segments)) as [ValueId, ValueId, ValueId];
-    const out = m.linear('out', attend(m, config, split), { input: width, output: width, bias: !omitBiases });
+    const out = linear(m, 'out', attend(m, config, split), {
+      to: 'stream',
+      input: width,
+      output: width,
+      bias: !omitBiases,
+    });
     return m.op('add', [x, out], {}, 'residual');
   });
   return m.in('mlp', () => {
-    const normed = m.norm('norm', middle, width, omitBiases);
-    const hidden = m.linear('in', normed, { input: width, output: mlpWidth, bias: true });
-    const out = m.linear('out', m.op('gelu', [hidden], {}), { input: mlpWidth, output: width, bias: true });
+    const normed = m.norm('norm', middle, width, normOf(config));
+    const hidden = linear(m, 'in', normed, { to: 'hidden', input: width, output: mlpWidth, bias: true });
+    const out = linear(m, 'out', m.op('gelu', [hidden], {}), {
+      to: 'stream',
+      input: mlpWidth,
+      output: width,
+      bias: true,
+    });
     return m.op('add', [middle, out], {}, 'residual');
   });
 }

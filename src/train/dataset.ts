@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
+import type { ModelConfig, VitConfig } from '../models/index.js';
 import type { ImageFolder } from './data/folder.js';
 import { scanImageFolder } from './data/folder.js';
 
@@ -21,13 +22,25 @@ export async function openDataset(folder: string): Promise<Dataset> {
   return { train, heldOut: await scanImageFolder(heldOut, train.classes) };
 }
 
+/** @throws MeshwrightError JOB_INVALID where the model does not see images */
+export function requireVision(model: ModelConfig): VitConfig {
+  if (model.family === 'vit') return model;
+  throw new MeshwrightError('JOB_INVALID', {
+    place: 'model',
+    expected: 'a vision transformer, since only images can be loaded to train on',
+    got: `${model.name}, a ${model.family}`,
+    hint: '`simulate` and `plan` answer for it',
+  });
+}
+
 /**
  * The images that a job trains on.
  *
- * @throws MeshwrightError JOB_INVALID where the job names none, or is for others (classes, a batch of more than there
+ * @throws MeshwrightError JOB_INVALID where the model is of text, where the job names no images, or is for others (classes, a batch of more than there
  *   are); and as `openDataset`
  */
-export async function openJobImages({ model, batch, training }: Job): Promise<Dataset> {
+export async function openJobImages({ batch, training, ...job }: Job): Promise<Dataset> {
+  const model = requireVision(job.model);
   if (training.images === undefined) {
     throw new MeshwrightError('JOB_INVALID', {
       place: 'training.images',

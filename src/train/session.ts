@@ -6,7 +6,8 @@ import { appendFileSync } from 'node:fs';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
 import { lowerEvaluation, lowerJob, modelFlops } from '../job/index.js';
-import { tokenCount } from '../models/index.js';
+import type { VitConfig } from '../models/index.js';
+import { tokensPerExample } from '../models/index.js';
 import type { Program } from '../program/index.js';
 import { DevicePool } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
@@ -15,7 +16,7 @@ import type { ImageSample } from './data/folder.js';
 import type { ImageBatch, ImageLoader, SkippedImage } from './data/loader.js';
 import { createImageLoader } from './data/loader.js';
 import type { Dataset } from './dataset.js';
-import { openJobImages } from './dataset.js';
+import { openJobImages, requireVision } from './dataset.js';
 import type { Evaluation } from './evaluate.js';
 import { evaluate } from './evaluate.js';
 import type { StepMetrics, TrainEvent } from './events.js';
@@ -63,6 +64,7 @@ export class Session {
   readonly #batches: AsyncIterator<ImageBatch>;
   readonly #program: Program;
   readonly #pool: DevicePool;
+  readonly #model: VitConfig;
   readonly #modelFlops: number;
 
   private constructor(options: SessionOptions, emit: Emit, images: Dataset, program: Program, pool: DevicePool) {
@@ -72,6 +74,7 @@ export class Session {
     this.#images = images;
     this.#program = program;
     this.#pool = pool;
+    this.#model = requireVision(job.model);
     this.#loader = this.#loaderOf(images.train.samples, job.batch, true);
     this.#batches = this.#loader[Symbol.asyncIterator]();
     this.#modelFlops = modelFlops(job.model, job.batch);
@@ -110,9 +113,9 @@ export class Session {
   #loaderOf(samples: readonly ImageSample[], batchSize: number, training: boolean): ImageLoader {
     const { job, workerUrls } = this.#options;
     return createImageLoader({
-      imageSize: job.model.imageSize,
+      imageSize: this.#model.imageSize,
       samples,
-      classCount: job.model.classes,
+      classCount: this.#model.classes,
       batchSize,
       seed: job.training.seed,
       training,
@@ -171,7 +174,7 @@ export class Session {
       learningRate,
       stepTimeSeconds,
       inputStallSeconds,
-      tokensPerSecond: (job.batch * tokenCount(job.model)) / stepTimeSeconds,
+      tokensPerSecond: (job.batch * tokensPerExample(job.model)) / stepTimeSeconds,
       mfu: this.#modelFlops / available,
     };
     this.metrics.push(line);

@@ -1,16 +1,23 @@
 /** Runs a training program on real devices and gives whole tensors back, so that meshes can be compared. */
 import { createMesh } from '../../src/mesh/index.js';
-import { vitForward } from '../../src/models/index.js';
-import type { VitConfig } from '../../src/models/index.js';
-import type { DType, OptimizerConfig, ParameterInput, Program, Rematerialization } from '../../src/program/index.js';
+import { forward as forwardOf, lossTermsPerExample } from '../../src/models/index.js';
+import type { ActivationLayout, ModelConfig } from '../../src/models/index.js';
+import type {
+  FloatType,
+  OptimizerConfig,
+  ParameterInput,
+  Program,
+  Rematerialization,
+} from '../../src/program/index.js';
 import { countCollectiveBytes, lowerTrainingStep } from '../../src/program/index.js';
 import type { FamilyName, HostTensor, StateValue } from '../../src/runtime/index.js';
 import { DevicePool, assembleGlobal } from '../../src/runtime/index.js';
+import type { Batch } from '../../src/train/index.js';
 import { rankFeeds } from '../../src/train/index.js';
 import { pseudoRandom } from '../helpers/interpret.js';
 
 export interface AgreementCase {
-  readonly model: VitConfig;
+  readonly model: ModelConfig;
   readonly mesh: { readonly data?: number; readonly model?: number };
   readonly microbatches: number;
   readonly batch: number;
@@ -18,6 +25,7 @@ export interface AgreementCase {
   readonly family: FamilyName;
   readonly steps: number;
   readonly rematerialize?: Rematerialization;
+  readonly activations?: ActivationLayout;
 }
 
 export interface AgreementRun {
@@ -30,8 +38,16 @@ export interface AgreementRun {
 
 const workerUrl = new URL('../../dist/src/cli/rank-worker.js', import.meta.url);
 
-/** Images in [-1, 1) and one-hot labels, the same whatever the mesh. */
-function batchOf({ model, batch }: AgreementCase, step: number): { images: Float32Array; labels: Float32Array } {
+/** Images in [-1, 1) and one-hot labels, or token ids and the ones after them, the same whatever the mesh. */
+function batchOf({ model, batch }: AgreementCase, step: number): Batch {
+  if (model.family === 'decoder') {
+    const { vocabulary, sequence } = model;
+    const ids = Int32Array.from(
+      { length: batch * sequence + 1 },
+      (_, index) => (index * index + 3 * step) % vocabulary,
+    );
+    return { tokens: ids.slice(0, -1), targets: ids.slice(1) };
+  }
   const { imageSize, channels, classes } = model;
   const images = Float32Array.from(pseudoRandom(batch * imageSize * imageSize * channels, 7 + step));
   const labels = new Float32Array(batch * classes);
@@ -56,15 +72,26 @@ function whole(
 }
 
 export async function runCase(example: AgreementCase): Promise<AgreementRun> {
-  const { model, microbatches, batch, optimizer, family, steps, rematerialize = 'none' } = example;
+  const {
+    model,
+    microbatches,
+    batch,
+    optimizer,
+    family,
+    steps,
+    rematerialize = 'none',
+    activations = 'width',
+  } = example;
   const mesh = createMesh(example.mesh);
-  const dtype: DType = family === 'reference' ? 'f64' : 'f32';
-  const forward = vitForward(model, {
+  const dtype: FloatType = family === 'reference' ? 'f64' : 'f32';
+  const forward = forwardOf(model, {
     mesh,
     batch: batch / microbatches,
-    lossDivisor: batch,
+    lossDivisor: batch * lossTermsPerExample(model),
     parameterType: dtype,
     computeType: dtype,
+    gradientType: dtype,
+    activations,
     output: 'loss',
   });
   const program = lowerTrainingStep(forward, { microbatches, optimizer, rematerialize, keepGradients: true });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { ACTIVATION_LAYOUTS } from '../../src/models/index.js';
 import type { OptimizerConfig } from '../../src/program/index.js';
 import { DEFAULT_ADAMW, REMATERIALIZATIONS } from '../../src/program/index.js';
 import type { HostTensor } from '../../src/runtime/index.js';
 import { relativeError } from '../helpers/interpret.js';
-import { SMALL_VIT, VARIANTS } from '../helpers/models.js';
+import { DECODER_VARIANTS, SMALL_VIT, VARIANTS } from '../helpers/models.js';
 import type { AgreementCase } from './run.js';
 import { runCase } from './run.js';
 
@@ -51,6 +52,26 @@ describe('a 2 × 2 run and a 1-rank run agree on every gradient and every update
       const { error } = await worst({ model: SMALL_VIT, optimizer: SGD, family: 'reference' }, sharded);
       expect(error).toBeLessThan(1e-9);
     });
+  }
+
+  for (const activations of ACTIVATION_LAYOUTS.filter((layout) => layout !== 'width')) {
+    for (const name of ['as ViT-22B', 'mean pooling', 'classical']) {
+      test(`float64, SGD, stream by ${activations}: ${name}`, async () => {
+        const base = { model: VARIANTS[name]!, optimizer: SGD, family: 'reference' } as const;
+        expect((await worst(base, { ...SHARDED, activations })).error).toBeLessThan(1e-9);
+        expect((await worst(base, { ...SHARDED, activations, mesh: { model: 4 } })).error).toBeLessThan(1e-9);
+      });
+    }
+  }
+
+  for (const [name, model] of Object.entries(DECODER_VARIANTS)) {
+    for (const activations of ACTIVATION_LAYOUTS) {
+      test(`float64, SGD, stream by ${activations}: decoder ${name}`, async () => {
+        const base = { model, optimizer: SGD, family: 'reference' } as const;
+        expect((await worst(base, { ...SHARDED, activations })).error).toBeLessThan(1e-9);
+        expect((await worst(base, { ...SHARDED, activations, mesh: { model: 4 } })).error).toBeLessThan(1e-9);
+      });
+    }
   }
 
   test('float64, AdamW', async () => {

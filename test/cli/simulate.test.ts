@@ -203,8 +203,8 @@ describe('what commands write', () => {
     );
     const { batch, mesh, microbatches } = await simulate('job.yaml --batch 32');
     expect({ batch, mesh, microbatches }).toEqual({ batch: 32, mesh: 'data=2', microbatches: 2 });
-    expect((await simulate('job.yaml --model-option width=64')).bodyAndPoolingParameters).toBeLessThan(
-      (await simulate('job.yaml')).bodyAndPoolingParameters,
+    expect((await simulate('job.yaml --model-option width=64')).formulaParameters).toBeLessThan(
+      (await simulate('job.yaml')).formulaParameters,
     );
   });
 });

@@ -1,5 +1,5 @@
-/** Small models for tests: every option of the ViT builder is reachable, and a step takes milliseconds. */
-import type { VitConfig } from '../../src/models/index.js';
+/** Small models for tests: every option of the builders is reachable, and a step takes milliseconds. */
+import type { DecoderConfig, ModelConfig, VitConfig } from '../../src/models/index.js';
 
 export const SMALL_VIT: VitConfig = {
   family: 'vit',
@@ -29,3 +29,52 @@ export const VARIANTS: Readonly<Record<string, VitConfig>> = {
   'softmax loss': { ...SMALL_VIT, loss: 'softmax' },
   classical: { ...SMALL_VIT, parallelLayers: false, queryKeyNorm: false, omitBiases: false },
 };
+
+/** The Llama kind, with as many key and value heads as the largest model axis in tests; heads wider than the model. */
+export const SMALL_DECODER: DecoderConfig = {
+  family: 'decoder',
+  name: 'small-decoder',
+  width: 16,
+  depth: 2,
+  heads: 8,
+  headWidth: 4,
+  keyValueHeads: 4,
+  mlpWidth: 24,
+  gatedMlp: true,
+  activation: 'silu',
+  positions: 'rotary',
+  ropeBase: 10000,
+  norm: 'rms',
+  biases: false,
+  parallelLayers: false,
+  tiedHead: false,
+  vocabulary: 32,
+  sequence: 8,
+};
+
+/** The kinds, and what no kind combines. */
+export const DECODER_VARIANTS: Readonly<Record<string, DecoderConfig>> = {
+  'as Llama': SMALL_DECODER,
+  'as GPT': {
+    ...SMALL_DECODER,
+    keyValueHeads: 8,
+    gatedMlp: false,
+    activation: 'gelu',
+    positions: 'learned',
+    norm: 'layer',
+    biases: true,
+    tiedHead: true,
+  },
+  'as PaLM: parallel layers, one key and value head': {
+    ...SMALL_DECODER,
+    keyValueHeads: 1,
+    norm: 'layer',
+    parallelLayers: true,
+    tiedHead: true,
+  },
+  'parallel layers, grouped queries, biases': { ...SMALL_DECODER, parallelLayers: true, norm: 'layer', biases: true },
+  'serial layers, one key and value head': { ...SMALL_DECODER, keyValueHeads: 1, biases: true, tiedHead: true },
+  'an MLP narrower than the model': { ...SMALL_DECODER, mlpWidth: 8, gatedMlp: false },
+};
+
+export const ALL_VARIANTS: Readonly<Record<string, ModelConfig>> = { ...VARIANTS, ...DECODER_VARIANTS };

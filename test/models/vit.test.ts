@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { countParameters, formulaFlops, modelFlops } from '../../src/job/index.js';
 import { createMesh } from '../../src/mesh/index.js';
-import { findModel, vitForward } from '../../src/models/index.js';
+import { findModel, forward } from '../../src/models/index.js';
 import { print } from '../../src/program/index.js';
 import { SMALL_VIT, VARIANTS } from '../helpers/models.js';
 
@@ -37,12 +37,14 @@ test('model FLOPs grow by as much with every image', () => {
 describe('every choice of the paper can be switched off', () => {
   const text = (model: typeof SMALL_VIT) =>
     print(
-      vitForward(model, {
+      forward(model, {
         mesh: createMesh({}),
         batch: 2,
         lossDivisor: 2,
         parameterType: 'f32',
         computeType: 'f32',
+        gradientType: 'f32',
+        activations: 'width',
         output: 'loss',
       }),
     );
@@ -60,12 +62,14 @@ describe('every choice of the paper can be switched off', () => {
 
 describe('a plan that does not divide is refused with what would', () => {
   const lower = (mesh: { data?: number; model?: number }, batch = 16) =>
-    vitForward(SMALL_VIT, {
+    forward(SMALL_VIT, {
       mesh: createMesh(mesh),
       batch,
       lossDivisor: batch,
       parameterType: 'f32',
       computeType: 'f32',
+      gradientType: 'f32',
+      activations: 'width',
       output: 'loss',
     });
 

@@ -1,21 +1,30 @@
 import { describe, expect, test } from 'vitest';
 import { createMesh, dualStates, sameStates } from '../../src/mesh/index.js';
-import { vitForward } from '../../src/models/index.js';
-import type { VitConfig } from '../../src/models/index.js';
+import { forward } from '../../src/models/index.js';
+import type { ModelConfig } from '../../src/models/index.js';
 import type { Program, ValueId } from '../../src/program/index.js';
 import { accumulateMicrobatches, differentiate, elementCount, fuse, verify } from '../../src/program/index.js';
 import { interpret, pseudoRandom, relativeError } from '../helpers/interpret.js';
 import type { Bound, Tensor } from '../helpers/interpret.js';
-import { SMALL_VIT, VARIANTS } from '../helpers/models.js';
+import { ALL_VARIANTS, SMALL_VIT } from '../helpers/models.js';
 
-const forwardOf = (config: VitConfig, batch: number, mesh = createMesh({}), lossDivisor = batch): Program =>
-  vitForward(config, { mesh, batch, lossDivisor, parameterType: 'f64', computeType: 'f64', output: 'loss' });
+const forwardOf = (config: ModelConfig, batch: number, mesh = createMesh({}), lossDivisor = batch): Program =>
+  forward(config, {
+    mesh,
+    batch,
+    lossDivisor,
+    parameterType: 'f64',
+    computeType: 'f64',
+    gradientType: 'f64',
+    activations: 'width',
+    output: 'loss',
+  });
 
 /** Values for all inputs, by name so that programs of one model get the same; targets are one-hot. */
 function inputsFor(program: Program): Map<ValueId, Bound> {
   return new Map(
     program.inputs.map((input, index) => {
-      const { shape, stack } = program.values[input.value]!.type;
+      const { shape, stack, dtype } = program.values[input.value]!.type;
       const gain = input.kind === 'parameter' && input.name.endsWith('gain') ? 1 : 0;
       const one = (seed: number): Tensor => {
         if (input.kind === 'data' && input.name === 'labels') {
@@ -23,6 +32,7 @@ function inputsFor(program: Program): Map<ValueId, Bound> {
             (element * 7 + seed) % 5 === 0 ? 1 : 0,
           );
         }
+        if (dtype === 'i32') return Int32Array.from({ length: elementCount(shape) }, (_, i) => (i * i + 3 * seed) % 32);
         return pseudoRandom(elementCount(shape), seed).map((x) => gain + 0.4 * x);
       };
       return [
@@ -36,14 +46,14 @@ function inputsFor(program: Program): Map<ValueId, Bound> {
 }
 
 describe('the gradient of a whole model', () => {
-  for (const [name, config] of Object.entries(VARIANTS)) {
+  for (const [name, config] of Object.entries(ALL_VARIANTS)) {
     test(`agrees with finite differences along random directions: ${name}`, () => {
-      const forward = verify(forwardOf(config, 2));
-      const program = verify(differentiate(forward));
-      const inputs = inputsFor(forward);
+      const plain = verify(forwardOf(config, 2));
+      const program = verify(differentiate(plain));
+      const inputs = inputsFor(plain);
       const results = interpret(fuse(program), inputs);
-      const loss = (changed: Map<ValueId, Bound>) => (interpret(forward, changed).get('loss') as Tensor)[0]!;
-      for (const input of forward.inputs) {
+      const loss = (changed: Map<ValueId, Bound>) => (interpret(plain, changed).get('loss') as Tensor)[0]!;
+      for (const input of plain.inputs) {
         if (input.kind !== 'parameter') continue;
         const at = inputs.get(input.value)!;
         const layers = Array.isArray(at) ? (at as Tensor[]) : [at as Tensor];

@@ -17,12 +17,12 @@ import {
   typeBytes,
   verify,
 } from '../../src/program/index.js';
-import type { VitConfig } from '../../src/models/index.js';
-import { tokenCount, vitForward } from '../../src/models/index.js';
+import type { ModelConfig } from '../../src/models/index.js';
+import { forward as forwardOf, tokensPerExample } from '../../src/models/index.js';
 import { SMALL_VIT } from '../helpers/models.js';
 
 interface Options {
-  readonly model?: VitConfig;
+  readonly model?: ModelConfig;
   readonly mesh?: { data?: number; model?: number };
   readonly batch?: number;
   readonly microbatches?: number;
@@ -30,12 +30,14 @@ interface Options {
 }
 
 const forward = ({ model = SMALL_VIT, mesh = {}, batch = 16, microbatches = 1 }: Options = {}): Program =>
-  vitForward(model, {
+  forwardOf(model, {
     mesh: createMesh(mesh),
     batch: batch / microbatches,
     lossDivisor: batch,
     parameterType: 'f32',
     computeType: 'f32',
+    gradientType: 'f32',
+    activations: 'width',
     output: 'loss',
   });
 const step = (options: Options = {}): Program =>
@@ -147,7 +149,7 @@ describe('counts', () => {
   test('the backward pass is twice the forward pass, but for the patches, whose input has no gradient', () => {
     const { forward: first, backward } = countMatmulFlops(step());
     const { patch, channels, width } = SMALL_VIT;
-    const embed: MatmulWork = { batch: 1, m: 16 * tokenCount(SMALL_VIT), k: patch * patch * channels, n: width };
+    const embed: MatmulWork = { batch: 1, m: 16 * tokensPerExample(SMALL_VIT), k: patch * patch * channels, n: width };
     expect(backward).toBe(2 * first - matmulFlops(embed));
   });
 
@@ -224,8 +226,8 @@ describe('rematerialization', () => {
     const { heads, width, depth } = model;
     const scores: MatmulWork = {
       batch: 16 * (heads / 2),
-      m: tokenCount(model),
-      n: tokenCount(model),
+      m: tokensPerExample(model),
+      n: tokensPerExample(model),
       k: width / heads,
     };
     expect(selective.flops - none.flops).toBe(depth * matmulFlops(scores));

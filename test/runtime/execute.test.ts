@@ -3,7 +3,7 @@ import { SMALL_VIT } from '../helpers/models.js';
 import { relativeError } from '../helpers/interpret.js';
 import { createMesh, rankCount } from '../../src/mesh/index.js';
 import type { Mesh } from '../../src/mesh/index.js';
-import { vitForward } from '../../src/models/index.js';
+import { forward } from '../../src/models/index.js';
 import {
   Builder,
   DEFAULT_ADAMW,
@@ -178,8 +178,10 @@ describe('a training step', () => {
       lossDivisor: BATCH,
       parameterType: 'f64',
       computeType: 'f64',
+      gradientType: 'f64',
+      activations: 'width',
     } as const;
-    const program = lowerTrainingStep(vitForward(SMALL_VIT, options), {
+    const program = lowerTrainingStep(forward(SMALL_VIT, options), {
       microbatches: MICROBATCHES,
       optimizer: DEFAULT_ADAMW,
     });

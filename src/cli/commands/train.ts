@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
 import { formatJob, mergeJobs } from '../../job/index.js';
 import type { Job, JobInput } from '../../job/index.js';
+import { findModel } from '../../models/index.js';
 import type { StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
 import { openDataset, openJobImages } from '../../train/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
@@ -44,9 +45,9 @@ export async function fitClasses(input: JobInput): Promise<JobInput> {
   const folder = input.training?.images;
   const { model } = input;
   if (folder === undefined || model === undefined) return input;
-  if (typeof model !== 'string' && model.classes !== undefined) return input;
-  const { train } = await openDataset(folder);
   const settings = typeof model === 'string' ? { preset: model } : model;
+  if (settings.classes !== undefined || findModel(settings.preset).family !== 'vit') return input;
+  const { train } = await openDataset(folder);
   return { ...input, model: { ...settings, name: settings.name ?? settings.preset, classes: train.classes.length } };
 }
 

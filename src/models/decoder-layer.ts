@@ -1,0 +1,90 @@
+/** One decoder layer, from stream [B,S,D] to stream; what is inside is [B,S,F/k] and [B,H/k,S,d]. */
+import type { ValueId } from '../program/index.js';
+import type { DecoderConfig } from './decoder-config.js';
+import { linear, linears } from './linear.js';
+import type { ModelBuilder, NormOptions } from './model-builder.js';
+
+export const normOf = ({ norm, biases }: DecoderConfig): NormOptions => ({
+  centered: norm === 'layer',
+  bias: norm === 'layer' && biases,
+});
+
+const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
+
+/** Widths of query, key and value; of the query alone where key and value are projected apart, whole on every chip. */
+function attentionParts({ heads, keyValueHeads, headWidth }: DecoderConfig): number[] {
+  const query = heads * headWidth;
+  return keyValueHeads === 1 ? [query] : [query, keyValueHeads * headWidth, keyValueHeads * headWidth];
+}
+
+const mlpParts = ({ mlpWidth, gatedMlp }: DecoderConfig): number[] => (gatedMlp ? [mlpWidth, mlpWidth] : [mlpWidth]);
+
+/** The fused projection `in` of a normed stream, in its parts, and what of key and value is projected apart. */
+function project(m: ModelBuilder, config: DecoderConfig, x: ValueId, sizes: readonly number[], attends: boolean) {
+  const { width, headWidth, keyValueHeads, biases: bias } = config;
+  const fused = sizes.length > 1 ? { segments: sizes } : {};
+  const hidden = { name: 'in', to: 'hidden', input: width, output: total(sizes), bias, ...fused } as const;
+  const whole = { name: 'key-value', to: 'whole', input: width, output: 2 * headWidth, bias } as const;
+  const [projected, keyValue] = linears(m, x, attends && keyValueHeads === 1 ? [hidden, whole] : [hidden]);
+  const local = sizes.map((size) => size / m.shards);
+  const parts = sizes.length > 1 ? m.ops('split', [projected!], { sizes: local }) : [projected!];
+  if (keyValue === undefined) return parts;
+  const [query, ...rest] = parts;
+  return [query!, ...m.ops('split', [keyValue], { sizes: [headWidth, headWidth] }, 'split-key-value'), ...rest];
+}
+
+/** Causal self-attention of projected query [B,S,H·d/k], key and value → [B,S,H·d/k]. */
+function attend(m: ModelBuilder, config: DecoderConfig, [query, key, value]: readonly ValueId[]): ValueId {
+  const { heads, keyValueHeads, headWidth, positions, ropeBase } = config;
+  const split = (name: string, x: ValueId) => m.op('split_heads', [x], { headWidth }, `${name}-heads`);
+  const place = (name: string, x: ValueId) =>
+    positions === 'rotary' ? m.op('rotary', [x], { base: ropeBase, inverse: false }, `${name}-rotary`) : x;
+  const q = place('query', split('query', query!));
+  const k = place('key', split('key', key!));
+  const v = split('value', value!);
+  const local = m.shape(q)[1]!;
+  const shared = m.shards > 1 && keyValueHeads === 1;
+  const grouped = keyValueHeads < heads;
+  const rows = grouped ? m.op('group_heads', [q], { groups: m.shape(k)[1]!, shared }) : q;
+  const scores = m.matmul(rows, k, { transposeB: true, scale: headWidth ** -0.5 }, 'scores');
+  const mixed = m.matmul(m.op('softmax', [scores], { causal: true }), v, {}, 'mix');
+  const apart = grouped ? m.op('ungroup_heads', [mixed], { heads: local, shared }) : mixed;
+  return m.op('merge_heads', [apart], {});
+}
+
+/** Projected [B,S,F/k], gated by a second projection where there is one. */
+function activate(m: ModelBuilder, { activation }: DecoderConfig, [gate, up]: readonly ValueId[]): ValueId {
+  const activated = m.op(activation, [gate!], {});
+  return up === undefined ? activated : m.op('multiply', [activated, up], {}, 'gate');
+}
+
+/** y = x + MLP(norm(x)) + Attention(norm(x)), as in PaLM (Chowdhery et al. 2022, §2), projections fused. */
+function parallelLayer(m: ModelBuilder, config: DecoderConfig, x: ValueId): ValueId {
+  const { width, mlpWidth, heads, headWidth, biases: bias } = config;
+  const normed = m.norm('norm', x, width, normOf(config));
+  const parts = project(m, config, normed, [...attentionParts(config), ...mlpParts(config)], true);
+  const attended = m.in('attention', () => attend(m, config, parts.slice(0, 3)));
+  const activated = m.in('mlp', () => activate(m, config, parts.slice(3)));
+  const segments = [heads * headWidth, mlpWidth];
+  const joined = m.op('concat', [attended, activated], {});
+  const out = linear(m, 'out', joined, { to: 'stream', input: total(segments), output: width, segments, bias });
+  return m.op('add', [x, out], {}, 'residual');
+}
+
+/** x ← x + Attention(norm(x)); x ← x + MLP(norm(x)). */
+function serialLayer(m: ModelBuilder, config: DecoderConfig, x: ValueId): ValueId {
+  const { width, mlpWidth, heads, headWidth, biases: bias } = config;
+  const middle = m.in('attention', () => {
+    const parts = project(m, config, m.norm('norm', x, width, normOf(config)), attentionParts(config), true);
+    const out = { to: 'stream', input: heads * headWidth, output: width, bias } as const;
+    return m.op('add', [x, linear(m, 'out', attend(m, config, parts), out)], {}, 'residual');
+  });
+  return m.in('mlp', () => {
+    const parts = project(m, config, m.norm('norm', middle, width, normOf(config)), mlpParts(config), false);
+    const out = { to: 'stream', input: mlpWidth, output: width, bias } as const;
+    return m.op('add', [middle, linear(m, 'out', activate(m, config, parts), out)], {}, 'residual');
+  });
+}
+
+export const decoderLayer = (m: ModelBuilder, config: DecoderConfig, x: ValueId): ValueId =>
+  config.parallelLayers ? parallelLayer(m, config, x) : serialLayer(m, config, x);

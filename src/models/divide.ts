@@ -1,0 +1,19 @@
+/** What of a model a mesh has to divide. */
+import { MeshwrightError } from '../errors.js';
+import type { AxisName } from '../mesh/index.js';
+
+const divisors = (value: number): number[] =>
+  Array.from({ length: value }, (_, index) => index + 1).filter((candidate) => value % candidate === 0);
+
+/** @throws MeshwrightError PLAN_DOES_NOT_DIVIDE with the sizes that do */
+export function requireDivides(what: string, amount: number, axis: AxisName, size: number): void {
+  if (amount % size === 0) return;
+  const all = divisors(amount);
+  const near = all.length > 12 ? all.filter((value) => value <= 4 * size) : all;
+  throw new MeshwrightError('PLAN_DOES_NOT_DIVIDE', {
+    place: `plan.mesh.${axis}`,
+    expected: `a size that divides ${amount} ${what}`,
+    got: String(size),
+    hint: `use ${near.slice(0, 16).join(', ')}`,
+  });
+}
