@@ -1,26 +1,56 @@
 /** From a job to its programs, and what is known of them before anything is simulated. */
-import { createMesh } from '../mesh/index.js';
 import { tokenCount, vitForward } from '../models/index.js';
 import type { VitConfig } from '../models/index.js';
-import type { ParameterGroup, Program } from '../program/index.js';
+import type { LowerOptions, ParameterGroup, Program } from '../program/index.js';
 import { countMatmulFlops, differentiate, elementCount, fuse, lowerTrainingStep, verify } from '../program/index.js';
 import type { Flops } from '../units.js';
 import { flops } from '../units.js';
 import type { Job } from './job.js';
+import { matchingTensors, unsharded } from './unsharded.js';
 
 /** The program of one training step. */
 export function lowerJob(job: Job, options: { readonly keepGradients?: boolean } = {}): Program {
-  const { model, plan, batch, precision, optimizer } = job;
+  const { model, plan, batch, precision } = job;
   const forward = vitForward(model, {
     mesh: plan.mesh,
     batch: batch / plan.microbatches,
     lossDivisor: batch,
     parameterType: precision.parameters,
     computeType: precision.compute,
+    activations: plan.activations,
     output: 'loss',
   });
-  const { microbatches, rematerialize } = plan;
-  return lowerTrainingStep(forward, { microbatches, rematerialize, optimizer, ...options });
+  return lowerTrainingStep(forward, { ...lowerOptions(job), ...options });
+}
+
+/** What the passes are told of a job. */
+function lowerOptions({ model, plan, precision, optimizer }: Job): LowerOptions {
+  const { rematerializeLayers, shard, shardTensors, bucket } = plan;
+  return {
+    microbatches: plan.microbatches,
+    optimizer,
+    rematerialize: plan.rematerialize,
+    ...(rematerializeLayers === 'all' ? {} : { rematerializeLayers }),
+    linears: plan.linears,
+    ...(shard === 'none'
+      ? {}
+      : {
+          shard: {
+            stage: shard,
+            axes: plan.shardAxes,
+            ...(shardTensors === 'all' ? {} : { tensors: matchingTensors(model, shardTensors) }),
+            minimumElements: plan.shardMinimum,
+            prefetch: plan.prefetch,
+          },
+        }),
+    ...(bucket === 'none' ? {} : { bucketBytes: bucket }),
+    overlapGradients: plan.overlapGradients,
+    gradientType: precision.gradients,
+    optimizerType: precision.optimizer,
+    ...(precision.compute === 'f16'
+      ? { lossScaling: { initial: plan.lossScale, interval: plan.lossScaleInterval } }
+      : {}),
+  };
 }
 
 /** The forward program that gives logits of `batch` images, to evaluate with. */
@@ -32,20 +62,11 @@ export function lowerEvaluation(job: Job, batch: number): Program {
     lossDivisor: batch,
     parameterType: precision.parameters,
     computeType: precision.compute,
+    activations: plan.activations,
     output: 'logits',
   });
   return verify(fuse(verify(forward)));
 }
-
-const unsharded = (model: VitConfig, batch: number): Program =>
-  vitForward(model, {
-    mesh: createMesh({}),
-    batch,
-    lossDivisor: batch,
-    parameterType: 'f32',
-    computeType: 'f32',
-    output: 'loss',
-  });
 
 /**
  * Matmul FLOPs, attention's included, of the unsharded program's forward and backward pass over a batch, nothing

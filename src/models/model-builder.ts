@@ -27,6 +27,8 @@ export interface ForwardOptions {
   readonly lossDivisor: number;
   readonly parameterType: DType;
   readonly computeType: DType;
+  /** How activations lie on the model axis between linear layers; `width` unless given. */
+  readonly activations?: 'width' | 'sequence' | 'replicated';
   /** `loss` for training, `logits` for evaluation. */
   readonly output: 'loss' | 'logits';
 }

@@ -1,0 +1,43 @@
+/** The model as one chip would compute it: what counts of the whole model are taken from. */
+import { createMesh } from '../mesh/index.js';
+import type { VitConfig } from '../models/index.js';
+import { vitForward } from '../models/index.js';
+import type { Program } from '../program/index.js';
+import { elementCount } from '../program/index.js';
+
+export const unsharded = (model: VitConfig, batch: number): Program =>
+  vitForward(model, {
+    mesh: createMesh({}),
+    batch,
+    lossDivisor: batch,
+    parameterType: 'f32',
+    computeType: 'f32',
+    output: 'loss',
+  });
+
+export interface Tensor {
+  readonly name: string;
+  /** Of the whole tensor, of one layer where every layer has one. */
+  readonly elements: number;
+}
+
+export function parameterTensors(model: VitConfig): Tensor[] {
+  const program = unsharded(model, 1);
+  return program.inputs.flatMap((input) =>
+    input.kind === 'parameter'
+      ? [{ name: input.name, elements: elementCount(program.values[input.value]!.type.shape) }]
+      : [],
+  );
+}
+
+/** Whether a pattern, in which `*` stands for any run of characters, is of this name. */
+export function matchesPattern(pattern: string, name: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[.\\/:]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(name);
+}
+
+/** The names of the parameters that patterns are of. */
+export const matchingTensors = (model: VitConfig, patterns: readonly string[]): string[] =>
+  parameterTensors(model)
+    .map(({ name }) => name)
+    .filter((name) => patterns.some((pattern) => matchesPattern(pattern, name)));
