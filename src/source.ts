@@ -15,6 +15,10 @@ export interface SourceFile<T> {
 
 const dotted = (path: Path): string => path.map(String).join('.');
 
+/** A field that is named only to say what stands in its place. */
+const isForbidden = (schema: unknown): boolean =>
+  schema instanceof z.ZodOptional && schema.unwrap() instanceof z.ZodNever;
+
 /** The known field names of the object at `path` in a schema, as the data chooses among alternatives. */
 function fieldsAt(schema: unknown, path: Path, data: unknown): string[] {
   if (schema instanceof z.ZodOptional) return fieldsAt(schema.unwrap(), path, data);
@@ -33,7 +37,7 @@ function fieldsAt(schema: unknown, path: Path, data: unknown): string[] {
     return fieldsAt(schema.element, rest, (data as unknown[] | undefined)?.[Number(next)]);
   if (!(schema instanceof z.ZodObject)) return [];
   const shape = schema.shape as Record<string, unknown>;
-  if (next === undefined) return Object.keys(shape);
+  if (next === undefined) return Object.keys(shape).filter((name) => !isForbidden(shape[name]));
   return fieldsAt(shape[next], rest, (data as Record<string, unknown> | undefined)?.[next]);
 }
 

@@ -96,6 +96,14 @@ export const formatSeconds = (value: Seconds): string =>
     [1e-9, 'ns'],
   ]);
 export const formatBytes = (value: Bytes): string => formatScaled(value, decimalSteps('B'));
+
+/** Without a space and without loss: `25MB`, `64MiB`, `1500B`. @param value whole bytes */
+export function formatExactBytes(value: Bytes): string {
+  const [unit, scale] = [...UNITS.bytes]
+    .filter(([, size]) => value % size === 0)
+    .reduce((best, one) => (one[1] > best[1] ? one : best));
+  return `${value / scale}${unit}`;
+}
 export const formatFlops = (value: Flops): string => formatScaled(value, decimalSteps('FLOP'));
 export const formatBytesPerSecond = (value: BytesPerSecond): string => formatScaled(value, decimalSteps('B/s'));
 export const formatFlopsPerSecond = (value: FlopsPerSecond): string => formatScaled(value, decimalSteps('FLOP/s'));

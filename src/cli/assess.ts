@@ -3,11 +3,11 @@ import { dirname, join } from 'node:path';
 import type { Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
 import type { Job, JobInput, Task } from '../job/index.js';
-import { formulaFlops, lowerJob, modelFlops, resolveJob } from '../job/index.js';
+import { formatPlan, formulaFlops, lowerJob, modelFlops, resolveJob } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
 import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
-import { findPlans, formatPlan } from '../planner/index.js';
+import { findPlans } from '../planner/index.js';
 import type { MemoryUse, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
@@ -20,7 +20,8 @@ export interface JobSimulation extends SimulationResult {
   readonly model: string;
   readonly batch: number;
   readonly microbatches: number;
-  readonly rematerialize: string;
+  /** The whole plan in its short form. */
+  readonly plan: string;
   /** The N of the formula below: all but the classifier of a vision transformer, all of a decoder. */
   readonly formulaParameters: number;
   /** PaLM's 6·N + 12·L·H·Q·T a token, as a cross-check of `mfu`. */
@@ -102,7 +103,7 @@ export class Assessor {
       model: job.model.name,
       batch: job.batch,
       microbatches: job.plan.microbatches,
-      rematerialize: job.plan.rematerialize,
+      plan: formatPlan(job.plan),
       formulaParameters: parameters,
       mfuByFormula: (result.mfu * formula) / exact,
     };

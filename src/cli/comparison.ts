@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { TrainReport } from '../train/index.js';
 import type { JoinedSpan, KindDifference } from '../trace/index.js';
 import { differencesByKind } from '../trace/index.js';
-import { formatPlan } from '../planner/index.js';
+import { formatPlan } from '../job/index.js';
 import { formatPercent, formatSeconds, seconds } from '../units.js';
 import type { Assessment } from './assess.js';
 import type { Trial } from './experiment.js';

@@ -8,10 +8,9 @@ import { calibrate, largestActivation, matmulProbes, messagesOf, profileDevices 
 import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
 import { formatProfile, loadHardware, parseHardware, parseStack } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
-import { jobToInput, lowerJob } from '../job/index.js';
+import { formatPlan, jobToInput, lowerJob } from '../job/index.js';
 import type { AxisName } from '../mesh/index.js';
 import { axisSize } from '../mesh/index.js';
-import { formatPlan } from '../planner/index.js';
 import type { Op, Program } from '../program/index.js';
 import { forEachOp } from '../program/index.js';
 import { runInChild } from '../runtime/index.js';

@@ -2,11 +2,19 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { MeshwrightError } from '../errors.js';
-import { mergeJobs, parseMesh, readJob } from '../job/index.js';
-import type { JobInput, ModelInput } from '../job/index.js';
-import type { AxisName } from '../mesh/index.js';
-import type { Rematerialization } from '../program/index.js';
-import { DTYPES, REMATERIALIZATIONS } from '../program/index.js';
+import type { JobInput, ModelInput, OptionInputs, PlanInput } from '../job/index.js';
+import {
+  PLAN_OPTIONS,
+  PLAN_OPTION_NAMES,
+  describeDefault,
+  mergeJobs,
+  mergePlans,
+  parsePlanInput,
+  planInputOf,
+  planWord,
+  readJob,
+  readOption,
+} from '../job/index.js';
 import { nearest } from '../text.js';
 
 const MODEL_FLAGS = [
@@ -54,9 +62,6 @@ const number =
     throw new MeshwrightError('USAGE', { place: flag, expected: 'a number of at least 0', got: JSON.stringify(text) });
   };
 
-/** `8x8x16` */
-const slice = (text: string): number[] => text.split(/[x×]/).map((part) => whole('--slice')(part));
-
 /** `width=512`, `parallelLayers=false`; may be given several times. */
 function modelOption(text: string, before: Partial<ModelInput> = {}): Partial<ModelInput> {
   const [, name = text, value = ''] = /^(.*?)=(.*)$/.exec(text) ?? [];
@@ -82,40 +87,47 @@ function modelOption(text: string, before: Partial<ModelInput> = {}): Partial<Mo
   return { ...before, [name]: name in CHOICE_FLAGS ? value : value === 'true' };
 }
 
-export interface JobFlags {
+export interface JobFlags extends OptionInputs {
   readonly job?: string;
   readonly model?: string;
   readonly modelOption?: Partial<ModelInput>;
   readonly hardware?: string;
   readonly chips?: number;
   readonly batch?: number;
-  readonly mesh?: Partial<Record<AxisName, number>>;
-  readonly microbatches?: number;
-  readonly rematerialize?: Rematerialization;
-  readonly slice?: number[];
-  readonly compute?: (typeof DTYPES)[number];
+  /** The whole plan, in the short form. */
+  readonly plan?: PlanInput;
   readonly optimizer?: 'adamw' | 'sgd';
   readonly learningRate?: number;
   readonly json?: boolean;
 }
 
+/** A flag for each option of a plan. */
+function planFlags(): Option[] {
+  return PLAN_OPTION_NAMES.map((name) => {
+    const { about, form } = PLAN_OPTIONS[name];
+    const flag = `--${planWord(name)}`;
+    const help = `${about} (${form.values}; default: ${describeDefault(name)})`.replaceAll('`', '');
+    return new Option(`${flag} <value>`, help).argParser((text) => readOption(name, text, flag));
+  });
+}
+
 export function addJobFlags(command: Command): Command {
-  return command
+  command
     .argument('[job]', 'a job file (YAML); flags override it')
     .option('--model <name>', 'a model; `meshwright models` lists them')
     .option('--model-option <name=value>', 'changes a setting of the model, e.g. parallelLayers=false', modelOption)
     .option('--hardware <name>', 'a hardware profile, shipped or a path; `meshwright hardware` lists them')
     .option('--chips <count>', 'how many chips', whole('--chips'))
     .option('--batch <examples>', 'images, or sequences of tokens, a step, over all chips', whole('--batch'))
-    .option('--mesh <axes>', 'mesh axes, e.g. data=64,model=16', (text) => parseMesh(text, '--mesh'))
-    .option('--microbatches <count>', 'parts of a step (default: the fewest that fit)', whole('--microbatches'))
-    .addOption(
-      new Option('--rematerialize <what>', 'what a layer makes again in its backward pass').choices(REMATERIALIZATIONS),
+    .option(
+      '--plan <text>',
+      'the whole plan in its short form, e.g. "data=64,model=16 microbatches=8 linears=ring", instead of the job file\'s',
+      (text) => parsePlanInput(text, '--plan'),
     )
-    .option('--slice <shape>', 'shape of the torus slice, e.g. 8x8x16 (default: the fastest)', slice)
-    .addOption(new Option('--compute <type>', 'type that activations are computed in').choices(DTYPES))
     .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']))
     .option('--learning-rate <rate>', 'peak learning rate', number('--learning-rate'));
+  for (const option of planFlags()) command.addOption(option);
+  return command;
 }
 
 const defined = (value: Record<string, unknown>): Record<string, unknown> =>
@@ -130,23 +142,19 @@ export function jobInput(file: string | undefined, flags: JobFlags): JobInput {
     Object.keys(changes).length === 0 || preset === undefined
       ? flags.model
       : { ...(typeof preset === 'string' ? { preset } : preset), ...changes };
-  const plan = defined({
-    mesh: flags.mesh,
-    microbatches: flags.microbatches,
-    rematerialize: flags.rematerialize,
-    slice: flags.slice,
-  });
+  const plan = mergePlans(flags.plan ?? base.plan, planInputOf(flags));
   const optimizer = defined({ kind: flags.optimizer, learningRate: flags.learningRate });
-  return mergeJobs(
-    base,
-    defined({
-      model: changed,
-      hardware: flags.hardware,
-      chips: flags.chips,
-      batch: flags.batch,
-      plan: Object.keys(plan).length > 0 ? plan : undefined,
-      precision: flags.compute === undefined ? undefined : { compute: flags.compute },
-      optimizer: Object.keys(optimizer).length > 0 ? optimizer : undefined,
-    }) as JobInput,
-  );
+  return {
+    ...mergeJobs(
+      base,
+      defined({
+        model: changed,
+        hardware: flags.hardware,
+        chips: flags.chips,
+        batch: flags.batch,
+        optimizer: Object.keys(optimizer).length > 0 ? optimizer : undefined,
+      }) as JobInput,
+    ),
+    plan,
+  };
 }

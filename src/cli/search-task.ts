@@ -2,9 +2,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import { MeshwrightError } from '../errors.js';
 import type { ErrorCode, ErrorDetail } from '../errors.js';
-import { resolveTask } from '../job/index.js';
+import { formatPlan, resolveTask } from '../job/index.js';
 import type { Job } from '../job/index.js';
-import { formatPlan } from '../planner/index.js';
 import type { PlanRow, SearchProgress, TaskChoice } from '../tui/services.js';
 import type { JobSimulation } from './assess.js';
 import { Assessor } from './assess.js';

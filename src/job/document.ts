@@ -4,11 +4,9 @@ import { dirname, isAbsolute, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { MeshwrightError } from '../errors.js';
 import { listHardware } from '../hardware/index.js';
-import { AXIS_NAMES, axisSize } from '../mesh/index.js';
-import type { AxisName } from '../mesh/index.js';
 import { parseSource } from '../source.js';
-import { nearest } from '../text.js';
 import type { Job } from './job.js';
+import { mergePlans, toPlanInput } from './plan.js';
 import { jobSchema } from './schema.js';
 import type { JobInput } from './schema.js';
 
@@ -47,44 +45,13 @@ export function mergeJobs(base: JobInput, over: JobInput): JobInput {
     const both = typeof before === 'object' && typeof value === 'object' && !Array.isArray(value);
     merged[key] = both ? { ...before, ...value } : value;
   }
+  if (base.plan && over.plan) merged['plan'] = mergePlans(base.plan, over.plan);
   return merged as JobInput;
-}
-
-/**
- * `data=64,model=16`
- *
- * @throws MeshwrightError JOB_INVALID or FIELD_UNKNOWN naming the flag
- */
-export function parseMesh(text: string, place: string): Partial<Record<AxisName, number>> {
-  const mesh: Partial<Record<AxisName, number>> = {};
-  for (const part of text.split(',')) {
-    const [, name = part.trim(), size = ''] = /^\s*(.*?)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
-    if (!(AXIS_NAMES as readonly string[]).includes(name)) {
-      throw new MeshwrightError('FIELD_UNKNOWN', {
-        place,
-        expected: `axes ${AXIS_NAMES.join(', ')} as in data=4,model=2`,
-        got: JSON.stringify(part),
-        hint: `did you mean ${nearest(name, AXIS_NAMES)}?`,
-      });
-    }
-    if (!/^[1-9]\d*$/.test(size)) {
-      throw new MeshwrightError('JOB_INVALID', {
-        place,
-        expected: `a whole number of at least 1 for ${name}`,
-        got: JSON.stringify(size),
-      });
-    }
-    if (mesh[name as AxisName] !== undefined) {
-      throw new MeshwrightError('JOB_INVALID', { place, expected: 'each axis once', got: `${name} twice` });
-    }
-    mesh[name as AxisName] = Number(size);
-  }
-  return mesh;
 }
 
 /** The job as input that gives it again, every default spelled out. */
 export function jobToInput(job: Job): JobInput {
-  const { plan, optimizer, training } = job;
+  const { plan, precision, optimizer, training } = job;
   const { learningRate, warmupSteps, cooldownSteps, ...rest } = training;
   const { kind, ...numbers } = optimizer;
   return {
@@ -93,13 +60,7 @@ export function jobToInput(job: Job): JobInput {
     hardware: job.hardwareName,
     chips: job.chips,
     batch: job.batch,
-    plan: {
-      mesh: Object.fromEntries(AXIS_NAMES.map((axis) => [axis, axisSize(plan.mesh, axis)])),
-      microbatches: plan.microbatches,
-      rematerialize: plan.rematerialize,
-      ...(plan.slice ? { slice: [...plan.slice] } : {}),
-    },
-    precision: job.precision,
+    plan: toPlanInput({ ...plan, ...precision, optimizerState: precision.optimizer }),
     optimizer: { kind, learningRate, warmupSteps, cooldownSteps, ...numbers },
     training: rest,
   };

@@ -6,22 +6,16 @@ import type { Mesh } from '../mesh/index.js';
 import { axisSize, createMesh, formatMesh, rankCount } from '../mesh/index.js';
 import type { ModelConfig } from '../models/index.js';
 import { checkModelPlan } from '../models/index.js';
-import type { FloatType, OptimizerConfig, Rematerialization } from '../program/index.js';
+import type { FloatType, OptimizerConfig } from '../program/index.js';
 import { DEFAULT_ADAMW } from '../program/index.js';
+import type { PlanSubject, Precision, Refusal } from './check-options.js';
+import { refusalOf, refused } from './check-options.js';
 import { resolveModel } from './model.js';
+import type { Plan } from './plan-options.js';
+import { planPlace } from './plan-options.js';
+import { DEFAULT_PLAN, optionsOf } from './plan.js';
 import type { JobInput, ModelInput } from './schema.js';
-
-export interface Plan {
-  readonly mesh: Mesh;
-  readonly microbatches: number;
-  readonly rematerialize: Rematerialization;
-  readonly slice?: readonly number[];
-}
-
-export interface Precision {
-  readonly compute: FloatType;
-  readonly parameters: FloatType;
-}
+import { parameterTensors } from './unsharded.js';
 
 export interface Training {
   readonly images?: string;
@@ -47,13 +41,14 @@ export interface Task {
   readonly chips: number;
   /** Examples a step over all chips: images, or sequences of tokens. */
   readonly batch: number;
-  readonly precision: Precision;
   readonly optimizer: OptimizerConfig;
   readonly training: Training;
 }
 
 export interface Job extends Task {
   readonly plan: Plan;
+  /** The plan's types, all of them known. */
+  readonly precision: Precision;
 }
 
 const missing = (place: string, expected: string, hint: string): MeshwrightError =>
@@ -82,14 +77,6 @@ export function resolveTask(input: JobInput): Task {
     throw missing('hardware', 'a profile', 'give --hardware NAME; `meshwright hardware` lists them');
   const model = resolveModel(input.model);
   const hardware = loadHardware(input.hardware);
-  const compute = input.precision?.compute ?? hardware.defaultDtype;
-  if (!(compute in hardware.chip.matmul)) {
-    throw new MeshwrightError('DTYPE_UNSUPPORTED', {
-      place: 'precision.compute',
-      expected: `a type that ${hardware.name} computes in: ${Object.keys(hardware.chip.matmul).join(', ')}`,
-      got: compute,
-    });
-  }
   const chips = input.chips ?? meshChips(input) ?? 1;
   if (chips > MOST_CHIPS) {
     throw new MeshwrightError('JOB_INVALID', { place: 'chips', expected: `at most ${MOST_CHIPS}`, got: String(chips) });
@@ -102,7 +89,6 @@ export function resolveTask(input: JobInput): Task {
     hardwareName: input.hardware,
     chips,
     batch: input.batch ?? 64,
-    precision: { compute, parameters: input.precision?.parameters ?? (compute === 'f64' ? 'f64' : 'f32') },
     optimizer: resolveOptimizer(optimizer),
     training: {
       ...(training?.images === undefined ? {} : { images: training.images }),
@@ -122,10 +108,51 @@ export function resolveTask(input: JobInput): Task {
 const meshChips = ({ plan }: JobInput): number | undefined =>
   plan?.mesh ? (plan.mesh.data ?? 1) * (plan.mesh.model ?? 1) : undefined;
 
+/** @throws MeshwrightError DTYPE_UNSUPPORTED of a compute type that the hardware lacks */
+function resolvePrecision({ hardware }: Task, plan: Plan): Precision {
+  const compute = plan.compute ?? hardware.defaultDtype;
+  if (!(compute in hardware.chip.matmul)) {
+    throw new MeshwrightError('DTYPE_UNSUPPORTED', {
+      place: planPlace('compute'),
+      expected: `a type that ${hardware.name} computes in: ${Object.keys(hardware.chip.matmul).join(', ')}`,
+      got: compute,
+    });
+  }
+  const parameters = plan.parameters ?? defaultParameterType(compute);
+  return {
+    compute,
+    parameters,
+    gradients: plan.gradients ?? parameters,
+    optimizer: plan.optimizerState ?? parameters,
+  };
+}
+
+const defaultParameterType = (compute: FloatType): FloatType => (compute === 'f64' ? 'f64' : 'f32');
+
+/** A type that is as usual is left out, so that a plan is written in one way. */
+function withUsualTypes(plan: Plan, { hardware }: Task, precision: Precision): Plan {
+  const { compute, parameters, gradients, optimizerState, ...rest } = plan;
+  return {
+    ...rest,
+    ...(compute === undefined || compute === hardware.defaultDtype ? {} : { compute }),
+    ...(parameters === undefined || parameters === defaultParameterType(precision.compute) ? {} : { parameters }),
+    ...(gradients === undefined || gradients === precision.parameters ? {} : { gradients }),
+    ...(optimizerState === undefined || optimizerState === precision.parameters ? {} : { optimizerState }),
+  };
+}
+
+const subjectOf = (task: Task, plan: Plan): PlanSubject => ({
+  plan,
+  precision: resolvePrecision(task, plan),
+  depth: task.model.depth,
+  tensors: () => parameterTensors(task.model),
+});
+
 /**
  * Checks a plan against its task.
  *
- * @throws MeshwrightError MESH_DOES_NOT_MULTIPLY or PLAN_DOES_NOT_DIVIDE
+ * @throws MeshwrightError MESH_DOES_NOT_MULTIPLY, PLAN_DOES_NOT_DIVIDE, DTYPE_UNSUPPORTED, or PLAN_INVALID of an option
+ *   that the plan can't honour
  */
 export function checkPlan(task: Task, plan: Plan): Job {
   const { chips, batch, model } = task;
@@ -137,6 +164,9 @@ export function checkPlan(task: Task, plan: Plan): Job {
       got: `${formatMesh(mesh)}, which is ${rankCount(mesh)}`,
     });
   }
+  const subject = subjectOf(task, plan);
+  const refusal = refusalOf(subject);
+  if (refusal !== undefined) throw refused(refusal, plan);
   if (batch % microbatches !== 0) {
     throw new MeshwrightError('PLAN_DOES_NOT_DIVIDE', {
       place: 'plan.microbatches',
@@ -144,8 +174,33 @@ export function checkPlan(task: Task, plan: Plan): Job {
       got: String(microbatches),
     });
   }
-  checkModelPlan(model, mesh, batch / microbatches, 'width');
-  return { ...task, plan };
+  checkModelPlan(model, mesh, batch / microbatches, plan.activations);
+  const { precision } = subject;
+  return { ...task, plan: withUsualTypes(plan, task, precision), precision };
+}
+
+/** A wish for many plans as one of them can have it. */
+export interface FittedPlan {
+  readonly plan: Plan;
+  /** What was left out since it has no effect on this plan. */
+  readonly dropped: readonly Refusal[];
+}
+
+/**
+ * Leaves out what has no effect: options of a search are a wish for all its plans, and not each can have them.
+ *
+ * @throws MeshwrightError PLAN_INVALID of an option that is wrong for every plan of the task
+ */
+export function fitPlan(task: Task, wish: Plan): FittedPlan {
+  const dropped: Refusal[] = [];
+  let plan = wish;
+  for (;;) {
+    const refusal = refusalOf(subjectOf(task, plan));
+    if (refusal === undefined) return { plan, dropped };
+    if (refusal.without === undefined) throw refused(refusal, plan);
+    dropped.push(refusal);
+    plan = { ...plan, ...refusal.without };
+  }
 }
 
 /** The counts of microbatches that a mesh allows: the divisors of the examples of a data rank, fewest first. */
@@ -169,10 +224,8 @@ export function microbatchChoices({ batch }: Task, mesh: Mesh): number[] {
  */
 export function resolveJob(input: JobInput, fits: (job: Job) => boolean): Job {
   const task = resolveTask(input);
-  const mesh = createMesh(input.plan?.mesh ?? { data: task.chips });
-  const { slice, rematerialize = 'none', microbatches } = input.plan ?? {};
-  const jobOf = (count: number): Job =>
-    checkPlan(task, { mesh, microbatches: count, rematerialize, ...(slice === undefined ? {} : { slice }) });
+  const { mesh = createMesh({ data: task.chips }), microbatches, ...rest } = optionsOf(input.plan ?? {});
+  const jobOf = (count: number): Job => checkPlan(task, { mesh, microbatches: count, ...DEFAULT_PLAN, ...rest });
   if (microbatches !== undefined) return jobOf(microbatches);
   const whole = jobOf(1);
   const choices = microbatchChoices(task, mesh);

@@ -1,12 +1,12 @@
 /** From a job to its programs, and what is known of them before anything is simulated. */
-import { createMesh } from '../mesh/index.js';
 import type { ForwardOptions, ModelConfig } from '../models/index.js';
 import { forward, lossTermsPerExample, tokensPerExample } from '../models/index.js';
-import type { ParameterGroup, Program } from '../program/index.js';
-import { countMatmulFlops, differentiate, elementCount, fuse, lowerTrainingStep, verify } from '../program/index.js';
+import type { LowerOptions, ParameterGroup, Program } from '../program/index.js';
+import { countMatmulFlops, differentiate, elementCount, lowerForward, lowerTrainingStep } from '../program/index.js';
 import type { Flops } from '../units.js';
 import { flops } from '../units.js';
 import type { Job } from './job.js';
+import { matchingTensors, unsharded } from './unsharded.js';
 
 /** The forward program of a job over `examples` at once. */
 const forwardOfJob = (job: Job, examples: number, output: ForwardOptions['output']): Program =>
@@ -16,34 +16,49 @@ const forwardOfJob = (job: Job, examples: number, output: ForwardOptions['output
     lossDivisor: job.batch * lossTermsPerExample(job.model),
     parameterType: job.precision.parameters,
     computeType: job.precision.compute,
-    gradientType: job.precision.parameters,
-    activations: 'width',
+    activations: job.plan.activations,
     output,
   });
 
 /** The program of one training step. */
 export function lowerJob(job: Job, options: { readonly keepGradients?: boolean } = {}): Program {
-  const { batch, optimizer } = job;
-  const { microbatches, rematerialize } = job.plan;
-  const loss = forwardOfJob(job, batch / microbatches, 'loss');
-  return lowerTrainingStep(loss, { microbatches, rematerialize, optimizer, ...options });
+  const loss = forwardOfJob(job, job.batch / job.plan.microbatches, 'loss');
+  return lowerTrainingStep(loss, { ...lowerOptions(job), ...options });
+}
+
+/** What the passes are told of a job. */
+function lowerOptions({ model, plan, precision, optimizer }: Job): LowerOptions {
+  const { rematerializeLayers, shard, shardTensors, bucket } = plan;
+  return {
+    microbatches: plan.microbatches,
+    optimizer,
+    rematerialize: plan.rematerialize,
+    ...(rematerializeLayers === 'all' ? {} : { rematerializeLayers }),
+    linears: plan.linears,
+    ...(shard === 'none'
+      ? {}
+      : {
+          shard: {
+            stage: shard,
+            axes: plan.shardAxes,
+            ...(shardTensors === 'all' ? {} : { tensors: matchingTensors(model, shardTensors) }),
+            minimumElements: plan.shardMinimum,
+            prefetch: plan.prefetch,
+          },
+        }),
+    ...(bucket === 'none' ? {} : { bucketBytes: bucket }),
+    overlapGradients: plan.overlapGradients,
+    gradientType: precision.gradients,
+    optimizerType: precision.optimizer,
+    ...(precision.compute === 'f16'
+      ? { lossScaling: { initial: plan.lossScale, interval: plan.lossScaleInterval } }
+      : {}),
+  };
 }
 
 /** The forward program that gives logits of `batch` examples, to evaluate with. */
 export const lowerEvaluation = (job: Job, batch: number): Program =>
-  verify(fuse(verify(forwardOfJob(job, batch, 'logits'))));
-
-const unsharded = (model: ModelConfig, batch: number): Program =>
-  forward(model, {
-    mesh: createMesh({}),
-    batch,
-    lossDivisor: batch * lossTermsPerExample(model),
-    parameterType: 'f32',
-    computeType: 'f32',
-    gradientType: 'f32',
-    activations: 'width',
-    output: 'loss',
-  });
+  lowerForward(forwardOfJob(job, batch, 'logits'), lowerOptions(job));
 
 /**
  * Matmul FLOPs, attention's included, of the unsharded program's forward and backward pass over a batch, nothing

@@ -1,6 +1,6 @@
 /** The form of a job file. Everything has a default except the model and the hardware; unknown fields are refused. */
 import { z } from 'zod';
-import { FLOATS, REMATERIALIZATIONS } from '../program/index.js';
+import { planSchema } from './plan.js';
 
 const count = z.number('a whole number of at least 1').int('a whole number').min(1, 'at least 1');
 const rate = z.number('a number of at least 0').min(0, 'at least 0');
@@ -40,8 +40,6 @@ export const modelSchema = z.strictObject({
   sequence: count.optional(),
 });
 
-export const meshSchema = z.strictObject({ data: count.optional(), model: count.optional() });
-
 export const jobSchema = z.strictObject({
   schema: z.literal('meshwright/job@1').optional(),
   /** A preset's name, or a preset with changes. */
@@ -51,19 +49,8 @@ export const jobSchema = z.strictObject({
   chips: count.optional(),
   /** Examples a step, over all chips: images, or sequences of tokens. */
   batch: count.optional(),
-  plan: z
-    .strictObject({
-      mesh: meshSchema.optional(),
-      /** Parts of a step whose gradients are accumulated; the fewest that fit in memory unless given. */
-      microbatches: count.optional(),
-      /** What a layer's backward pass makes again instead of keeping: none, selective (attention scores), matmuls
-       * (all but matmul outputs), full. */
-      rematerialize: z.enum(REMATERIALIZATIONS).optional(),
-      /** The shape of the torus slice, e.g. [8, 8, 16]; the best for the mesh unless given. */
-      slice: z.array(count).optional(),
-    })
-    .optional(),
-  precision: z.strictObject({ compute: z.enum(FLOATS).optional(), parameters: z.enum(FLOATS).optional() }).optional(),
+  plan: planSchema.optional(),
+  precision: z.never('it in the plan, as plan.precision').optional(),
   optimizer: z
     .strictObject({
       kind: z.enum(['adamw', 'sgd']).optional(),

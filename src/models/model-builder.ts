@@ -31,8 +31,6 @@ export interface ForwardOptions {
   readonly lossDivisor: number;
   readonly parameterType: FloatType;
   readonly computeType: FloatType;
-  /** In which weight gradients are summed over ranks. A forward program has no gradients: passes read it. */
-  readonly gradientType: FloatType;
   /** How the residual stream lies on the `model` axis. */
   readonly activations: ActivationLayout;
   /** `loss` for training, `logits` for evaluation. */

@@ -3,11 +3,18 @@
  * ranked by simulated step time. What simulates is given by the caller.
  */
 import { MeshwrightError } from '../errors.js';
-import type { Job, Plan, Task } from '../job/index.js';
-import { checkPlan, microbatchChoices } from '../job/index.js';
+import type { FittedPlan, Job, Plan, PlanOptionName, Task } from '../job/index.js';
+import {
+  DEFAULT_PLAN,
+  checkPlan,
+  fitPlan,
+  formatPlan,
+  microbatchChoices,
+  planOptionText,
+  refused,
+} from '../job/index.js';
 import type { Mesh } from '../mesh/index.js';
 import { createMesh, formatMesh } from '../mesh/index.js';
-import type { Rematerialization } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { formatBytes } from '../units.js';
 import { explain } from './explain.js';
@@ -24,10 +31,8 @@ export interface SearchSpace {
   readonly data?: readonly number[];
   readonly model?: readonly number[];
   readonly microbatches?: readonly number[];
-  /** Of every plan; `none` unless given. */
-  readonly rematerialize?: Rematerialization;
-  /** The slice that every plan is on; the best for each unless given. */
-  readonly slice?: readonly number[];
+  /** A wish for every plan; what has no effect on a mesh is left out of its plans. */
+  readonly options?: Partial<Omit<Plan, 'mesh' | 'microbatches'>>;
   /** How many counts of microbatches are tried for each mesh, from the fewest that fit. */
   readonly microbatchesPerMesh?: number;
 }
@@ -61,13 +66,32 @@ function meshes({ chips }: Task, space: SearchSpace): Mesh[] {
     .map((model) => createMesh({ data: chips / model, model }));
 }
 
-/** The short form: mesh and microbatches, and what is not as usual. */
-export const formatPlan = ({ mesh, microbatches, rematerialize }: Plan): string =>
-  `${formatMesh(mesh)} microbatches=${microbatches}${rematerialize === 'none' ? '' : ` rematerialize=${rematerialize}`}`;
+/**
+ * The wish as each mesh can have it.
+ *
+ * @throws MeshwrightError PLAN_INVALID of an option that none can have
+ */
+function fitToMeshes(task: Task, candidates: readonly Mesh[], options: SearchSpace['options']): Plan[] {
+  const wishes = candidates.map((mesh): Plan => ({ mesh, microbatches: 1, ...DEFAULT_PLAN, ...options }));
+  const fitted = wishes.map((wish) => fitPlan(task, wish));
+  requireHonoured(wishes.at(-1)!, fitted);
+  return fitted.map(({ plan }) => plan);
+}
+
+function requireHonoured(wish: Plan, fitted: readonly FittedPlan[]): void {
+  const isLost = (name: PlanOptionName): boolean =>
+    fitted.every(({ plan }) => planOptionText(name, plan[name]) !== planOptionText(name, wish[name]));
+  // The reason that the mesh with the largest model axis has: most options want one.
+  const refusal = fitted
+    .at(-1)!
+    .dropped.find(({ without }) => (Object.keys(without ?? {}) as PlanOptionName[]).some(isLost));
+  if (refusal !== undefined) throw refused(refusal, wish);
+}
 
 /**
  * @param onScored called after each simulated plan
- * @throws MeshwrightError PLAN_DOES_NOT_FIT when no plan is left, naming what came closest
+ * @throws MeshwrightError PLAN_DOES_NOT_FIT when no plan is left, naming what came closest; PLAN_INVALID or
+ *   DTYPE_UNSUPPORTED of options that no plan can have
  */
 export function findPlans<Figures extends PlanFigures>(
   task: Task,
@@ -79,22 +103,21 @@ export function findPlans<Figures extends PlanFigures>(
   const scored: { job: Job; figures: Figures }[] = [];
   const candidates = meshes(task, space);
   if (candidates.length === 0) throw noMesh(task, space);
-  const { rematerialize = 'none' } = space;
-  const rest = { rematerialize, ...(space.slice === undefined ? {} : { slice: space.slice }) };
   let closest: { plan: Plan; bytes: Bytes; capacity: Bytes } | undefined;
-  for (const mesh of candidates) {
+  for (const fitted of fitToMeshes(task, candidates, space.options)) {
+    const { mesh } = fitted;
     let taken = 0;
     const choices = microbatchChoices(task, mesh).filter((count) => allowed(count, space.microbatches));
     if (choices.length === 0) {
       const asked = space.microbatches?.join(' or ');
       rejected.push({
-        plan: { mesh, microbatches: 1, ...rest },
+        plan: fitted,
         reason: 'does-not-divide',
         detail: `${formatMesh(mesh)}: a batch of ${task.batch} does not divide${asked ? ` into ${asked} microbatches` : ''}`,
       });
     }
     for (const microbatches of choices) {
-      const plan: Plan = { mesh, microbatches, ...rest };
+      const plan: Plan = { ...fitted, microbatches };
       if (taken >= (space.microbatchesPerMesh ?? 3)) break;
       const job = tryPlan(task, plan, rejected);
       if (job === undefined) break;

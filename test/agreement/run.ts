@@ -90,7 +90,6 @@ export async function runCase(example: AgreementCase): Promise<AgreementRun> {
     lossDivisor: batch * lossTermsPerExample(model),
     parameterType: dtype,
     computeType: dtype,
-    gradientType: dtype,
     activations,
     output: 'loss',
   });

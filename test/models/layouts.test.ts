@@ -28,7 +28,6 @@ const of = (
     lossDivisor: BATCH,
     parameterType: 'f32',
     computeType: 'f32',
-    gradientType: 'f32',
     activations,
     output: 'loss',
     ...options,

@@ -43,7 +43,6 @@ describe('every choice of the paper can be switched off', () => {
         lossDivisor: 2,
         parameterType: 'f32',
         computeType: 'f32',
-        gradientType: 'f32',
         activations: 'width',
         output: 'loss',
       }),
@@ -68,7 +67,6 @@ describe('a plan that does not divide is refused with what would', () => {
       lossDivisor: batch,
       parameterType: 'f32',
       computeType: 'f32',
-      gradientType: 'f32',
       activations: 'width',
       output: 'loss',
     });

@@ -15,7 +15,6 @@ const forwardOf = (config: ModelConfig, batch: number, mesh = createMesh({}), lo
     lossDivisor,
     parameterType: 'f64',
     computeType: 'f64',
-    gradientType: 'f64',
     activations: 'width',
     output: 'loss',
   });

@@ -36,7 +36,6 @@ const forward = ({ model = SMALL_VIT, mesh = {}, batch = 16, microbatches = 1 }:
     lossDivisor: batch,
     parameterType: 'f32',
     computeType: 'f32',
-    gradientType: 'f32',
     activations: 'width',
     output: 'loss',
   });

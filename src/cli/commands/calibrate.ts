@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
-import { readJob } from '../../job/index.js';
-import { formatPlan } from '../../planner/index.js';
+import { formatPlan, readJob } from '../../job/index.js';
 import type { TimedSpan } from '../../trace/index.js';
 import { seconds } from '../../units.js';
 import { Assessor, stackOf } from '../assess.js';

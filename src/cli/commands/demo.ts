@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { checkPlan, resolveTask } from '../../job/index.js';
+import { DEFAULT_PLAN, checkPlan, resolveTask } from '../../job/index.js';
 import type { JobInput } from '../../job/index.js';
 import { createMesh } from '../../mesh/index.js';
 import { generateDataset } from '../../train/index.js';
@@ -56,7 +56,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
   const shipped = resolveTask(input);
   const meshes = [{ data: CHIPS }, { model: CHIPS }].map(createMesh);
   const candidates = meshes.flatMap((mesh) =>
-    MICROBATCHES.map((microbatches) => checkPlan(shipped, { mesh, microbatches, rematerialize: 'none' })),
+    MICROBATCHES.map((microbatches) => checkPlan(shipped, { ...DEFAULT_PLAN, mesh, microbatches })),
   );
 
   const { report, interrupted } = await interruptible(
@@ -64,7 +64,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       section("Measure this machine's devices at the shapes of the candidate plans");
       const hardware = await writeProfile(candidates, folder, () => undefined, signal);
       const task = resolveTask({ ...input, hardware });
-      const peak = task.hardware.chip.matmul[task.precision.compute as 'f32']!.peak;
+      const peak = task.hardware.chip.matmul[candidates[0]!.precision.compute as 'f32']!.peak;
       say(
         `   MFU is relative to ${(peak / 1e9).toFixed(0)} GFLOP/s a rank, the best matmul rate when this machine was first measured`,
       );

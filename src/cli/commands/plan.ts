@@ -1,8 +1,7 @@
 import { dirname } from 'node:path';
-import { formatJob, resolveTask } from '../../job/index.js';
+import { formatJob, formatPlan, optionsOf, resolveTask } from '../../job/index.js';
 import { axisSize } from '../../mesh/index.js';
 import type { RankedPlan, SearchSpace } from '../../planner/index.js';
-import { formatPlan } from '../../planner/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
 import type { JobSimulation } from '../assess.js';
 import { Assessor } from '../assess.js';
@@ -17,18 +16,17 @@ export interface PlanFlags extends JobFlags {
   readonly output?: string;
 }
 
-/** `meshwright plan`: ranks the plans of a task and says why. Axes and counts that are given are kept. */
+/** `meshwright plan`: ranks the plans of a task and says why. Axes, counts and options that are given are kept. */
 export function plan(file: string | undefined, flags: PlanFlags): void {
   const input = jobInput(file, flags);
   const task = resolveTask(input);
   const { data, model } = input.plan?.mesh ?? {};
-  const microbatches = input.plan?.microbatches;
+  const { mesh: _, microbatches, ...options } = optionsOf(input.plan ?? {});
   const space: SearchSpace = {
     ...(data === undefined ? {} : { data: [data] }),
     ...(model === undefined ? {} : { model: [model] }),
     ...(microbatches === undefined ? {} : { microbatches: [microbatches] }),
-    ...(input.plan?.rematerialize === undefined ? {} : { rematerialize: input.plan.rematerialize }),
-    ...(input.plan?.slice === undefined ? {} : { slice: input.plan.slice }),
+    options,
   };
   const progress = createProgress('plans simulated', flags.json === true);
   const { ranked, rejected, candidates } = new Assessor().rank(task, space, () => progress.advance());

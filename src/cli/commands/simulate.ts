@@ -36,13 +36,12 @@ export function printSimulation(result: JobSimulation): void {
     .map(([role, value]) => `${role} ${formatBytes(bytes(value ?? 0))}`)
     .join(', ');
   printLine(`${result.model} on ${result.chips} × ${result.hardware}, batch ${result.batch}`);
-  printLine(
-    `plan ${result.mesh} microbatches=${result.microbatches} rematerialize=${result.rematerialize}${result.slice ? ` slice=${result.slice.join('x')}` : ''}`,
-  );
+  printLine(`plan ${result.plan}`);
   printLine();
   printTable(
     ['', ''],
     [
+      ...(result.slice ? [['torus slice', result.slice.join(' × ')]] : []),
       ['step time', formatSeconds(seconds(step))],
       ['MFU', `${formatPercent(result.mfu)} (by 6·N + 12·L·H·Q·T: ${formatPercent(result.mfuByFormula)})`],
       ['HFU', formatPercent(result.hfu)],

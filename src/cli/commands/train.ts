@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
-import { formatJob, mergeJobs } from '../../job/index.js';
+import { formatJob, formatPlan, mergeJobs } from '../../job/index.js';
 import type { Job, JobInput } from '../../job/index.js';
 import { findModel } from '../../models/index.js';
 import type { StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
 import { openDataset, openJobImages } from '../../train/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
-import { formatPlan } from '../../planner/index.js';
 import type { Assessment } from '../assess.js';
 import { Assessor, stackOf } from '../assess.js';
 import { comparePlan, writeRunFiles, printComparison } from '../comparison.js';

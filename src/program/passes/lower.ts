@@ -59,7 +59,6 @@ const parameterType = (program: Program): DType =>
 
 /**
  * @param forward one microbatch's forward pass, with an output `loss`
- * @throws MeshwrightError JOB_INVALID where `shard.tensors` name no parameter
  */
 export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
   const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false } = options;
@@ -119,3 +118,13 @@ const isPendingLayer = ({ values }: Program, name: string, value: number): boole
   name.startsWith('gradient:') &&
   values[value]!.type.stack !== undefined &&
   Object.values(values[value]!.type.states).includes('partial');
+
+/** A forward program alone, to evaluate with: on the parameters as a training step with these options keeps them. */
+export function lowerForward(forward: Program, options: Pick<LowerOptions, 'shard' | 'bucketBytes'>): Program {
+  const { shard, bucketBytes = Infinity } = options;
+  const whole = verify(forward);
+  if (shard === undefined) return verify(fuse(whole));
+  const gradientType = parameterType(forward) as FloatType;
+  const gathered = verify(gatherWhereUsed(whole, chooseShards(whole, shard), { bucketBytes, gradientType }));
+  return verify(fuse(verify(prefetchParameters(gathered, { layers: shard.prefetch, reductions: false }))));
+}

@@ -1,5 +1,4 @@
 /** Which tensors a plan shards beyond what the model's own sharding says, and along which dimensions. */
-import { MeshwrightError } from '../../errors.js';
 import type { AxisName, Mesh } from '../../mesh/index.js';
 import { axisSize, globalShape, stateOf, withState } from '../../mesh/index.js';
 import type { ParameterInput, Program, ValueType } from '../types.js';
@@ -19,7 +18,7 @@ export interface ShardOptions {
   readonly stage: ShardStage;
   /** Axes to shard over; a tensor is sharded over each that it is replicated over and that one of its dimensions divides by. */
   readonly axes: readonly AxisName[];
-  /** Patterns of names, `*` for any run of characters; all tensors unless given. */
+  /** Names of parameters; all unless given. */
   readonly tensors?: readonly string[];
   /** Smaller tensors (of one layer, whole) stay as they are. */
   readonly minimumElements: number;
@@ -35,11 +34,6 @@ export interface Cut {
 
 /** By the parameter's name: from the outermost axis in; absent where a tensor stays as it is. */
 export type ShardChoice = ReadonlyMap<string, readonly Cut[]>;
-
-const matches = (pattern: string, name: string): boolean => {
-  const source = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${source.join('.*')}$`).test(name);
-};
 
 /**
  * The largest dimension that divides and that no axis shards: sharing one would tie the axes' gathers together. Nor one
@@ -77,24 +71,15 @@ export const cutType = (mesh: Mesh, type: ValueType, cuts: readonly Cut[]): Valu
     type,
   );
 
-/** @throws MeshwrightError JOB_INVALID where a pattern names no parameter */
-export function chooseShards(program: Program, options: ShardOptions): ShardChoice {
+export function chooseShards(program: Program, { axes, tensors, minimumElements }: ShardOptions): ShardChoice {
   const { mesh } = program;
   const parameters = program.inputs.filter((input): input is ParameterInput => input.kind === 'parameter');
-  for (const pattern of options.tensors ?? []) {
-    if (parameters.some(({ name }) => matches(pattern, name))) continue;
-    throw new MeshwrightError('JOB_INVALID', {
-      place: 'plan.shardTensors',
-      expected: `patterns of parameters' names, such as ${parameters.find(({ decayed }) => decayed)?.name ?? parameters[0]?.name}`,
-      got: JSON.stringify(pattern),
-    });
-  }
   const chosen = new Map<string, readonly Cut[]>();
   for (const { name, value, segments } of parameters) {
     const { type } = program.values[value]!;
-    if (options.tensors?.some((pattern) => matches(pattern, name)) === false) continue;
-    if (elementCount(globalShape(mesh, type.shape, type.states)) < options.minimumElements) continue;
-    const cuts = cutsOf(mesh, type, options.axes, segments?.dimension);
+    if (tensors?.includes(name) === false) continue;
+    if (elementCount(globalShape(mesh, type.shape, type.states)) < minimumElements) continue;
+    const cuts = cutsOf(mesh, type, axes, segments?.dimension);
     if (cuts.length > 0) chosen.set(name, cuts);
   }
   return chosen;

@@ -1,0 +1,276 @@
+/**
+ * Which options a plan can honour. One that can't have an effect is refused rather than ignored, since it would let
+ * its reader believe in something that isn't there. An option at its default is always honoured.
+ */
+import { MeshwrightError } from '../errors.js';
+import { axisSize, formatMesh, rankCount } from '../mesh/index.js';
+import type { FloatType } from '../program/index.js';
+import { nearest } from '../text.js';
+import type { Plan, PlanOptionName } from './plan-options.js';
+import { PLAN_OPTIONS, planPlace } from './plan-options.js';
+import { DEFAULT_PLAN, planOptionText } from './plan.js';
+import type { Tensor } from './unsharded.js';
+import { matchesPattern } from './unsharded.js';
+
+/** The types that a job computes in and keeps things in, all of them known. */
+export interface Precision {
+  readonly compute: FloatType;
+  readonly parameters: FloatType;
+  readonly gradients: FloatType;
+  readonly optimizer: FloatType;
+}
+
+/** What the rules ask of the task. */
+export interface PlanSubject {
+  readonly plan: Plan;
+  readonly precision: Precision;
+  /** Layers. */
+  readonly depth: number;
+  tensors(): readonly Tensor[];
+}
+
+export interface Refusal {
+  readonly option: PlanOptionName;
+  readonly expected: string;
+  readonly got?: string;
+  readonly hint?: string;
+  /** The options that the plan is the same with; absent where it is wrong with any. */
+  readonly without?: Partial<Plan>;
+}
+
+type Rule = (subject: PlanSubject) => Refusal | undefined;
+
+const isDefault = (plan: Plan, option: PlanOptionName): boolean =>
+  planOptionText(option, plan[option]) === planOptionText(option, DEFAULT_PLAN[option as keyof typeof DEFAULT_PLAN]);
+
+const without = (...options: (keyof typeof DEFAULT_PLAN)[]): Partial<Plan> =>
+  Object.fromEntries(options.map((option) => [option, DEFAULT_PLAN[option]]));
+
+/** The options that only say how `shard` shards. */
+const SHARD_OPTIONS = ['shardAxes', 'shardTensors', 'shardMinimum'] as const;
+
+const needsModelAxis =
+  (option: 'activations' | 'linears'): Rule =>
+  ({ plan }) =>
+    isDefault(plan, option) || axisSize(plan.mesh, 'model') > 1
+      ? undefined
+      : {
+          option,
+          expected: `${PLAN_OPTIONS[option].default} on ${formatMesh(plan.mesh)}, where model is 1 and layers are whole`,
+          hint: 'give the mesh a larger model axis, or leave it out',
+          without: without(option),
+        };
+
+const linearsNeedCollectives: Rule = ({ plan }) =>
+  plan.linears === 'synchronous' || plan.activations !== 'replicated'
+    ? undefined
+    : {
+        option: 'linears',
+        expected: 'synchronous with activations=replicated, whose linear layers neither gather nor scatter',
+        hint: 'use activations=width or activations=sequence',
+        without: without('linears'),
+      };
+
+const layersNeedRematerialization: Rule = ({ plan }) =>
+  plan.rematerializeLayers === 'all' || plan.rematerialize !== 'none'
+    ? undefined
+    : {
+        option: 'rematerializeLayers',
+        expected: 'all with rematerialize=none',
+        hint: 'say what these layers make again: rematerialize=selective, matmuls or full',
+        without: without('rematerializeLayers'),
+      };
+
+const layersAreThere: Rule = ({ plan, depth }) => {
+  if (plan.rematerializeLayers === 'all') return undefined;
+  const beyond = plan.rematerializeLayers.filter((layer) => layer >= depth);
+  if (beyond.length === 0) return undefined;
+  return {
+    option: 'rematerializeLayers',
+    expected: depth === 1 ? 'layer 0, the only one of the model' : `layers of 0 to ${depth - 1}, which the model has`,
+    got: planOptionText('rematerializeLayers', beyond),
+  };
+};
+
+const shardOptionsNeedShard: Rule = ({ plan }) => {
+  const option = plan.shard === 'none' ? SHARD_OPTIONS.find((one) => !isDefault(plan, one)) : undefined;
+  return option === undefined
+    ? undefined
+    : {
+        option,
+        expected: `${planOptionText(option, DEFAULT_PLAN[option])} with shard=none`,
+        hint: 'say what is sharded: shard=optimizer, gradients or parameters',
+        without: without(option),
+      };
+};
+
+const shardAxesAreThere: Rule = ({ plan: { mesh, shard, shardAxes } }) => {
+  const missing = shardAxes.filter((axis) => axisSize(mesh, axis) === 1);
+  if (shard === 'none' || missing.length === 0) return undefined;
+  const left = shardAxes.filter((axis) => !missing.includes(axis));
+  const because = `${formatMesh(mesh)}, where ${missing.join(' and ')} is 1`;
+  if (left.length > 0) {
+    return {
+      option: 'shardAxes',
+      expected: `${left.join(',')} on ${because}`,
+      without: { shardAxes: left },
+    };
+  }
+  const others = mesh.axes.map(({ name }) => name);
+  return {
+    option: 'shard',
+    expected: `none on ${because}`,
+    hint: others.length > 0 ? `use shard-axes=${others.join(',')}, or leave it out` : 'leave it out',
+    without: without('shard', ...SHARD_OPTIONS, 'prefetch'),
+  };
+};
+
+const patternsMatch: Rule = ({ plan, tensors }) => {
+  if (plan.shardTensors === 'all') return undefined;
+  const names = tensors().map(({ name }) => name);
+  const lost = plan.shardTensors.find((pattern) => !names.some((name) => matchesPattern(pattern, name)));
+  return lost === undefined
+    ? undefined
+    : {
+        option: 'shardTensors',
+        expected: 'patterns that a parameter of the model has',
+        got: lost,
+        hint: `did you mean ${nearest(lost.replaceAll('*', ''), names)}?`,
+      };
+};
+
+const minimumLeavesSome: Rule = ({ plan, tensors }) => {
+  if (plan.shardMinimum === 0) return undefined;
+  const { shardTensors } = plan;
+  const chosen = tensors().filter(
+    ({ name }) => shardTensors === 'all' || shardTensors.some((pattern) => matchesPattern(pattern, name)),
+  );
+  const largest = Math.max(...chosen.map(({ elements }) => elements));
+  return plan.shardMinimum <= largest
+    ? undefined
+    : { option: 'shardMinimum', expected: `at most ${largest}, the elements of the largest tensor that is sharded` };
+};
+
+const prefetchNeedsParameters: Rule = ({ plan }) =>
+  isDefault(plan, 'prefetch') || plan.shard === 'parameters'
+    ? undefined
+    : {
+        option: 'prefetch',
+        expected: `${PLAN_OPTIONS.prefetch.default} with shard=${plan.shard}, which gathers no parameters ahead`,
+        hint: 'use shard=parameters',
+        without: without('prefetch'),
+      };
+
+const prefetchWithinDepth: Rule = ({ plan, depth }) =>
+  isDefault(plan, 'prefetch') || plan.prefetch < depth
+    ? undefined
+    : {
+        option: 'prefetch',
+        expected: `fewer than the ${depth} layers of the model`,
+      };
+
+const bucketNeedsLaunches: Rule = ({ plan }) => {
+  if (plan.bucket === 'none' || plan.shard !== 'none') return undefined;
+  if (plan.overlapGradients && rankCount(plan.mesh) > 1) return undefined;
+  return {
+    option: 'bucket',
+    expected:
+      rankCount(plan.mesh) > 1
+        ? 'none with shard=none and overlap-gradients=false, where no layer is gathered or reduced by itself'
+        : 'none on one chip, which gathers and reduces nothing',
+    hint: rankCount(plan.mesh) > 1 ? 'use overlap-gradients=true, or shard' : 'leave it out',
+    without: without('bucket'),
+  };
+};
+
+const overlapNeedsReductions: Rule = ({ plan }) =>
+  plan.overlapGradients || rankCount(plan.mesh) > 1
+    ? undefined
+    : {
+        option: 'overlapGradients',
+        expected: 'true on one chip, which reduces no gradients',
+        hint: 'leave it out',
+        without: without('overlapGradients'),
+      };
+
+const gradientsKeepTheirRange: Rule = ({ precision: { compute, gradients } }) =>
+  gradients !== 'f16' || compute === 'f16'
+    ? undefined
+    : {
+        option: 'gradients',
+        expected: `bf16 or f32 with compute=${compute}: only compute=f16 scales the loss so that gradients fit f16`,
+        got: gradients,
+      };
+
+const stateKeepsItsRange: Rule = ({ precision: { optimizer } }) =>
+  optimizer !== 'f16'
+    ? undefined
+    : {
+        option: 'optimizerState',
+        expected: 'bf16 or f32: squares of small gradients vanish in f16',
+        got: optimizer,
+      };
+
+const noWiderThanParameters =
+  (option: 'gradients' | 'optimizerState', field: 'gradients' | 'optimizer'): Rule =>
+  ({ precision }) =>
+    precision[field] !== 'f64' || precision.parameters === 'f64'
+      ? undefined
+      : {
+          option,
+          expected: `f32 or less with parameters=${precision.parameters}, which every update is rounded to`,
+          got: 'f64',
+        };
+
+const scaleNeedsF16 =
+  (option: 'lossScale' | 'lossScaleInterval'): Rule =>
+  ({ plan, precision }) =>
+    isDefault(plan, option) || precision.compute === 'f16'
+      ? undefined
+      : {
+          option,
+          expected: `${PLAN_OPTIONS[option].default} with compute=${precision.compute}: only f16 scales the loss`,
+          hint: 'use compute=f16, or leave it out',
+          without: without(option),
+        };
+
+/** An option that has no effect comes before what would be wrong with its value. */
+const RULES: readonly Rule[] = [
+  layersNeedRematerialization,
+  layersAreThere,
+  shardAxesAreThere,
+  shardOptionsNeedShard,
+  patternsMatch,
+  minimumLeavesSome,
+  prefetchNeedsParameters,
+  prefetchWithinDepth,
+  needsModelAxis('activations'),
+  needsModelAxis('linears'),
+  linearsNeedCollectives,
+  bucketNeedsLaunches,
+  overlapNeedsReductions,
+  gradientsKeepTheirRange,
+  stateKeepsItsRange,
+  noWiderThanParameters('gradients', 'gradients'),
+  noWiderThanParameters('optimizerState', 'optimizer'),
+  scaleNeedsF16('lossScale'),
+  scaleNeedsF16('lossScaleInterval'),
+];
+
+/** The first option that a plan can't honour. */
+export function refusalOf(subject: PlanSubject): Refusal | undefined {
+  for (const rule of RULES) {
+    const refusal = rule(subject);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+export function refused({ option, expected, got, hint }: Refusal, plan: Plan): MeshwrightError {
+  return new MeshwrightError('PLAN_INVALID', {
+    place: planPlace(option),
+    expected,
+    got: got ?? planOptionText(option, plan[option]),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

@@ -1,0 +1,219 @@
+/** How values of plan options are written: in YAML, and as the text of the short form and of flags. */
+import { z } from 'zod';
+import { MeshwrightError } from '../errors.js';
+import type { AxisName, Mesh } from '../mesh/index.js';
+import { AXIS_NAMES, axisSize, createMesh, formatMesh } from '../mesh/index.js';
+import { nearest } from '../text.js';
+import type { Bytes } from '../units.js';
+import { bytes, formatExactBytes, parseQuantity } from '../units.js';
+
+export interface Form<Value, Input> {
+  /** What is accepted in YAML; its messages say what was expected. */
+  readonly schema: z.ZodType<Input>;
+  /** For people: `none, selective, matmuls, full`. */
+  readonly values: string;
+  /** What YAML would say for a text; `schema` decides whether it is right. */
+  fromText(text: string, place: string): unknown;
+  toText(value: Value): string;
+  fromInput(input: Input): Value;
+  toInput(value: Value): Input;
+}
+
+const same = <T>(value: T): T => value;
+
+export function choice<const T extends string>(choices: readonly T[]): Form<T, T> {
+  const values = choices.join(', ');
+  const schema = z.enum(choices, `one of ${values}`) as unknown as z.ZodType<T>;
+  return { schema, values, fromText: same, toText: same, fromInput: same, toInput: same };
+}
+
+export function wholeNumber(least: number): Form<number, number> {
+  const values = `a whole number of at least ${least}`;
+  return {
+    schema: z.number(values).int(values).min(least, values),
+    values,
+    fromText: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+    toText: String,
+    fromInput: same,
+    toInput: same,
+  };
+}
+
+const BOOLEANS = new Map([
+  ['true', true],
+  ['false', false],
+]);
+
+export const boolean: Form<boolean, boolean> = {
+  schema: z.boolean('true or false'),
+  values: 'true, false',
+  fromText: (text) => BOOLEANS.get(text) ?? text,
+  toText: String,
+  fromInput: same,
+  toInput: same,
+};
+
+/** Lengths of a torus: `[8, 8, 16]`, `8x8x16`. */
+export const slice: Form<readonly number[], readonly number[]> = {
+  schema: z.array(wholeNumber(1).schema, 'whole lengths, as in [8, 8, 16]').min(1, 'at least one length'),
+  values: 'lengths, as in 8x8x16',
+  fromText: (text, place) => text.split(/[x×]/).map((part) => readText(wholeNumber(1), part, place)),
+  toText: (value) => value.join('x'),
+  fromInput: same,
+  toInput: (value) => [...value],
+};
+
+type Sizes = { readonly [A in AxisName]?: number | undefined };
+
+/**
+ * `data=64,model=16`
+ *
+ * @throws MeshwrightError JOB_INVALID or FIELD_UNKNOWN naming the place
+ */
+export function parseMesh(text: string, place: string): Partial<Record<AxisName, number>> {
+  const mesh: Partial<Record<AxisName, number>> = {};
+  for (const part of text.split(',')) {
+    const [, name = part.trim(), size = ''] = /^\s*(.*?)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
+    if (!isAxis(name)) {
+      throw new MeshwrightError('FIELD_UNKNOWN', {
+        place,
+        expected: `axes ${AXIS_NAMES.join(', ')} as in data=4,model=2`,
+        got: JSON.stringify(part),
+        hint: `did you mean ${nearest(name, AXIS_NAMES)}?`,
+      });
+    }
+    if (!/^[1-9]\d*$/.test(size)) {
+      throw new MeshwrightError('JOB_INVALID', {
+        place,
+        expected: `a whole number of at least 1 for ${name}`,
+        got: JSON.stringify(size),
+      });
+    }
+    if (mesh[name] !== undefined) {
+      throw new MeshwrightError('JOB_INVALID', { place, expected: 'each axis once', got: `${name} twice` });
+    }
+    mesh[name] = Number(size);
+  }
+  return mesh;
+}
+
+export const isAxis = (name: string): name is AxisName => (AXIS_NAMES as readonly string[]).includes(name);
+
+export const mesh: Form<Mesh, Sizes> = {
+  schema: z.strictObject(Object.fromEntries(AXIS_NAMES.map((name) => [name, wholeNumber(1).schema.optional()]))),
+  values: `sizes of ${AXIS_NAMES.join(', ')}`,
+  fromText: parseMesh,
+  toText: formatMesh,
+  fromInput: createMesh,
+  toInput: (value) => Object.fromEntries(AXIS_NAMES.map((name) => [name, axisSize(value, name)])),
+};
+
+const list = (text: string): string[] => text.split(',').map((part) => part.trim());
+
+/** Some of the mesh's axes, in its order. */
+export const axes: Form<readonly AxisName[], string | readonly string[]> = {
+  schema: z.union(
+    [
+      z.string().refine((text) => list(text).every(isAxis)),
+      z.array(z.enum(AXIS_NAMES, `one of ${AXIS_NAMES.join(', ')}`)).min(1),
+    ],
+    `one or more of ${AXIS_NAMES.join(', ')}`,
+  ),
+  values: `some of ${AXIS_NAMES.join(', ')}`,
+  fromText: same,
+  toText: (value) => value.join(','),
+  fromInput: (input) => {
+    const named = typeof input === 'string' ? list(input) : input;
+    return AXIS_NAMES.filter((name) => named.includes(name));
+  },
+  toInput: (value) => [...value],
+};
+
+export type All<T> = 'all' | readonly T[];
+
+/** `all`, or names with `*` for any run of characters. */
+export const patterns: Form<All<string>, string | readonly string[]> = (() => {
+  const values = 'all, or names in which * stands for anything, as in encoder/*/kernel';
+  const pattern = z.string().regex(/^[\w*./:-]+$/, values);
+  return {
+    schema: z.union(
+      [z.string().refine((text) => list(text).every((one) => pattern.safeParse(one).success)), z.array(pattern).min(1)],
+      values,
+    ),
+    values,
+    fromText: same,
+    toText: (value: All<string>) => (value === 'all' ? value : value.join(',')),
+    fromInput: (input: string | readonly string[]): All<string> => {
+      const named = typeof input === 'string' ? list(input) : input;
+      return named.includes('all') ? 'all' : named;
+    },
+    toInput: (value: All<string>) => (value === 'all' ? value : [...value]),
+  };
+})();
+
+/** `0-11,40` → the layers, or nothing where that is no list of ranges. */
+function layersOf(text: string): number[] | undefined {
+  const layers = new Set<number>();
+  for (const part of list(text)) {
+    const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part) ?? [];
+    if (first === undefined || Number(first) > Number(last)) return undefined;
+    for (let layer = Number(first); layer <= Number(last); layer++) layers.add(layer);
+  }
+  return [...layers].sort((a, b) => a - b);
+}
+
+function rangesOf(layers: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const layer of layers) {
+    const before = ranges.at(-1);
+    if (before?.[1] === layer - 1) before[1] = layer;
+    else ranges.push([layer, layer]);
+  }
+  return ranges.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(',');
+}
+
+/** `all`, or layers from 0: `[0, 1, 2]`, `0-11,40-47`. */
+export const layers: Form<All<number>, string | number | readonly number[]> = (() => {
+  const values = 'all, or layers from 0, as in 0-11,40-47';
+  const layer = wholeNumber(0).schema;
+  return {
+    schema: z.union(
+      [z.string().refine((text) => text === 'all' || layersOf(text) !== undefined), layer, z.array(layer).min(1)],
+      values,
+    ),
+    values,
+    fromText: same,
+    toText: (value: All<number>) => (value === 'all' ? value : rangesOf(value)),
+    fromInput: (input: string | number | readonly number[]): All<number> =>
+      input === 'all' ? input : layersOf(String(input))!,
+    toInput: (value: All<number>) => (value === 'all' ? value : rangesOf(value)),
+  };
+})();
+
+/** `none`, or an amount of at least a byte: `25 MB`. */
+export const bytesOrNone: Form<Bytes | 'none', string> = {
+  schema: z.string('none, or bytes with a unit, as in 25 MB').refine((text) => {
+    try {
+      return text === 'none' || parseQuantity(text, 'bytes', '') >= 1;
+    } catch {
+      return false;
+    }
+  }, 'none, or bytes with a unit, as in 25 MB'),
+  values: 'none, or bytes as in 25MB',
+  fromText: same,
+  toText: (value) => (value === 'none' ? value : formatExactBytes(value)),
+  fromInput: (input) => (input === 'none' ? input : bytes(Math.round(parseQuantity(input, 'bytes', 'bytes')))),
+  toInput: (value) => (value === 'none' ? value : formatExactBytes(value)),
+};
+
+/**
+ * The input that a text of the short form or a flag stands for.
+ *
+ * @throws MeshwrightError JOB_INVALID, or FIELD_UNKNOWN of an axis
+ */
+export function readText<Input>(form: Form<unknown, Input>, text: string, place: string): Input {
+  const parsed = form.schema.safeParse(form.fromText(text, place));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new MeshwrightError('JOB_INVALID', { place, expected: issue!.message, got: JSON.stringify(text) });
+}

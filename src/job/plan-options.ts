@@ -1,0 +1,180 @@
+/**
+ * The options of a plan, each once: what it means, how it is written and what it is unless given. The schema of `plan:`
+ * in a job file, the short form, the flags and the table in docs/plan.md are made from `PLAN_OPTIONS`.
+ */
+import type { AxisName, Mesh } from '../mesh/index.js';
+import type { FloatType, Rematerialization } from '../program/index.js';
+import { FLOATS, REMATERIALIZATIONS } from '../program/index.js';
+import type { Bytes } from '../units.js';
+import type { All, Form } from './plan-forms.js';
+import { axes, boolean, bytesOrNone, choice, layers, mesh, patterns, slice, wholeNumber } from './plan-forms.js';
+
+/** How activations lie on the model axis between linear layers. */
+export const ACTIVATIONS = ['width', 'sequence', 'replicated'] as const;
+/** How the collective beside a linear layer runs. */
+export const LINEARS = ['synchronous', 'ring', 'bidirectional'] as const;
+/** What is sharded over `shardAxes` besides, each with what stands before it. */
+export const SHARDS = ['none', 'optimizer', 'gradients', 'parameters'] as const;
+
+/** How a model is laid out on a mesh and computed there. What is absent is as the table says. */
+export interface Plan {
+  readonly mesh: Mesh;
+  readonly microbatches: number;
+  readonly slice?: readonly number[];
+  readonly rematerialize: Rematerialization;
+  readonly rematerializeLayers: All<number>;
+  readonly activations: (typeof ACTIVATIONS)[number];
+  readonly linears: (typeof LINEARS)[number];
+  readonly shard: (typeof SHARDS)[number];
+  readonly shardAxes: readonly AxisName[];
+  readonly shardTensors: All<string>;
+  readonly shardMinimum: number;
+  readonly prefetch: number;
+  readonly bucket: Bytes | 'none';
+  readonly overlapGradients: boolean;
+  readonly compute?: FloatType;
+  readonly parameters?: FloatType;
+  readonly gradients?: FloatType;
+  readonly optimizerState?: FloatType;
+  readonly lossScale: number;
+  readonly lossScaleInterval: number;
+}
+
+export type PlanOptionName = keyof Plan;
+
+export interface PlanOption<Value, Input> {
+  readonly form: Form<Value, Input>;
+  /** Nothing where it depends on the rest of the job. */
+  readonly default?: Value;
+  /** In words, where it depends on the rest of the job. */
+  readonly defaultAbout?: string;
+  /** A line for people. */
+  readonly about: string;
+  /** Where it comes from. */
+  readonly source?: string;
+}
+
+export const PLAN_OPTIONS = {
+  mesh: {
+    form: mesh,
+    defaultAbout: 'all chips on `data`',
+    about: 'how many chips lie along each axis; the batch is split over `data`, layers over `model`',
+  },
+  microbatches: {
+    form: wholeNumber(1),
+    defaultAbout: 'the fewest that fit',
+    about: 'parts of a step that are computed one after the other, their gradients added up',
+  },
+  slice: { form: slice, defaultAbout: 'the fastest', about: 'lengths of the part of a torus that the mesh lies on' },
+  rematerialize: {
+    form: choice(REMATERIALIZATIONS),
+    default: 'none',
+    about:
+      'what the backward pass of a layer makes again instead of keeping: nothing, attention scores, all but outputs of matmuls, everything',
+    source: 'Chen et al. 2016; Korthikanti et al. 2022, §5',
+  },
+  rematerializeLayers: {
+    form: layers,
+    default: 'all',
+    about: 'the layers that `rematerialize` is for; the others make nothing again',
+  },
+  activations: {
+    form: choice(ACTIVATIONS),
+    default: 'width',
+    about: 'how activations lie on `model` between linear layers: by width, by tokens, or whole on every chip',
+    source:
+      'width: Dehghani et al. 2023, §3; sequence: Korthikanti et al. 2022, §4.2; replicated: Shoeybi et al. 2019, §3',
+  },
+  linears: {
+    form: choice(LINEARS),
+    default: 'synchronous',
+    about:
+      'how the collective beside a linear layer runs: before or after its matmul, or as a ring of neighbour transfers behind partial matmuls, one way round or both',
+    source: 'Dehghani et al. 2023, §3; Wang et al. 2023',
+  },
+  shard: {
+    form: choice(SHARDS),
+    default: 'none',
+    about:
+      'what lies in shards over `shardAxes`: nothing, the optimizer state, gradients too, parameters too (ZeRO stages 1, 2 and 3)',
+    source: 'Rajbhandari et al. 2020, §5',
+  },
+  shardAxes: { form: axes, default: ['data'], about: 'the axes that `shard` shards over' },
+  shardTensors: { form: patterns, default: 'all', about: 'the parameters that `shard` is for, by name' },
+  shardMinimum: {
+    form: wholeNumber(0),
+    default: 0,
+    about: 'elements of a whole tensor below which `shard` leaves it whole',
+  },
+  prefetch: {
+    form: wholeNumber(0),
+    default: 1,
+    about: 'how many layers ahead sharded parameters are gathered; 0 gathers a layer when it is reached',
+    source: 'Dehghani et al. 2023, §3; Zhao et al. 2023, §3.3',
+  },
+  bucket: {
+    form: bytesOrNone,
+    default: 'none',
+    about: 'the most bytes in one launch that gathers parameters or reduces gradients; none takes a layer in one',
+    source: 'Li et al. 2020, §3.2',
+  },
+  overlapGradients: {
+    form: boolean,
+    default: true,
+    about: "whether a layer's gradients are reduced while the backward pass goes on, or all of them after it",
+    source: 'Li et al. 2020, §3.2',
+  },
+  compute: {
+    form: choice(FLOATS),
+    defaultAbout: "the hardware's",
+    about: 'the type of activations and of matmul operands; f16 scales the loss',
+    source: 'Micikevicius et al. 2018',
+  },
+  parameters: {
+    form: choice(FLOATS),
+    defaultAbout: 'f32, or f64 where `compute` is',
+    about: 'the type that parameters are kept and updated in',
+  },
+  gradients: {
+    form: choice(FLOATS),
+    defaultAbout: "the parameters'",
+    about: 'the type that gradients are added up and reduced in',
+  },
+  optimizerState: {
+    form: choice(FLOATS),
+    defaultAbout: "the parameters'",
+    about: 'the type of momentum and of second moments',
+  },
+  lossScale: {
+    form: wholeNumber(1),
+    default: 65536,
+    about: 'what the loss is multiplied by at first where `compute` is f16; halved when gradients overflow',
+    source: 'Micikevicius et al. 2018, §3.2',
+  },
+  lossScaleInterval: {
+    form: wholeNumber(1),
+    default: 2000,
+    about: 'steps without overflow after which the loss scale doubles',
+  },
+} as const satisfies { readonly [K in PlanOptionName]-?: PlanOption<Required<Plan>[K], unknown> };
+
+export const PLAN_OPTION_NAMES = Object.keys(PLAN_OPTIONS) as PlanOptionName[];
+
+/** Options that stand together under `precision:` in YAML, and their names there. */
+export const PRECISION_FIELDS = {
+  compute: 'compute',
+  parameters: 'parameters',
+  gradients: 'gradients',
+  optimizerState: 'optimizer',
+} as const satisfies { readonly [K in PlanOptionName]?: string };
+
+export type PrecisionOption = keyof typeof PRECISION_FIELDS;
+export const isPrecision = (name: PlanOptionName): name is PrecisionOption => name in PRECISION_FIELDS;
+
+/** An option's name in the short form and, after two hyphens, as a flag: `shardAxes` → `shard-axes`. */
+export const planWord = (name: PlanOptionName): string =>
+  name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** Where an option stands in a job file: `plan.precision.optimizer`. */
+export const planPlace = (name: PlanOptionName): string =>
+  `plan.${isPrecision(name) ? `precision.${PRECISION_FIELDS[name]}` : name}`;
