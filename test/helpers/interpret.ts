@@ -1,9 +1,10 @@
 /** Runs a program on one rank with the reference kernels, op by op: the plainest executor there is, for tests. */
 import { attributesOf, isCollective } from '../../src/program/index.js';
 import type { Op, Program, ValueId } from '../../src/program/index.js';
+import type { HostTensor } from '../../src/runtime/kernels/index.js';
 import { evaluate } from '../../src/runtime/kernels/reference/index.js';
 
-export type Tensor = Float32Array | Float64Array;
+export type Tensor = HostTensor;
 export type Bound = Tensor | readonly Tensor[];
 
 export function interpret(program: Program, inputs: ReadonlyMap<ValueId, Bound>): Map<string, Bound> {
