@@ -139,8 +139,8 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
   log_sum_exp: [given({}, of([2, 3, 7])), given({}, of([5, 9], 'wide')), given({}, of([3, 1]))],
   log_sum_exp_backward: [
     given({}, of([2, 3, 7]), of([2, 3, 1], { value: 2.5 }), of([2, 3, 1])),
-    // As far from its logits as those of a rank whose classes are all unlikely.
-    given({}, of([2, 9], 'wide'), of([2, 1], { value: 180 }), of([2, 1])),
+    // Far from most of its logits.
+    given({}, of([2, 9], 'wide'), of([2, 1], { value: 105 }), of([2, 1])),
   ],
   token_cross_entropy: [
     given({ divisor: 8 }, of([2, 4, 5]), ids([2, 4], 0, 4, 1, 1, 3, 1, 0, 4), of([2, 4, 1], 'positive')),
