@@ -6,6 +6,7 @@
 import type { Attributes, CollectiveName, Op, ValueType } from '../program/index.js';
 import { allocateLike, cut, isContiguous, packPart, partLength, unpackPart, viewPart } from './blocks.js';
 import type { HostTensor } from './kernels/family.js';
+import { mapByKind } from './kernels/tensors.js';
 import type { Transport } from './transport/index.js';
 
 /** The ranks that take part, in the axis' order, as one of them sees them. */
@@ -109,13 +110,7 @@ function allReduceKind(group: Group, tensors: readonly HostTensor[]): HostTensor
 
 /** Sums each of the tensors over the ranks. The results share no memory with the operands. */
 export function allReduce(group: Group, tensors: readonly HostTensor[]): HostTensor[] {
-  const isDouble = (tensor: HostTensor): boolean => tensor instanceof Float64Array;
-  const doubles = allReduceKind(group, tensors.filter(isDouble));
-  const singles = allReduceKind(
-    group,
-    tensors.filter((tensor) => !isDouble(tensor)),
-  );
-  return tensors.map((tensor) => (isDouble(tensor) ? doubles.shift()! : singles.shift()!));
+  return mapByKind(tensors, (ofOneKind) => allReduceKind(group, ofOneKind));
 }
 
 /** From tensors sharded over `from` (each of `shape`) to tensors sharded over another dimension, `to`. */

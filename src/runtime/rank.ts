@@ -17,7 +17,7 @@ import { messageOf } from './failure.js';
 import type { StateValue } from './initialize.js';
 import { initialParameter, zeroState } from './initialize.js';
 import type { HostTensor, KernelFamily } from './kernels/family.js';
-import { allocate } from './kernels/family.js';
+import { dtypeOf, numbersOf, stored } from './kernels/tensors.js';
 import { RunStopped } from './transport/index.js';
 import type { Transport } from './transport/index.js';
 
@@ -48,13 +48,10 @@ const isState = (input: ProgramInput): input is StateInput => input.kind !== 'da
 function adopt(value: Feed, type: ValueType, place: string): StateValue {
   const length = elementCount(type.shape);
   const one = (given: number | HostTensor, at: string): HostTensor => {
-    const array = typeof given === 'number' ? [given] : given;
+    const array = typeof given === 'number' ? Float64Array.of(given) : given;
     if (array.length !== length) throw unsuitable(at, `${length} elements [${type.shape.join(',')}]`, array.length);
-    const isKind = array instanceof (type.dtype === 'f64' ? Float64Array : Float32Array);
-    if (isKind && !(array.buffer instanceof SharedArrayBuffer)) return array;
-    const adopted = allocate(type.dtype, length);
-    adopted.set(array);
-    return adopted;
+    if (dtypeOf(array) !== type.dtype) return stored(type.dtype, numbersOf(array));
+    return array.buffer instanceof SharedArrayBuffer ? array.slice() : array;
   };
   if (!Array.isArray(value)) {
     if (type.stack !== undefined) throw unsuitable(place, `a list of ${type.stack} arrays`, 'one');

@@ -7,9 +7,11 @@ import type { AxisName } from '../../mesh/index.js';
 import { invalid } from '../../program/ops/index.js';
 import type { DType, Op, ValueId, ValueType } from '../../program/types.js';
 import { elementCount } from '../../program/types.js';
+import type { HostTensor } from './tensors.js';
+import { dtypeOf } from './tensors.js';
 
-/** Never over a SharedArrayBuffer: onnxruntime refuses those. */
-export type HostTensor = Float32Array | Float64Array;
+export type { HostTensor } from './tensors.js';
+export { allocate } from './tensors.js';
 
 export interface KernelSpec {
   readonly ops: readonly Op[];
@@ -54,10 +56,9 @@ export interface KernelFamily {
   dispose(): Promise<void>;
 }
 
-/** bf16 and f16 are for simulated chips: no family here computes in them. */
 export const FAMILY_DTYPES = {
-  onnx: ['f32'],
-  reference: ['f64', 'f32'],
+  onnx: ['f32', 'bf16', 'f16', 'i32'],
+  reference: ['f64', 'f32', 'bf16', 'f16', 'i32'],
 } as const satisfies Record<FamilyName, readonly DType[]>;
 
 /** The kernel as messages name it. */
@@ -76,10 +77,6 @@ export function requireDtype(family: FamilyName, dtype: DType, place: string): v
   });
 }
 
-/** An array of the element type that `dtype` is held in. Only for types that a family has. */
-export const allocate = (dtype: DType, length: number): HostTensor =>
-  dtype === 'f64' ? new Float64Array(length) : new Float32Array(length);
-
 /** @throws MeshwrightError INTERNAL where an operand is not what its type says */
 export function requireOperands(place: string, types: readonly ValueType[], operands: readonly HostTensor[]): void {
   if (operands.length !== types.length) {
@@ -91,7 +88,7 @@ export function requireOperands(place: string, types: readonly ValueType[], oper
   }
   types.forEach(({ shape, dtype }, index) => {
     const operand = operands[index]!;
-    const got = operand instanceof Float64Array ? 'f64' : 'f32';
+    const got = dtypeOf(operand);
     if (got !== dtype || operand.length !== elementCount(shape)) {
       throw new MeshwrightError('INTERNAL', {
         place: `${place}, operand ${index}`,

@@ -50,6 +50,7 @@ const SCHEMA = {
         dims: { rule: 'repeated', type: 'int64', id: 1 },
         dataType: { type: 'int32', id: 2 },
         floatData: { rule: 'repeated', type: 'float', id: 4 },
+        int32Data: { rule: 'repeated', type: 'int32', id: 5 },
         int64Data: { rule: 'repeated', type: 'int64', id: 7 },
         name: { type: 'string', id: 8 },
         doubleData: { rule: 'repeated', type: 'double', id: 10 },
@@ -64,7 +65,7 @@ const SCHEMA = {
 } as const;
 
 /** TensorProto.DataType. */
-export const ELEMENT_TYPES = { float: 1, int64: 7, double: 11 } as const;
+export const ELEMENT_TYPES = { float: 1, int32: 6, int64: 7, float16: 10, double: 11, bfloat16: 16 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
 /** AttributeProto.AttributeType. */
@@ -76,7 +77,7 @@ const OPSET = 20;
 
 export interface TensorLiteral {
   readonly name: string;
-  readonly type: ElementType;
+  readonly type: Exclude<ElementType, 'float16' | 'bfloat16'>;
   readonly dims: readonly number[];
   readonly values: readonly number[];
 }
@@ -97,9 +98,10 @@ export interface Node {
   readonly attributes: Readonly<Record<string, NodeAttribute>>;
 }
 
-/** A float32 tensor that enters or leaves the model. */
+/** A tensor that enters or leaves the model. */
 export interface Port {
   readonly name: string;
+  readonly type: ElementType;
   readonly shape: readonly number[];
 }
 
@@ -125,9 +127,9 @@ function attribute([name, value]: [string, NodeAttribute]): object {
   return { name, t: tensor(value.tensor), type: ATTRIBUTE_TYPES.tensor };
 }
 
-const port = ({ name, shape }: Port): object => ({
+const port = ({ name, type, shape }: Port): object => ({
   name,
-  type: { tensorType: { elemType: ELEMENT_TYPES.float, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  type: { tensorType: { elemType: ELEMENT_TYPES[type], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
 });
 
 /** Makes the function that writes a model's bytes. */

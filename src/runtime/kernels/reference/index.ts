@@ -8,7 +8,7 @@ import type { Op, ValueId, ValueType } from '../../../program/types.js';
 import type { BuiltKernel } from '../caching.js';
 import { cachingFamily } from '../caching.js';
 import type { HostTensor, KernelFamily, KernelSpec } from '../family.js';
-import { allocate, requireDtype } from '../family.js';
+import { numbersOf, stored } from '../tensors.js';
 import * as activation from './activation.js';
 import * as elementwise from './elementwise.js';
 import type { ReferenceKernel } from './kernel.js';
@@ -35,11 +35,10 @@ function kernelOf<N extends ComputeName>(name: N): ReferenceKernel<N> {
 }
 
 /**
- * Runs one op. Operands may be of any float array; what comes out is stored in the array of its result's type, computed
- * in float64 and rounded once.
+ * Runs one op. Operands may be of any kind; what comes out is stored in the array of its result's type, computed in
+ * float64 and rounded once.
  *
  * @param coordinate the rank's place along an axis; that of a single rank unless given
- * @throws MeshwrightError DTYPE_UNSUPPORTED on a result of a type that is not f64 or f32
  */
 export function evaluate(
   op: Op,
@@ -51,20 +50,13 @@ export function evaluate(
   const { name, attributes } = op;
   if (!isCompute(name)) throw invalid(op.id, 'an op that computes', name);
   const results = kernelOf(name)({
-    operands,
+    operands: operands.map(numbersOf),
     types: operandTypes,
     resultTypes,
     attributes: attributes as Attributes[ComputeName],
     coordinate,
   });
-  return results.map((result, index) => {
-    const { dtype } = resultTypes[index]!;
-    requireDtype('reference', dtype, op.id);
-    if (dtype === 'f64') return result;
-    const stored = allocate(dtype, result.length);
-    stored.set(result);
-    return stored;
-  });
+  return results.map((result, index) => stored(resultTypes[index]!.dtype, result));
 }
 
 function build(spec: KernelSpec): BuiltKernel {

@@ -2,10 +2,11 @@
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
 import type { ValueType } from '../../../program/types.js';
 import { elementCount } from '../../../program/types.js';
-import type { HostTensor, KernelSpec } from '../family.js';
+import type { KernelSpec } from '../family.js';
+import type { Numbers } from '../tensors.js';
 
 export interface ReferenceCall<N extends ComputeName> {
-  readonly operands: readonly HostTensor[];
+  readonly operands: readonly Numbers[];
   readonly types: readonly ValueType[];
   readonly resultTypes: readonly ValueType[];
   readonly attributes: Attributes[N];
@@ -16,7 +17,7 @@ export interface ReferenceCall<N extends ComputeName> {
 export type ReferenceKernel<N extends ComputeName> = (call: ReferenceCall<N>) => Float64Array[];
 
 /** f of each element. */
-export const map = (x: HostTensor, f: (value: number, index: number) => number): Float64Array => {
+export const map = (x: Numbers, f: (value: number, index: number) => number): Float64Array => {
   const result = new Float64Array(x.length);
   for (let i = 0; i < x.length; i++) result[i] = f(x[i]!, i);
   return result;

@@ -1,10 +1,10 @@
 import { elementCount } from '../../../program/types.js';
-import type { HostTensor } from '../family.js';
+import type { Numbers } from '../tensors.js';
 import type { ReferenceKernel } from './kernel.js';
 import { rows } from './kernel.js';
 
 /** [k,m] → [m,k], starting at `offset`. */
-function transposed(x: HostTensor, offset: number, k: number, m: number): Float64Array {
+function transposed(x: Numbers, offset: number, k: number, m: number): Float64Array {
   const result = new Float64Array(m * k);
   for (let i = 0; i < m; i++) for (let p = 0; p < k; p++) result[i * k + p] = x[offset + p * m + i]!;
   return result;
@@ -13,8 +13,8 @@ function transposed(x: HostTensor, offset: number, k: number, m: number): Float6
 /** result [m,n] += scale · A [m,k] B [k,n], row by row of B so that memory is read in order. */
 function accumulate(
   result: Float64Array,
-  a: HostTensor,
-  b: HostTensor,
+  a: Numbers,
+  b: Numbers,
   { m, n, k, scale }: { m: number; n: number; k: number; scale: number },
 ): void {
   for (let i = 0; i < m; i++) {
@@ -26,7 +26,7 @@ function accumulate(
 }
 
 export const matmul: ReferenceKernel<'matmul'> = ({ operands, types, resultTypes, attributes }) => {
-  const [a, b, addend] = operands as [HostTensor, HostTensor, HostTensor | undefined];
+  const [a, b, addend] = operands as [Numbers, Numbers, Numbers | undefined];
   const { transposeA, transposeB, scale } = attributes;
   const [m, n] = resultTypes[0]!.shape.slice(-2) as [number, number];
   const k = types[0]!.shape.at(transposeA ? -2 : -1)!;

@@ -1,16 +1,16 @@
-import type { HostTensor } from '../family.js';
+import type { Numbers } from '../tensors.js';
 import type { ReferenceKernel } from './kernel.js';
 import { map } from './kernel.js';
 
 /** Loshchilov and Hutter 2019, Algorithm 2, with the schedule multiplier in the learning rate. */
 export const adamw: ReferenceKernel<'adamw'> = ({ operands, attributes: { beta1, beta2, epsilon, weightDecay } }) => {
   const [parameter, gradient, first, second, learningRate, step] = operands as [
-    HostTensor,
-    HostTensor,
-    HostTensor,
-    HostTensor,
-    HostTensor,
-    HostTensor,
+    Numbers,
+    Numbers,
+    Numbers,
+    Numbers,
+    Numbers,
+    Numbers,
   ];
   const rate = learningRate[0]!;
   const correction1 = 1 - beta1 ** step[0]!;
@@ -25,7 +25,7 @@ export const adamw: ReferenceKernel<'adamw'> = ({ operands, attributes: { beta1,
 };
 
 export const sgd: ReferenceKernel<'sgd'> = ({ operands, attributes }) => {
-  const [parameter, gradient, momentum, learningRate] = operands as [HostTensor, HostTensor, HostTensor, HostTensor];
+  const [parameter, gradient, momentum, learningRate] = operands as [Numbers, Numbers, Numbers, Numbers];
   const velocity = map(
     momentum,
     (v, i) => attributes.momentum * v + gradient[i]! + attributes.weightDecay * parameter[i]!,
