@@ -1,16 +1,14 @@
 /** Cuts a batch into what each rank is fed: its rows of each microbatch, without copying. */
 import { globalShape, shardRanges } from '../mesh/index.js';
-import type { DType, Program } from '../program/index.js';
+import type { Program } from '../program/index.js';
 import { elementCount, invalid, isBatch } from '../program/index.js';
 import type { HostTensor } from '../runtime/index.js';
+import { stored } from '../runtime/index.js';
 
 /** Of all microbatches, whole: images [B,H,W,C] and labels [B,classes], or token ids and targets [B,S]. */
 export type Batch =
   Readonly<Record<'images' | 'labels', Float32Array>> | Readonly<Record<'tokens' | 'targets', Int32Array>>;
 export type Feed = HostTensor | HostTensor[];
-
-const inType = (values: Float32Array | Int32Array, dtype: DType): HostTensor =>
-  dtype === 'f64' ? Float64Array.from(values) : values;
 
 /** @param scalars `learning-rate` and `step`, where the program has them */
 export function rankFeeds(
@@ -25,7 +23,7 @@ export function rankFeeds(
     if (input.kind !== 'data') continue;
     const { shape, states, stack, dtype } = program.values[input.value]!.type;
     if (!isBatch(input)) {
-      feeds[input.name] = inType(Float32Array.of(scalars[input.name]!), dtype);
+      feeds[input.name] = stored(dtype, Float32Array.of(scalars[input.name]!));
       continue;
     }
     const place = `feed ${input.name}`;
@@ -38,7 +36,7 @@ export function rankFeeds(
     if (source.length !== elements) throw invalid(place, `${elements} elements`, String(source.length));
     const microbatch = (index: number) => {
       const first = (index * whole[0]! + rows![0]!.start) * rowSize;
-      return inType(source.subarray(first, first + rows![0]!.length * rowSize), dtype);
+      return stored(dtype, source.subarray(first, first + rows![0]!.length * rowSize));
     };
     feeds[input.name] =
       stack === undefined ? microbatch(0) : Array.from({ length: stack }, (_, index) => microbatch(index));

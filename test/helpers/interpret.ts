@@ -8,6 +8,7 @@ import { attributesOf, elementCount, isCollective, isCompute, regionOps } from '
 import type { Attributes, CollectiveName, Op, Program, ValueId } from '../../src/program/index.js';
 import { allocateLike, cut, packPart, partLength, unpackPart } from '../../src/runtime/blocks.js';
 import type { HostTensor } from '../../src/runtime/index.js';
+import { addTo } from '../../src/runtime/kernels/tensors.js';
 import { evaluate } from '../../src/runtime/kernels/reference/index.js';
 
 export type Tensor = HostTensor;
@@ -39,8 +40,8 @@ export function interpretMesh(program: Program, inputs: readonly ReadonlyMap<Val
     return result;
   };
   const total = (tensors: readonly Tensor[]): Tensor => {
-    const sum = tensors[0]!.slice() as Float64Array;
-    for (const one of tensors.slice(1)) for (let i = 0; i < sum.length; i++) sum[i]! += one[i]!;
+    const sum = tensors[0]!.slice();
+    tensors.slice(1).forEach((one) => addTo(sum, one));
     return sum;
   };
 
