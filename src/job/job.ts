@@ -5,7 +5,7 @@ import { loadHardware } from '../hardware/index.js';
 import type { Mesh } from '../mesh/index.js';
 import { axisSize, createMesh, formatMesh, rankCount } from '../mesh/index.js';
 import type { VitConfig } from '../models/index.js';
-import { checkVitPlan, findModel, tokenCount } from '../models/index.js';
+import { checkVitPlan, findModel } from '../models/index.js';
 import type { FloatType, OptimizerConfig } from '../program/index.js';
 import { DEFAULT_ADAMW } from '../program/index.js';
 import type { PlanSubject, Precision, Refusal } from './check-options.js';
@@ -202,20 +202,8 @@ export function checkPlan(task: Task, plan: Plan): Job {
     });
   }
   checkVitPlan(model, mesh, batch / microbatches);
-  checkTokens(task, plan);
   const { precision } = subject;
   return { ...task, plan: withUsualTypes(plan, task, precision), precision };
-}
-
-function checkTokens({ model }: Task, { mesh, activations }: Plan): void {
-  const size = axisSize(mesh, 'model');
-  if (activations !== 'sequence' || tokenCount(model) % size === 0) return;
-  throw new MeshwrightError('PLAN_DOES_NOT_DIVIDE', {
-    place: 'plan.mesh.model',
-    expected: `a size that divides ${tokenCount(model)} tokens`,
-    got: String(size),
-    hint: 'activations=sequence shards them',
-  });
 }
 
 /** A wish for many plans as one of them can have it. */
