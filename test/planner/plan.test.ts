@@ -56,17 +56,24 @@ describe('a search', () => {
 
   describe('with options', () => {
     const search = (options: string, of = task) => {
-      const { mesh: _, microbatches: __, ...wish } = optionsOf(parsePlanInput(options, 'plan'));
-      const { ranked } = findPlans(of, scorer(1000), { microbatches: [1], options: wish });
-      return ranked.map(({ job }) => formatPlan(job.plan)).toSorted();
+      const wish = optionsOf(parsePlanInput(options, 'plan'));
+      return findPlans(of, scorer(1000), { microbatches: [1], options: wish }).ranked;
     };
 
     test('gives them to every plan on whose mesh they have an effect', () => {
-      expect(search('linears=ring shard=parameters prefetch=2 rematerialize=full')).toEqual([
+      const found = search('linears=ring shard=parameters prefetch=2 rematerialize=full');
+      expect(found.map(({ job }) => formatPlan(job.plan)).toSorted()).toEqual([
         'data=2,model=4 microbatches=1 rematerialize=full linears=ring shard=parameters prefetch=2',
         'data=4,model=2 microbatches=1 rematerialize=full linears=ring shard=parameters prefetch=2',
         'data=8 microbatches=1 rematerialize=full shard=parameters prefetch=2',
       ]);
+    });
+
+    test('names the next plan by its mesh, its microbatches and what sets it apart', () => {
+      const why = search('linears=ring rematerialize=full').map((found) => found.why);
+      expect(why[0]).toMatch(/faster than data=4,model=2 microbatches=1: /);
+      const split = search('shard=parameters').map((found) => found.why);
+      expect(split[0]).toMatch(/faster than data=4,model=2 microbatches=1: /);
     });
 
     test('refuses one that no plan can have', () => {
