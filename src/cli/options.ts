@@ -101,13 +101,19 @@ export interface JobFlags extends OptionInputs {
   readonly json?: boolean;
 }
 
+/** Other options are named as they are written here. */
+const asFlags = (text: string): string =>
+  text.replace(/`(\w+)`/g, (_, word: string) =>
+    word in PLAN_OPTIONS ? `--${planWord(word as keyof typeof PLAN_OPTIONS)}` : word,
+  );
+
 /** A flag for each option of a plan. */
 function planFlags(): Option[] {
   return PLAN_OPTION_NAMES.map((name) => {
     const { about, form } = PLAN_OPTIONS[name];
     const flag = `--${planWord(name)}`;
-    const help = `${about} (${form.values}; default: ${describeDefault(name)})`.replaceAll('`', '');
-    return new Option(`${flag} <value>`, help).argParser((text) => readOption(name, text, flag));
+    const help = `${about} (${form.values}; default: ${describeDefault(name)})`;
+    return new Option(`${flag} <value>`, asFlags(help)).argParser((text) => readOption(name, text, flag));
   });
 }
 

@@ -27,7 +27,7 @@ export function lowerJob(job: Job, options: { readonly keepGradients?: boolean }
 }
 
 /** What the passes are told of a job. */
-function lowerOptions({ model, plan, precision, optimizer }: Job): LowerOptions {
+export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerOptions {
   const { rematerializeLayers, shard, shardTensors, bucket } = plan;
   return {
     microbatches: plan.microbatches,

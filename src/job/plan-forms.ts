@@ -57,7 +57,7 @@ export const boolean: Form<boolean, boolean> = {
 export const slice: Form<readonly number[], readonly number[]> = {
   schema: z.array(wholeNumber(1).schema, 'whole lengths, as in [8, 8, 16]').min(1, 'at least one length'),
   values: 'lengths, as in 8x8x16',
-  fromText: (text, place) => text.split(/[x×]/).map((part) => readText(wholeNumber(1), part, place)),
+  fromText: (text, place) => text.split(/[x×]/).map((length) => readText(wholeNumber(1), length, place)),
   toText: (value) => value.join('x'),
   fromInput: same,
   toInput: (value) => [...value],
@@ -108,63 +108,69 @@ export const mesh: Form<Mesh, Sizes> = {
   toInput: (value) => Object.fromEntries(AXIS_NAMES.map((name) => [name, axisSize(value, name)])),
 };
 
-const list = (text: string): string[] => text.split(',').map((part) => part.trim());
+type ListInput = string | number | readonly (string | number)[];
+const part = z.union([z.string(), z.number()]);
+
+/**
+ * Parts between commas, in YAML also as a list.
+ *
+ * @param parse nothing where a text is wrong
+ */
+function listed<Value>(
+  values: string,
+  parse: (text: string, parts: readonly string[]) => Value | undefined,
+  toText: (value: Value) => string,
+): Form<Value, ListInput> {
+  const read = (input: ListInput): Value | undefined => {
+    const text = Array.isArray(input) ? input.join(',') : String(input);
+    return parse(
+      text,
+      text.split(',').map((one) => one.trim()),
+    );
+  };
+  return {
+    schema: z.union([part, z.array(part)], values).refine((input) => read(input) !== undefined, values),
+    values,
+    fromText: same,
+    toText,
+    fromInput: (input) => read(input)!,
+    toInput: toText,
+  };
+}
 
 /** Some of the mesh's axes, in its order. */
-export const axes: Form<readonly AxisName[], string | readonly string[]> = {
-  schema: z.union(
-    [
-      z.string().refine((text) => list(text).every(isAxis)),
-      z.array(z.enum(AXIS_NAMES, `one of ${AXIS_NAMES.join(', ')}`)).min(1),
-    ],
-    `one or more of ${AXIS_NAMES.join(', ')}`,
-  ),
-  values: `some of ${AXIS_NAMES.join(', ')}`,
-  fromText: same,
-  toText: (value) => value.join(','),
-  fromInput: (input) => {
-    const named = typeof input === 'string' ? list(input) : input;
-    return AXIS_NAMES.filter((name) => named.includes(name));
-  },
-  toInput: (value) => [...value],
-};
+export const axes = listed<readonly AxisName[]>(
+  `one or more of ${AXIS_NAMES.join(', ')}`,
+  (_, parts) => (parts.every(isAxis) ? AXIS_NAMES.filter((name) => parts.includes(name)) : undefined),
+  (value) => value.join(','),
+);
 
 export type All<T> = 'all' | readonly T[];
 
 /** `all`, or names with `*` for any run of characters. */
-export const patterns: Form<All<string>, string | readonly string[]> = (() => {
-  const values = 'all, or names in which * stands for anything, as in encoder/*/kernel';
-  const pattern = z.string().regex(/^[\w*./:-]+$/, values);
-  return {
-    schema: z.union(
-      [z.string().refine((text) => list(text).every((one) => pattern.safeParse(one).success)), z.array(pattern).min(1)],
-      values,
-    ),
-    values,
-    fromText: same,
-    toText: (value: All<string>) => (value === 'all' ? value : value.join(',')),
-    fromInput: (input: string | readonly string[]): All<string> => {
-      const named = typeof input === 'string' ? list(input) : input;
-      return named.includes('all') ? 'all' : named;
-    },
-    toInput: (value: All<string>) => (value === 'all' ? value : [...value]),
-  };
-})();
+export const patterns = listed<All<string>>(
+  'all, or names in which * stands for anything, as in encoder/*/kernel',
+  (text, parts) => {
+    if (text === 'all') return text;
+    return parts.every((one) => /^[\w*./:-]+$/.test(one)) ? parts : undefined;
+  },
+  (value) => (value === 'all' ? value : value.join(',')),
+);
 
 /** `0-11,40` → the layers, or nothing where that is no list of ranges. */
-function layersOf(text: string): number[] | undefined {
-  const layers = new Set<number>();
-  for (const part of list(text)) {
-    const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part) ?? [];
+function layersOf(ranges: readonly string[]): number[] | undefined {
+  const found = new Set<number>();
+  for (const range of ranges) {
+    const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range) ?? [];
     if (first === undefined || Number(first) > Number(last)) return undefined;
-    for (let layer = Number(first); layer <= Number(last); layer++) layers.add(layer);
+    for (let layer = Number(first); layer <= Number(last); layer++) found.add(layer);
   }
-  return [...layers].sort((a, b) => a - b);
+  return [...found].sort((a, b) => a - b);
 }
 
-function rangesOf(layers: readonly number[]): string {
+function rangesOf(all: readonly number[]): string {
   const ranges: [number, number][] = [];
-  for (const layer of layers) {
+  for (const layer of all) {
     const before = ranges.at(-1);
     if (before?.[1] === layer - 1) before[1] = layer;
     else ranges.push([layer, layer]);
@@ -173,33 +179,26 @@ function rangesOf(layers: readonly number[]): string {
 }
 
 /** `all`, or layers from 0: `[0, 1, 2]`, `0-11,40-47`. */
-export const layers: Form<All<number>, string | number | readonly number[]> = (() => {
-  const values = 'all, or layers from 0, as in 0-11,40-47';
-  const layer = wholeNumber(0).schema;
-  return {
-    schema: z.union(
-      [z.string().refine((text) => text === 'all' || layersOf(text) !== undefined), layer, z.array(layer).min(1)],
-      values,
-    ),
-    values,
-    fromText: same,
-    toText: (value: All<number>) => (value === 'all' ? value : rangesOf(value)),
-    fromInput: (input: string | number | readonly number[]): All<number> =>
-      input === 'all' ? input : layersOf(String(input))!,
-    toInput: (value: All<number>) => (value === 'all' ? value : rangesOf(value)),
-  };
-})();
+export const layers = listed<All<number>>(
+  'all, or layers from 0, as in 0-11,40-47',
+  (text, parts) => (text === 'all' ? text : layersOf(parts)),
+  (value) => (value === 'all' ? value : rangesOf(value)),
+);
+
+const BYTES_OR_NONE = 'none, or bytes with a unit, as in 25MB';
+
+function isBytes(text: string): boolean {
+  try {
+    return parseQuantity(text, 'bytes', 'bytes') >= 1;
+  } catch {
+    return false;
+  }
+}
 
 /** `none`, or an amount of at least a byte: `25 MB`. */
 export const bytesOrNone: Form<Bytes | 'none', string> = {
-  schema: z.string('none, or bytes with a unit, as in 25 MB').refine((text) => {
-    try {
-      return text === 'none' || parseQuantity(text, 'bytes', '') >= 1;
-    } catch {
-      return false;
-    }
-  }, 'none, or bytes with a unit, as in 25 MB'),
-  values: 'none, or bytes as in 25MB',
+  schema: z.string(BYTES_OR_NONE).refine((text) => text === 'none' || isBytes(text), BYTES_OR_NONE),
+  values: BYTES_OR_NONE,
   fromText: same,
   toText: (value) => (value === 'none' ? value : formatExactBytes(value)),
   fromInput: (input) => (input === 'none' ? input : bytes(Math.round(parseQuantity(input, 'bytes', 'bytes')))),

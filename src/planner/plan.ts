@@ -31,8 +31,9 @@ export interface SearchSpace {
   readonly data?: readonly number[];
   readonly model?: readonly number[];
   readonly microbatches?: readonly number[];
-  /** A wish for every plan; what has no effect on a mesh is left out of its plans. */
-  readonly options?: Partial<Omit<Plan, 'mesh' | 'microbatches'>>;
+  /** A wish for every plan, whose mesh and microbatches are its own; what has no effect on a mesh is left out of its
+   * plans. */
+  readonly options?: Partial<Plan>;
   /** How many counts of microbatches are tried for each mesh, from the fewest that fit. */
   readonly microbatchesPerMesh?: number;
 }
@@ -72,7 +73,7 @@ function meshes({ chips }: Task, space: SearchSpace): Mesh[] {
  * @throws MeshwrightError PLAN_INVALID of an option that none can have
  */
 function fitToMeshes(task: Task, candidates: readonly Mesh[], options: SearchSpace['options']): Plan[] {
-  const wishes = candidates.map((mesh): Plan => ({ mesh, microbatches: 1, ...DEFAULT_PLAN, ...options }));
+  const wishes = candidates.map((mesh): Plan => ({ ...DEFAULT_PLAN, ...options, mesh, microbatches: 1 }));
   const fitted = wishes.map((wish) => fitPlan(task, wish));
   requireHonoured(wishes.at(-1)!, fitted);
   return fitted.map(({ plan }) => plan);
@@ -141,10 +142,22 @@ export function findPlans<Figures extends PlanFigures>(
     figures,
     why: explain(
       figures,
-      scored[index + 1] && { plan: formatPlan(scored[index + 1]!.job.plan), figures: scored[index + 1]!.figures },
+      scored[index + 1] && {
+        plan: nameBeside(job.plan, scored[index + 1]!.job.plan),
+        figures: scored[index + 1]!.figures,
+      },
     ),
   }));
   return { ranked, rejected, candidates: scored.length + rejected.length };
+}
+
+/** Mesh and microbatches of a plan, and of its options those that `plan` lacks. */
+function nameBeside(plan: Plan, other: Plan): string {
+  const shared = new Set(formatPlan(plan).split(' '));
+  return formatPlan(other)
+    .split(' ')
+    .filter((word, index) => index < 2 || !shared.has(word))
+    .join(' ');
 }
 
 /** The job, or nothing where the plan does not divide: then neither do more microbatches. */

@@ -110,6 +110,13 @@ const jobs: Case[] = [
     'job.yaml:4 (optimizer.kind)',
     ['adamw', 'got "adam"'],
   ),
+  job(
+    'the precision outside the plan',
+    'model: vit-tiny\nhardware: local\nprecision:\n  compute: f32\n',
+    'JOB_INVALID',
+    'job.yaml:3 (precision)',
+    ['it in the plan, as plan.precision', 'got {"compute":"f32"}'],
+  ),
   job('bad YAML', 'model: vit-tiny\nhardware: [local\n', 'JOB_INVALID', 'job.yaml:3', ['valid YAML']),
   job('a field given twice', 'model: vit-tiny\nmodel: vit-22b\n', 'JOB_INVALID', 'job.yaml:2', ['unique']),
   job('an empty job file', '', 'JOB_INVALID', 'job.yaml:1', ['object']),

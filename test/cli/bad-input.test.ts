@@ -75,8 +75,22 @@ const plans: Case[] = [
     'a type that the hardware does not compute in',
     `simulate ${TINY} --compute bf16`,
     'DTYPE_UNSUPPORTED',
-    'precision.compute',
+    'plan.precision.compute',
     ['f32', 'got bf16'],
+  ],
+  [
+    'an option without effect on the mesh',
+    `simulate ${TINY} --mesh data=2 --linears ring`,
+    'PLAN_INVALID',
+    'plan.linears',
+    ['synchronous on data=2', 'got ring', 'give the mesh a larger model axis'],
+  ],
+  [
+    'an option that no plan of a search can have',
+    `plan ${TINY} --chips 4 --prefetch 2`,
+    'PLAN_INVALID',
+    'plan.prefetch',
+    ['1 with shard=none', 'got 2', 'use shard=parameters'],
   ],
 ];
 
@@ -174,7 +188,13 @@ const usage: Case[] = [
     '--learning-rate',
     ['at least 0', 'got "-0.1"'],
   ],
-  ['a slice that is no shape', `simulate ${LARGE} --slice 4xx4`, 'USAGE', '--slice', ['a whole number', 'got ""']],
+  [
+    'a slice that is no shape',
+    `simulate ${LARGE} --slice 4xx4`,
+    'JOB_INVALID',
+    '--slice',
+    ['a whole number', 'got ""'],
+  ],
   ['an unknown command', 'simulat --json-ish', 'USAGE', 'command line', ['got "simulat"', 'did you mean simulate?']],
   [
     'an unknown flag',
@@ -194,9 +214,23 @@ const usage: Case[] = [
   [
     'a value that is none of the choices',
     `simulate ${TINY} --compute f7`,
-    'USAGE',
-    'command line',
-    ['Allowed choices are f64, f32, bf16, f16'],
+    'JOB_INVALID',
+    '--compute',
+    ['one of f64, f32, bf16, f16', 'got "f7"'],
+  ],
+  [
+    'an unknown option in a short form',
+    `simulate ${TINY} --plan liners=ring`,
+    'FIELD_UNKNOWN',
+    '--plan',
+    ['microbatches', 'got "liners=ring"', 'did you mean linears?'],
+  ],
+  [
+    'a value that no option of a short form has',
+    `simulate ${TINY} --plan linears=rings`,
+    'JOB_INVALID',
+    '--plan (linears)',
+    ['one of synchronous, ring, bidirectional', 'got "rings"'],
   ],
   ['an argument too many', 'models vit-tiny', 'USAGE', 'command line', ['too many arguments']],
   [

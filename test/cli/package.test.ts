@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type * as Package from '../../src/index.js';
-import { findPlans, formatPlan, resolveTask } from '../../src/index.js';
+import { findPlans, formatPlan, parsePlan, resolveTask } from '../../src/index.js';
 
 test('the package offers jobs, programs, the simulator and the planner', async () => {
   const built = (await import(new URL('../../dist/src/index.js', import.meta.url).href)) as typeof Package;
@@ -26,4 +26,5 @@ test('the package offers jobs, programs, the simulator and the planner', async (
     }),
   ).toThrow(/PLAN_DOES_NOT_FIT/);
   expect(formatPlan(job.plan)).toBe('data=2 microbatches=1');
+  expect(parsePlan('data=2 microbatches=1')).toEqual(job.plan);
 });

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { formatJob, jobToInput, mergeJobs, parseJob, parseMesh, resolveJob, resolveTask } from '../../src/job/index.js';
+import {
+  DEFAULT_PLAN,
+  formatJob,
+  jobToInput,
+  mergeJobs,
+  parseJob,
+  parseMesh,
+  resolveJob,
+  resolveTask,
+} from '../../src/job/index.js';
+import { createMesh } from '../../src/mesh/index.js';
 
 const always = () => true;
 const JOB = `model: vit-tiny
@@ -14,8 +24,7 @@ plan:
 describe('a job file', () => {
   test('gives a whole job, every default filled in', () => {
     const job = resolveJob(parseJob(JOB, 'job.yaml'), always);
-    expect(job.plan).toEqual({ mesh: { axes: [{ name: 'data', size: 2 }] }, microbatches: 2, rematerialize: 'none' });
-    expect(job.precision).toEqual({ compute: 'f32', parameters: 'f32' });
+    expect(job.plan).toEqual({ ...DEFAULT_PLAN, mesh: createMesh({ data: 2 }), microbatches: 2 });
     expect(job.optimizer.kind).toBe('adamw');
   });
 
@@ -87,10 +96,4 @@ describe('a mesh flag', () => {
     ['data', /JOB_INVALID/],
     ['data=2x', /JOB_INVALID/],
   ])('%s is refused', (text, message) => expect(() => parseMesh(text, '--mesh')).toThrow(message));
-});
-
-test('a type that the hardware has no rate for is refused', () => {
-  expect(() => resolveTask({ model: 'vit-tiny', hardware: 'local', precision: { compute: 'bf16' } })).toThrow(
-    /DTYPE_UNSUPPORTED/,
-  );
 });

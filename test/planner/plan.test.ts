@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { resolveTask } from '../../src/job/index.js';
+import { formatPlan, optionsOf, parsePlanInput, resolveTask } from '../../src/job/index.js';
 import type { Job } from '../../src/job/index.js';
 import { axisSize } from '../../src/mesh/index.js';
-import { explain, findPlans, formatPlan } from '../../src/planner/index.js';
+import { explain, findPlans } from '../../src/planner/index.js';
 import type { PlanFigures, Scorer } from '../../src/planner/index.js';
 import { bytes } from '../../src/units.js';
 
@@ -52,6 +52,40 @@ describe('a search', () => {
       'data=4,model=2 microbatches=1',
       'data=4,model=2 microbatches=2',
     ]);
+  });
+
+  describe('with options', () => {
+    const search = (options: string, of = task) => {
+      const wish = optionsOf(parsePlanInput(options, 'plan'));
+      return findPlans(of, scorer(1000), { microbatches: [1], options: wish }).ranked;
+    };
+
+    test('gives them to every plan on whose mesh they have an effect', () => {
+      const found = search('linears=ring shard=parameters prefetch=2 rematerialize=full');
+      expect(found.map(({ job }) => formatPlan(job.plan)).toSorted()).toEqual([
+        'data=2,model=4 microbatches=1 rematerialize=full linears=ring shard=parameters prefetch=2',
+        'data=4,model=2 microbatches=1 rematerialize=full linears=ring shard=parameters prefetch=2',
+        'data=8 microbatches=1 rematerialize=full shard=parameters prefetch=2',
+      ]);
+    });
+
+    test('names the next plan by its mesh, its microbatches and what sets it apart', () => {
+      const why = search('linears=ring rematerialize=full').map((found) => found.why);
+      expect(why[0]).toMatch(/faster than data=4,model=2 microbatches=1: /);
+      const split = search('shard=parameters').map((found) => found.why);
+      expect(split[0]).toMatch(/faster than data=4,model=2 microbatches=1: /);
+    });
+
+    test('refuses one that no plan can have', () => {
+      expect(() => search('prefetch=2')).toThrow(/^PLAN_INVALID at plan\.prefetch: expected 1 with shard=none/);
+      expect(() => search('linears=ring activations=replicated')).toThrow(
+        /^PLAN_INVALID at plan\.linears: expected synchronous with activations=replicated/,
+      );
+      expect(() => search('linears=ring', { ...task, chips: 1 })).toThrow(
+        /^PLAN_INVALID at plan\.linears: expected synchronous on data=1/,
+      );
+      expect(() => search('compute=bf16')).toThrow(/^DTYPE_UNSUPPORTED at plan\.precision\.compute/);
+    });
   });
 
   test('that finds nothing names what came closest', () => {

@@ -38,7 +38,10 @@ const compare = (comparison: Comparison, offset = 0): Screen => ({
 const many: Comparison = { ...COMPARISON, rows: Array.from({ length: 30 }, () => COMPARISON.rows[0]!) };
 const long: PlanRow = {
   ...PODS[0]!,
-  label: 'data=1024,model=128,pipe=16,sequence=8,expert=64 microbatches=1024 rematerialize=full',
+  label:
+    'data=1024,model=128 microbatches=1024 slice=16x64x128 rematerialize=full rematerialize-layers=0-11,40-47 ' +
+    'activations=sequence linears=bidirectional shard=parameters shard-axes=data,model shard-tensors=encoder/*/kernel ' +
+    'shard-minimum=1000000 prefetch=2 bucket=25MB overlap-gradients=false compute=bf16 optimizer-state=bf16',
   why: 'It spends most of its time computing, and little of it waiting for others. '.repeat(8),
   memoryBytesByRole: Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`role ${index}`, 1e9 * (index + 1)])),
 };
@@ -68,7 +71,11 @@ const STATES: Record<string, AppState> = {
   'train, no step yet': screen({ at: 'train', plans: plans(HERE), train: initialTrain(HERE[0]!) }),
   train: screen({ at: 'train', plans: plans(HERE), train }),
   'train, done': screen({ at: 'train', plans: plans(HERE), train: done }),
+  'train, long words': screen({ at: 'train', plans: plans([long]), train: initialTrain(long) }),
   compare: screen(compare(COMPARISON)),
+  'compare, long words': screen(
+    compare({ ...COMPARISON, rows: COMPARISON.rows.map((row) => ({ ...row, label: long.label })) }),
+  ),
   'compare, many': screen(compare(many, 10)),
   'compare, a long path': screen(compare({ ...many, runFolder: `/home/ada/${'runs/'.repeat(30)}` })),
   'compare, nothing': screen(compare({ ...COMPARISON, rows: [], byKind: [] })),
@@ -123,6 +130,12 @@ describe('what a person reads', () => {
     expect(shown).toMatch(/Step time 14.2 s █+▒+▚\n +█ compute 12.7 s 89 % {2}▒ exposed comm. 1.19 s 8 %/);
     expect(shown).toMatch(/Memory {4}9.08 GB of 34.4 GB █+▒▚░▞·+\n +█ activation 8.49 GB 25 %/);
     expect(shown).toContain('Why  89\u00A0% compute');
+  });
+
+  it('plans: of a long plan the row shows the mesh and the count, the line below as much as there is room for', () => {
+    const shown = text(STATES['plans, long words']!);
+    expect(shown).toMatch(/❯ {3}1 {2}data=1024,model=128… +1024 {2}/);
+    expect(shown).toMatch(/── data=1024,model=128 microbatches=1024 slice=16x64x128 \S*… ─+ simulated only/);
   });
 
   it('plans: beside the table where there is room for both', () => {

@@ -21,12 +21,12 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
   const input = jobInput(file, flags);
   const task = resolveTask(input);
   const { data, model } = input.plan?.mesh ?? {};
-  const { mesh: _, microbatches, ...options } = optionsOf(input.plan ?? {});
+  const { microbatches, ...given } = optionsOf(input.plan ?? {});
   const space: SearchSpace = {
     ...(data === undefined ? {} : { data: [data] }),
     ...(model === undefined ? {} : { model: [model] }),
     ...(microbatches === undefined ? {} : { microbatches: [microbatches] }),
-    options,
+    options: given,
   };
   const progress = createProgress('plans simulated', flags.json === true);
   const { ranked, rejected, candidates } = new Assessor().rank(task, space, () => progress.advance());

@@ -1,0 +1,206 @@
+/** Every option that a combination can't honour is refused with the reason. */
+import { describe, expect, test } from 'vitest';
+import { fitPlan, formatPlan, parsePlan, parsePlanInput, resolveJob, resolveTask } from '../../src/job/index.js';
+
+const resolve = (plan: string, chips: number, hardware: string) =>
+  resolveJob({ model: 'vit-tiny', hardware, chips, batch: 64, plan: parsePlanInput(plan, 'plan') }, () => true);
+const refusal = (plan: string, chips: number, hardware = 'h100-80gb-sxm'): string => {
+  try {
+    return formatPlan(resolve(plan, chips, hardware).plan);
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+describe('refused, with what would be right:', () => {
+  test.each([
+    [
+      'activations=sequence',
+      'data=8 activations=sequence',
+      'plan.activations: expected width on data=8, where model is 1 and layers are whole, got sequence; give the mesh a larger model axis, or leave it out',
+    ],
+    [
+      'linears=ring without a model axis',
+      'data=8 linears=ring',
+      'plan.linears: expected synchronous on data=8, where model is 1 and layers are whole, got ring; give the mesh a larger model axis, or leave it out',
+    ],
+    [
+      'linears=bidirectional where nothing is gathered or scattered',
+      'data=2,model=4 activations=replicated linears=bidirectional',
+      'plan.linears: expected synchronous with activations=replicated, whose linear layers neither gather nor scatter, got bidirectional; use activations=width or activations=sequence',
+    ],
+    [
+      'layers of no rematerialization',
+      'data=8 rematerialize-layers=0-1',
+      'plan.rematerializeLayers: expected all with rematerialize=none, got 0-1; say what these layers make again: rematerialize=selective, matmuls or full',
+    ],
+    [
+      'layers that the model lacks',
+      'data=8 rematerialize=full rematerialize-layers=2-5',
+      'plan.rematerializeLayers: expected layers of 0 to 3, which the model has, got 4-5',
+    ],
+    [
+      'shards over an axis of one chip',
+      'model=4,data=1 shard=parameters',
+      'plan.shard: expected none on model=4, where data is 1, got parameters; use shard-axes=model, or leave it out',
+    ],
+    [
+      'shards over two axes, one of which is of one chip',
+      'data=8 shard=optimizer shard-axes=data,model',
+      'plan.shardAxes: expected data on data=8, where model is 1, got data,model',
+    ],
+    [
+      'shards on one chip',
+      'data=1 shard=gradients',
+      'plan.shard: expected none on data=1, where data is 1, got gradients; leave it out',
+    ],
+    [
+      'axes of no shards',
+      'model=4 shard-axes=model',
+      'plan.shardAxes: expected data with shard=none, got model; say what is sharded: shard=optimizer, gradients or parameters',
+    ],
+    [
+      'tensors of no shards',
+      'data=8 shard-tensors=encoder/*',
+      'plan.shardTensors: expected all with shard=none, got encoder/*; say what is sharded: shard=optimizer, gradients or parameters',
+    ],
+    [
+      'a minimum of no shards',
+      'data=8 shard-minimum=1000',
+      'plan.shardMinimum: expected 0 with shard=none, got 1000; say what is sharded: shard=optimizer, gradients or parameters',
+    ],
+    [
+      'a pattern that no parameter has',
+      'data=8 shard=gradients shard-tensors=encoder/*/kernel,encodr/in/kernel',
+      'plan.shardTensors: expected patterns that a parameter of the model has, got encodr/in/kernel; did you mean encoder/in/kernel?',
+    ],
+    [
+      'a minimum that leaves every tensor whole',
+      'data=8 shard=gradients shard-tensors=classifier/* shard-minimum=2000',
+      'plan.shardMinimum: expected at most 1536, the elements of the largest tensor that is sharded, got 2000',
+    ],
+    [
+      'prefetching what is not gathered',
+      'data=8 shard=gradients prefetch=2',
+      'plan.prefetch: expected 1 with shard=gradients, which gathers no parameters ahead, got 2; use shard=parameters',
+    ],
+    [
+      'prefetching more layers than there are',
+      'data=8 shard=parameters prefetch=4',
+      'plan.prefetch: expected fewer than the 4 layers of the model, got 4',
+    ],
+    [
+      'a bucket where no layer is gathered or reduced by itself',
+      'data=8 bucket=25MB overlap-gradients=false',
+      'plan.bucket: expected none with shard=none and overlap-gradients=false, where no layer is gathered or reduced by itself, got 25MB; use overlap-gradients=true, or shard',
+    ],
+    [
+      'a bucket on one chip',
+      'data=1 bucket=25MB',
+      'plan.bucket: expected none on one chip, which gathers and reduces nothing, got 25MB; leave it out',
+    ],
+    [
+      'gradients after the backward pass, on one chip',
+      'data=1 overlap-gradients=false',
+      'plan.overlapGradients: expected true on one chip, which reduces no gradients, got false; leave it out',
+    ],
+    [
+      'f16 gradients that no loss scale keeps in range',
+      'data=8 compute=bf16 gradients=f16',
+      'plan.precision.gradients: expected bf16 or f32 with compute=bf16: only compute=f16 scales the loss so that gradients fit f16, got f16',
+    ],
+    [
+      'f16 optimizer state',
+      'data=8 compute=f16 optimizer-state=f16',
+      'plan.precision.optimizer: expected bf16 or f32: squares of small gradients vanish in f16, got f16',
+    ],
+    [
+      'f64 gradients of f32 parameters',
+      'data=8 gradients=f64',
+      'plan.precision.gradients: expected f32 or less with parameters=f32, which every update is rounded to, got f64',
+    ],
+    [
+      'f64 optimizer state of f32 parameters',
+      'data=8 optimizer-state=f64',
+      'plan.precision.optimizer: expected f32 or less with parameters=f32, which every update is rounded to, got f64',
+    ],
+    [
+      'a loss scale with bf16',
+      'data=8 compute=bf16 loss-scale=1024',
+      'plan.lossScale: expected 65536 with compute=bf16: only f16 scales the loss, got 1024; use compute=f16, or leave it out',
+    ],
+    [
+      'an interval of loss scales with bf16',
+      'data=8 compute=bf16 loss-scale-interval=100',
+      'plan.lossScaleInterval: expected 2000 with compute=bf16: only f16 scales the loss, got 100; use compute=f16, or leave it out',
+    ],
+  ])('%s', (_, plan, message) => {
+    const { data = 1, model = 1 } = parsePlanInput(plan, 'plan').mesh ?? {};
+    expect(refusal(plan, data * model)).toBe(`PLAN_INVALID at ${message}`);
+  });
+
+  test('a compute type that the hardware has no rate for', () => {
+    expect(refusal('data=8 compute=f16', 8, 'tpu-v4')).toBe(
+      'DTYPE_UNSUPPORTED at plan.precision.compute: expected a type that tpu-v4 computes in: f32, bf16, got f16',
+    );
+  });
+});
+
+test('a default is honoured wherever it is given', () => {
+  const defaults =
+    'rematerialize=none rematerialize-layers=all activations=width linears=synchronous shard=none shard-axes=data ' +
+    'shard-tensors=all shard-minimum=0 prefetch=1 bucket=none overlap-gradients=true loss-scale=65536 ' +
+    'loss-scale-interval=2000';
+  expect(refusal(`data=1 microbatches=1 ${defaults}`, 1)).toBe('data=1 microbatches=1');
+});
+
+test('what each other option needs, it has', () => {
+  for (const plan of [
+    'data=2,model=4 microbatches=1 activations=sequence linears=bidirectional',
+    'data=2,model=4 microbatches=1 activations=replicated',
+    'model=4 microbatches=1 shard=parameters shard-axes=model prefetch=0',
+    'data=2,model=2 microbatches=2 shard=optimizer shard-axes=data,model shard-tensors=*/kernel shard-minimum=100',
+    'data=8 microbatches=1 shard=gradients bucket=1MB overlap-gradients=false',
+    'data=8 microbatches=1 compute=f16 gradients=f16 loss-scale=1024 loss-scale-interval=10',
+    'data=8 microbatches=1 compute=f16 parameters=bf16 gradients=f32 optimizer-state=f32',
+    'data=8 microbatches=1 rematerialize=matmuls rematerialize-layers=3',
+  ]) {
+    const { data = 1, model = 1 } = parsePlanInput(plan, 'plan').mesh!;
+    expect(refusal(plan, data * model)).toBe(plan);
+  }
+});
+
+describe('a wish for many plans', () => {
+  const task = (chips: number) => resolveTask({ model: 'vit-tiny', hardware: 'h100-80gb-sxm', chips, batch: 64 });
+  const fit = (wish: string, chips: number) => {
+    const { plan, dropped } = fitPlan(task(chips), parsePlan(`${wish}`));
+    return [formatPlan(plan), ...dropped.map(({ option }) => option)];
+  };
+
+  test('loses what has no effect on a mesh, and what hangs on it', () => {
+    expect(fit('data=8 microbatches=1 activations=sequence linears=ring', 8)).toEqual([
+      'data=8 microbatches=1',
+      'activations',
+      'linears',
+    ]);
+    expect(fit('model=4 microbatches=1 shard=parameters shard-minimum=10 prefetch=2 bucket=1MB', 4)).toEqual([
+      'model=4 microbatches=1 bucket=1MB',
+      'shard',
+    ]);
+    expect(fit('model=4 microbatches=1 shard=parameters shard-axes=data,model prefetch=2', 4)).toEqual([
+      'model=4 microbatches=1 shard=parameters shard-axes=model prefetch=2',
+      'shardAxes',
+    ]);
+  });
+
+  test('keeps what has an effect', () => {
+    const wish = 'data=2,model=4 microbatches=1 activations=sequence linears=ring shard=gradients';
+    expect(fit(wish, 8)).toEqual([wish]);
+  });
+
+  test('is refused where it is wrong on any mesh', () => {
+    expect(() => fit('data=8 microbatches=1 rematerialize=full rematerialize-layers=9', 8)).toThrow(
+      /^PLAN_INVALID at plan\.rematerializeLayers/,
+    );
+  });
+});

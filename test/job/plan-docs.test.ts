@@ -1,0 +1,38 @@
+/** The table in docs/plan.md is what `PLAN_OPTIONS` says. `npm run docs` writes it anew. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
+import { expect, test } from 'vitest';
+import { PLAN_OPTIONS, PLAN_OPTION_NAMES, describeDefault, planPlace, planWord } from '../../src/job/index.js';
+import type { PlanOptionName } from '../../src/job/index.js';
+
+const FILE = fileURLToPath(new URL('../../docs/plan.md', import.meta.url));
+
+function row(name: PlanOptionName): string {
+  const option = PLAN_OPTIONS[name];
+  const { about, form } = option;
+  const inYaml = planPlace(name).replace('plan.', '');
+  const source = 'source' in option ? ` (${option.source})` : '';
+  const usual = 'default' in option ? `\`${describeDefault(name)}\`` : describeDefault(name);
+  const word = name === 'mesh' ? 'data=…,model=…' : `${planWord(name)}=…`;
+  const cells = [`\`${inYaml}\``, `\`${word}\``, form.values.replaceAll('*', '\\*'), usual, about + source];
+  return `| ${cells.join(' | ')} |`;
+}
+
+const table = (): string =>
+  [
+    '| in YAML | short form | values | default | what it is |',
+    '| --- | --- | --- | --- | --- |',
+    ...PLAN_OPTION_NAMES.map(row),
+  ].join('\n');
+
+test('docs/plan.md lists every option as the table of options has it', async () => {
+  const written = readFileSync(FILE, 'utf8');
+  const withTable = written.replace(
+    /(<!-- options:.*? -->\n)[^]*(<!-- end of options -->)/,
+    (_, before: string, after: string) => `${before}\n${table()}\n\n${after}`,
+  );
+  expect(withTable).toContain(table());
+  const config = await resolveConfig(FILE);
+  await expect(await format(withTable, { ...config, parser: 'markdown' })).toMatchFileSnapshot(FILE);
+});
