@@ -173,6 +173,7 @@ class Walk {
 
     const bindElements = (position: number, isAhead: boolean): void => {
       sources.forEach((source, index) => {
+        if (readAhead[index] && !isAhead) return;
         this.#bind(args[carried + index]!, source[position]!);
         if (consumed[index] && readAhead[index] === isAhead) account.release(source[position]!);
       });
@@ -184,8 +185,10 @@ class Walk {
       ahead!.block.rest.forEach((id) => this.#drop(id));
     };
 
+    const firstSerial = account.allocations;
     let before: State | undefined;
-    let crossed = false;
+    // Elements that something else holds too are not freed as others are.
+    let irregular = sources.some((source, index) => consumed[index] && source.some(({ holders }) => holders > 1));
     for (let position = 0; position < count; position++) {
       if (ahead) {
         for (let next = position === 0 ? 0 : position + ahead.by; next <= position + ahead.by && next < count; next++)
@@ -198,24 +201,19 @@ class Walk {
       const taken = this.#take(results);
       inner!.rest.forEach((id) => this.#drop(id));
       current = taken.slice(0, carried);
-      for (const [index, binding] of taken.slice(carried).entries()) {
-        const buffer = binding as Buffer;
-        crossed ||= buffer.stackedBy?.repeat === stacks && buffer.stackedBy.position < position;
-        buffer.stackedBy = { repeat: stacks, position };
-        stacks[index]![position] = buffer;
-      }
+      stacks.forEach((stack, index) => (stack[position] = taken[carried + index] as Buffer));
       this.#pending = this.#pending.filter(({ settled }) => !settled);
 
       // The last iterations issue nothing ahead, and the one before them may be the highest.
       const last = count - 2 - (ahead?.by ?? 0);
-      if (this.#everyIteration || crossed || position >= last) continue;
+      if (this.#everyIteration || irregular || position >= last) continue;
       const after = stateOf(account, [...current, ...prefetched.flat()], this.#pending);
       if (before && sameState(before, after)) {
-        const progress = { repeat: stacks, sources, consumed, stacks, position, before, after };
+        const progress = { firstSerial, sources, consumed, stacks, position, before, after };
         if (goesOnAlike(progress)) {
           leap(account, progress, last);
           position = last;
-        } else crossed = true;
+        } else irregular = true;
       }
       before = after;
     }

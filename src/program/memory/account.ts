@@ -7,12 +7,12 @@ export const ROLES = ['parameter', 'gradient', 'optimizer', 'activation', 'input
 export interface Buffer {
   readonly size: number;
   readonly role: Role;
+  /** Counts allocations. */
+  readonly serial: number;
   /** Values, stacks and collectives under way that need it; it is freed with the last. */
   holders: number;
   /** The collective that is still to fill it. */
   pending?: Pending;
-  /** The repeat that stacked it, and in which iteration. */
-  stackedBy?: { readonly repeat: object; readonly position: number };
 }
 
 /** A tensor or a stack of them. */
@@ -33,6 +33,7 @@ export class Account {
   /** Bytes by role, in the order of `ROLES`. */
   readonly live = ROLES.map(() => 0);
   total = 0;
+  allocations = 0;
   peak = 0;
   peakByRole: readonly number[] = [...this.live];
   peakOpId = 'start';
@@ -40,7 +41,7 @@ export class Account {
   allocate(type: ValueType, role: Role): Buffer {
     const size = typeBytes(type);
     this.add(indexOf[role], size);
-    return { size, role, holders: 0 };
+    return { size, role, serial: this.allocations++, holders: 0 };
   }
 
   add(role: number, size: number): void {

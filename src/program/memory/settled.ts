@@ -7,10 +7,12 @@ import type { Account, Binding, Buffer, Pending } from './account.js';
 /** Of a buffer that the iterations to come may read or free. */
 interface Held {
   readonly buffer: Buffer;
+  /** Handed on as a value; otherwise only held by a collective under way. */
+  readonly isValue: boolean;
   readonly holders: number;
   /** Where in the list it stands first. */
   readonly firstAt: number;
-  /** Which collective under way is still to fill it; -1 for none. */
+  /** Which collective under way is still to fill it: -1 for one from around the repeat, -2 for none. */
   readonly pending: number;
 }
 
@@ -20,8 +22,6 @@ export interface State {
   readonly pending: readonly Pending[];
 }
 
-const buffersOf = (bindings: readonly Binding[]): Buffer[] => bindings.flat();
-
 /**
  * The state after an iteration.
  *
@@ -29,12 +29,14 @@ const buffersOf = (bindings: readonly Binding[]): Buffer[] => bindings.flat();
  * @param pending collectives under way
  */
 export function stateOf(account: Account, carried: readonly Binding[], pending: readonly Pending[]): State {
-  const buffers = [...buffersOf(carried), ...pending.flatMap(({ operands }) => operands)];
+  const values = carried.flat();
+  const buffers = [...values, ...pending.flatMap(({ operands }) => operands)];
   const firstAt = new Map<Buffer, number>();
   const held = buffers.map((buffer, index): Held => {
     if (!firstAt.has(buffer)) firstAt.set(buffer, index);
-    const filling = buffer.pending === undefined || buffer.pending.settled ? -1 : pending.indexOf(buffer.pending);
-    return { buffer, holders: buffer.holders, firstAt: firstAt.get(buffer)!, pending: filling };
+    const filling = buffer.pending === undefined || buffer.pending.settled ? -2 : pending.indexOf(buffer.pending);
+    const isValue = index < values.length;
+    return { buffer, isValue, holders: buffer.holders, firstAt: firstAt.get(buffer)!, pending: filling };
   });
   return { live: [...account.live], held, pending };
 }
@@ -45,8 +47,9 @@ const sameHeld = (a: Held, b: Held): boolean =>
   a.firstAt === b.firstAt &&
   a.pending === b.pending;
 
-/** The collectives that one waits for, among those under way. */
-const waitsFor = ({ after }: Pending, { pending }: State): string => after.map((one) => pending.indexOf(one)).join();
+/** The collectives that one waits for, numbered as in `Held.pending`. */
+const waitsFor = ({ after }: Pending, { pending }: State): string =>
+  after.flatMap((one) => (one.settled ? [] : [pending.indexOf(one)])).join();
 
 export const sameState = (a: State, b: State): boolean =>
   a.held.length === b.held.length &&
@@ -61,7 +64,8 @@ export const sameState = (a: State, b: State): boolean =>
 
 /** A repeat under way, by position: the order in which its elements are taken. */
 export interface Progress {
-  readonly repeat: object;
+  /** Buffers from then on were allocated inside. */
+  readonly firstSerial: number;
   /** The elements of its stacked operands. */
   readonly sources: readonly (readonly Buffer[])[];
   readonly consumed: readonly boolean[];
@@ -73,23 +77,31 @@ export interface Progress {
   readonly after: State;
 }
 
-/** Whether the iterations after the last differ from it in nothing but which elements they take and stack. */
-export function goesOnAlike({ repeat, sources, consumed, stacks, position, before, after }: Progress): boolean {
-  const aliased = new Set(sources.flatMap((source) => source[position]!));
-  const stacked = new Set(stacks.flatMap((stack) => stack[position]!));
-  const handedOn = after.held.every(({ buffer }, index) => {
-    if (buffer === before.held[index]!.buffer) return true;
-    if (stacked.has(buffer)) return !aliased.has(buffer);
-    return buffer.stackedBy?.repeat !== repeat;
-  });
-  return (
-    handedOn &&
-    sources.every(
-      (source, index) =>
-        !consumed[index] ||
-        source.every(({ holders, role }, at) => at <= position || (holders === 1 && role === source[position]!.role)),
-    )
+/**
+ * Whether the iterations after the last differ from it in nothing but which elements they take and stack. That is
+ * refused where a buffer of one iteration lives on in another's stack, or an element that something else holds too.
+ */
+export function goesOnAlike(progress: Progress): boolean {
+  const { firstSerial, sources, consumed, stacks, position, before, after } = progress;
+  const given = sources.map((source) => source[position]!);
+  const made = stacks.map((stack) => stack[position]!);
+  const known = new Map<Buffer, number>();
+  for (const buffer of [...after.held.map((held) => held.buffer), ...made])
+    known.set(buffer, (known.get(buffer) ?? 0) + 1);
+  const isInner = ({ serial }: Buffer): boolean => serial >= firstSerial;
+  // What else could hold it is the stacks' elements of other iterations.
+  const isOwn = (buffer: Buffer): boolean => isInner(buffer) && buffer.holders === known.get(buffer);
+  const handedOn = after.held.every(
+    ({ buffer, isValue }, index) =>
+      buffer === before.held[index]!.buffer || isOwn(buffer) || (!isValue && !isInner(buffer)),
   );
+  const stacked = made.every((buffer) => isOwn(buffer) || given.includes(buffer));
+  const uniform = sources.every(
+    (source, index) =>
+      !consumed[index] ||
+      source.every(({ holders, role }, at) => at <= position || (holders === 1 && role === given[index]!.role)),
+  );
+  return handedOn && stacked && uniform;
 }
 
 /**
@@ -118,7 +130,7 @@ export function leap(account: Account, progress: Progress, last: number): void {
         return;
       }
       // The last iteration's own buffers may be handed on, so they become the newest.
-      const copy = copies.get(like) ?? { size: like.size, role: like.role, holders: 0 };
+      const copy = copies.get(like) ?? { size: like.size, role: like.role, serial: like.serial, holders: 0 };
       copies.set(like, copy);
       copy.holders++;
       stack[next - 1] = copy;
