@@ -1,41 +1,35 @@
 /**
- * The virtual executor: runs a program on a machine in simulated time and writes the trace. All chips run the same
- * program on the same shapes and every pattern of flows covers the whole machine, so one rank stands for all of them
- * (folding): exactly where all groups of ranks lie alike, which the result says. Issue is in program order; collectives are synchronous.
+ * The virtual executor: runs a program on a machine in simulated time. All chips run the same program on the same shapes
+ * and every pattern of flows covers the whole machine, so one rank stands for all of them (folding): exactly where all
+ * groups of ranks lie alike, which the result says.
+ *
+ * Collectives over one axis run one after the other, in the order of issue. So do those over axes that use a common link
+ * anywhere on the machine, directly or through a third axis' links (both through a node's network cards, say): that is
+ * no faster than sharing the link, where a real one might use what each leaves idle. Others run at the same time.
  */
 import type { Stack } from '../src/hardware/index.js';
-import type { AxisName } from '../src/mesh/index.js';
-import { axisSize } from '../src/mesh/index.js';
-import type { CollectiveName, Op, Program } from '../src/program/index.js';
-import { attributesOf, collectiveBytes, isCollective, typeBytes } from '../src/program/index.js';
+import type { Program } from '../src/program/index.js';
 import type { Span, Trace } from '../src/trace/index.js';
 import { spanId } from '../src/trace/index.js';
-import { bytes } from '../src/units.js';
 import type { KernelCost } from './cost/index.js';
-import { kernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
-import { EventQueue, Resource, ticks, toSeconds, toTicks } from './engine/index.js';
+import { ticks, toSeconds } from './engine/index.js';
+import type { ExposureTotals } from './exposure.js';
 import type { Machine } from './machine/index.js';
-import type { Pattern } from './network/index.js';
-import { createNetwork } from './network/index.js';
-
-/** Where a chip's compute time goes. */
-export const COMPUTE_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
-export type ComputeCategory = (typeof COMPUTE_CATEGORIES)[number];
-
-export interface CollectiveSpan {
-  readonly span: Span;
-  readonly axis: AxisName;
-}
+import type { ComputeCategory, Plan } from './plan.js';
+import { COMPUTE_CATEGORIES, planProgram } from './plan.js';
+import { Walk } from './walk.js';
 
 export interface Execution {
+  readonly duration: Ticks;
+  /** All spans in the order of issue. Recorded in a run of its own when first asked for. */
   readonly trace: Trace;
   /**
    * One rank was simulated and stands for all, exactly. Otherwise groups of ranks take different times for their
    * collectives, and all are given that of the slowest.
    */
   readonly folded: boolean;
-  readonly collectives: readonly CollectiveSpan[];
+  readonly exposure: ExposureTotals;
   /** Ticks of all kernels and the host, by what limited them; they add up to the spans. */
   readonly computeTicks: Readonly<Record<ComputeCategory, Ticks>>;
   /** Matmul FLOPs that one chip executed. */
@@ -46,159 +40,55 @@ export interface Execution {
   readonly linkBytes: Float64Array;
 }
 
-interface Visit {
-  readonly op: Op;
-  readonly iterations: readonly number[];
-}
-
-function* walk(ops: readonly Op[], iterations: readonly number[]): Generator<Visit> {
-  for (const op of ops) {
-    if (op.name !== 'repeat') {
-      yield { op, iterations };
-      continue;
-    }
-    const { count, reverse } = attributesOf(op, 'repeat');
-    for (let index = 0; index < count; index++) {
-      yield* walk(op.region!.ops, [...iterations, reverse ? count - 1 - index : index]);
-    }
+function record(plan: Plan): Trace {
+  const spans: Span[] = [];
+  const host = plan.hostDuration;
+  if (host > 0) {
+    const times = { start: toSeconds(ticks(0)), end: toSeconds(host) };
+    spans.push({ id: 'host/step', kind: 'host', name: 'step', phase: 'forward', rank: 0, ...times });
   }
-}
-
-interface KernelPlan {
-  readonly cost: KernelCost;
-  readonly duration: Ticks;
-  readonly byCategory: Readonly<Record<ComputeCategory, number>>;
-}
-
-/** The duration is rounded once; the parts are rounded where they end, so that they add up to it. */
-function planKernel(cost: KernelCost): KernelPlan {
-  const parts = [cost.matmulSeconds, cost.memorySeconds, cost.vectorSeconds, cost.overheadSeconds];
-  const byCategory = { matmul: 0, memory: 0, vector: 0, overhead: 0 };
-  let elapsed = 0;
-  let before = 0;
-  COMPUTE_CATEGORIES.forEach((category, index) => {
-    elapsed += parts[index]!;
-    const end = Math.round(elapsed * 1e10);
-    byCategory[category] = end - before;
-    before = end;
+  const walk = new Walk(plan, (step, iterations, start, end) => {
+    const { kind, op } = step;
+    const id = spanId(op, iterations);
+    const times = { start: toSeconds(start), end: toSeconds(end) };
+    const { phase } = op;
+    if (kind === 'kernel') spans.push({ id, kind, name: 'kernel', phase, rank: 0, ...times });
+    else spans.push({ id, kind, name: step.name, phase, rank: 0, ...times, sentBytes: step.sentBytes });
   });
-  return { cost, duration: ticks(before), byCategory };
+  return { source: 'simulated', step: 0, duration: toSeconds(walk.run()), spans };
 }
 
-interface CollectivePlan {
-  readonly name: CollectiveName;
-  readonly axis: AxisName;
-  readonly duration: Ticks;
-  readonly sentBytes: number;
-  readonly traffic: readonly { readonly pattern: Pattern; readonly bytes: number }[];
+function linkBytesOf({ collectives }: Plan, { fabric }: Machine): Float64Array {
+  const linkBytes = new Float64Array(fabric.links.length);
+  const sent = new Map<ReadonlyMap<number, number>, number>();
+  for (const { traffic, times } of collectives)
+    for (const { pattern, bytes } of traffic)
+      sent.set(pattern.linkShares, (sent.get(pattern.linkShares) ?? 0) + times * bytes);
+  for (const [linkShares, bytes] of sent)
+    for (const [link, share] of linkShares) linkBytes[link] = linkBytes[link]! + share * bytes;
+  return linkBytes;
 }
 
 /** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program */
 export function execute(program: Program, machine: Machine, stack: Stack): Execution {
-  const queue = new EventQueue();
-  const compute = new Resource('compute', queue);
-  const links = new Resource('links', queue);
-  const network = createNetwork(machine);
-  const kernelPlans = new Map<string, KernelPlan>();
-  const collectivePlans = new Map<string, CollectivePlan>();
-  const traffic = new Map<Pattern, number>();
-  const spans: Span[] = [];
-  const collectives: CollectiveSpan[] = [];
-  const computeTicks = { matmul: 0, memory: 0, vector: 0, overhead: 0 };
+  const plan = planProgram(program, machine, stack);
+  const { kernels, collectives } = plan;
+  const walk = new Walk(plan);
+  const duration = walk.run();
+  const computeTicks = { matmul: 0, memory: 0, vector: 0, overhead: plan.hostDuration as number };
   let matmulFlops = 0;
-
-  const kernelPlan = (op: Op): KernelPlan => {
-    let plan = kernelPlans.get(op.id);
-    if (plan === undefined) {
-      plan = planKernel(kernelCost(op, program.values, machine, stack));
-      kernelPlans.set(op.id, plan);
-    }
-    return plan;
-  };
-  const collectivePlan = (op: Op, name: CollectiveName): CollectivePlan => {
-    let plan = collectivePlans.get(op.id);
-    if (plan === undefined) {
-      const { axis, shift } = op.attributes as { axis: AxisName; shift?: number };
-      const types = op.operands.map((id) => program.values[id]!.type);
-      const heldBytes = bytes(types.reduce((total, type) => total + typeBytes(type), 0));
-      const time = network.collective({ name, axis, heldBytes, ...(shift === undefined ? {} : { shift }) });
-      plan = {
-        name,
-        axis,
-        duration: toTicks(time.seconds),
-        sentBytes: collectiveBytes(name, types, axisSize(program.mesh, axis)),
-        traffic: time.rounds.map((round) => ({ pattern: round.pattern, bytes: round.steps * round.bytes })),
-      };
-      collectivePlans.set(op.id, plan);
-    }
-    return plan;
-  };
-
-  const runKernel = (op: Op, id: string, done: () => void): void => {
-    const plan = kernelPlan(op);
-    compute.use(plan.duration, (start, end) => {
-      spans.push({
-        id,
-        kind: 'kernel',
-        name: 'kernel',
-        phase: op.phase,
-        rank: 0,
-        start: toSeconds(start),
-        end: toSeconds(end),
-      });
-      for (const category of COMPUTE_CATEGORIES) computeTicks[category] += plan.byCategory[category];
-      matmulFlops += plan.cost.matmulFlops;
-      done();
-    });
-  };
-  const runCollective = (op: Op, name: CollectiveName, id: string, done: () => void): void => {
-    const plan = collectivePlan(op, name);
-    links.use(plan.duration, (start, end) => {
-      const span: Span = {
-        id,
-        kind: 'collective',
-        name,
-        phase: op.phase,
-        rank: 0,
-        start: toSeconds(start),
-        end: toSeconds(end),
-        sentBytes: plan.sentBytes,
-      };
-      spans.push(span);
-      collectives.push({ span, axis: plan.axis });
-      for (const { pattern, bytes: sent } of plan.traffic) traffic.set(pattern, (traffic.get(pattern) ?? 0) + sent);
-      done();
-    });
-  };
-
-  const visits = walk(program.ops, []);
-  const issue = (): void => {
-    const next = visits.next();
-    if (next.done === true) return;
-    const { op, iterations } = next.value;
-    const id = spanId(op, iterations);
-    if (isCollective(op.name)) runCollective(op, op.name, id, issue);
-    else runKernel(op, id, issue);
-  };
-  const hostTicks = toTicks(stack.hostOverheadPerStep);
-  if (hostTicks === 0) issue();
-  else {
-    compute.use(hostTicks, (start, end) => {
-      const times = { start: toSeconds(start), end: toSeconds(end) };
-      spans.push({ id: 'host/step', kind: 'host', name: 'step', phase: 'forward', rank: 0, ...times });
-      computeTicks.overhead += hostTicks;
-      issue();
-    });
+  for (const { byCategory, cost, times } of kernels) {
+    for (const category of COMPUTE_CATEGORIES) computeTicks[category] += times * byCategory[category];
+    matmulFlops += times * cost.matmulFlops;
   }
-  const duration = queue.run();
-
-  const linkBytes = new Float64Array(machine.fabric.links.length);
-  for (const [pattern, sent] of traffic)
-    for (const [link, share] of pattern.linkShares) linkBytes[link] = linkBytes[link]! + share * sent;
+  let trace: Trace | undefined;
   return {
-    trace: { source: 'simulated', step: 0, duration: toSeconds(duration), spans },
-    folded: [...traffic.keys()].every(({ even }) => even),
-    collectives,
+    duration,
+    get trace() {
+      return (trace ??= record(plan));
+    },
+    folded: collectives.every(({ traffic }) => traffic.every(({ pattern }) => pattern.even)),
+    exposure: walk.exposure.totals(),
     computeTicks: {
       matmul: ticks(computeTicks.matmul),
       memory: ticks(computeTicks.memory),
@@ -206,7 +96,7 @@ export function execute(program: Program, machine: Machine, stack: Stack): Execu
       overhead: ticks(computeTicks.overhead),
     },
     matmulFlops,
-    kernels: new Map([...kernelPlans].map(([id, { cost }]) => [id, cost])),
-    linkBytes,
+    kernels: new Map(kernels.map(({ op, cost }) => [op.id, cost])),
+    linkBytes: linkBytesOf(plan, machine),
   };
 }

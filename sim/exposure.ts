@@ -1,56 +1,71 @@
-/** How much communication computing hides, read off the spans alone: what no kernel of the rank ran beside is exposed. */
+/**
+ * How much communication computing hides, counted as the clock goes: time counts as hidden while a collective runs
+ * beside a kernel or the host, as exposed while only collectives run, as idle while nothing does. Where several
+ * collectives run, exposed time is that of the one which began first, so that it adds up over the axes.
+ */
 import type { AxisName } from '../src/mesh/index.js';
-import type { Span } from '../src/trace/index.js';
 import type { Ticks } from './engine/index.js';
-import { ticks, toTicks } from './engine/index.js';
-import type { CollectiveSpan } from './executor.js';
+import { ticks } from './engine/index.js';
 
-export interface Exposure {
-  /** Adds up over the axes: where two collectives run at once, the time counts for the one that began first. */
+export interface ExposureTotals {
+  /** Adds up to `exposed`. */
   readonly exposedByAxis: Readonly<Partial<Record<AxisName, Ticks>>>;
   readonly exposed: Ticks;
   readonly hidden: Ticks;
 }
 
-/** Where kernels or the host were busy: pairs of start and end in ticks, in order, joined where they touch. */
-function busyTimes(spans: readonly Span[]): number[] {
-  const working = spans.filter(({ kind }) => kind !== 'collective');
-  const inOrder = working.every(({ start }, index) => index === 0 || start >= working[index - 1]!.start);
-  if (!inOrder) working.sort((a, b) => a.start - b.start);
-  const times: number[] = [];
-  for (const span of working) {
-    const [start, end] = [toTicks(span.start), toTicks(span.end)];
-    if (times.length > 0 && start <= times.at(-1)!) times[times.length - 1] = Math.max(times.at(-1)!, end);
-    else times.push(start, end);
-  }
-  return times;
+/** A run of a collective that is under way; one object an op, as an op runs once at a time. */
+export interface Running {
+  readonly axis: AxisName;
 }
 
-export function exposure(spans: readonly Span[], collectives: readonly CollectiveSpan[]): Exposure {
-  const busy = busyTimes(spans);
-  const byAxis: Partial<Record<AxisName, number>> = {};
-  let exposed = 0;
-  let hidden = 0;
-  let counted = 0;
-  let first = 0;
-  for (const { span, axis } of collectives.toSorted((a, b) => a.span.start - b.span.start)) {
-    const from = Math.max(toTicks(span.start), counted);
-    const end = toTicks(span.end);
-    if (end <= from) continue;
-    counted = end;
-    while (first < busy.length && busy[first + 1]! <= from) first += 2;
-    let overlap = 0;
-    for (let index = first; index < busy.length && busy[index]! < end; index += 2) {
-      overlap += Math.min(end, busy[index + 1]!) - Math.max(from, busy[index]!);
-    }
-    hidden += overlap;
-    exposed += end - from - overlap;
-    byAxis[axis] = (byAxis[axis] ?? 0) + end - from - overlap;
+export class Exposure {
+  /** Those that run, in the order they began. */
+  readonly running: Running[] = [];
+  #busy = false;
+  #counted = 0;
+  #hidden = 0;
+  readonly #byAxis = new Map<AxisName, number>();
+
+  /** Whether a kernel or the host is at work from `now` on. */
+  setBusy(busy: boolean, now: Ticks): void {
+    this.#count(now);
+    this.#busy = busy;
   }
-  const axes = Object.entries(byAxis).map(([axis, time]) => [axis, ticks(time)] as const);
-  return {
-    exposedByAxis: Object.fromEntries(axes) as Partial<Record<AxisName, Ticks>>,
-    exposed: ticks(exposed),
-    hidden: ticks(hidden),
-  };
+
+  begin(collective: Running, now: Ticks): void {
+    this.#count(now);
+    this.running.push(collective);
+  }
+
+  end(collective: Running, now: Ticks): void {
+    this.#count(now);
+    this.running.splice(this.running.indexOf(collective), 1);
+  }
+
+  totals(): ExposureTotals {
+    const axes = [...this.#byAxis].map(([axis, time]) => [axis, ticks(time)] as const);
+    return {
+      exposedByAxis: Object.fromEntries(axes) as Partial<Record<AxisName, Ticks>>,
+      exposed: ticks(axes.reduce((sum, [, time]) => sum + time, 0)),
+      hidden: ticks(this.#hidden),
+    };
+  }
+
+  /** As if what came after `since` had come `times` times more, up to `now`. */
+  repeat(since: ExposureTotals, times: number, now: Ticks): void {
+    this.#hidden += times * (this.#hidden - since.hidden);
+    for (const [axis, time] of this.#byAxis)
+      this.#byAxis.set(axis, time + times * (time - (since.exposedByAxis[axis] ?? 0)));
+    this.#counted = now;
+  }
+
+  #count(now: Ticks): void {
+    const elapsed = now - this.#counted;
+    this.#counted = now;
+    const [first] = this.running;
+    if (elapsed === 0 || first === undefined) return;
+    if (this.#busy) this.#hidden += elapsed;
+    else this.#byAxis.set(first.axis, (this.#byAxis.get(first.axis) ?? 0) + elapsed);
+  }
 }

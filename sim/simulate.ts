@@ -7,10 +7,9 @@ import type { FloatType, Program, Role } from '../src/program/index.js';
 import { forEachOp, isCompute, matmulFlops as matmulFlopsOf, recordOf } from '../src/program/index.js';
 import type { Bytes, Flops } from '../src/units.js';
 import type { Ticks } from './engine/index.js';
-import { ticks, toSeconds, toTicks } from './engine/index.js';
+import { ticks, toSeconds } from './engine/index.js';
 import type { Execution } from './executor.js';
 import { execute } from './executor.js';
-import { exposure } from './exposure.js';
 import type { Machine } from './machine/index.js';
 
 /** The peak of a chip's memory, from the liveness analysis. */
@@ -72,7 +71,10 @@ export interface SimulationResult {
   readonly overheadSeconds: number;
   readonly exposedCommunicationSeconds: number;
   readonly exposedCommunicationByAxisSeconds: Readonly<Partial<Record<AxisName, number>>>;
+  /** Communication beside kernels or the host; what several collectives hide at once counts once. */
   readonly hiddenCommunicationSeconds: number;
+  /** Hidden over hidden and exposed; null where nothing is sent. */
+  readonly overlapFraction: number | null;
   readonly peakMemoryBytesPerChip: number;
   readonly memoryBytesByRole: Readonly<Partial<Record<Role, number>>>;
   readonly peakMemoryOpId: string;
@@ -130,12 +132,11 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
   }
   const execution = execute(program, machine, stack);
-  const { computeTicks, trace } = execution;
-  const { exposed, exposedByAxis, hidden } = exposure(trace.spans, execution.collectives);
-  const stepTicks = toTicks(trace.duration);
+  const { computeTicks, duration: stepTicks } = execution;
+  const { exposed, exposedByAxis, hidden } = execution.exposure;
   const { matmul, memory: memoryTicks, vector, overhead } = computeTicks;
   const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - exposed);
-  const stepSeconds = trace.duration;
+  const stepSeconds = toSeconds(stepTicks);
   const dtype = matmulDtype(program, hardware.defaultDtype);
   const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
   const available = peak * chips * stepSeconds;
@@ -178,6 +179,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
       Object.entries(exposedByAxis).map(([axis, value]) => [axis, time(value)]),
     ),
     hiddenCommunicationSeconds: time(hidden),
+    overlapFraction: hidden + exposed === 0 ? null : hidden / (hidden + exposed),
     peakMemoryBytesPerChip: memory.peakBytes,
     memoryBytesByRole: { ...memory.byRole },
     peakMemoryOpId: memory.peakOpId,

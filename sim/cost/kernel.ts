@@ -64,12 +64,23 @@ function piecesOf(ops: readonly Op[], values: readonly Value[], cluster: boolean
   return pieces;
 }
 
+/** Bytes that an op reads of an operand: all of it, but of a table only the rows that are looked up. */
+function readBytes({ name, operands, results }: Op, operand: number, values: readonly Value[]): number {
+  const isTable = name === 'embedding' && operand === 0;
+  return typeBytes(values[isTable ? results[0]! : operands[operand]!]!.type);
+}
+
 /** Bytes of what a piece reads from outside and of what it makes that others read. */
 function trafficBytes(piece: Piece, values: readonly Value[], usedOutside: (id: ValueId) => boolean): number {
   const made = new Set(piece.ops.flatMap(({ results }) => results));
-  const read = new Set(piece.ops.flatMap(({ operands }) => operands).filter((id) => !made.has(id)));
+  const read = new Map<ValueId, number>();
+  for (const op of piece.ops) {
+    op.operands.forEach((id, operand) => {
+      if (!made.has(id)) read.set(id, Math.max(read.get(id) ?? 0, readBytes(op, operand, values)));
+    });
+  }
   let total = 0;
-  for (const id of read) total += typeBytes(values[id]!.type);
+  for (const size of read.values()) total += size;
   for (const id of made) if (usedOutside(id)) total += typeBytes(values[id]!.type);
   return total;
 }

@@ -42,13 +42,34 @@ export class EventQueue {
     this.schedule(addTicks(this.#now, delay), action, priority);
   }
 
+  /** Runs what is due up to a time, which it then is. */
+  runUntil(time: Ticks): void {
+    while (this.#heap.length > 0 && this.#heap[0]!.time <= time) this.#step();
+    this.#now = time;
+  }
+
+  /** What is left to do, in order, and how long until then. */
+  upcoming(): { readonly delay: Ticks; readonly action: () => void }[] {
+    const events = this.#heap.toSorted((a, b) => (before(a, b) ? -1 : 1));
+    return events.map(({ time, action }) => ({ delay: ticks(time - this.#now), action }));
+  }
+
+  /** Moves the clock and all that is left to do: nothing happens in between. */
+  leap(by: Ticks): void {
+    this.#now = addTicks(this.#now, by);
+    this.#heap.forEach((event, index) => (this.#heap[index] = { ...event, time: addTicks(event.time, by) }));
+  }
+
   /** Runs until nothing is left; an action that throws stops the run and is not dropped. */
   run(): Ticks {
-    for (let event = this.#pop(); event !== undefined; event = this.#pop()) {
-      this.#now = event.time;
-      event.action();
-    }
+    while (this.#heap.length > 0) this.#step();
     return this.#now;
+  }
+
+  #step(): void {
+    const { time, action } = this.#pop();
+    this.#now = time;
+    action();
   }
 
   #push(event: Event): void {
@@ -64,11 +85,12 @@ export class EventQueue {
     heap[index] = event;
   }
 
-  #pop(): Event | undefined {
+  /** The heap is not empty. */
+  #pop(): Event {
     const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (first === undefined || last === undefined || heap.length === 0) return first;
+    const first = heap[0]!;
+    const last = heap.pop()!;
+    if (heap.length === 0) return first;
     let index = 0;
     for (;;) {
       let child = 2 * index + 1;

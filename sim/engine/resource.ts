@@ -1,30 +1,37 @@
-/** A thing that does one job at a time, first come first served. */
+/** A thing that does one job at a time, in the order they are asked for. */
 import type { Ticks } from './clock.js';
 import { addTicks, ticks } from './clock.js';
 import type { EventQueue } from './queue.js';
 
 export class Resource {
-  readonly name: string;
   readonly #queue: EventQueue;
   #freeAt = ticks(0);
-  #busy = ticks(0);
 
-  constructor(name: string, queue: EventQueue) {
-    this.name = name;
+  constructor(queue: EventQueue) {
     this.#queue = queue;
   }
 
-  /** Ticks that jobs have taken or been promised so far. */
-  get busy(): Ticks {
-    return this.#busy;
+  /** When all jobs so far are done. */
+  get freeAt(): Ticks {
+    return this.#freeAt;
   }
 
-  /** Takes the resource for `duration` after all jobs before; `done` gets when the job began and ended. */
-  use(duration: Ticks, done: (start: Ticks, end: Ticks) => void): void {
-    const start = ticks(Math.max(this.#queue.now, this.#freeAt));
-    const end = addTicks(start, duration);
-    this.#freeAt = end;
-    this.#busy = addTicks(this.#busy, duration);
-    this.#queue.schedule(end, () => done(start, end));
+  /**
+   * Takes the resource for `duration` after all jobs before, and not before `earliest`; jobs asked for later wait for
+   * it even so. `begin` and `end` are called when it comes to that.
+   *
+   * @returns when it ends
+   */
+  use(earliest: Ticks, duration: Ticks, begin: () => void, end: () => void): Ticks {
+    const start = ticks(Math.max(this.#queue.now, this.#freeAt, earliest));
+    this.#freeAt = addTicks(start, duration);
+    this.#queue.schedule(start, begin);
+    this.#queue.schedule(this.#freeAt, end);
+    return this.#freeAt;
+  }
+
+  /** Moves what it is taken for, as `EventQueue.leap` does. */
+  leap(by: Ticks): void {
+    this.#freeAt = addTicks(this.#freeAt, by);
   }
 }

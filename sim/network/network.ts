@@ -30,8 +30,8 @@ export interface CollectiveRequest {
   readonly axis: AxisName;
   /** What each rank holds before, of all the tensors together. */
   readonly heldBytes: Bytes;
-  /** Of a `permute`. */
-  readonly shift?: number;
+  /** Of a `permute`: what each tensor holds and how far it moves along the axis; their bytes add up to `heldBytes`. */
+  readonly shifts?: readonly { readonly by: number; readonly bytes: Bytes }[];
 }
 
 export interface Network {
@@ -109,21 +109,26 @@ export function createNetwork(machine: Machine): Network {
         bytes: bytes(heldBytes / stage.length),
       })),
     );
-  const permute = (axis: AxisName, heldBytes: Bytes, shift: number): Round[] => {
-    const pattern = cached(`permute ${axis} ${shift}`, () =>
+  /** All shifts at once: opposite ones use both directions of the links. */
+  const permute = (axis: AxisName, heldBytes: Bytes, shifts: NonNullable<CollectiveRequest['shifts']>): Round[] => {
+    const shares = shifts.map(({ bytes: held }) => (heldBytes === 0 ? 1 / shifts.length : held / heldBytes));
+    const key = shifts.map(({ by }, index) => `${by}:${shares[index]}`).join(' ');
+    const pattern = cached(`permute ${axis} ${key}`, () =>
       groups(machine.mesh, axis).flatMap((members, group) =>
-        members.map((rank, index) => ({
-          from: machine.chipOf(rank),
-          to: machine.chipOf(members[around(index + shift, members.length)]!),
-          share: 1,
-          group,
-        })),
+        members.flatMap((rank, index) =>
+          shifts.map(({ by }, shift) => ({
+            from: machine.chipOf(rank),
+            to: machine.chipOf(members[around(index + by, members.length)]!),
+            share: shares[shift]!,
+            group,
+          })),
+        ),
       ),
     );
     return [{ pattern, steps: 1, bytes: heldBytes }];
   };
 
-  const roundsOf = ({ name, axis, heldBytes, shift }: CollectiveRequest): Round[] => {
+  const roundsOf = ({ name, axis, heldBytes, shifts = [] }: CollectiveRequest): Round[] => {
     switch (name) {
       case 'all_gather':
         return gather(axis, heldBytes);
@@ -136,7 +141,7 @@ export function createNetwork(machine: Machine): Network {
       case 'all_to_all':
         return exchange(axis, heldBytes);
       case 'permute':
-        return permute(axis, heldBytes, shift ?? 1);
+        return permute(axis, heldBytes, shifts);
     }
   };
 

@@ -1,14 +1,19 @@
 /**
  * How much memory a chip needs: an abstract run of the program that keeps count of buffers instead of filling them.
  * Values are freed after their last use; parameters and optimizer state are updated in place; the elements of a stack
- * are freed one by one as a repeat consumes them.
+ * are freed one by one as a repeat consumes them. What an asynchronous collective reads stays until it is known to be
+ * done: a result of it is read, it is issued again, or the repeat around it ends.
  */
 import type { Bytes } from '../units.js';
 import { bytes } from '../units.js';
-import { attributesOf } from './builder.js';
-import { reads } from './passes/fuse.js';
-import type { Op, Program, Region, Role, ValueId, ValueType } from './types.js';
-import { typeBytes, unstacked } from './types.js';
+import type { Binding, Buffer, Pending } from './memory/account.js';
+import { Account, ROLES } from './memory/account.js';
+import type { Block, RepeatBlock, Step } from './memory/blocks.js';
+import { compileBlocks } from './memory/blocks.js';
+import type { State } from './memory/settled.js';
+import { goesOnAlike, leap, sameState, stateOf } from './memory/settled.js';
+import type { Op, Program, Role, ValueId } from './types.js';
+import { unstacked } from './types.js';
 
 export interface MemoryUse {
   readonly peakBytes: Bytes;
@@ -17,16 +22,6 @@ export interface MemoryUse {
   /** The op at which the peak is reached. */
   readonly peakOpId: string;
 }
-
-interface Buffer {
-  readonly size: number;
-  readonly role: Role;
-  holders: number;
-}
-
-type Binding = Buffer | Buffer[];
-
-const ROLES: readonly Role[] = ['parameter', 'gradient', 'optimizer', 'activation', 'input'];
 
 /** Results that take over an operand's memory: [result, operand] by position. */
 const IN_PLACE: Partial<Record<Op['name'], readonly (readonly [number, number])[]>> = {
@@ -39,183 +34,205 @@ const IN_PLACE: Partial<Record<Op['name'], readonly (readonly [number, number])[
     [0, 0],
     [1, 2],
   ],
+  put: [[0, 1]],
 };
 
-class Account {
-  readonly live: Record<Role, number> = { parameter: 0, gradient: 0, optimizer: 0, activation: 0, input: 0 };
-  total = 0;
-  peak = 0;
-  peakByRole: Record<Role, number> = { ...this.live };
-  peakOpId = 'start';
+class Walk {
+  readonly account = new Account();
+  readonly #program: Program;
+  readonly #everyIteration: boolean;
+  readonly #env: (Binding | undefined)[] = [];
+  /** Collectives that may be under way, of the innermost repeat. */
+  #pending: Pending[] = [];
 
-  allocate(type: ValueType, role: Role): Buffer {
-    const size = typeBytes(type);
-    this.live[role] += size;
-    this.total += size;
-    return { size, role, holders: 0 };
+  constructor(program: Program, everyIteration: boolean) {
+    this.#program = program;
+    this.#everyIteration = everyIteration;
   }
 
-  hold(binding: Binding): void {
-    if (Array.isArray(binding)) binding.forEach((buffer) => this.hold(buffer));
-    else binding.holders++;
-  }
-
-  release(binding: Binding): void {
-    if (Array.isArray(binding)) {
-      binding.forEach((buffer) => this.release(buffer));
-      return;
+  run(): void {
+    for (const { value } of this.#program.inputs) {
+      const { type, role } = this.#program.values[value]!;
+      const one = () => this.account.allocate(unstacked(type), role);
+      this.#bind(value, type.stack === undefined ? one() : Array.from({ length: type.stack }, one));
     }
-    binding.holders--;
-    if (binding.holders > 0) return;
-    this.live[binding.role] -= binding.size;
-    this.total -= binding.size;
+    this.account.mark('start');
+    this.#block(compileBlocks(this.#program));
   }
 
-  mark(opId: string): void {
-    if (this.total <= this.peak) return;
-    this.peak = this.total;
-    this.peakByRole = { ...this.live };
-    this.peakOpId = opId;
+  #bind(id: ValueId, binding: Binding): void {
+    this.account.hold(binding);
+    this.#env[id] = binding;
   }
-}
 
-/** For each op of a block, the values whose last use in the block it is. */
-function lastUses(ops: readonly Op[], live: readonly ValueId[]): ValueId[][] {
-  const seen = new Set(live);
-  return ops
-    .toReversed()
-    .map((op) => {
-      const last = [...new Set([...reads(op), ...op.results])].filter((id) => !seen.has(id));
-      last.forEach((id) => seen.add(id));
-      return last;
-    })
-    .reverse();
-}
-
-/** The peak of memory over one run of a training step. */
-export function memoryUse(program: Program): MemoryUse {
-  const account = new Account();
-  const env = new Map<ValueId, Binding>();
-  const type = (id: ValueId) => program.values[id]!.type;
-  const role = (id: ValueId) => program.values[id]!.role;
-  const schedules = new Map<Region | Program, ValueId[][]>();
-
-  const bind = (id: ValueId, binding: Binding): void => {
-    account.hold(binding);
-    env.set(id, binding);
-  };
-  const drop = (id: ValueId): void => {
-    const binding = env.get(id);
-    // A value of an outer block stays bound there until that block's own last use of it.
+  #drop(id: ValueId): void {
+    const binding = this.#env[id];
+    // What ended inside an op is gone already.
     if (binding === undefined) return;
-    env.delete(id);
-    account.release(binding);
-  };
+    this.#env[id] = undefined;
+    this.account.release(binding);
+  }
 
-  const runBlock = (
-    owner: Region | Program,
-    ops: readonly Op[],
-    live: readonly ValueId[],
-    owned: ReadonlySet<ValueId>,
-  ): void => {
-    let schedule = schedules.get(owner);
-    if (schedule === undefined) schedules.set(owner, (schedule = lastUses(ops, live)));
-    ops.forEach((op, index) => {
-      const last = schedule[index]!;
-      run(op, new Set(last.filter((id) => owned.has(id))));
-      last.forEach((id) => owned.has(id) && drop(id));
-    });
-  };
+  #take(ids: readonly ValueId[]): Binding[] {
+    const bindings = ids.map((id) => this.#env[id]!);
+    bindings.forEach((binding) => this.account.hold(binding));
+    return bindings;
+  }
 
-  /** @param dying operands that nothing after the op uses */
-  const run = (op: Op, dying: ReadonlySet<ValueId>): void => {
-    if (op.name === 'repeat') {
-      runRepeat(op, dying);
-      return;
+  /** Binds what `#take` took. */
+  #give(ids: readonly ValueId[], bindings: readonly Binding[]): void {
+    ids.forEach((id, index) => this.#bind(id, bindings[index]!));
+    bindings.forEach((binding) => this.account.release(binding));
+  }
+
+  #block({ steps }: Block, early = false): void {
+    for (const step of steps) {
+      this.#step(step, early);
+      for (const id of step.drops) this.#drop(id);
     }
-    if (op.name === 'kernel') {
-      const inner = op.region!;
-      const made = new Set(inner.ops.flatMap((member) => member.results));
-      runBlock(inner, inner.ops, op.results, new Set([...made, ...dying]));
-      return;
+  }
+
+  #step(step: Step, early: boolean): void {
+    const { op, inner, repeat } = step;
+    if (repeat) this.#repeat(step, repeat, early);
+    else if (op.name === 'manual') this.#manual(step, early);
+    else if (op.name === 'kernel') {
+      this.#read(op);
+      this.#block(inner!);
+    } else if (op.name === 'join_stacks') {
+      this.#bind(
+        op.results[0]!,
+        op.operands.flatMap((id) => this.#env[id]!),
+      );
+    } else if (op.asynchronous === true) this.#start(op, early);
+    else {
+      this.#read(op);
+      this.#allocate(op);
     }
-    const inPlace = new Map(IN_PLACE[op.name] ?? []);
+  }
+
+  #read({ operands }: Op): void {
+    for (const id of operands) {
+      const binding = this.#env[id]!;
+      for (const buffer of Array.isArray(binding) ? binding : [binding]) this.account.settle(buffer.pending);
+    }
+  }
+
+  #allocate(op: Op): void {
+    const inPlace = IN_PLACE[op.name];
     op.results.forEach((id, index) => {
-      const operand = inPlace.get(index);
-      bind(id, operand === undefined ? account.allocate(type(id), role(id)) : env.get(op.operands[operand]!)!);
+      const operand = inPlace?.find(([result]) => result === index)?.[1];
+      const over = operand === undefined ? undefined : op.operands[operand];
+      const { type, role } = this.#program.values[id]!;
+      this.#bind(id, over === undefined ? this.account.allocate(type, role) : this.#env[over]!);
     });
-    account.mark(op.id);
-  };
+    this.account.mark(op.id);
+  }
 
-  const runRepeat = (op: Op, dying: ReadonlySet<ValueId>): void => {
-    const region = op.region!;
-    const { count, carried, reverse } = attributesOf(op, 'repeat');
-    const stackOperands = op.operands.slice(carried);
+  #start(op: Op, early: boolean): void {
+    if (!early) this.account.settle(this.#pending.find((one) => one.op === op && !one.settled));
+    const operands = op.operands.map((id) => this.#env[id] as Buffer);
+    const after = operands.flatMap(({ pending }) => (pending === undefined || pending.settled ? [] : [pending]));
+    operands.forEach((buffer) => this.account.hold(buffer));
+    this.#allocate(op);
+    const pending: Pending = { op, operands, after, settled: false };
+    op.results.forEach((id) => ((this.#env[id] as Buffer).pending = pending));
+    this.#pending.push(pending);
+  }
+
+  #manual({ op, inner, ending }: Step, early: boolean): void {
+    const { args, results } = op.region!;
+    op.operands.forEach((id, index) => this.#bind(args[index]!, this.#env[id]!));
+    ending!.forEach((id) => this.#drop(id));
+    this.#block(inner!, early);
+    const taken = this.#take(results);
+    inner!.rest.forEach((id) => this.#drop(id));
+    this.#give(op.results, taken);
+  }
+
+  #repeat({ op, inner, ending }: Step, plan: RepeatBlock, early: boolean): void {
+    const { account } = this;
+    const { args, results } = op.region!;
+    const { count, carried, reverse, firsts, consumed, readAhead, ahead } = plan;
+    const outer = this.#pending;
+    this.#pending = [];
+    let current = this.#take(op.operands.slice(0, carried));
+    ending!.forEach((id) => this.#drop(id));
+    // By position, the order in which they are taken.
+    const sources = op.operands.slice(carried).map((id, index) => {
+      const stack = this.#env[id] as Buffer[];
+      const taken = stack.slice(firsts[index], firsts[index]! + count);
+      if (consumed[index])
+        account.release(stack.filter((_, at) => at < firsts[index]! || at >= firsts[index]! + count));
+      return reverse ? taken.reverse() : taken;
+    });
+    // A stack that ends here holds its elements no more than the repeat does, which gives them up one by one.
+    op.operands.slice(carried).forEach((id, index) => consumed[index] && (this.#env[id] = undefined));
     const stacks: Buffer[][] = op.results.slice(carried).map(() => []);
-    let current = op.operands.slice(0, carried).map((id) => env.get(id)!);
-    current.forEach((binding) => account.hold(binding));
-    const sources = stackOperands.map((id) => env.get(id) as Buffer[]);
-    // What the region also reads from around it lives until its last iteration.
-    const captured = new Set(region.ops.flatMap(reads));
-    const ends = (id: ValueId): boolean => dying.has(id) && !captured.has(id);
-    // A stack that dies here gives up its elements one by one: each iteration holds its own, the stack holds none.
-    const consumed = stackOperands.map((id, index) => ends(id) && stackOperands.indexOf(id) === index);
-    op.operands.forEach((id, index) => {
-      const isStack = index >= carried;
-      if (!ends(id) || !env.has(id)) return;
-      if (!isStack) drop(id);
-      else if (consumed[index - carried]) env.delete(id);
-    });
-    const owned = new Set([...region.args, ...region.ops.flatMap((inner) => inner.results)]);
-    // Without stacks of its own nothing accumulates: every iteration after the second is like it.
-    const walked = stacks.length === 0 ? Math.min(count, 2) : count;
-    for (let step = 0; step < walked; step++) {
-      const element = reverse ? count - 1 - step : step;
-      region.args.forEach((arg, index) => {
-        const binding = index < carried ? current[index]! : sources[index - carried]![element]!;
-        bind(arg, binding);
-        if (index < carried || consumed[index - carried]) account.release(binding);
-      });
-      runBlock(region, region.ops, region.results, owned);
-      const results = region.results.map((id) => env.get(id)!);
-      results.forEach((binding) => account.hold(binding));
-      // Arguments that no op read are still bound.
-      owned.forEach(drop);
-      current = results.slice(0, carried);
-      results.slice(carried).forEach((binding, index) => (stacks[index]![element] = binding as Buffer));
-    }
-    if (walked < count) {
+    const prefetched: Binding[][] = [];
+
+    const bindElements = (position: number, isAhead: boolean): void => {
       sources.forEach((source, index) => {
-        if (!consumed[index]) return;
-        for (let element = walked; element < count; element++) account.release(source[element]!);
+        if (readAhead[index] && !isAhead) return;
+        this.#bind(args[carried + index]!, source[position]!);
+        if (consumed[index] && readAhead[index] === isAhead) account.release(source[position]!);
       });
+    };
+    const issueAhead = (position: number): void => {
+      bindElements(position, true);
+      this.#block(ahead!.block, true);
+      prefetched.push(this.#take(ahead!.results));
+      ahead!.block.rest.forEach((id) => this.#drop(id));
+    };
+
+    const firstSerial = account.allocations;
+    let before: State | undefined;
+    // Elements that something else holds too are not freed as others are.
+    let irregular = sources.some((source, index) => consumed[index] && source.some(({ holders }) => holders > 1));
+    for (let position = 0; position < count; position++) {
+      if (ahead) {
+        for (let next = position === 0 ? 0 : position + ahead.by; next <= position + ahead.by && next < count; next++)
+          issueAhead(next);
+        this.#give(ahead.results, prefetched.shift()!);
+      }
+      bindElements(position, false);
+      this.#give(args.slice(0, carried), current);
+      this.#block(inner!, early);
+      const taken = this.#take(results);
+      inner!.rest.forEach((id) => this.#drop(id));
+      current = taken.slice(0, carried);
+      stacks.forEach((stack, index) => (stack[position] = taken[carried + index] as Buffer));
+      this.#pending = this.#pending.filter(({ settled }) => !settled);
+
+      // The last iterations issue nothing ahead, and the one before them may be the highest.
+      const last = count - 2 - (ahead?.by ?? 0);
+      if (this.#everyIteration || irregular || position >= last) continue;
+      const after = stateOf(account, [...current, ...prefetched.flat()], this.#pending);
+      if (before && sameState(before, after)) {
+        const progress = { firstSerial, sources, consumed, stacks, position, before, after };
+        if (goesOnAlike(progress)) {
+          leap(account, progress, last);
+          position = last;
+        } else irregular = true;
+      }
+      before = after;
     }
-    op.results.forEach((id, index) => {
-      const binding = index < carried ? current[index]! : stacks[index - carried]!;
-      bind(id, binding);
-      account.release(binding);
-    });
+    this.#pending.forEach((pending) => account.settle(pending));
+    this.#pending = outer;
+    this.#give(op.results, [...current, ...stacks.map((stack) => (reverse ? stack.reverse() : stack))]);
     account.mark(op.id);
-  };
+  }
+}
 
-  const allocateInput = (id: ValueId): Binding => {
-    const inputType = type(id);
-    const one = () => account.allocate(unstacked(inputType), role(id));
-    return inputType.stack === undefined ? one() : Array.from({ length: inputType.stack }, one);
-  };
-  for (const { value } of program.inputs) bind(value, allocateInput(value));
-  account.mark('start');
-  const owned = new Set([...program.inputs.map(({ value }) => value), ...program.ops.flatMap((op) => op.results)]);
-  runBlock(
-    program,
-    program.ops,
-    program.outputs.map(({ value }) => value),
-    owned,
-  );
-
-  const byRole = Object.fromEntries(ROLES.map((name) => [name, bytes(account.peakByRole[name])])) as Record<
-    Role,
-    Bytes
-  >;
-  return { peakBytes: bytes(account.peak), byRole, peakOpId: account.peakOpId };
+/**
+ * The peak of memory over one run of a training step.
+ *
+ * @param everyIteration walks repeats to their end also where iterations settle; the answer is the same
+ */
+export function memoryUse(program: Program, everyIteration = false): MemoryUse {
+  const walk = new Walk(program, everyIteration);
+  walk.run();
+  const { peak, peakByRole, peakOpId } = walk.account;
+  const byRole = Object.fromEntries(ROLES.map((role, index) => [role, bytes(peakByRole[index]!)]));
+  return { peakBytes: bytes(peak), byRole: byRole as Record<Role, Bytes>, peakOpId };
 }

@@ -47,19 +47,40 @@ describe('event queue', () => {
   });
 });
 
-describe('resource', () => {
-  it('serves one job at a time, first come first served', () => {
+describe('leaping', () => {
+  it('moves the clock and what is left to do, and keeps their order', () => {
     const queue = new EventQueue();
-    const resource = new Resource('r', queue);
     const log: string[] = [];
-    const use = (name: string, duration: number): void =>
-      resource.use(ticks(duration), (start, end) => log.push(`${name} ${start}-${end}`));
-    use('a', 10);
-    use('b', 5);
-    queue.schedule(ticks(12), () => use('c', 1));
+    const put = (name: string, time: number): void =>
+      queue.schedule(ticks(time), () => log.push(`${queue.now} ${name}`));
+    put('done before', 5);
+    put('first', 20);
+    put('second', 20);
+    queue.runUntil(ticks(5));
+    expect(log).toEqual(['5 done before']);
+    queue.leap(ticks(100));
+    expect(queue.now).toBe(105);
+    expect(queue.upcoming().map(({ delay }) => delay)).toEqual([15, 15]);
     queue.run();
-    expect(log).toEqual(['a 0-10', 'b 10-15', 'c 15-16']);
-    expect(resource.busy).toBe(16);
+    expect(log).toEqual(['5 done before', '120 first', '120 second']);
+  });
+});
+
+describe('resource', () => {
+  it('serves one job at a time in the order they are asked for, none before its earliest time', () => {
+    const queue = new EventQueue();
+    const resource = new Resource(queue);
+    const log: string[] = [];
+    const use = (name: string, duration: number, earliest = 0): number => {
+      const note = (what: string) => () => void log.push(`${queue.now} ${name} ${what}`);
+      return resource.use(ticks(earliest), ticks(duration), note('begins'), note('ends'));
+    };
+    expect(use('a', 10)).toBe(10);
+    expect(use('b', 5, 12)).toBe(17);
+    queue.schedule(ticks(13), () => expect(use('c', 1)).toBe(18));
+    queue.run();
+    expect(log).toEqual(['0 a begins', '10 a ends', '12 b begins', '17 b ends', '17 c begins', '18 c ends']);
+    expect(resource.freeAt).toBe(18);
   });
 });
 

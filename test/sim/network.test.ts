@@ -13,8 +13,14 @@ const run = (
   name: CollectiveRequest['name'],
   held = MB,
   axis: 'data' | 'model' = 'model',
-  shift = 1,
-) => createNetwork(machine).collective({ name, axis, heldBytes: bytes(held), shift });
+  shifts: readonly number[] = [1],
+) =>
+  createNetwork(machine).collective({
+    name,
+    axis,
+    heldBytes: bytes(held),
+    shifts: shifts.map((by) => ({ by, bytes: bytes(held / shifts.length) })),
+  });
 
 function linkBytes(machine: Machine, name: CollectiveRequest['name'], held = MB): number[] {
   const total = machine.fabric.links.map(() => 0);
@@ -81,9 +87,29 @@ describe('against closed forms', () => {
 
   it('a permute by two places shares each link between two messages', () => {
     const machine = machineOf(torusOf(1), model(8));
-    expect(run(machine, 'permute', MB, 'model', 1).seconds).toBeCloseTo(HOP + MB / LINK, 12);
-    expect(run(machine, 'permute', MB, 'model', -1).seconds).toBeCloseTo(HOP + MB / LINK, 12);
-    expect(run(machine, 'permute', MB, 'model', 2).seconds).toBeCloseTo(2 * HOP + (2 * MB) / LINK, 12);
+    expect(run(machine, 'permute', MB, 'model', [1]).seconds).toBeCloseTo(HOP + MB / LINK, 12);
+    expect(run(machine, 'permute', MB, 'model', [-1]).seconds).toBeCloseTo(HOP + MB / LINK, 12);
+    expect(run(machine, 'permute', MB, 'model', [2]).seconds).toBeCloseTo(2 * HOP + (2 * MB) / LINK, 12);
+  });
+
+  it('opposite shifts in one launch use both directions of the links, equal ones share one', () => {
+    const machine = machineOf(torusOf(1), model(8));
+    const time = (shifts: number[], held = MB): number => run(machine, 'permute', held, 'model', shifts).seconds;
+    expect(time([1, -1])).toBeCloseTo(HOP + MB / 2 / LINK, 12);
+    expect(time([1, 1])).toBeCloseTo(HOP + MB / LINK, 12);
+    // Two places one way and one the other: the first crosses two links, both shared with another of its kind.
+    expect(time([2, -1])).toBeCloseTo(2 * HOP + MB / LINK, 12);
+    expect(time([1, -1], 0)).toBeCloseTo(HOP, 12);
+  });
+
+  it('the larger of two opposite shifts decides', () => {
+    const shifts = [
+      { by: 1, bytes: bytes(MB) },
+      { by: -1, bytes: bytes(3 * MB) },
+    ];
+    const network = createNetwork(machineOf(torusOf(1), model(8)));
+    const { seconds } = network.collective({ name: 'permute', axis: 'model', heldBytes: bytes(4 * MB), shifts });
+    expect(seconds).toBeCloseTo(HOP + (3 * MB) / LINK, 12);
   });
 });
 

@@ -2,13 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMachine, execute, exposure, simulate, simulateExecution } from '../../sim/index.js';
-import type { CollectiveSpan } from '../../sim/index.js';
+import type { Ticks } from '../../sim/engine/index.js';
+import { Exposure, createMachine, execute, simulate, simulateExecution } from '../../sim/index.js';
 import { hardwareFolder, loadHardware, loadStack, parseHardware } from '../../src/hardware/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import type { Op } from '../../src/program/index.js';
 import { attributesOf } from '../../src/program/index.js';
-import type { Span } from '../../src/trace/index.js';
 import { bytes, flops, seconds } from '../../src/units.js';
 import { STACK, inputOf, layeredProgram } from './helpers.js';
 
@@ -69,6 +68,7 @@ describe('the result', () => {
       12,
     );
     expect(result.hiddenCommunicationSeconds).toBe(0);
+    expect(result.overlapFraction).toBe(0);
   });
 
   it('counts MFU over the model, HFU over what was executed', () => {
@@ -153,36 +153,33 @@ describe('hardware counts', () => {
 });
 
 describe('exposed communication', () => {
-  const span = (kind: Span['kind'], start: number, end: number): Span => ({
-    id: `${kind}${start}`,
-    kind,
-    name: kind,
-    phase: 'forward',
-    rank: 0,
-    start: seconds(start * 1e-9),
-    end: seconds(end * 1e-9),
-  });
-  const of = (kernels: [number, number][], transfers: ['data' | 'model', number, number][]) => {
-    const collectives: CollectiveSpan[] = transfers.map(([axis, start, end]) => ({
-      axis,
-      span: span('collective', start, end),
-    }));
-    const spans = [...kernels.map(([start, end]) => span('kernel', start, end)), ...collectives.map((one) => one.span)];
-    return exposure(spans, collectives);
+  type Interval = readonly [number, number];
+  const of = (kernels: readonly Interval[], transfers: readonly (readonly ['data' | 'model', number, number])[]) => {
+    const exposure = new Exposure();
+    const changes: [number, () => void][] = [];
+    const at = (time: number, change: (now: Ticks) => void) => changes.push([time, () => change(time as Ticks)]);
+    for (const [start, end] of kernels) {
+      at(start, (now) => exposure.setBusy(true, now));
+      at(end, (now) => exposure.setBusy(false, now));
+    }
+    for (const [axis, start, end] of transfers) {
+      const collective = { axis };
+      at(start, (now) => exposure.begin(collective, now));
+      at(end, (now) => exposure.end(collective, now));
+    }
+    changes.toSorted(([a], [b]) => a - b).forEach(([, change]) => change());
+    return exposure.totals();
   };
 
   it('is what no kernel runs beside', () => {
-    expect(of([[0, 10]], [['model', 10, 15]])).toEqual({ exposed: 50, hidden: 0, exposedByAxis: { model: 50 } });
-    expect(of([[0, 10]], [['model', 5, 15]])).toEqual({ exposed: 50, hidden: 50, exposedByAxis: { model: 50 } });
-    expect(
-      of(
-        [
-          [0, 4],
-          [6, 20],
-        ],
-        [['model', 2, 8]],
-      ),
-    ).toEqual({ exposed: 20, hidden: 40, exposedByAxis: { model: 20 } });
+    expect(of([[0, 10]], [['model', 10, 15]])).toEqual({ exposed: 5, hidden: 0, exposedByAxis: { model: 5 } });
+    expect(of([[0, 10]], [['model', 5, 15]])).toEqual({ exposed: 5, hidden: 5, exposedByAxis: { model: 5 } });
+    expect(of([[0, 10]], [['model', 3, 9]])).toEqual({ exposed: 0, hidden: 6, exposedByAxis: {} });
+    const kernels = [
+      [0, 4],
+      [6, 20],
+    ] as const;
+    expect(of(kernels, [['model', 2, 8]])).toEqual({ exposed: 2, hidden: 4, exposedByAxis: { model: 2 } });
   });
 
   it('counts time once where two collectives run, for the first', () => {
@@ -193,6 +190,6 @@ describe('exposed communication', () => {
         ['data', 5, 20],
       ],
     );
-    expect(both).toEqual({ exposed: 200, hidden: 0, exposedByAxis: { model: 100, data: 100 } });
+    expect(both).toEqual({ exposed: 20, hidden: 0, exposedByAxis: { model: 10, data: 10 } });
   });
 });

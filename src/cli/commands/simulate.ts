@@ -31,6 +31,10 @@ export function printSimulation(result: JobSimulation): void {
   const byAxis = Object.entries(result.exposedCommunicationByAxisSeconds)
     .map(([axis, value]) => `${axis} ${formatSeconds(seconds(value ?? 0))}`)
     .join(', ');
+  const hidden =
+    result.overlapFraction === null
+      ? 'none: nothing is sent'
+      : `${formatSeconds(seconds(result.hiddenCommunicationSeconds))} (${formatPercent(result.overlapFraction)} of all communication)`;
   const roles = Object.entries(result.memoryBytesByRole)
     .filter(([, value]) => (value ?? 0) > 0)
     .map(([role, value]) => `${role} ${formatBytes(bytes(value ?? 0))}`)
@@ -48,7 +52,7 @@ export function printSimulation(result: JobSimulation): void {
       ['tokens/s per chip', result.tokensPerSecondPerChip.toFixed(1)],
       ['compute', share(result.computeSeconds, step)],
       ['exposed communication', `${share(result.exposedCommunicationSeconds, step)}${byAxis ? `: ${byAxis}` : ''}`],
-      ['hidden communication', formatSeconds(seconds(result.hiddenCommunicationSeconds))],
+      ['hidden communication', hidden],
       ['overhead', share(result.overheadSeconds, step)],
       [
         'peak memory per chip',

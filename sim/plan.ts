@@ -1,0 +1,262 @@
+/**
+ * A program made ready to be walked: what each kernel and collective costs, worked out once, and which collectives take
+ * turns on the same links.
+ */
+import type { Stack } from '../src/hardware/index.js';
+import type { AxisName } from '../src/mesh/index.js';
+import { axisSize } from '../src/mesh/index.js';
+import type { Attributes, CollectiveName, Op, Program, Region, ValueId } from '../src/program/index.js';
+import { attributesOf, collectiveBytes, isCollective, isCompute, regionOps, typeBytes } from '../src/program/index.js';
+import { bytes } from '../src/units.js';
+import type { KernelCost } from './cost/index.js';
+import { kernelCost } from './cost/index.js';
+import type { Ticks } from './engine/index.js';
+import { ticks, toTicks } from './engine/index.js';
+import type { Machine } from './machine/index.js';
+import type { Network, Pattern } from './network/index.js';
+import { createNetwork } from './network/index.js';
+
+/** Where a chip's compute time goes. */
+export const COMPUTE_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
+export type ComputeCategory = (typeof COMPUTE_CATEGORIES)[number];
+
+export interface KernelStep {
+  readonly kind: 'kernel';
+  readonly op: Op;
+  /** What it waits for, where that is pending. */
+  readonly reads: readonly ValueId[];
+  readonly cost: KernelCost;
+  readonly duration: Ticks;
+  readonly byCategory: Readonly<Record<ComputeCategory, number>>;
+  /** How often the step runs it. */
+  readonly times: number;
+}
+
+export interface CollectiveStep {
+  readonly kind: 'collective';
+  readonly op: Op;
+  readonly name: CollectiveName;
+  readonly axis: AxisName;
+  readonly reads: readonly ValueId[];
+  /** Whether a second run waits, when it is issued, until the first is done. */
+  readonly single: boolean;
+  readonly duration: Ticks;
+  readonly sentBytes: number;
+  readonly traffic: readonly { readonly pattern: Pattern; readonly bytes: number }[];
+  readonly times: number;
+  /** Its place in `Plan.collectives`. */
+  readonly index: number;
+}
+
+/** `take` and `put`: no time, but they read. */
+export interface MoveStep {
+  readonly kind: 'move';
+  readonly reads: readonly ValueId[];
+}
+
+export interface JoinStep {
+  readonly kind: 'join';
+  readonly operands: readonly ValueId[];
+  readonly result: ValueId;
+  /** How many elements each operand has. */
+  readonly lengths: readonly number[];
+}
+
+export interface ManualStep {
+  readonly kind: 'manual';
+  readonly operands: readonly ValueId[];
+  readonly args: readonly ValueId[];
+  readonly steps: readonly Step[];
+  readonly yields: readonly ValueId[];
+  readonly results: readonly ValueId[];
+}
+
+export interface RepeatStep {
+  readonly kind: 'repeat';
+  readonly count: number;
+  readonly carried: number;
+  readonly reverse: boolean;
+  /** Of each stacked operand: where its elements begin. */
+  readonly firsts: readonly number[];
+  readonly operands: readonly ValueId[];
+  readonly args: readonly ValueId[];
+  readonly ahead?: { readonly by: number; readonly steps: readonly Step[]; readonly results: readonly ValueId[] };
+  readonly steps: readonly Step[];
+  readonly yields: readonly ValueId[];
+  readonly results: readonly ValueId[];
+  /** What the region reads from around it. */
+  readonly captured: readonly ValueId[];
+  /** Indices of the collectives inside, at any depth. */
+  readonly collectives: readonly number[];
+}
+
+export type Step = KernelStep | CollectiveStep | MoveStep | JoinStep | ManualStep | RepeatStep;
+
+export interface Plan {
+  readonly program: Program;
+  readonly steps: readonly Step[];
+  readonly kernels: readonly KernelStep[];
+  readonly collectives: readonly CollectiveStep[];
+  /** Of each axis: the resource that its collectives take. */
+  readonly lanes: ReadonlyMap<AxisName, number>;
+  readonly hostDuration: Ticks;
+}
+
+/** The duration is rounded once; the parts are rounded where they end, so that they add up to it. */
+function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'byCategory'> {
+  const parts = [cost.matmulSeconds, cost.memorySeconds, cost.vectorSeconds, cost.overheadSeconds];
+  const byCategory = { matmul: 0, memory: 0, vector: 0, overhead: 0 };
+  let elapsed = 0;
+  let before = 0;
+  COMPUTE_CATEGORIES.forEach((category, index) => {
+    elapsed += parts[index]!;
+    const end = Math.round(elapsed * 1e10);
+    byCategory[category] = end - before;
+    before = end;
+  });
+  return { duration: ticks(before), byCategory };
+}
+
+class Planner {
+  readonly kernels: KernelStep[] = [];
+  readonly collectives: CollectiveStep[] = [];
+  readonly #program: Program;
+  readonly #machine: Machine;
+  readonly #stack: Stack;
+  readonly #network: Network;
+
+  constructor(program: Program, machine: Machine, stack: Stack) {
+    this.#program = program;
+    this.#machine = machine;
+    this.#stack = stack;
+    this.#network = createNetwork(machine);
+  }
+
+  block(ops: readonly Op[], times: number, early = false): Step[] {
+    return ops.map((op) => this.#step(op, times, early));
+  }
+
+  #step(op: Op, times: number, early: boolean): Step {
+    const { operands, results } = op;
+    if (isCollective(op.name)) return this.#collective(op, op.name, times, early);
+    if (op.name === 'kernel' || isCompute(op.name)) {
+      const cost = kernelCost(op, this.#program.values, this.#machine, this.#stack);
+      const step: KernelStep = { kind: 'kernel', op, reads: operands, cost, ...kernelTicks(cost), times };
+      this.kernels.push(step);
+      return step;
+    }
+    if (op.name === 'repeat') return this.#repeat(op, op.region!, times, early);
+    if (op.name === 'manual') {
+      const { args, ops, results: yields } = op.region!;
+      return { kind: 'manual', operands, args, steps: this.block(ops, times, early), yields, results };
+    }
+    if (op.name === 'join_stacks') {
+      const lengths = operands.map((id) => this.#program.values[id]!.type.stack!);
+      return { kind: 'join', operands, result: results[0]!, lengths };
+    }
+    return { kind: 'move', reads: operands };
+  }
+
+  #collective(op: Op, name: CollectiveName, times: number, early: boolean): CollectiveStep {
+    const { axis } = op.attributes as { axis: AxisName };
+    const types = op.operands.map((id) => this.#program.values[id]!.type);
+    const heldBytes = bytes(types.reduce((total, type) => total + typeBytes(type), 0));
+    const moves =
+      name === 'permute' &&
+      (op.attributes as Attributes['permute']).shifts.map((by, index) => ({
+        by,
+        bytes: bytes(typeBytes(types[index]!)),
+      }));
+    const time = this.#network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const step: CollectiveStep = {
+      kind: 'collective',
+      op,
+      name,
+      axis,
+      reads: op.operands,
+      single: !early,
+      duration: toTicks(time.seconds),
+      sentBytes: collectiveBytes(name, types, axisSize(this.#program.mesh, axis)),
+      traffic: time.rounds.map((round) => ({ pattern: round.pattern, bytes: round.steps * round.bytes })),
+      times,
+      index: this.collectives.length,
+    };
+    this.collectives.push(step);
+    return step;
+  }
+
+  #repeat(op: Op, region: Region, times: number, early: boolean): RepeatStep {
+    const { count, carried, reverse, first = 0 } = attributesOf(op, 'repeat');
+    const { args, results: yields, ahead, ops } = region;
+    const inside = this.collectives.length;
+    const issuedAhead = ahead && {
+      by: ahead.by,
+      steps: this.block(ahead.ops, times * count, true),
+      results: ahead.ops.flatMap(({ results }) => results),
+    };
+    const steps = this.block(ops, times * count, early);
+    const lengths = op.operands.slice(carried).map((id) => this.#program.values[id]!.type.stack!);
+    return {
+      kind: 'repeat',
+      count,
+      carried,
+      reverse,
+      firsts: lengths.map((length) => (length === count ? 0 : first)),
+      operands: op.operands,
+      args,
+      ...(issuedAhead ? { ahead: issuedAhead } : {}),
+      steps,
+      yields,
+      results: op.results,
+      captured: capturedBy(region),
+      collectives: this.collectives.slice(inside).map(({ index }) => index),
+    };
+  }
+}
+
+/** Values from around a region that anything in it uses. */
+function capturedBy(region: Region): ValueId[] {
+  const made = new Set<ValueId>();
+  const used = new Set<ValueId>();
+  const visit = (inner: Region): void => {
+    inner.args.forEach((id) => made.add(id));
+    for (const op of regionOps(inner)) {
+      op.operands.forEach((id) => used.add(id));
+      op.results.forEach((id) => made.add(id));
+      if (op.region) visit(op.region);
+    }
+    inner.results.forEach((id) => used.add(id));
+  };
+  visit(region);
+  return [...used].filter((id) => !made.has(id));
+}
+
+/** Axes whose collectives use a common link, directly or through others, take turns on one resource. */
+function lanesOf(collectives: readonly CollectiveStep[]): Map<AxisName, number> {
+  const patterns = new Map<AxisName, Set<Pattern>>();
+  for (const { axis, traffic } of collectives) {
+    const known = patterns.get(axis) ?? new Set();
+    traffic.forEach(({ pattern }) => known.add(pattern));
+    patterns.set(axis, known);
+  }
+  let lanes: { readonly axes: readonly AxisName[]; readonly links: ReadonlySet<number> }[] = [];
+  for (const [axis, used] of patterns) {
+    const links = new Set([...used].flatMap(({ linkShares }) => [...linkShares.keys()]));
+    const sharing = lanes.filter((lane) => [...lane.links].some((link) => links.has(link)));
+    const joined = {
+      axes: [...sharing.flatMap(({ axes }) => axes), axis],
+      links: new Set([...sharing.flatMap((lane) => [...lane.links]), ...links]),
+    };
+    lanes = [...lanes.filter((lane) => !sharing.includes(lane)), joined];
+  }
+  return new Map(lanes.flatMap(({ axes }, index) => axes.map((axis) => [axis, index] as const)));
+}
+
+/** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program */
+export function planProgram(program: Program, machine: Machine, stack: Stack): Plan {
+  const planner = new Planner(program, machine, stack);
+  const steps = planner.block(program.ops, 1);
+  const { kernels, collectives } = planner;
+  const hostDuration = toTicks(stack.hostOverheadPerStep);
+  return { program, steps, kernels, collectives, lanes: lanesOf(collectives), hostDuration };
+}

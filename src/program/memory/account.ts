@@ -1,0 +1,81 @@
+/** Buffers and the account of what is live: counted, not filled. */
+import type { Op, Role, ValueType } from '../types.js';
+import { typeBytes } from '../types.js';
+
+export const ROLES = ['parameter', 'gradient', 'optimizer', 'activation', 'input'] as const satisfies readonly Role[];
+
+export interface Buffer {
+  readonly size: number;
+  readonly role: Role;
+  /** Counts allocations. */
+  readonly serial: number;
+  /** Values, stacks and collectives under way that need it; it is freed with the last. */
+  holders: number;
+  /** The collective that is still to fill it. */
+  pending?: Pending;
+}
+
+/** A tensor or a stack of them. */
+export type Binding = Buffer | Buffer[];
+
+/** A collective under way: it holds its operands until it is known to be done. */
+export interface Pending {
+  readonly op: Op;
+  readonly operands: readonly Buffer[];
+  /** Others, whose results it reads: done when it is. */
+  readonly after: readonly Pending[];
+  settled: boolean;
+}
+
+const indexOf: Readonly<Record<Role, number>> = { parameter: 0, gradient: 1, optimizer: 2, activation: 3, input: 4 };
+
+export class Account {
+  /** Bytes by role, in the order of `ROLES`. */
+  readonly live = ROLES.map(() => 0);
+  total = 0;
+  allocations = 0;
+  peak = 0;
+  peakByRole: readonly number[] = [...this.live];
+  peakOpId = 'start';
+
+  allocate(type: ValueType, role: Role): Buffer {
+    const size = typeBytes(type);
+    this.add(indexOf[role], size);
+    return { size, role, serial: this.allocations++, holders: 0 };
+  }
+
+  add(role: number, size: number): void {
+    this.live[role]! += size;
+    this.total += size;
+  }
+
+  hold(binding: Binding): void {
+    if (Array.isArray(binding)) for (const buffer of binding) buffer.holders++;
+    else binding.holders++;
+  }
+
+  release(binding: Binding): void {
+    if (Array.isArray(binding)) for (const buffer of binding) this.#release(buffer);
+    else this.#release(binding);
+  }
+
+  #release(buffer: Buffer): void {
+    buffer.holders--;
+    if (buffer.holders === 0) this.add(indexOf[buffer.role], -buffer.size);
+  }
+
+  /** A collective is known to be done. */
+  settle(pending: Pending | undefined): void {
+    if (pending === undefined || pending.settled) return;
+    pending.settled = true;
+    for (const buffer of pending.operands) this.#release(buffer);
+    for (const other of pending.after) this.settle(other);
+  }
+
+  mark(opId: string): void {
+    if (this.total <= this.peak) return;
+    this.peak = this.total;
+    this.peakByRole = [...this.live];
+    this.peakOpId = opId;
+  }
+}
