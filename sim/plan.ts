@@ -62,6 +62,13 @@ export interface JoinStep {
   readonly lengths: readonly number[];
 }
 
+export interface ElementStep {
+  readonly kind: 'element';
+  readonly stack: ValueId;
+  readonly index: number;
+  readonly result: ValueId;
+}
+
 export interface ManualStep {
   readonly kind: 'manual';
   readonly operands: readonly ValueId[];
@@ -76,6 +83,8 @@ export interface RepeatStep {
   readonly count: number;
   readonly carried: number;
   readonly reverse: boolean;
+  /** Where in longer stacks the iterations begin: they are numbered from it. */
+  readonly first: number;
   /** Of each stacked operand: where its elements begin. */
   readonly firsts: readonly number[];
   readonly operands: readonly ValueId[];
@@ -90,7 +99,7 @@ export interface RepeatStep {
   readonly collectives: readonly number[];
 }
 
-export type Step = KernelStep | CollectiveStep | MoveStep | JoinStep | ManualStep | RepeatStep;
+export type Step = KernelStep | CollectiveStep | MoveStep | JoinStep | ElementStep | ManualStep | RepeatStep;
 
 export interface Plan {
   readonly program: Program;
@@ -154,6 +163,10 @@ class Planner {
       const lengths = operands.map((id) => this.#program.values[id]!.type.stack!);
       return { kind: 'join', operands, result: results[0]!, lengths };
     }
+    if (op.name === 'element') {
+      const { index } = attributesOf(op, 'element');
+      return { kind: 'element', stack: operands[0]!, index, result: results[0]! };
+    }
     return { kind: 'move', reads: operands };
   }
 
@@ -201,6 +214,7 @@ class Planner {
       count,
       carried,
       reverse,
+      first,
       firsts: lengths.map((length) => (length === count ? 0 : first)),
       operands: op.operands,
       args,

@@ -107,6 +107,9 @@ export class Walk {
         case 'join':
           this.#join(step);
           break;
+        case 'element':
+          this.#bind(step.result, { at: this.#elementReady(step.stack, step.index), elements: undefined });
+          break;
         case 'manual':
           this.#manual(step);
           break;
@@ -159,12 +162,13 @@ export class Walk {
   }
 
   #repeat(step: RepeatStep): void {
-    const { count, carried, operands, args, ahead, yields, results, reverse, firsts } = step;
+    const { count, carried, operands, args, ahead, yields, results, reverse, first, firsts } = step;
     const early: Readiness[][] = [];
     const made: number[][] = results.slice(carried).map(() => []);
+    const elementAt = (position: number): number => (reverse ? count - 1 - position : position);
     const enter = (position: number): void => {
-      const element = reverse ? count - 1 - position : position;
-      this.#iterations.push(element);
+      const element = elementAt(position);
+      this.#iterations.push(first + element);
       for (let index = carried; index < args.length; index++)
         this.#ready[args[index]!] = this.#elementReady(operands[index]!, firsts[index - carried]! + element);
     };
@@ -187,7 +191,7 @@ export class Walk {
       current.forEach((readiness, index) => this.#bind(args[index]!, readiness));
       this.#block(step.steps);
       current = yields.slice(0, carried).map(this.#readiness);
-      made.forEach((stack, index) => (stack[this.#iterations.at(-1)!] = this.#ready[yields[carried + index]!]!));
+      made.forEach((stack, index) => (stack[elementAt(position)] = this.#ready[yields[carried + index]!]!));
       this.#iterations.pop();
 
       // The last iterations issue nothing ahead.
@@ -202,9 +206,9 @@ export class Walk {
         current = current.map(shift);
         early.forEach((values, index) => (early[index] = values.map(shift)));
         for (const stack of made) {
-          const like = stack[reverse ? count - 1 - position : position]!;
+          const like = stack[elementAt(position)]!;
           for (let next = 1; next <= left; next++)
-            stack[reverse ? count - 1 - position - next : position + next] = like === 0 ? 0 : like + next * period;
+            stack[elementAt(position + next)] = like === 0 ? 0 : like + next * period;
         }
         position += left;
       }

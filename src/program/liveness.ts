@@ -6,6 +6,7 @@
  */
 import type { Bytes } from '../units.js';
 import { bytes } from '../units.js';
+import { attributesOf } from './builder.js';
 import type { Binding, Buffer, Pending } from './memory/account.js';
 import { Account, ROLES } from './memory/account.js';
 import type { Block, RepeatBlock, Step } from './memory/blocks.js';
@@ -104,6 +105,9 @@ class Walk {
         op.results[0]!,
         op.operands.flatMap((id) => this.#env[id]!),
       );
+    } else if (op.name === 'element') {
+      const stack = this.#env[op.operands[0]!] as Buffer[];
+      this.#bind(op.results[0]!, stack[attributesOf(op, 'element').index]!);
     } else if (op.asynchronous === true) this.#start(op, early);
     else {
       this.#read(op);
