@@ -2,21 +2,22 @@
 import { MeshwrightError } from '../errors.js';
 import type { DecoderConfig, ModelConfig, VitConfig } from '../models/index.js';
 import { findModel } from '../models/index.js';
-import { nearest } from '../text.js';
 import type { ModelInput } from './schema.js';
 
 const FAMILY_NAMES = { vit: 'a vision transformer', decoder: 'a decoder' } as const;
 
 /** Settings of other families are unknown to this one. */
 function requireOwnSettings(base: ModelConfig, names: readonly string[]): void {
-  const known = Object.keys(base).filter((name) => name !== 'family');
+  const known = Object.keys(base)
+    .filter((name) => name !== 'family')
+    .sort();
   for (const name of names) {
     if (known.includes(name)) continue;
     throw new MeshwrightError('FIELD_UNKNOWN', {
       place: `model.${name}`,
-      expected: `a setting of ${FAMILY_NAMES[base.family]}, which ${base.name} is: ${known.join(', ')}`,
+      expected: `a setting of ${FAMILY_NAMES[base.family]}, which ${base.name} is`,
       got: name,
-      hint: `did you mean ${nearest(name, known)}?`,
+      hint: `it has ${known.join(', ')}`,
     });
   }
 }

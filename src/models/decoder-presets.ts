@@ -94,7 +94,12 @@ export const DECODER_PRESETS: readonly { readonly config: DecoderConfig; readonl
     about: 'PaLM (Chowdhery et al. 2022)',
   },
   { config: { ...palm, name: 'palm-62b', width: 8192, depth: 64, heads: 32, mlpWidth: 32768 }, about: 'PaLM' },
-  { config: { ...palm, name: 'palm-540b', width: 18432, depth: 118, heads: 48, mlpWidth: 73728 }, about: 'PaLM' },
+  {
+    // The vocabulary is padded from 256,000 so that it divides over the 12 chips of the paper's model axis (its §4), and
+    // over every other number that its heads do.
+    config: { ...palm, name: 'palm-540b', width: 18432, depth: 118, heads: 48, mlpWidth: 73728, vocabulary: 256032 },
+    about: 'PaLM',
+  },
   { config: { ...gpt, ...tiny, name: 'gpt-tiny', keyValueHeads: 4, mlpWidth: 512 }, about: 'GPT kind, for a CPU' },
   {
     config: { ...llama, ...tiny, name: 'llama-tiny', keyValueHeads: 2, mlpWidth: 384 },

@@ -26,7 +26,8 @@ export function checkDecoderPlan(
   // A single key and value head is whole on every chip.
   if (config.keyValueHeads > 1) requireDivides('key-value heads', config.keyValueHeads, 'model', model);
   requireDivides('MLP width', config.mlpWidth, 'model', model);
-  requireDivides('entries of the vocabulary', config.vocabulary, 'model', model);
+  const padded = Math.ceil(config.vocabulary / model) * model;
+  requireDivides('entries of the vocabulary', config.vocabulary, 'model', model, `pad it: vocabulary=${padded}`);
   if (activations === 'width') requireDivides('width', config.width, 'model', model);
   if (activations === 'sequence') requireDivides('tokens a sequence', config.sequence, 'model', model);
   requireDivides('sequences a microbatch', microbatch, 'data', axisSize(mesh, 'data'));

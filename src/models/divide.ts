@@ -5,8 +5,11 @@ import type { AxisName } from '../mesh/index.js';
 const divisors = (value: number): number[] =>
   Array.from({ length: value }, (_, index) => index + 1).filter((candidate) => value % candidate === 0);
 
-/** @throws MeshwrightError PLAN_DOES_NOT_DIVIDE with the sizes that do */
-export function requireDivides(what: string, amount: number, axis: AxisName, size: number): void {
+/**
+ * @param otherwise what else could be done about it
+ * @throws MeshwrightError PLAN_DOES_NOT_DIVIDE with the sizes that do
+ */
+export function requireDivides(what: string, amount: number, axis: AxisName, size: number, otherwise?: string): void {
   if (amount % size === 0) return;
   const all = divisors(amount);
   const near = all.length > 12 ? all.filter((value) => value <= 4 * size) : all;
@@ -14,6 +17,6 @@ export function requireDivides(what: string, amount: number, axis: AxisName, siz
     place: `plan.mesh.${axis}`,
     expected: `a size that divides ${amount} ${what}`,
     got: String(size),
-    hint: `use ${near.slice(0, 16).join(', ')}`,
+    hint: `use ${near.slice(0, 16).join(', ')}${otherwise === undefined ? '' : `; or ${otherwise}`}`,
   });
 }

@@ -23,6 +23,27 @@ const plans: Case[] = [
     ['48 heads', 'got 5', 'use 1, 2, 3, 4, 6, 8, 12, 16, 24, 48'],
   ],
   [
+    'key-value heads that do not divide',
+    'simulate --model llama-3-8b --hardware tpu-v4 --chips 16 --batch 16 --mesh model=16',
+    'PLAN_DOES_NOT_DIVIDE',
+    'plan.mesh.model',
+    ['8 key-value heads', 'got 16', 'use 1, 2, 4, 8'],
+  ],
+  [
+    'a setting of the other family',
+    'simulate --model llama-tiny --hardware local --model-option patch=8',
+    'FIELD_UNKNOWN',
+    'model.patch',
+    ['a decoder, which llama-tiny is', 'got patch'],
+  ],
+  [
+    'training of a decoder, which nothing loads text for',
+    'train --model gpt-tiny --hardware local --images .',
+    'JOB_INVALID',
+    'model',
+    ['a vision transformer', 'gpt-tiny, a decoder'],
+  ],
+  [
     'a batch that does not divide',
     `simulate ${TINY} --batch 63 --mesh data=2`,
     'PLAN_DOES_NOT_DIVIDE',

@@ -136,6 +136,7 @@ describe('the models', () => {
   it.each([
     ['vit-g', 1842e6, (row: Row) => row.bodyParameters],
     ['vit-22b', 22165e6, (row: Row) => row.bodyParameters + row.poolingParameters],
+    ['palm-540b', 540.35e9, (row: Row) => row.bodyParameters],
     ['vit-e', 3926e6, (row: Row) => row.bodyParameters + row.poolingParameters + row.classifierParameters],
   ])('%s has the %d parameters of its paper, within 0.5 %%', async (name, published, count) => {
     const { models } = await json<{ models: Row[] }>('models', folder);
@@ -194,6 +195,14 @@ describe('what commands write', () => {
     const best = plans[0]!.simulation;
     expect(await simulate('jobs/job.yaml')).toEqual(best);
     expect(await json<JobSimulation>('simulate job.yaml', join(folder, 'jobs'))).toEqual(best);
+  });
+
+  it('a decoder is simulated as a vision transformer is, changed by flags', async () => {
+    const flags = '--model llama-tiny --hardware local --mesh data=2 --batch 8';
+    const whole = await simulate(flags);
+    expect(whole.tokensPerSecondPerChip * whole.stepTimeSeconds * 2).toBeCloseTo(8 * 64, 6);
+    const shorter = await simulate(`${flags} --model-option sequence=32 --model-option keyValueHeads=1`);
+    expect(shorter.modelFlops).toBeLessThan(whole.modelFlops / 2);
   });
 
   it('flags override the job file', async () => {
