@@ -63,7 +63,6 @@ test('a decoder layer, printed', () => {
     lossDivisor: 32,
     parameterType: 'f32',
     computeType: 'bf16',
-    gradientType: 'f32',
     activations: 'sequence',
     output: 'loss',
   });

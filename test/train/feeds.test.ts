@@ -15,7 +15,6 @@ const plain = forward(SMALL_DECODER, {
   lossDivisor: BATCH * sequence,
   parameterType: 'f64',
   computeType: 'f64',
-  gradientType: 'f64',
   activations: 'width',
   output: 'loss',
 });
