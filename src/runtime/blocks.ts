@@ -23,7 +23,7 @@ export const partLength = ({ outer, run }: Cut): number => outer * run;
 
 /** An array of the same kind as `like`, in memory of its own. */
 export const allocateLike = (like: HostTensor, length: number): HostTensor =>
-  like instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+  new (like.constructor as new (length: number) => HostTensor)(length);
 
 /** Whether parts are runs of the whole, so that `viewPart` may be used. */
 export const isContiguous = ({ outer }: Cut): boolean => outer === 1;

@@ -19,7 +19,8 @@ import type { FamilyName } from './kernels/family.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
 import { portable } from './protocol.js';
 import { RankHandle } from './rank-handle.js';
-import type { Feed, Feeds } from './rank.js';
+import type { Feed } from './adopt.js';
+import type { Feeds } from './rank.js';
 import type { ChannelTraffic, TransportMemory } from './transport/index.js';
 import { createTransportMemory, stopAll, traffic } from './transport/index.js';
 

@@ -1,6 +1,6 @@
 /** Accuracy over a set of images, by a forward program that all ranks run. */
 import type { Program } from '../program/index.js';
-import type { DevicePool } from '../runtime/index.js';
+import type { DevicePool, HostTensor } from '../runtime/index.js';
 import { assembleGlobal } from '../runtime/index.js';
 import type { ImageLoader } from './data/loader.js';
 import { rankFeeds } from './feeds.js';
@@ -43,7 +43,7 @@ export async function evaluate(
       type,
     );
     for (let row = 0; row < batch.count; row++) {
-      const slice = (values: Float32Array | Float64Array) => values.subarray(row * classes, (row + 1) * classes);
+      const slice = (values: HostTensor) => values.subarray(row * classes, (row + 1) * classes);
       if (largest(slice(logits)) === largest(slice(batch.labels))) right++;
     }
     images += batch.count;

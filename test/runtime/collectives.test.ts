@@ -52,7 +52,7 @@ describe.each([2, 3, 4, 5])('collectives over %i ranks', (size) => {
 
   it.each(cases)('all_gather of $dtype joins the shards along dimension $dimension', async ({ dtype, dimension }) => {
     const type = tensorType(shape, { data: dimension }, dtype);
-    const { before, after } = await run('all_gather', { axis: 'data', dimension }, type);
+    const { before, after } = await run('all_gather', { axis: 'data', dimensions: [dimension] }, type);
     const whole = assembleGlobal(mesh, before, type);
     for (const result of after) expect(result).toEqual(whole);
   });
@@ -61,7 +61,11 @@ describe.each([2, 3, 4, 5])('collectives over %i ranks', (size) => {
     'reduce_scatter of $dtype deals out the sum along dimension $dimension',
     async ({ dtype, dimension }) => {
       const type = tensorType(shape, { data: 'partial' }, dtype);
-      const { before, after, resultType } = await run('reduce_scatter', { axis: 'data', dimension }, type);
+      const { before, after, resultType } = await run(
+        'reduce_scatter',
+        { axis: 'data', dimensions: [dimension] },
+        type,
+      );
       expect(assembleGlobal(mesh, after, resultType)).toEqual(assembleGlobal(mesh, before, type));
     },
   );
@@ -76,7 +80,7 @@ describe.each([2, 3, 4, 5])('collectives over %i ranks', (size) => {
 
   it.each(['f32', 'f64'] as DType[])('permute of %s moves values around the ring', async (dtype) => {
     for (const shift of [1, -1, size + 1]) {
-      const { before, after } = await run('permute', { axis: 'data', shift }, tensorType(shape, {}, dtype));
+      const { before, after } = await run('permute', { axis: 'data', shifts: [shift] }, tensorType(shape, {}, dtype));
       ranks.forEach((rank) => expect(after[(((rank + shift) % size) + size) % size]).toEqual(before[rank]));
     }
   });

@@ -17,6 +17,8 @@ import type { Program } from '../../src/program/index.js';
 import { assembleGlobal, cutShard } from '../../src/runtime/index.js';
 import type { DevicePool, Feeds } from '../../src/runtime/index.js';
 import { compileProgram } from '../../src/runtime/compile.js';
+import { Handle } from '../../src/runtime/handle.js';
+import { Memory } from '../../src/runtime/memory.js';
 import { Execution } from '../../src/runtime/execute.js';
 import type { Environment } from '../../src/runtime/execute.js';
 import type { HostTensor, KernelFamily } from '../../src/runtime/kernels/family.js';
@@ -153,12 +155,13 @@ it('values are dropped after their last use', async () => {
       return { run: (operands) => (held.push(count()), kernel.run(operands)) };
     },
   };
-  env[x.value] = one(1);
+  const memory = new Memory();
+  env[x.value] = Handle.owned(memory, one(1)).hold();
   const transport = new Transport(createTransportMemory(single, 1), 0, { timeoutSeconds: 1 });
-  const around = { mesh: single, rank: 0, transport, clock: () => seconds(0), startedAt: seconds(0) };
-  await new Execution(await compileProgram(program, family), env, around).run();
+  const around = { mesh: single, rank: 0, transport, memory, clock: () => seconds(0), startedAt: seconds(0) };
+  await new Execution(await compileProgram(program, family, 0), env, around).run();
   expect(held).toEqual([1, 1, 1, 1, 1, 1]);
-  expect(env[value]).toEqual(one(32));
+  expect((env[value] as Handle).data).toEqual(one(32));
   expect(env[unused]).toBeUndefined();
 });
 

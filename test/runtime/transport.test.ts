@@ -8,9 +8,20 @@ import {
   traffic,
   Transport,
 } from '../../src/runtime/transport/index.js';
+import type { Exchange } from '../../src/runtime/transport/index.js';
 import { Channel, Incoming, Outgoing } from '../../src/runtime/transport/message.js';
 
 const pair = createMesh({ data: 2 });
+
+/** Sends and receives, and waits until both are done. */
+function exchange(transport: Transport, opId: string, messages: Partial<Exchange>): void {
+  const transfer = transport.begin({ sending: [], receiving: [], ...messages });
+  transport.wait({
+    advance: () => transfer.advance(),
+    isOver: () => transfer.done,
+    blame: () => ({ opId, awaited: transfer.awaited }),
+  });
+}
 
 describe('a ring of bytes', () => {
   it('has one direction for each ordered pair of ranks that share an axis', () => {
@@ -40,7 +51,7 @@ describe('a ring of bytes', () => {
       const received = new (message.constructor as typeof Float64Array)(message.length);
       const middle = Math.floor(message.length / 3);
       const outgoing = new Outgoing(channel, [message.subarray(0, middle), message.subarray(middle)]);
-      const incoming = new Incoming(channel, [received], false);
+      const incoming = new Incoming(channel, [received]);
       let rounds = 0;
       while (!outgoing.done || !incoming.done) {
         expect([outgoing.advance(), incoming.advance()]).toContain(true);
@@ -56,7 +67,7 @@ describe('a ring of bytes', () => {
     const channel = new Channel(rings[0]!.memory, ringBytes);
     const target = Float32Array.of(1, 2, 3);
     new Outgoing(channel, [Float32Array.of(10, 20, 30)]).advance();
-    new Incoming(channel, [target.subarray(0, 1), target.subarray(1)], true).advance();
+    new Incoming(channel, [target.subarray(0, 1), target.subarray(1)], 'f32').advance();
     expect([...target]).toEqual([11, 22, 33]);
   });
 
@@ -67,7 +78,7 @@ describe('a ring of bytes', () => {
     for (const word of [0, 32]) channel.words[word] = -16;
     const message = Float64Array.from({ length: 30 }, (_, i) => i);
     const received = new Float64Array(30);
-    const [outgoing, incoming] = [new Outgoing(channel, [message]), new Incoming(channel, [received], false)];
+    const [outgoing, incoming] = [new Outgoing(channel, [message]), new Incoming(channel, [received])];
     while (!incoming.done) {
       outgoing.advance();
       incoming.advance();
@@ -77,7 +88,8 @@ describe('a ring of bytes', () => {
 
   it('counts the bytes of values, not of padding', () => {
     const memory = createTransportMemory(pair, 2);
-    new Transport(memory, 0, { timeoutSeconds: 1 }).exchange('x', { to: 1, pieces: [Float32Array.of(1, 2, 3)] });
+    const transport = new Transport(memory, 0, { timeoutSeconds: 1 });
+    exchange(transport, 'x', { sending: [{ to: 1, pieces: [Float32Array.of(1, 2, 3)] }] });
     expect(traffic(memory)).toContainEqual({ from: 0, to: 1, sent: 12 });
   });
 });
@@ -86,15 +98,14 @@ describe('a rank that waits', () => {
   it('gives up on a peer that sends nothing, naming rank, op and peer', () => {
     const transport = new Transport(createTransportMemory(pair, 2), 0, { timeoutSeconds: 0.02 });
     const receive = () =>
-      transport.exchange('layer/reduce', undefined, { from: 1, pieces: [new Float32Array(4)], add: false });
+      exchange(transport, 'layer/reduce', { receiving: [{ from: 1, pieces: [new Float32Array(4)] }] });
     expect(receive).toThrow('TIMED_OUT at rank 0, layer/reduce: expected rank 1 to send within 0.02 s');
   });
 
   it('gives up on a peer that reads nothing', () => {
     const transport = new Transport(createTransportMemory(pair, 2, { ringBytes: 64 }), 1, { timeoutSeconds: 0.02 });
-    expect(() => transport.exchange('x', { to: 0, pieces: [new Float64Array(100)] })).toThrow(
-      /rank 1, x.*rank 0 to read/,
-    );
+    const send = () => exchange(transport, 'x', { sending: [{ to: 0, pieces: [new Float64Array(100)] }] });
+    expect(send).toThrow(/rank 1, x.*rank 0 to read/);
   });
 
   it('finds the stop flag, and the first to raise it is remembered', () => {
@@ -105,7 +116,7 @@ describe('a rank that waits', () => {
     stopAll(memory.control);
     expect(stoppedBy(memory.control)).toBe(1);
     expect(() => transport.checkStopped()).toThrow(RunStopped);
-    const receive = () => transport.exchange('x', undefined, { from: 1, pieces: [new Float32Array(4)], add: false });
+    const receive = () => exchange(transport, 'x', { receiving: [{ from: 1, pieces: [new Float32Array(4)] }] });
     expect(receive).toThrow('stopped because rank 1 failed');
   });
 });

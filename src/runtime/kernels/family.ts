@@ -3,12 +3,13 @@
  * collective or a repeat) and runs it on plain arrays of host memory. How a family computes is its own business.
  */
 import { MeshwrightError } from '../../errors.js';
+import type { AxisName } from '../../mesh/index.js';
 import { invalid } from '../../program/ops/index.js';
 import type { DType, Op, ValueId, ValueType } from '../../program/types.js';
 import { elementCount } from '../../program/types.js';
 
 /** Never over a SharedArrayBuffer: onnxruntime refuses those. */
-export type HostTensor = Float32Array | Float64Array;
+export type HostTensor = Float32Array | Float64Array | Int32Array;
 
 export interface KernelSpec {
   readonly ops: readonly Op[];
@@ -17,6 +18,8 @@ export interface KernelSpec {
   /** May name an operand, or the same value twice. */
   readonly results: readonly ValueId[];
   type(value: ValueId): ValueType;
+  /** The rank's place along an axis, 0 where the mesh lacks it. */
+  coordinate(axis: AxisName): number;
 }
 
 export interface CompiledKernel {
@@ -66,9 +69,16 @@ export function requireDtype(family: FamilyName, dtype: DType, place: string): v
   });
 }
 
-/** An array of the element type that `dtype` is held in. Only for types that a family has. */
-export const allocate = (dtype: DType, length: number): HostTensor =>
-  dtype === 'f64' ? new Float64Array(length) : new Float32Array(length);
+/** The kind of array that elements of a type are held in. Only for types that a family has. */
+const arrayOf = (dtype: DType) => (dtype === 'f64' ? Float64Array : dtype === 'i32' ? Int32Array : Float32Array);
+
+export const allocate = (dtype: DType, length: number): HostTensor => new (arrayOf(dtype))(length);
+
+/** A tensor that covers a block of memory. */
+export const tensorOver = (dtype: DType, buffer: ArrayBuffer): HostTensor => new (arrayOf(dtype))(buffer);
+
+/** Whether an array is of the kind that elements of a type are held in. */
+export const isHeldAs = (dtype: DType, array: unknown): array is HostTensor => array instanceof arrayOf(dtype);
 
 /** @throws MeshwrightError INTERNAL where an operand is not what its type says */
 export function requireOperands(place: string, types: readonly ValueType[], operands: readonly HostTensor[]): void {
@@ -81,7 +91,7 @@ export function requireOperands(place: string, types: readonly ValueType[], oper
   }
   types.forEach(({ shape, dtype }, index) => {
     const operand = operands[index]!;
-    const got = operand instanceof Float64Array ? 'f64' : 'f32';
+    const got = operand instanceof Float64Array ? 'f64' : operand instanceof Int32Array ? 'i32' : 'f32';
     if (got !== dtype || operand.length !== elementCount(shape)) {
       throw new MeshwrightError('INTERNAL', {
         place: `${place}, operand ${index}`,

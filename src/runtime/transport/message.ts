@@ -5,31 +5,40 @@
  * Positions in a ring are always multiples of 8, so that elements of 4 and 8 bytes can be read where they lie: a
  * message that ends elsewhere is padded, and only its elements are counted as sent.
  */
+import type { DType } from '../../program/index.js';
+import { invalid } from '../../program/index.js';
 import type { HostTensor } from '../kernels/family.js';
 import { HEADER_BYTES, READ_WORD, SENT_DOUBLE, WRITTEN_WORD } from './memory.js';
 
 /** Most bytes moved before the other side is told: the receiver works on one slice while the next is written. */
 const SLICE_BYTES = 2 ** 16;
 
+type ArrayKind = new (memory: SharedArrayBuffer, offset: number, length: number) => HostTensor;
+
 /** The ends of one ring. */
 export class Channel {
   readonly words: Int32Array;
   readonly capacity: number;
+  readonly #memory: SharedArrayBuffer;
   readonly #doubles: Float64Array;
-  readonly #f32: Float32Array;
-  readonly #f64: Float64Array;
+  readonly #views = new Map<ArrayKind, HostTensor>();
 
   constructor(memory: SharedArrayBuffer, capacity: number) {
     this.words = new Int32Array(memory, 0, HEADER_BYTES / 4);
+    this.#memory = memory;
     this.#doubles = new Float64Array(memory, 0, HEADER_BYTES / 8);
     this.capacity = capacity;
-    this.#f32 = new Float32Array(memory, HEADER_BYTES, capacity / 4);
-    this.#f64 = new Float64Array(memory, HEADER_BYTES, capacity / 8);
   }
 
   /** The ring's bytes as elements of the kind that `like` has. */
   elements(like: HostTensor): HostTensor {
-    return like instanceof Float64Array ? this.#f64 : this.#f32;
+    const kind = like.constructor as ArrayKind;
+    let view = this.#views.get(kind);
+    if (view === undefined) {
+      view = new kind(this.#memory, HEADER_BYTES, this.capacity / like.BYTES_PER_ELEMENT);
+      this.#views.set(kind, view);
+    }
+    return view;
   }
 
   /** Only the sender writes it, and it is read when nothing runs. */
@@ -72,12 +81,17 @@ function addFloat64(target: Float64Array, terms: Float64Array): void {
   for (; i < target.length; i++) target[i]! += terms[i]!;
 }
 
-const addIn: Move = (piece, pieceAt, ring, ringAt, count) => {
-  const target = piece.subarray(pieceAt, pieceAt + count);
-  const terms = ring.subarray(ringAt, ringAt + count);
-  if (target instanceof Float64Array) addFloat64(target, terms as Float64Array);
-  else addFloat32(target, terms as Float32Array);
+const ADDERS: Partial<Record<DType, (target: HostTensor, terms: HostTensor) => void>> = {
+  f32: (target, terms) => addFloat32(target as Float32Array, terms as Float32Array),
+  f64: (target, terms) => addFloat64(target as Float64Array, terms as Float64Array),
 };
+
+function addTo(dtype: DType): Move {
+  const add = ADDERS[dtype];
+  if (add === undefined) throw invalid('a sum over ranks', `one of ${Object.keys(ADDERS).join(', ')}`, dtype);
+  return (piece, pieceAt, ring, ringAt, count) =>
+    add(piece.subarray(pieceAt, pieceAt + count), ring.subarray(ringAt, ringAt + count));
+}
 
 const paddedBytes = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
@@ -131,6 +145,9 @@ abstract class Message {
 }
 
 export class Outgoing extends Message {
+  /** What the other side has to do. */
+  readonly awaits = 'read';
+
   /** Writes what fits. @returns whether anything moved */
   advance(): boolean {
     const { words, capacity } = this.channel;
@@ -145,12 +162,13 @@ export class Outgoing extends Message {
 }
 
 export class Incoming extends Message {
+  readonly awaits = 'send';
   readonly #move: Move;
 
-  /** @param sum whether elements are added to what the pieces hold, in place of replacing it */
-  constructor(channel: Channel, pieces: readonly HostTensor[], sum: boolean) {
+  /** @param sum the type of elements that are added to what the pieces hold; absent where they replace it */
+  constructor(channel: Channel, pieces: readonly HostTensor[], sum?: DType) {
     super(channel, pieces);
-    this.#move = sum ? addIn : copyIn;
+    this.#move = sum === undefined ? copyIn : addTo(sum);
   }
 
   /** Reads what is there. @returns whether anything moved */
