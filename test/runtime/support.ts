@@ -5,8 +5,9 @@ import { Builder, verify } from '../../src/program/index.js';
 import type { Attributes, CollectiveName, DType, Program, ValueId, ValueType } from '../../src/program/index.js';
 import { createClock } from '../../src/runtime/clock.js';
 import { DevicePool, Rank } from '../../src/runtime/index.js';
-import type { PoolOptions } from '../../src/runtime/index.js';
+import type { PoolOptions, RankOptions } from '../../src/runtime/index.js';
 import type { HostTensor } from '../../src/runtime/kernels/family.js';
+import { allocate } from '../../src/runtime/kernels/family.js';
 import { createReferenceFamily } from '../../src/runtime/kernels/reference/index.js';
 import { createTransportMemory, Transport } from '../../src/runtime/transport/index.js';
 
@@ -23,10 +24,10 @@ export const createPool = (mesh: Mesh, options: Partial<PoolOptions> = {}): Prom
   });
 
 /** The one rank of a mesh without axes, on this thread. */
-export function createSingleRank(): Rank {
+export function createSingleRank(options: Pick<RankOptions, 'keepsArrays'> = {}): Rank {
   const mesh = createMesh({});
   const transport = new Transport(createTransportMemory(mesh, 1), 0, { timeoutSeconds: 1 });
-  return new Rank({ mesh, rank: 0, family: createReferenceFamily(), transport, clock: createClock() });
+  return new Rank({ mesh, rank: 0, family: createReferenceFamily(), transport, clock: createClock(), ...options });
 }
 
 export const tensorType = (shape: readonly number[], states: AxisStates = {}, dtype: DType = 'f64'): ValueType => ({
@@ -75,6 +76,5 @@ export function collectiveProgram<N extends CollectiveName>(
 
 /** Numbers that differ by element and rank; sums of them are exact in f32. */
 export function counting(length: number, rank: number, dtype: DType): HostTensor {
-  const tensor = dtype === 'f64' ? new Float64Array(length) : new Float32Array(length);
-  return tensor.map((_: number, index: number) => ((index * 7 + rank * 131) % 1009) - 500);
+  return allocate(dtype, length).map((_: number, index: number) => ((index * 7 + rank * 131) % 1009) - 500);
 }
