@@ -6,7 +6,7 @@ import type { Binding } from './handle.js';
 import { Handle } from './handle.js';
 import type { StateValue } from './initialize.js';
 import type { HostTensor } from './kernels/family.js';
-import { isHeldAs } from './kernels/family.js';
+import { dtypeOf, numbersOf, stored } from './kernels/tensors.js';
 import type { Memory } from './memory.js';
 
 /** A value that a rank is given; a scalar may be a number. Arrays may lie over a SharedArrayBuffer. */
@@ -24,21 +24,18 @@ export const unsuitable = (place: string, expected: string | number, got: string
 
 /** @param keeps whether arrays that stay where they are become the rank's own */
 export function adopter(memory: Memory, keeps: boolean): Adopter {
-  // Two values may be one array; who owns it has to know of both.
-  const known = new Map<HostTensor, Handle>();
+  // Two values may be one array: it ends with the last of them.
+  const owners = new Map<ArrayBufferLike, Handle>();
 
   function one(given: number | HostTensor, { shape, dtype }: ValueType, place: string): Handle {
-    const array = typeof given === 'number' ? [given] : given;
+    const array = typeof given === 'number' ? Float64Array.of(given) : given;
     const length = elementCount(shape);
     if (array.length !== length) throw unsuitable(place, `${length} elements [${shape.join(',')}]`, array.length);
-    if (!isHeldAs(dtype, array) || array.buffer instanceof SharedArrayBuffer) {
-      const copy = Handle.allocate(memory, dtype, length);
-      copy.data.set(array);
-      return copy;
-    }
-    const isWhole = array.byteLength === array.buffer.byteLength;
-    const handle = known.get(array) ?? (keeps && isWhole ? Handle.owned(memory, array) : Handle.borrowed(array));
-    known.set(array, handle);
+    if (dtypeOf(array) !== dtype) return Handle.owned(memory, stored(dtype, numbersOf(array)));
+    if (array.buffer instanceof SharedArrayBuffer) return Handle.owned(memory, array.slice());
+    if (!keeps || array.byteLength !== array.buffer.byteLength) return Handle.borrowed(array);
+    const handle = owners.get(array.buffer) ?? Handle.owned(memory, array);
+    owners.set(array.buffer, handle);
     return handle;
   }
 

@@ -3,7 +3,8 @@
  * putting parts back. A part of the outermost dimension is one run, so nothing has to be moved to take it.
  */
 import { elementCount } from '../program/types.js';
-import type { HostTensor } from './kernels/family.js';
+import type { HostTensor } from './kernels/tensors.js';
+import { allocate, dtypeOf } from './kernels/tensors.js';
 
 /** A tensor seen along one dimension: `outer` rows, each of `parts` runs of `run` elements. */
 export interface Cut {
@@ -22,8 +23,7 @@ export const cut = (shape: readonly number[], dimension: number, parts: number):
 export const partLength = ({ outer, run }: Cut): number => outer * run;
 
 /** An array of the same kind as `like`, in memory of its own. */
-export const allocateLike = (like: HostTensor, length: number): HostTensor =>
-  new (like.constructor as new (length: number) => HostTensor)(length);
+export const allocateLike = (like: HostTensor, length: number): HostTensor => allocate(dtypeOf(like), length);
 
 /** Whether parts are runs of the whole, so that `viewPart` may be used. */
 export const isContiguous = ({ outer }: Cut): boolean => outer === 1;

@@ -7,7 +7,8 @@
 import type { Attributes, CollectiveName, DType, Op } from '../program/index.js';
 import type { Cut } from './blocks.js';
 import { cut, isContiguous, packPart, partLength, unpackPart, viewPart } from './blocks.js';
-import type { HostTensor } from './kernels/family.js';
+import type { HostTensor } from './kernels/tensors.js';
+import { dtypeOf } from './kernels/tensors.js';
 import type { Memory } from './memory.js';
 import type { Exchange } from './transport/index.js';
 
@@ -23,7 +24,6 @@ export interface Group {
 /** A tensor that a collective moves. */
 export interface Operand {
   readonly data: HostTensor;
-  readonly dtype: DType;
   readonly shape: readonly number[];
 }
 
@@ -38,20 +38,20 @@ const shiftAround = (
   group: Group,
   sent: readonly HostTensor[],
   received: readonly HostTensor[],
-  sum?: DType,
+  { add }: { readonly add: boolean },
 ): Exchange => ({
   sending: [{ to: rankAt(group, group.index + 1), pieces: sent }],
-  receiving: [{ from: rankAt(group, group.index - 1), pieces: received, ...(sum && { sum }) }],
+  receiving: [{ from: rankAt(group, group.index - 1), pieces: received, add }],
 });
 
-/** Runs an algorithm once for each element type among the operands: a message has one. */
+/** Runs an algorithm once for each kind of array among the operands: a message has one. */
 function* byType<T extends Operand>(
   operands: readonly T[],
   run: (dtype: DType, operands: readonly T[]) => Algorithm,
 ): Algorithm {
   const results = new Map<T, HostTensor>();
-  for (const dtype of new Set(operands.map((operand) => operand.dtype))) {
-    const alike = operands.filter((operand) => operand.dtype === dtype);
+  for (const dtype of new Set(operands.map(({ data }) => dtypeOf(data)))) {
+    const alike = operands.filter(({ data }) => dtypeOf(data) === dtype);
     const made = yield* run(dtype, alike);
     alike.forEach((operand, index) => results.set(operand, made[index]!));
   }
@@ -79,8 +79,8 @@ function* allGather(group: Group, operands: readonly Operand[], dimensions: read
   const { memory, ranks, index } = group;
   const count = ranks.length;
   const whole = ({ shape }: Operand, dimension: number) => shape.with(dimension, shape[dimension]! * count);
-  return yield* byType(divided(operands, dimensions, whole, count), function* (_, alike) {
-    const wholes = alike.map(({ data, dtype, parts }) => {
+  return yield* byType(divided(operands, dimensions, whole, count), function* (dtype, alike) {
+    const wholes = alike.map(({ data, parts }) => {
       const joined = memory.allocate(dtype, data.length * count);
       unpackPart(joined, parts, index, data);
       return joined;
@@ -92,10 +92,10 @@ function* allGather(group: Group, operands: readonly Operand[], dimensions: read
     };
     for (let step = 1; step < count; step++) {
       const part = place(group, index - step);
-      const next = alike.map(({ data, dtype, parts }, at) =>
+      const next = alike.map(({ data, parts }, at) =>
         isContiguous(parts) ? viewPart(wholes[at]!, parts, part) : memory.allocate(dtype, data.length),
       );
-      yield shiftAround(group, held, next);
+      yield shiftAround(group, held, next, { add: false });
       alike.forEach(({ parts }, at) => !isContiguous(parts) && unpackPart(wholes[at]!, parts, part, next[at]!));
       letGo(step);
       held = next;
@@ -123,7 +123,7 @@ function* reduceScatter(group: Group, operands: readonly Operand[], dimensions: 
       );
       for (let step = 2; step <= count; step++) {
         const next = alike.map((operand) => term(operand, place(group, index - step)));
-        yield shiftAround(group, held, next, dtype);
+        yield shiftAround(group, held, next, { add: true });
         alike.forEach(({ parts }, at) => {
           if (step > 2 || !isContiguous(parts)) memory.free(held[at]!);
         });
@@ -162,10 +162,10 @@ function* allReduce(group: Group, operands: readonly Operand[]): Algorithm {
     );
     const chunk = (index: number): HostTensor[] => chunks[place(group, index)]!;
     for (let step = 1; step < count; step++) {
-      yield shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1), dtype);
+      yield shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1), { add: true });
     }
     for (let step = 0; step < count - 1; step++) {
-      yield shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1));
+      yield shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1), { add: false });
     }
     return results;
   });
@@ -176,7 +176,8 @@ function* allToAll(group: Group, operands: readonly Operand[], from: number, to:
   const { memory, ranks, index } = group;
   const count = ranks.length;
   const results: HostTensor[] = [];
-  for (const { data, dtype, shape } of operands) {
+  for (const { data, shape } of operands) {
+    const dtype = dtypeOf(data);
     const outgoing = cut(shape, to, count);
     const incoming = cut(shape.with(to, shape[to]! / count).with(from, shape[from]! * count), from, count);
     const result = memory.allocate(dtype, data.length);
@@ -189,7 +190,7 @@ function* allToAll(group: Group, operands: readonly Operand[], from: number, to:
       packPart(data, outgoing, place(group, index + step), packed);
       yield {
         sending: [{ to: rankAt(group, index + step), pieces: [packed] }],
-        receiving: [{ from: ranks[source]!, pieces: [received] }],
+        receiving: [{ from: ranks[source]!, pieces: [received], add: false }],
       };
       unpackPart(result, incoming, source, received);
     }
@@ -215,7 +216,7 @@ function* permute(group: Group, operands: readonly Operand[], shifts: readonly n
     const sent = alike.map(({ data }) => data);
     yield {
       sending: ways.map((way) => ({ to: rankAt(group, group.index + way), pieces: going(sent, way) })),
-      receiving: ways.map((way) => ({ from: rankAt(group, group.index - way), pieces: going(results, way) })),
+      receiving: ways.map((way) => ({ from: rankAt(group, group.index - way), pieces: going(results, way), add: false })),
     };
     return results;
   });

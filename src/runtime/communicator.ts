@@ -75,8 +75,8 @@ export class Communicator {
     const owners = bindings.flatMap((binding, index) => handlesOf(binding).map(() => index));
     const begin = (): Algorithm => {
       const moved = operands.map(({ data }, at) => {
-        const { shape, dtype } = this.#program.values[op.operands[owners[at]!]!]!.type;
-        return { data, shape, dtype };
+        const { shape } = this.#program.values[op.operands[owners[at]!]!]!.type;
+        return { data, shape };
       });
       return collective(group, op, moved, owners);
     };

@@ -9,6 +9,8 @@ export type { Feed } from './adopt.js';
 export type { Feeds, RankOptions, RankRun } from './rank.js';
 export { Rank } from './rank.js';
 export type { FamilyName, HostTensor } from './kernels/family.js';
+export type { Numbers } from './kernels/tensors.js';
+export { numbersOf } from './kernels/tensors.js';
 export type { ChildHandler, ChildHandlers } from './serve-child.js';
 export { serveChild } from './serve-child.js';
 export type { Run, Segments } from './shards.js';

@@ -6,8 +6,8 @@ import { unreachable } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
 import type { Initializer, ParameterInput, StateInput, ValueType } from '../program/index.js';
 import { elementCount } from '../program/index.js';
-import type { HostTensor } from './kernels/family.js';
-import { allocate } from './kernels/family.js';
+import type { HostTensor } from './kernels/tensors.js';
+import { allocate, allocateNumbers, stored } from './kernels/tensors.js';
 import type { Segments } from './shards.js';
 import { shardRuns } from './shards.js';
 
@@ -52,25 +52,27 @@ interface Drawn {
 }
 
 function draw({ mesh, rank, seed, name, initializer, segments }: Drawn, type: ValueType, layer: number): HostTensor {
-  const tensor = allocate(type.dtype, elementCount(type.shape));
+  const numbers = allocateNumbers(type.dtype, elementCount(type.shape));
   switch (initializer.kind) {
     case 'zeros':
-      return tensor;
+      break;
     case 'ones':
-      return tensor.fill(1);
+      numbers.fill(1);
+      break;
     case 'normal': {
       const [key0, key1] = keyOf(seed, name, layer);
       const { standardDeviation } = initializer;
       for (const { wholeStart, shardStart, length } of shardRuns(mesh, rank, type, segments)) {
         for (let i = 0; i < length; i++) {
-          tensor[shardStart + i] = normal(key0, key1, wholeStart + i) * standardDeviation;
+          numbers[shardStart + i] = normal(key0, key1, wholeStart + i) * standardDeviation;
         }
       }
-      return tensor;
+      break;
     }
     default:
       return unreachable(initializer);
   }
+  return stored(type.dtype, numbers);
 }
 
 /** Zeros of a type, one tensor for each element of a stack. */
@@ -82,7 +84,7 @@ export const zeroState = (type: ValueType): StateValue => {
 /**
  * `rank`'s part of a parameter's initial value; a stack's elements are the layers.
  *
- * @param type of the parameter on one rank, f32 or f64
+ * @param type of the parameter on one rank, a float
  * @param seed a safe integer
  */
 export function initialParameter(
@@ -106,7 +108,7 @@ export function initialState(mesh: Mesh, rank: number, input: StateInput, type: 
     case 'optimizer':
       return zeroState(type);
     case 'counter':
-      return allocate(type.dtype, elementCount(type.shape)).fill(input.initial);
+      return stored(type.dtype, allocateNumbers(type.dtype, elementCount(type.shape)).fill(input.initial));
     default:
       return unreachable(input);
   }

@@ -8,7 +8,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { DType } from '../program/index.js';
 import { DTYPE_BYTES } from '../program/index.js';
 import type { HostTensor } from './kernels/family.js';
-import { tensorOver } from './kernels/family.js';
+import { viewOf } from './kernels/tensors.js';
 
 export class Memory {
   readonly #closed: MessagePort;
@@ -23,7 +23,7 @@ export class Memory {
   /** A tensor whose elements are yet to be written. */
   allocate(dtype: DType, length: number): HostTensor {
     // Not zeroed, and never a part of a larger block.
-    return tensorOver(dtype, Buffer.allocUnsafeSlow(length * DTYPE_BYTES[dtype]).buffer as ArrayBuffer);
+    return viewOf(dtype, Buffer.allocUnsafeSlow(length * DTYPE_BYTES[dtype]).buffer, 0, length);
   }
 
   /** Ends a tensor that covers its whole block of memory, and all views of it. */

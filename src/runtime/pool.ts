@@ -17,9 +17,8 @@ import { unpackError } from './failure.js';
 import type { StateValue } from './initialize.js';
 import type { FamilyName } from './kernels/family.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
-import { portable } from './protocol.js';
+import { pack, packFeeds, unpack, unpackRun } from './protocol.js';
 import { RankHandle } from './rank-handle.js';
-import type { Feed } from './adopt.js';
 import type { Feeds } from './rank.js';
 import type { ChannelTraffic, TransportMemory } from './transport/index.js';
 import { createTransportMemory, stopAll, traffic } from './transport/index.js';
@@ -117,12 +116,12 @@ export class DevicePool {
 
   /** @param values one a rank: what it is to hold under `key` (`parameter:NAME`, `optimizer:NAME:SLOT`) */
   async setState(key: string, values: readonly StateValue[]): Promise<void> {
-    await this.#callAll('setState', (rank) => ({ key, value: portable(values[rank]!) }));
+    await this.#callAll('setState', (rank) => ({ key, value: pack(values[rank]!) }));
   }
 
   /** What each rank holds under `key`. */
-  readState(key: string): Promise<StateValue[]> {
-    return this.#callAll('readState', () => ({ key }));
+  async readState(key: string): Promise<StateValue[]> {
+    return (await this.#callAll('readState', () => ({ key }))).map(unpack);
   }
 
   /**
@@ -133,14 +132,15 @@ export class DevicePool {
   async run(name: string, { feeds = [], outputs = [], signal }: RunOptions = {}): Promise<PoolRun> {
     signal?.throwIfAborted();
     const feed = (rank: number): Feeds => (typeof feeds === 'function' ? feeds(rank) : (feeds[rank] ?? {}));
-    const perRank = this.#ranks.map(({ rank }) => portableFeeds(feed(rank)));
+    const perRank = this.#ranks.map(({ rank }) => packFeeds(feed(rank)));
     const stop = (): void => stopAll(this.#memory.control);
     signal?.addEventListener('abort', stop);
     try {
       const startedAt = this.#clock();
-      const runs = await this.#callAll('run', (rank) => ({ name, feeds: perRank[rank]!, outputs, startedAt }));
+      const replies = await this.#callAll('run', (rank) => ({ name, feeds: perRank[rank]!, outputs, startedAt }));
       // Ranks that were done before they saw the flag: what the caller gave up stays given up.
       signal?.throwIfAborted();
+      const runs = replies.map(unpackRun);
       return {
         outputs: runs.map((run) => run.outputs),
         spans: runs.map((run) => run.spans),
@@ -215,12 +215,4 @@ const interrupted = (rank: number, cause: Error): MeshwrightError =>
     'DEVICE_FAILED',
     { place: `rank ${rank}`, expected: 'the run to go on', got: cause.message },
     { cause },
-  );
-
-const portableFeeds = (feeds: Feeds): Feeds =>
-  Object.fromEntries(
-    Object.entries(feeds).map(([name, feed]): [string, Feed] => [
-      name,
-      typeof feed === 'number' ? feed : portable(feed),
-    ]),
   );

@@ -1,12 +1,13 @@
 /** What the pool and its ranks say to each other. Everything here can be cloned between threads. */
 import type { MessagePort } from 'node:worker_threads';
 import type { Mesh } from '../mesh/index.js';
-import type { Program } from '../program/index.js';
+import type { DType, Program } from '../program/index.js';
 import type { Seconds } from '../units.js';
 import type { PackedError } from './failure.js';
 import type { StateValue } from './initialize.js';
 import { isStack } from './initialize.js';
 import type { FamilyName, HostTensor } from './kernels/family.js';
+import { dtypeOf, viewOf } from './kernels/tensors.js';
 import type { Feeds, RankRun } from './rank.js';
 import type { TransportMemory } from './transport/index.js';
 
@@ -29,16 +30,16 @@ interface Call<A, R> {
 export interface RankCalls {
   load: Call<{ readonly name: string; readonly program: Program }, undefined>;
   initialize: Call<{ readonly seed: number }, undefined>;
-  setState: Call<{ readonly key: string; readonly value: StateValue }, undefined>;
-  readState: Call<{ readonly key: string }, StateValue>;
+  setState: Call<{ readonly key: string; readonly value: Portable }, undefined>;
+  readState: Call<{ readonly key: string }, Portable>;
   run: Call<
     {
       readonly name: string;
-      readonly feeds: Feeds;
+      readonly feeds: PortableFeeds;
       readonly outputs: readonly string[];
       readonly startedAt: Seconds;
     },
-    RankRun
+    PortableRun
   >;
   /** The last call: the rank frees its kernels and its thread is given back. */
   close: Call<undefined, undefined>;
@@ -56,11 +57,41 @@ export type RankReply =
   /** `stopped`: somebody else failed, or the host wanted it. */
   | { readonly ok: false; readonly stopped: boolean; readonly error: PackedError };
 
-/** A value to send to another thread. Cloning a view clones all the memory behind it, so parts are copied out first. */
-export function portable(value: StateValue): StateValue {
-  const one = (tensor: HostTensor): HostTensor =>
-    tensor.byteLength === tensor.buffer.byteLength || tensor.buffer instanceof SharedArrayBuffer
-      ? tensor
-      : tensor.slice();
+/** A tensor on its way to another thread; a clone of an array of halves is an array of whole numbers. */
+interface Parcel {
+  readonly dtype: DType;
+  readonly elements: HostTensor;
+}
+
+/** A value to send to another thread. */
+export type Portable = Parcel | readonly Parcel[];
+export type PortableFeeds = Readonly<Record<string, number | Portable>>;
+export type PortableRun = Omit<RankRun, 'outputs'> & { readonly outputs: Readonly<Record<string, Portable>> };
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
+
+/** Cloning a view clones all the memory behind it, so parts are copied out first. */
+export function pack(value: StateValue): Portable {
+  const one = (tensor: HostTensor): Parcel => {
+    const isWhole = tensor.byteLength === tensor.buffer.byteLength || tensor.buffer instanceof SharedArrayBuffer;
+    return { dtype: dtypeOf(tensor), elements: isWhole ? tensor : tensor.slice() };
+  };
   return isStack(value) ? value.map(one) : one(value);
 }
+
+export function unpack(portable: Portable): StateValue {
+  const one = ({ dtype, elements: { buffer, byteOffset, length } }: Parcel): HostTensor =>
+    viewOf(dtype, buffer, byteOffset, length);
+  return 'dtype' in portable ? one(portable) : portable.map(one);
+}
+
+export const packFeeds = (feeds: Feeds): PortableFeeds =>
+  mapValues(feeds, (feed) => (typeof feed === 'number' ? feed : pack(feed)));
+
+export const unpackFeeds = (feeds: PortableFeeds): Feeds =>
+  mapValues(feeds, (feed) => (typeof feed === 'number' ? feed : unpack(feed)));
+
+export const packRun = (run: RankRun): PortableRun => ({ ...run, outputs: mapValues(run.outputs, pack) });
+
+export const unpackRun = (run: PortableRun): RankRun => ({ ...run, outputs: mapValues(run.outputs, unpack) });

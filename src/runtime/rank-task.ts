@@ -4,8 +4,7 @@ import { packError } from './failure.js';
 import { createKernelFamily } from './kernels/index.js';
 import type { KernelFamily } from './kernels/index.js';
 import type { RankReply, RankRequest, RankTask } from './protocol.js';
-import { portable } from './protocol.js';
-import type { RankRun } from './rank.js';
+import { pack, packRun, unpack, unpackFeeds } from './protocol.js';
 import { Rank } from './rank.js';
 import { RunStopped, stopAll, Transport } from './transport/index.js';
 
@@ -13,11 +12,6 @@ const failed = (error: unknown): RankReply => ({
   ok: false,
   stopped: error instanceof RunStopped,
   error: packError(error),
-});
-
-const portableRun = (run: RankRun): RankRun => ({
-  ...run,
-  outputs: Object.fromEntries(Object.entries(run.outputs).map(([name, value]) => [name, portable(value)])),
 });
 
 async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
@@ -29,13 +23,13 @@ async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
       rank.initialize(request.args.seed);
       return { ok: true, result: undefined };
     case 'setState':
-      rank.setState(request.args.key, request.args.value);
+      rank.setState(request.args.key, unpack(request.args.value));
       return { ok: true, result: undefined };
     case 'readState':
-      return { ok: true, result: portable(rank.readState(request.args.key)) };
+      return { ok: true, result: pack(rank.readState(request.args.key)) };
     case 'run': {
       const { name, feeds, outputs, startedAt } = request.args;
-      return { ok: true, result: portableRun(await rank.run(name, feeds, outputs, startedAt)) };
+      return { ok: true, result: packRun(await rank.run(name, unpackFeeds(feeds), outputs, startedAt)) };
     }
     case 'close':
       return { ok: true, result: undefined };

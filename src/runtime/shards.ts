@@ -7,7 +7,8 @@ import { coordinate, globalShape, rankCount, shardRanges, stateOf } from '../mes
 import type { ValueType } from '../program/index.js';
 import { elementCount } from '../program/index.js';
 import { allocateLike } from './blocks.js';
-import type { HostTensor } from './kernels/family.js';
+import type { HostTensor } from './kernels/tensors.js';
+import { allocateNumbers, dtypeOf, numbersOf, stored } from './kernels/tensors.js';
 
 /** Parts of a dimension that are dealt one by one, see `shardRanges`; sizes of the whole. */
 export interface Segments {
@@ -91,16 +92,17 @@ export function assembleGlobal(
   type: ValueType,
   segments?: Segments,
 ): HostTensor {
-  const whole = allocateLike(shards[0]!, elementCount(globalShape(mesh, type.shape, type.states)));
+  const dtype = dtypeOf(shards[0]!);
+  const whole = allocateNumbers(dtype, elementCount(globalShape(mesh, type.shape, type.states)));
   for (let rank = 0; rank < rankCount(mesh); rank++) {
     const isCopy = mesh.axes.some(
       ({ name }) => stateOf(type.states, name) === 'replicated' && coordinate(mesh, rank, name) > 0,
     );
     if (isCopy) continue;
-    const shard = shards[rank]!;
+    const shard = numbersOf(shards[rank]!);
     for (const { wholeStart, shardStart, length } of shardRuns(mesh, rank, type, segments)) {
       for (let i = 0; i < length; i++) whole[wholeStart + i]! += shard[shardStart + i]!;
     }
   }
-  return whole;
+  return stored(dtype, whole);
 }

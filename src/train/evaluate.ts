@@ -1,7 +1,7 @@
 /** Accuracy over a set of images, by a forward program that all ranks run. */
 import type { Program } from '../program/index.js';
-import type { DevicePool, HostTensor } from '../runtime/index.js';
-import { assembleGlobal } from '../runtime/index.js';
+import type { DevicePool, HostTensor, Numbers } from '../runtime/index.js';
+import { assembleGlobal, numbersOf } from '../runtime/index.js';
 import type { ImageLoader } from './data/loader.js';
 import { rankFeeds } from './feeds.js';
 
@@ -37,13 +37,15 @@ export async function evaluate(
   for await (const batch of loader) {
     const feeds = (rank: number) => rankFeeds(program, rank, batch, {});
     const { outputs } = await pool.run(name, { feeds, outputs: ['logits'] });
-    const logits = assembleGlobal(
-      pool.mesh,
-      outputs.map((one) => one['logits'] as Float32Array),
-      type,
+    const logits = numbersOf(
+      assembleGlobal(
+        pool.mesh,
+        outputs.map((one) => one['logits'] as HostTensor),
+        type,
+      ),
     );
     for (let row = 0; row < batch.count; row++) {
-      const slice = (values: HostTensor) => values.subarray(row * classes, (row + 1) * classes);
+      const slice = (values: Numbers) => values.subarray(row * classes, (row + 1) * classes);
       if (largest(slice(logits)) === largest(slice(batch.labels))) right++;
     }
     images += batch.count;

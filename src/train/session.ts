@@ -8,7 +8,8 @@ import type { Job } from '../job/index.js';
 import { lowerEvaluation, lowerJob, modelFlops } from '../job/index.js';
 import { tokenCount } from '../models/index.js';
 import type { Program } from '../program/index.js';
-import { DevicePool } from '../runtime/index.js';
+import type { HostTensor } from '../runtime/index.js';
+import { DevicePool, numbersOf } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { ImageSample } from './data/folder.js';
@@ -155,7 +156,7 @@ export class Session {
     const { outputs, spans } = await this.#pool.run('step', { feeds, outputs: ['loss'] });
     const stepTimeSeconds = (performance.now() - start) / 1e3;
     const available = hardware.chip.matmul[precision.compute]!.peak * job.chips * stepTimeSeconds;
-    const loss = (outputs[0]!['loss'] as Float32Array)[0]!;
+    const loss = numbersOf(outputs[0]!['loss'] as HostTensor)[0]!;
     if (!Number.isFinite(loss)) {
       throw new MeshwrightError('LOSS_NOT_FINITE', {
         place: `step ${step}`,

@@ -10,6 +10,8 @@ interface Case<N extends ComputeName> {
   readonly attributes: Attributes[N];
   /** Operands that are data, not differentiated (targets). They are made positive. */
   readonly data?: readonly number[];
+  /** Operands that are ids, with their values. */
+  readonly ids?: Readonly<Record<number, readonly number[]>>;
   /** Operands that must be positive (second moments). */
   readonly positive?: readonly number[];
 }
@@ -95,8 +97,43 @@ const CASES: Cases = {
       })),
     ),
   ],
-  softmax: [{ operands: [[2, 3, 5]], attributes: {} }],
+  softmax: [
+    { operands: [[2, 3, 5]], attributes: {} },
+    { operands: [[2, 6, 3]], attributes: { causal: true } },
+  ],
   gelu: [{ operands: [[2, 5]], attributes: {} }],
+  silu: [{ operands: [[2, 5]], attributes: {} }],
+  embedding: [
+    {
+      operands: [
+        [4, 3],
+        [2, 3],
+      ],
+      attributes: {},
+      ids: { 1: [0, 3, 1, 1, 3, 1] },
+    },
+  ],
+  rotary: [
+    { operands: [[2, 2, 3, 4]], attributes: { base: 100, inverse: false } },
+    { operands: [[1, 2, 3, 6]], attributes: { base: 100, inverse: true } },
+  ],
+  log_sum_exp: [{ operands: [[2, 3, 5]], attributes: {} }],
+  token_cross_entropy: [
+    {
+      operands: [
+        [2, 3, 5],
+        [2, 3],
+        [2, 3, 1],
+      ],
+      attributes: { divisor: 6 },
+      ids: { 1: [0, 4, 1, 1, 3, 1] },
+    },
+  ],
+  group_heads: [
+    { operands: [[2, 4, 3, 2]], attributes: { groups: 2, shared: false } },
+    { operands: [[2, 4, 3, 2]], attributes: { groups: 1, shared: true } },
+  ],
+  ungroup_heads: [{ operands: [[2, 2, 6, 3]], attributes: { heads: 4, shared: false } }],
   moments: [
     { operands: [[2, 3, 5]], attributes: { centered: false, width: 5 } },
     { operands: [[2, 5]], attributes: { centered: true, width: 5 } },
@@ -131,9 +168,11 @@ const CASES: Cases = {
 };
 
 /** loss = Σ weights · op(parameters…), the weights different for each element of each result. */
-function lossOf<N extends ComputeName>(name: N, { operands, attributes, data = [] }: Case<N>): Program {
+function lossOf<N extends ComputeName>(name: N, { operands, attributes, data = [], ids = {} }: Case<N>): Program {
   const builder = new Builder(createMesh({}));
-  const values = operands.map((shape) => builder.value({ shape, dtype: 'f64', states: {} }, 'parameter'));
+  const values = operands.map((shape, index) =>
+    builder.value({ shape, dtype: index in ids ? 'i32' : 'f64', states: {} }, 'parameter'),
+  );
   const options = { id: name, phase: 'forward' as const };
   const results = builder.emitAll(name, values, attributes, options);
   const terms = results.map((result, index) => {
@@ -162,7 +201,9 @@ function lossOf<N extends ComputeName>(name: N, { operands, attributes, data = [
   return builder.finish(
     [
       ...values.map((value, index) =>
-        data.includes(index) ? ({ kind: 'data', name: 'labels', value } as const) : parameter(value, index),
+        data.includes(index) || index in ids
+          ? ({ kind: 'data', name: 'labels', value } as const)
+          : parameter(value, index),
       ),
       ...terms.map(({ weights }) => ({ kind: 'data', name: 'images', value: weights }) as const),
     ],
@@ -176,6 +217,7 @@ function check<N extends ComputeName>(name: N, example: Case<N>): void {
   const inputs = new Map<ValueId, Bound>(
     forward.inputs.map(({ value }, index) => {
       const { shape } = forward.values[value]!.type;
+      if (example.ids && index in example.ids) return [value, Int32Array.from(example.ids[index]!)];
       const random = pseudoRandom(elementCount(shape), index + 1);
       // Moments: a mean in [-0.2, 0.2] and a mean square well above its square, or any positive mean square.
       if (example.positive?.includes(index)) {

@@ -6,8 +6,6 @@ import type { Attributes, CollectiveName, DType, Program, ValueId, ValueType } f
 import { createClock } from '../../src/runtime/clock.js';
 import { DevicePool, Rank } from '../../src/runtime/index.js';
 import type { PoolOptions, RankOptions } from '../../src/runtime/index.js';
-import type { HostTensor } from '../../src/runtime/kernels/family.js';
-import { allocate } from '../../src/runtime/kernels/family.js';
 import { createReferenceFamily } from '../../src/runtime/kernels/reference/index.js';
 import { createTransportMemory, Transport } from '../../src/runtime/transport/index.js';
 
@@ -75,6 +73,7 @@ export function collectiveProgram<N extends CollectiveName>(
 }
 
 /** Numbers that differ by element and rank; sums of them are exact in f32. */
-export function counting(length: number, rank: number, dtype: DType): HostTensor {
-  return allocate(dtype, length).map((_: number, index: number) => ((index * 7 + rank * 131) % 1009) - 500);
+export function counting(length: number, rank: number, dtype: DType): Float32Array | Float64Array {
+  const tensor = dtype === 'f64' ? new Float64Array(length) : new Float32Array(length);
+  return tensor.map((_: number, index: number) => ((index * 7 + rank * 131) % 1009) - 500);
 }

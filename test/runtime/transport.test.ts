@@ -51,7 +51,7 @@ describe('a ring of bytes', () => {
       const received = new (message.constructor as typeof Float64Array)(message.length);
       const middle = Math.floor(message.length / 3);
       const outgoing = new Outgoing(channel, [message.subarray(0, middle), message.subarray(middle)]);
-      const incoming = new Incoming(channel, [received]);
+      const incoming = new Incoming(channel, [received], false);
       let rounds = 0;
       while (!outgoing.done || !incoming.done) {
         expect([outgoing.advance(), incoming.advance()]).toContain(true);
@@ -67,7 +67,7 @@ describe('a ring of bytes', () => {
     const channel = new Channel(rings[0]!.memory, ringBytes);
     const target = Float32Array.of(1, 2, 3);
     new Outgoing(channel, [Float32Array.of(10, 20, 30)]).advance();
-    new Incoming(channel, [target.subarray(0, 1), target.subarray(1)], 'f32').advance();
+    new Incoming(channel, [target.subarray(0, 1), target.subarray(1)], true).advance();
     expect([...target]).toEqual([11, 22, 33]);
   });
 
@@ -78,7 +78,7 @@ describe('a ring of bytes', () => {
     for (const word of [0, 32]) channel.words[word] = -16;
     const message = Float64Array.from({ length: 30 }, (_, i) => i);
     const received = new Float64Array(30);
-    const [outgoing, incoming] = [new Outgoing(channel, [message]), new Incoming(channel, [received])];
+    const [outgoing, incoming] = [new Outgoing(channel, [message]), new Incoming(channel, [received], false)];
     while (!incoming.done) {
       outgoing.advance();
       incoming.advance();
@@ -98,7 +98,7 @@ describe('a rank that waits', () => {
   it('gives up on a peer that sends nothing, naming rank, op and peer', () => {
     const transport = new Transport(createTransportMemory(pair, 2), 0, { timeoutSeconds: 0.02 });
     const receive = () =>
-      exchange(transport, 'layer/reduce', { receiving: [{ from: 1, pieces: [new Float32Array(4)] }] });
+      exchange(transport, 'layer/reduce', { receiving: [{ from: 1, pieces: [new Float32Array(4)], add: false }] });
     expect(receive).toThrow('TIMED_OUT at rank 0, layer/reduce: expected rank 1 to send within 0.02 s');
   });
 
@@ -116,7 +116,7 @@ describe('a rank that waits', () => {
     stopAll(memory.control);
     expect(stoppedBy(memory.control)).toBe(1);
     expect(() => transport.checkStopped()).toThrow(RunStopped);
-    const receive = () => exchange(transport, 'x', { receiving: [{ from: 1, pieces: [new Float32Array(4)] }] });
+    const receive = () => exchange(transport, 'x', { receiving: [{ from: 1, pieces: [new Float32Array(4)], add: false }] });
     expect(receive).toThrow('stopped because rank 1 failed');
   });
 });

@@ -7,9 +7,11 @@ import type { AxisName } from '../../mesh/index.js';
 import { invalid } from '../../program/ops/index.js';
 import type { DType, Op, ValueId, ValueType } from '../../program/types.js';
 import { elementCount } from '../../program/types.js';
+import type { HostTensor } from './tensors.js';
+import { dtypeOf } from './tensors.js';
 
-/** Never over a SharedArrayBuffer: onnxruntime refuses those. */
-export type HostTensor = Float32Array | Float64Array | Int32Array;
+export type { HostTensor } from './tensors.js';
+export { allocate } from './tensors.js';
 
 export interface KernelSpec {
   readonly ops: readonly Op[];
@@ -18,9 +20,16 @@ export interface KernelSpec {
   /** May name an operand, or the same value twice. */
   readonly results: readonly ValueId[];
   type(value: ValueId): ValueType;
-  /** The rank's place along an axis, 0 where the mesh lacks it. */
+  /** The rank's place along an axis, for ops that compute another part on each rank. */
   coordinate(axis: AxisName): number;
 }
+
+/** Ops on a table of rows, or of classes, that may be dealt over an axis. */
+export type TableOp = 'embedding' | 'embedding_backward' | 'token_cross_entropy' | 'token_cross_entropy_backward';
+
+/** The rank's place along the axis that an op's parts are dealt over; 0 where it has the whole. */
+export const coordinateOf = ({ axis }: { readonly axis?: AxisName }, coordinate: KernelSpec['coordinate']): number =>
+  axis === undefined ? 0 : coordinate(axis);
 
 export interface CompiledKernel {
   /**
@@ -47,10 +56,9 @@ export interface KernelFamily {
   dispose(): Promise<void>;
 }
 
-/** bf16 and f16 are for simulated chips: no family here computes in them. */
 export const FAMILY_DTYPES = {
-  onnx: ['f32'],
-  reference: ['f64', 'f32'],
+  onnx: ['f32', 'bf16', 'f16', 'i32'],
+  reference: ['f64', 'f32', 'bf16', 'f16', 'i32'],
 } as const satisfies Record<FamilyName, readonly DType[]>;
 
 /** The kernel as messages name it. */
@@ -69,17 +77,6 @@ export function requireDtype(family: FamilyName, dtype: DType, place: string): v
   });
 }
 
-/** The kind of array that elements of a type are held in. Only for types that a family has. */
-const arrayOf = (dtype: DType) => (dtype === 'f64' ? Float64Array : dtype === 'i32' ? Int32Array : Float32Array);
-
-export const allocate = (dtype: DType, length: number): HostTensor => new (arrayOf(dtype))(length);
-
-/** A tensor that covers a block of memory. */
-export const tensorOver = (dtype: DType, buffer: ArrayBuffer): HostTensor => new (arrayOf(dtype))(buffer);
-
-/** Whether an array is of the kind that elements of a type are held in. */
-export const isHeldAs = (dtype: DType, array: unknown): array is HostTensor => array instanceof arrayOf(dtype);
-
 /** @throws MeshwrightError INTERNAL where an operand is not what its type says */
 export function requireOperands(place: string, types: readonly ValueType[], operands: readonly HostTensor[]): void {
   if (operands.length !== types.length) {
@@ -91,7 +88,7 @@ export function requireOperands(place: string, types: readonly ValueType[], oper
   }
   types.forEach(({ shape, dtype }, index) => {
     const operand = operands[index]!;
-    const got = operand instanceof Float64Array ? 'f64' : operand instanceof Int32Array ? 'i32' : 'f32';
+    const got = dtypeOf(operand);
     if (got !== dtype || operand.length !== elementCount(shape)) {
       throw new MeshwrightError('INTERNAL', {
         place: `${place}, operand ${index}`,
@@ -114,8 +111,9 @@ function formatAttribute(value: unknown): string {
 }
 
 /**
- * A canonical text of what a kernel computes: ops, attributes, local shapes and types, with values renumbered in the
- * order they appear. Kernels with the same text compute the same function of their operands.
+ * A canonical text of what a kernel computes: ops, attributes, local shapes and types, and the rank's place along an
+ * axis that an op names, with values renumbered in the order they appear. Kernels with the same text compute the same
+ * function of their operands.
  *
  * @throws MeshwrightError PROGRAM_INVALID where a value is neither an operand nor computed before its use
  */
@@ -135,7 +133,10 @@ export function structureKey(spec: KernelSpec): string {
   const lines = [`operands ${spec.operands.map(define).join(' ')}`];
   for (const op of spec.ops) {
     const operands = op.operands.map(use).join(' ');
-    lines.push(`${op.results.map(define).join(' ')} = ${op.name} ${operands} ${formatAttribute(op.attributes)}`);
+    const place = 'axis' in op.attributes ? ` at ${spec.coordinate(op.attributes.axis)}` : '';
+    lines.push(
+      `${op.results.map(define).join(' ')} = ${op.name} ${operands} ${formatAttribute(op.attributes)}${place}`,
+    );
   }
   lines.push(`results ${spec.results.map(use).join(' ')}`);
   return lines.join('\n');

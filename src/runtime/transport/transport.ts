@@ -4,7 +4,6 @@
  * time.
  */
 import { MeshwrightError } from '../../errors.js';
-import type { DType } from '../../program/index.js';
 import type { HostTensor } from '../kernels/family.js';
 import type { TransportMemory } from './memory.js';
 import { bellWord, NOT_STOPPED, STOP_WORD, stoppedBy, waitingWord } from './memory.js';
@@ -30,8 +29,8 @@ export interface Receiving {
   readonly from: number;
   /** Arrays of one kind, filled in order. */
   readonly pieces: readonly HostTensor[];
-  /** The type of elements that are added to what the pieces hold; absent where what arrives replaces it. */
-  readonly sum?: DType;
+  /** Whether what arrives is added to what the pieces hold. */
+  readonly add: boolean;
 }
 
 /**
@@ -121,9 +120,9 @@ export class Transport {
         peer: to,
         message: new Outgoing(this.#channel(this.#outgoing, to), pieces),
       })),
-      ...receiving.map(({ from, pieces, sum }) => ({
+      ...receiving.map(({ from, pieces, add }) => ({
         peer: from,
-        message: new Incoming(this.#channel(this.#incoming, from), pieces, sum),
+        message: new Incoming(this.#channel(this.#incoming, from), pieces, add),
       })),
     ];
     return new Transfer(flows, (peer) => this.#ring(peer));

@@ -1,31 +1,29 @@
 /** Small, odd cases of every op, for families to be compared on. */
 import type { Attributes, ComputeName } from '../../../src/program/ops/index.js';
-import { filled, normals, uniforms } from './helpers.js';
-
-type Numbers = 'normal' | 'positive' | 'probability' | 'wide' | 'centered moments' | { readonly value: number };
-
-export interface Operand {
-  readonly shape: readonly number[];
-  readonly numbers: Numbers;
-}
+import type { Operand } from './operands.js';
+import { ids, of, overModel } from './operands.js';
 
 export interface Case<N extends ComputeName> {
   readonly operands: readonly Operand[];
   readonly attributes: Attributes[N];
+  /** The rank's place along every axis, 0 unless given. */
+  readonly coordinate?: number;
 }
 
-const of = (shape: readonly number[], numbers: Numbers = 'normal'): Operand => ({ shape, numbers });
 const given = <N extends ComputeName>(attributes: Attributes[N], ...operands: Operand[]): Case<N> => ({
   operands,
   attributes,
 });
 
+const at = <N extends ComputeName>(coordinate: number, example: Case<N>): Case<N> => ({ ...example, coordinate });
+
+/** `addend`: the shape of a bias, or of the result. */
 const matmul = (
   a: number[],
   b: number[],
-  rest: { tA?: boolean; tB?: boolean; scale?: number; bias?: number } = {},
+  rest: { tA?: boolean; tB?: boolean; scale?: number; addend?: number[] } = {},
 ): Case<'matmul'> => ({
-  operands: [of(a), of(b), ...(rest.bias === undefined ? [] : [of([rest.bias])])],
+  operands: [of(a), of(b), ...(rest.addend === undefined ? [] : [of(rest.addend)])],
   attributes: { transposeA: rest.tA ?? false, transposeB: rest.tB ?? false, scale: rest.scale ?? 1 },
 });
 const rms = { centered: false, epsilon: 1e-6 };
@@ -78,14 +76,18 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
   merge_heads: [given({}, of([2, 4, 5, 3]))],
   matmul: [
     matmul([3, 5], [5, 7]),
-    matmul([2, 3, 5], [5, 7], { bias: 7 }),
-    matmul([2, 3, 5], [7, 5], { tB: true, scale: 0.5, bias: 7 }),
+    matmul([2, 3, 5], [5, 7], { addend: [7] }),
+    matmul([2, 3, 5], [7, 5], { tB: true, scale: 0.5, addend: [7] }),
     matmul([2, 3, 5], [5, 7], { scale: -1.5 }),
     matmul([2, 4, 3, 5], [2, 4, 7, 5], { tB: true, scale: 0.125 }),
     matmul([2, 4, 5, 3], [2, 4, 5, 7], { tA: true }),
     matmul([2, 4, 5, 3], [2, 4, 7, 5], { tA: true, tB: true, scale: 3 }),
-    matmul([2, 4, 3, 5], [2, 4, 5, 7], { bias: 7 }),
+    matmul([2, 4, 3, 5], [2, 4, 5, 7], { addend: [7] }),
     matmul([1, 1], [1, 1]),
+    matmul([3, 5], [5, 7], { addend: [3, 7] }),
+    matmul([2, 3, 5], [5, 7], { scale: 0.5, addend: [2, 3, 7] }),
+    matmul([2, 3, 5], [7, 5], { tB: true, addend: [2, 3, 7] }),
+    matmul([2, 4, 5, 3], [2, 4, 5, 7], { tA: true, scale: -2, addend: [2, 4, 3, 7] }),
   ],
   matmul_weight_gradient: [
     given({}, of([2, 3, 5]), of([2, 3, 7])),
@@ -93,8 +95,17 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
     given({}, of([11, 5]), of([11, 7])),
     given({}, of([11, 7]), of([11, 5])),
     given({}, of([2, 3, 2, 4]), of([2, 3, 2, 5])),
+    given({}, of([2, 3, 5]), of([2, 3, 7]), of([5, 7])),
+    given({}, of([11, 7]), of([11, 5]), of([7, 5])),
   ],
-  softmax: [given({}, of([2, 3, 7])), given({}, of([5, 9], 'wide')), given({}, of([3, 1]))],
+  softmax: [
+    given({}, of([2, 3, 7])),
+    given({}, of([5, 9], 'wide')),
+    given({}, of([3, 1])),
+    given({ causal: true }, of([2, 7, 7])),
+    given({ causal: true }, of([2, 3, 15, 5], 'wide')),
+    given({ causal: false }, of([4, 3])),
+  ],
   softmax_backward: [given({}, of([2, 3, 7], 'probability'), of([2, 3, 7]))],
   gelu: [given({}, of([3, 7])), given({}, of([101], 'wide')), given({}, of([]))],
   gelu_backward: [
@@ -102,6 +113,86 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
     given({}, of([101], 'wide'), of([101])),
     given({}, of([]), of([])),
   ],
+  silu: [given({}, of([3, 7])), given({}, of([101], 'wide')), given({}, of([]))],
+  silu_backward: [
+    given({}, of([3, 7]), of([3, 7])),
+    given({}, of([101], 'wide'), of([101])),
+    given({}, of([]), of([])),
+  ],
+  embedding: [
+    given({}, of([5, 3]), ids([2, 4], 0, 4, 1, 1, 3, 2, 0, 4)),
+    at(0, given({ axis: 'model' }, overModel(of([5, 3]), 0), ids([2, 4], 0, 4, 5, 19, 3, 9, 0, 12))),
+    at(2, given({ axis: 'model' }, overModel(of([5, 3]), 0), ids([2, 4], 9, 10, 14, 15, 3, 12, 0, 10))),
+    at(3, given({ axis: 'model' }, overModel(of([5, 3]), 0), ids([1, 3], 0, 1, 2))),
+  ],
+  embedding_backward: [
+    given({ rows: 5 }, ids([2, 4], 0, 4, 1, 1, 3, 1, 0, 4), of([2, 4, 3])),
+    at(0, given({ rows: 5, axis: 'model' }, ids([2, 4], 0, 4, 5, 19, 3, 0, 0, 12), of([2, 4, 3]))),
+    at(2, given({ rows: 5, axis: 'model' }, ids([2, 4], 9, 10, 14, 15, 3, 10, 0, 10), of([2, 4, 3]))),
+    at(3, given({ rows: 5, axis: 'model' }, ids([1, 3], 0, 1, 2), of([1, 3, 2]))),
+  ],
+  rotary: [
+    given({ base: 10000, inverse: false }, of([2, 3, 5, 8])),
+    given({ base: 10000, inverse: true }, of([2, 3, 5, 8])),
+    given({ base: 500000, inverse: false }, of([1, 1, 300, 2])),
+  ],
+  log_sum_exp: [given({}, of([2, 3, 7])), given({}, of([5, 9], 'wide')), given({}, of([3, 1]))],
+  log_sum_exp_backward: [
+    given({}, of([2, 3, 7]), of([2, 3, 1], { value: 2.5 }), of([2, 3, 1])),
+    // Far from most of its logits.
+    given({}, of([2, 9], 'wide'), of([2, 1], { value: 105 }), of([2, 1])),
+  ],
+  token_cross_entropy: [
+    given({ divisor: 8 }, of([2, 4, 5]), ids([2, 4], 0, 4, 1, 1, 3, 1, 0, 4), of([2, 4, 1], 'positive')),
+    ...[0, 2].map((coordinate) =>
+      at<'token_cross_entropy'>(
+        coordinate,
+        given(
+          { divisor: 8, axis: 'model' },
+          overModel(of([2, 4, 5], 'wide'), 2),
+          ids([2, 4], 0, 4, 5, 10, 14, 15, 12, 19),
+          of([2, 4, 1]),
+        ),
+      ),
+    ),
+    at<'token_cross_entropy'>(
+      3,
+      given({ divisor: 3, axis: 'model' }, overModel(of([1, 2, 5]), 2), ids([1, 2], 3, 0), of([1, 2, 1], 'positive')),
+    ),
+  ],
+  token_cross_entropy_backward: [
+    given({ divisor: 8, classes: 5 }, ids([2, 4], 0, 4, 1, 1, 3, 1, 0, 4), of([])),
+    ...[0, 2].map((coordinate) =>
+      at<'token_cross_entropy_backward'>(
+        coordinate,
+        given({ divisor: 8, classes: 5, axis: 'model' }, ids([2, 4], 0, 4, 5, 10, 14, 15, 12, 19), of([])),
+      ),
+    ),
+  ],
+  group_heads: [
+    given({ groups: 2, shared: false }, of([2, 6, 5, 3])),
+    given({ groups: 1, shared: true }, of([1, 4, 2, 3])),
+  ],
+  ungroup_heads: [
+    given({ heads: 6, shared: false }, of([2, 2, 15, 3])),
+    given({ heads: 4, shared: true }, of([1, 1, 8, 3])),
+  ],
+  reciprocal: [given({}, of([3, 7], 'positive')), given({}, of([], { value: -1024 }))],
+  select: [0, 3].map((condition) =>
+    given({}, { ...of([], { value: condition }), dtype: 'f32' }, of([3, 5]), of([3, 5])),
+  ),
+  count_nonfinite: [
+    given({}, of([3, 7])),
+    given({}, of([5], { values: [Infinity, 1, NaN, 0, -Infinity] }), of([2, 3]), of([], { value: NaN })),
+  ],
+  update_loss_scale: [
+    [1024, 5, 0],
+    [1024, 5, 3],
+    [1024, 9, 0],
+    [1024, 9, 1],
+    [4096, 9, 0],
+    [1, 2, 7],
+  ].map((values) => given({ interval: 10, largest: 4096 }, ...values.map((value) => of([], { value })))),
   moments: [
     given({ centered: false, width: 7 }, of([2, 3, 7])),
     given({ centered: true, width: 7 }, of([2, 3, 7])),
@@ -158,33 +249,3 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
     given({ momentum: 0, weightDecay: 0 }, of([7]), of([7]), of([7]), of([], { value: 0.01 })),
   ],
 };
-
-/** An operand's numbers, of a kind that means something to the op. */
-export function numbersOf({ shape, numbers }: Operand, seed: number): Float64Array {
-  const uniform = uniforms(seed);
-  const normal = normals(seed);
-  const width = shape.at(-1) ?? 1;
-  if (typeof numbers === 'object') return filled(shape, () => numbers.value);
-  switch (numbers) {
-    case 'normal':
-      return filled(shape, normal);
-    case 'wide':
-      // So large that an exponential overflows float32.
-      return filled(shape, () => 60 * normal());
-    case 'positive':
-      return filled(shape, () => 0.5 + uniform());
-    case 'probability': {
-      const raw = filled(shape, () => 0.1 + uniform());
-      return raw.map((value, index) => {
-        const start = index - (index % width);
-        return Math.fround(value / raw.subarray(start, start + width).reduce((total, other) => total + other, 0));
-      });
-    }
-    case 'centered moments': {
-      const means = filled(shape, normal);
-      return means.map((value, index) =>
-        index % 2 === 0 ? value : Math.fround(means[index - 1]! ** 2 + 0.5 + uniform()),
-      );
-    }
-  }
-}

@@ -3,6 +3,8 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { cachingFamily } from '../../../src/runtime/kernels/caching.js';
 import type { HostTensor, KernelFamily, KernelSpec } from '../../../src/runtime/kernels/index.js';
 import { createKernelFamily, structureKey } from '../../../src/runtime/kernels/index.js';
+import { dtypeOf, numbersOf, stored } from '../../../src/runtime/kernels/tensors.js';
+import type { DType } from '../../../src/program/types.js';
 import { KernelBuilder, filled, normals, relativeError } from './helpers.js';
 
 const families = await Promise.all([createKernelFamily('onnx'), createKernelFamily('reference')]);
@@ -83,13 +85,68 @@ describe.each(families.map((family) => ({ name: family.name, family })))('the $n
     expect([...first[0]!, ...second[0]!]).toEqual([2, 4, 6, 8]);
   });
 
-  it('refuses bf16, naming the op', async () => {
+  it('converts between the types that it has, rounding once', async () => {
     const builder = new KernelBuilder('f32');
-    const spec = builder.spec([builder.emit('cast', [builder.operand([2])], { dtype: 'bf16' })]);
-    await expect(family.compile(spec)).rejects.toMatchObject({
-      code: 'DTYPE_UNSUPPORTED',
-      detail: { place: 'op/0', got: 'bf16' },
-    });
+    const x = builder.operand([4]);
+    const cast = (from: number, dtype: DType) => builder.emit('cast', [from], { dtype });
+    const [bf16, f16, i32] = [cast(x, 'bf16'), cast(x, 'f16'), cast(x, 'i32')];
+    const back = [bf16, f16, i32].map((narrow) => cast(narrow, 'f32'));
+    const across = [cast(bf16, 'f16'), cast(i32, 'bf16'), cast(f16, 'i32')];
+    const asked = [bf16, f16, i32, ...back, ...across];
+    const results = await compute(family, builder.spec(asked), [Float32Array.of(2049, -3.3, 1.0009765625, 259)]);
+    expect(results.map(dtypeOf)).toEqual(asked.map((id) => builder.type(id).dtype));
+    const inBf16 = [2048, -3.296875, 1, 260];
+    const inF16 = [2048, -3.30078125, 1.0009765625, 259];
+    const whole = [2049, -3, 1, 259];
+    expect(results.map((result) => [...numbersOf(result)])).toEqual([
+      ...[inBf16, inF16, whole],
+      ...[inBf16, inF16, whole],
+      ...[inBf16, [2048, -3, 1, 260], [2048, -3, 1, 259]],
+    ]);
+  });
+
+  it.each(['bf16', 'f16'] as const)('rounds the results in %s that only the kernel itself uses', async (dtype) => {
+    const builder = new KernelBuilder(dtype);
+    const tripled = builder.emit('scale', [builder.operand([2])], { factor: 3 });
+    const spec = builder.spec([builder.emit('cast', [tripled], { dtype: 'f32' })]);
+    // Next to 3 the numbers are twice as far apart as next to 1, so that this one's triple lies between two.
+    const unit = dtype === 'bf16' ? 2 ** -7 : 2 ** -10;
+    const results = await compute(family, spec, [stored(dtype, Float64Array.of(1 + unit, 1))]);
+    expect(results).toEqual([Float32Array.of(3 + 4 * unit, 3)]);
+  });
+
+  it('reports an infinity that a conversion made in the same kernel', async () => {
+    const builder = new KernelBuilder('f32');
+    const narrow = builder.emit('cast', [builder.operand([3])], { dtype: 'f16' });
+    const wide = builder.emit('cast', [narrow], { dtype: 'f32' });
+    const counts = [narrow, wide].map((id) => builder.emit('count_nonfinite', [id], {}));
+    const results = await compute(family, builder.spec(counts), [Float32Array.of(1e5, 65504, -7e4)]);
+    expect(results).toEqual([Float32Array.of(2), Float32Array.of(2)]);
+  });
+
+  it('does not let through a NaN that was not selected', async () => {
+    for (const [condition, expected] of [
+      [0, 1],
+      [2, 5],
+      [NaN, 5],
+    ] as const) {
+      const builder = new KernelBuilder('f32');
+      const operands = [builder.operand([]), builder.operand([2]), builder.operand([2])];
+      const spec = builder.spec([builder.emit('select', operands, {})]);
+      const nothing = Float32Array.of(NaN, Infinity);
+      const [a, b] = [Float32Array.of(1, 1), Float32Array.of(5, 5)];
+      const pair = condition === 0 ? [a, nothing] : [nothing, b];
+      const [result] = await compute(family, spec, [Float32Array.of(condition), ...pair]);
+      expect([...result!]).toEqual([expected, expected]);
+    }
+  });
+
+  it('refuses an id that a whole table does not have', async () => {
+    const builder = new KernelBuilder('f32');
+    const [table, ids] = [builder.operand([3, 2]), builder.operand([1, 2], 'i32')];
+    const kernel = await family.compile(builder.spec([builder.emit('embedding', [table, ids], {})]));
+    const run = kernel.run([numbers([3, 2], 1), Int32Array.of(0, 3)]);
+    await expect(run).rejects.toMatchObject({ code: 'DEVICE_FAILED', detail: { place: 'op/0' } });
   });
 
   it('refuses operands that are not of their type', async () => {
@@ -112,7 +169,9 @@ describe('kernels of several ops', () => {
       mlpOperands.map((operand) => Float64Array.from(operand)),
     );
     const got = await compute(onnx, mlp(new KernelBuilder('f32')), mlpOperands);
-    got.forEach((result, index) => expect(relativeError(result, expected[index]!)).toBeLessThan(1e-5));
+    got.forEach((result, index) =>
+      expect(relativeError(numbersOf(result), numbersOf(expected[index]!))).toBeLessThan(1e-5),
+    );
   });
 
   it('convert between f64 and f32 in the reference, rounding', async () => {
@@ -156,6 +215,17 @@ describe('structure', () => {
     expect(new Set([1, Infinity, -Infinity, NaN].map(filledWith)).size).toBe(4);
     const spec = mlp(new KernelBuilder('f32'));
     expect(structureKey({ ...spec, results: spec.results.toReversed() })).not.toBe(structureKey(spec));
+  });
+
+  it('differs between ranks only where an op computes another part on each', () => {
+    const embedding = (coordinate: number, axis?: 'model'): string => {
+      const builder = new KernelBuilder('f32', 0, 'op', coordinate);
+      const table = builder.operand([3, 2], 'f32', axis === undefined ? {} : { model: 0 });
+      const operands = [table, builder.operand([1, 2], 'i32')];
+      return structureKey(builder.spec([builder.emit('embedding', operands, axis === undefined ? {} : { axis })]));
+    };
+    expect(embedding(1)).toBe(embedding(2));
+    expect(embedding(1, 'model')).not.toBe(embedding(2, 'model'));
   });
 
   it('is refused where a value comes from nowhere', () => {

@@ -1,13 +1,22 @@
+import type { AxisStates } from '../../../src/mesh/index.js';
 import { createMesh } from '../../../src/mesh/index.js';
 import { recordOf } from '../../../src/program/ops/index.js';
 import type { Attributes, ComputeName } from '../../../src/program/ops/index.js';
 import type { DType, Op, ValueId, ValueType } from '../../../src/program/types.js';
 import { elementCount } from '../../../src/program/types.js';
-import type { HostTensor, KernelSpec } from '../../../src/runtime/kernels/family.js';
+import type { KernelSpec } from '../../../src/runtime/kernels/family.js';
+import type { Numbers } from '../../../src/runtime/kernels/tensors.js';
 
 export const single = createMesh({});
 
-export const type = (shape: readonly number[], dtype: DType = 'f64'): ValueType => ({ shape, dtype, states: {} });
+/** Four ranks in a row, for ops that compute another part on each. */
+const line = createMesh({ model: 4 });
+
+export const type = (shape: readonly number[], dtype: DType = 'f64', states: AxisStates = {}): ValueType => ({
+  shape,
+  dtype,
+  states,
+});
 
 /** Builds a kernel op by op, with result types by the ops' records. */
 export class KernelBuilder {
@@ -20,6 +29,8 @@ export class KernelBuilder {
     readonly dtype: DType,
     readonly firstId = 0,
     readonly prefix = 'op',
+    /** The rank's place along every axis. */
+    readonly coordinate = 0,
   ) {}
 
   #define(valueType: ValueType): ValueId {
@@ -27,8 +38,8 @@ export class KernelBuilder {
     return this.firstId + this.types.length - 1;
   }
 
-  operand(shape: readonly number[]): ValueId {
-    const id = this.#define(type(shape, this.dtype));
+  operand(shape: readonly number[], dtype = this.dtype, states: AxisStates = {}): ValueId {
+    const id = this.#define(type(shape, dtype, states));
     this.operands.push(id);
     return id;
   }
@@ -36,7 +47,7 @@ export class KernelBuilder {
   all<N extends ComputeName>(name: N, operands: readonly ValueId[], attributes: Attributes[N]): ValueId[] {
     const operandTypes = operands.map((id) => this.type(id));
     const results = recordOf(name)
-      .infer(operandTypes, attributes, single)
+      .infer(operandTypes, attributes, line)
       .map((result) => this.#define(result));
     this.ops.push({ name, id: `${this.prefix}/${this.ops.length}`, phase: 'forward', operands, results, attributes });
     return results;
@@ -51,7 +62,13 @@ export class KernelBuilder {
   }
 
   spec(results: readonly ValueId[]): KernelSpec {
-    return { ops: this.ops, operands: this.operands, results, type: (id) => this.type(id) };
+    return {
+      ops: this.ops,
+      operands: this.operands,
+      results,
+      type: (id) => this.type(id),
+      coordinate: () => this.coordinate,
+    };
   }
 }
 
@@ -77,7 +94,7 @@ export const filled = (shape: readonly number[], next: () => number): Float64Arr
   Float64Array.from({ length: elementCount(shape) }, () => Math.fround(next()));
 
 /** ‖got − expected‖ / ‖expected‖. */
-export function relativeError(got: HostTensor, expected: HostTensor): number {
+export function relativeError(got: Numbers, expected: Numbers): number {
   if (got.length !== expected.length) throw new Error(`expected ${expected.length} elements, got ${got.length}`);
   let difference = 0;
   let size = 0;

@@ -1,8 +1,22 @@
-import type { OnnxKernel } from './emitter.js';
+import { elementCount } from '../../../program/types.js';
+import type { Emitter, Name, OnnxKernel } from './emitter.js';
 
-export const softmax: OnnxKernel<'softmax'> = ({ emitter, operands }) => [
-  emitter.node('Softmax', operands, { axis: { int: -1 } }),
-];
+/** [n,n]: 0 up to the diagonal, −∞ beyond it. onnxruntime computes it once, when it loads the model. */
+function causalMask(emitter: Emitter, n: number): Name {
+  const filled = emitter.node('ConstantOfShape', [emitter.integers([n, n])], {
+    value: { tensor: { name: 'value', type: 'float', dims: [1], values: [-Infinity] } },
+  });
+  return emitter.node('Trilu', [filled, emitter.integers([1])], { upper: { int: 1 } });
+}
+
+export const softmax: OnnxKernel<'softmax'> = ({ emitter, operands: [x], types: [type], attributes: { causal } }) => {
+  const softmaxOf = (value: Name): Name => emitter.node('Softmax', [value], { axis: { int: -1 } });
+  if (causal !== true) return [softmaxOf(x!)];
+  const n = type!.shape.at(-1)!;
+  // Stacked rows start anew every n.
+  const squares = emitter.reshape(x!, [elementCount(type!.shape) / n ** 2, n, n]);
+  return [emitter.reshape(softmaxOf(emitter.node('Add', [squares, causalMask(emitter, n)])), type!.shape)];
+};
 
 /** (y, dy) → y · (dy − Σ y·dy). */
 export const softmax_backward: OnnxKernel<'softmax_backward'> = ({ emitter, operands: [y, dy] }) => {
@@ -25,5 +39,17 @@ export const gelu_backward: OnnxKernel<'gelu_backward'> = ({ emitter, operands: 
   });
   const exponent = emitter.node('Sub', [emitter.scalar(-Math.log(Math.PI) / 2), emitter.node('Mul', [u, u])]);
   const moved = emitter.node('Mul', [emitter.node('Exp', [exponent]), u]);
+  return [emitter.node('Mul', [emitter.node('Add', [probability, moved]), dy!])];
+};
+
+export const silu: OnnxKernel<'silu'> = ({ emitter, operands: [x] }) => [
+  emitter.node('Mul', [x!, emitter.node('Sigmoid', [x!])]),
+];
+
+/** With σ = σ(x) and y = x·σ: dy · (σ + y·(1 − σ)) = dy · (σ + y − y·σ). */
+export const silu_backward: OnnxKernel<'silu_backward'> = ({ emitter, operands: [x, dy] }) => {
+  const probability = emitter.node('Sigmoid', [x!]);
+  const y = emitter.node('Mul', [x!, probability]);
+  const moved = emitter.node('Sub', [y, emitter.node('Mul', [y, probability])]);
   return [emitter.node('Mul', [emitter.node('Add', [probability, moved]), dy!])];
 };

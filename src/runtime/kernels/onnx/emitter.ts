@@ -1,7 +1,9 @@
 /** Collects the nodes and literals of one kernel's model, and what an entry of the table of ONNX kernels is. */
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
 import type { ValueType } from '../../../program/types.js';
-import type { Model, Node, NodeAttribute, Port, TensorLiteral } from './model.js';
+import type { KernelSpec } from '../family.js';
+import type { ElementType, Model, Node, NodeAttribute, Port, TensorLiteral } from './model.js';
+import { ELEMENT_TYPES } from './model.js';
 
 /** The name of a tensor in the model. */
 export type Name = string;
@@ -12,6 +14,7 @@ export interface OnnxCall<N extends ComputeName> {
   readonly types: readonly ValueType[];
   readonly resultTypes: readonly ValueType[];
   readonly attributes: Attributes[N];
+  readonly coordinate: KernelSpec['coordinate'];
 }
 
 /** Emits an op's nodes and gives the names of its results, which may be operands. */
@@ -50,6 +53,11 @@ export class Emitter {
     return this.#literal('int64', [values.length], values);
   }
 
+  /** A float32 tensor. */
+  table(dims: readonly number[], values: readonly number[]): Name {
+    return this.#literal('float', dims, values);
+  }
+
   /** A node with several results. */
   all(opType: string, inputs: readonly Name[], count: number, attributes: NodeAttributes = {}): Name[] {
     const outputs = Array.from({ length: count }, () => this.#fresh());
@@ -59,6 +67,19 @@ export class Emitter {
 
   node(opType: string, inputs: readonly Name[], attributes: NodeAttributes = {}): Name {
     return this.all(opType, inputs, 1, attributes)[0]!;
+  }
+
+  convert(x: Name, to: ElementType): Name {
+    return this.node('Cast', [x], { to: { int: ELEMENT_TYPES[to] } });
+  }
+
+  /**
+   * A float32 [] of 0 that onnxruntime does not know to be one, computed from any int32 tensor: of literals it would
+   * compute whole tensors when it loads the model, and keep them.
+   */
+  runtimeZero(ids: Name): Name {
+    const least = this.node('ReduceMin', [ids], { keepdims: { int: 0 } });
+    return this.node('Mul', [this.convert(least, 'float'), this.scalar(0)]);
   }
 
   reshape(x: Name, shape: readonly number[]): Name {

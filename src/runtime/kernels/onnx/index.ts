@@ -1,14 +1,13 @@
 /** The onnx family: a kernel becomes an ONNX model, which onnxruntime's CPU provider runs in float32. */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession } from 'onnxruntime-node';
 import { invalid, isCompute } from '../../../program/ops/index.js';
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
-import type { ValueId } from '../../../program/types.js';
 import type { BuiltKernel } from '../caching.js';
 import { cachingFamily } from '../caching.js';
 import type { KernelFamily, KernelSpec } from '../family.js';
 import * as activation from './activation.js';
 import * as elementwise from './elementwise.js';
-import type { Name, OnnxKernel } from './emitter.js';
+import type { OnnxKernel } from './emitter.js';
 import { Emitter } from './emitter.js';
 import * as loss from './loss.js';
 import * as matmuls from './matmul.js';
@@ -17,6 +16,8 @@ import { createEncoder } from './model.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import * as shape from './shape.js';
+import * as tokens from './tokens.js';
+import { fromResult, toFeed, Values } from './values.js';
 
 export const ONNX = {
   ...elementwise,
@@ -26,35 +27,52 @@ export const ONNX = {
   ...norm,
   ...loss,
   ...optimizer,
+  ...tokens,
 } satisfies { [N in ComputeName]: OnnxKernel<N> };
 
 function kernelOf<N extends ComputeName>(name: N): OnnxKernel<N> {
   return (ONNX as unknown as { [K in N]: OnnxKernel<K> })[name];
 }
 
+/** Ops whose results are elements of their operands. */
+const MOVES: ReadonlySet<ComputeName> = new Set([
+  'expand',
+  'split',
+  'concat',
+  'split_heads',
+  'merge_heads',
+  'group_heads',
+  'ungroup_heads',
+  'extract_patches',
+  'assemble_patches',
+  'embedding',
+  'select',
+] as const);
+
 /** Operands are called x0, x1, … and results y0, y1, … */
 export function buildModel(spec: KernelSpec): Model {
   const emitter = new Emitter();
-  const names = new Map<ValueId, Name>();
-  const inputs = spec.operands.map((id, index) => ({ name: `x${index}`, shape: spec.type(id).shape }));
-  spec.operands.forEach((id, index) => names.set(id, inputs[index]!.name));
+  const values = new Values(emitter, (id) => spec.type(id));
+  const inputs = spec.operands.map((id, index) => values.port(id, `x${index}`));
+  spec.operands.forEach((id, index) => values.addOperand(id, inputs[index]!));
   for (const op of spec.ops) {
     const { name, attributes } = op;
     if (!isCompute(name)) throw invalid(op.id, 'an op that computes', name);
     const results = kernelOf(name)({
       emitter,
-      operands: op.operands.map((id) => names.get(id)!),
+      operands: op.operands.map((id) => values.operand(id)),
       types: op.operands.map((id) => spec.type(id)),
       resultTypes: op.results.map((id) => spec.type(id)),
       attributes: attributes as Attributes[ComputeName],
+      coordinate: (axis) => spec.coordinate(axis),
     });
-    op.results.forEach((id, index) => names.set(id, results[index]!));
+    op.results.forEach((id, index) => values.addResult(id, results[index]!, MOVES.has(name)));
   }
   return emitter.finish(
     inputs,
     spec.results.map((id, index) => ({
-      value: names.get(id)!,
-      output: { name: `y${index}`, shape: spec.type(id).shape },
+      value: values.output(id),
+      output: values.port(id, `y${index}`),
     })),
   );
 }
@@ -81,15 +99,14 @@ export function createOnnxFamily({ threads }: { threads: number }): KernelFamily
   const encode = createEncoder();
   return cachingFamily('onnx', async (spec): Promise<BuiltKernel> => {
     const { inputs, outputs, ...body } = buildModel(spec);
+    const types = spec.results.map((id) => spec.type(id).dtype);
     const session = await InferenceSession.create(encode({ inputs, outputs, ...body }), sessionOptions(threads));
     return {
       async run(operands) {
         // onnxruntime copies its results into fresh arrays; giving it arrays to write to measured no faster.
-        const feeds = Object.fromEntries(
-          inputs.map(({ name, shape }, index) => [name, new Tensor('float32', operands[index] as Float32Array, shape)]),
-        );
+        const feeds = Object.fromEntries(inputs.map((port, index) => [port.name, toFeed(operands[index]!, port)]));
         const results = await session.run(feeds);
-        return outputs.map(({ name }) => results[name]!.data as Float32Array);
+        return outputs.map(({ name }, index) => fromResult(results[name]!.data, types[index]!));
       },
       dispose: () => session.release(),
     };

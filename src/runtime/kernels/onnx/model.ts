@@ -40,6 +40,7 @@ const SCHEMA = {
         f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
         t: { type: 'TensorProto', id: 5 },
+        s: { type: 'bytes', id: 4 },
         ints: { rule: 'repeated', type: 'int64', id: 8 },
         type: { type: 'int32', id: 20 },
       },
@@ -49,6 +50,7 @@ const SCHEMA = {
         dims: { rule: 'repeated', type: 'int64', id: 1 },
         dataType: { type: 'int32', id: 2 },
         floatData: { rule: 'repeated', type: 'float', id: 4 },
+        int32Data: { rule: 'repeated', type: 'int32', id: 5 },
         int64Data: { rule: 'repeated', type: 'int64', id: 7 },
         name: { type: 'string', id: 8 },
         doubleData: { rule: 'repeated', type: 'double', id: 10 },
@@ -63,11 +65,11 @@ const SCHEMA = {
 } as const;
 
 /** TensorProto.DataType. */
-export const ELEMENT_TYPES = { float: 1, int64: 7, double: 11 } as const;
+export const ELEMENT_TYPES = { float: 1, int32: 6, int64: 7, float16: 10, double: 11, bfloat16: 16 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
 /** AttributeProto.AttributeType. */
-const ATTRIBUTE_TYPES = { float: 1, int: 2, tensor: 4, ints: 7 } as const;
+const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, tensor: 4, ints: 7 } as const;
 
 /** IR version 9 came with opset 20 (ONNX 1.15), the first to have Gelu. */
 const IR_VERSION = 9;
@@ -75,7 +77,7 @@ const OPSET = 20;
 
 export interface TensorLiteral {
   readonly name: string;
-  readonly type: ElementType;
+  readonly type: Exclude<ElementType, 'float16' | 'bfloat16'>;
   readonly dims: readonly number[];
   readonly values: readonly number[];
 }
@@ -83,6 +85,7 @@ export interface TensorLiteral {
 export type NodeAttribute =
   | { readonly float: number }
   | { readonly int: number }
+  | { readonly string: string }
   | { readonly ints: readonly number[] }
   | { readonly tensor: TensorLiteral };
 
@@ -95,9 +98,10 @@ export interface Node {
   readonly attributes: Readonly<Record<string, NodeAttribute>>;
 }
 
-/** A float32 tensor that enters or leaves the model. */
+/** A tensor that enters or leaves the model. */
 export interface Port {
   readonly name: string;
+  readonly type: ElementType;
   readonly shape: readonly number[];
 }
 
@@ -118,13 +122,14 @@ const tensor = ({ name, type, dims, values }: TensorLiteral): object => ({
 function attribute([name, value]: [string, NodeAttribute]): object {
   if ('float' in value) return { name, f: value.float, type: ATTRIBUTE_TYPES.float };
   if ('int' in value) return { name, i: value.int, type: ATTRIBUTE_TYPES.int };
+  if ('string' in value) return { name, s: Buffer.from(value.string), type: ATTRIBUTE_TYPES.string };
   if ('ints' in value) return { name, ints: value.ints, type: ATTRIBUTE_TYPES.ints };
   return { name, t: tensor(value.tensor), type: ATTRIBUTE_TYPES.tensor };
 }
 
-const port = ({ name, shape }: Port): object => ({
+const port = ({ name, type, shape }: Port): object => ({
   name,
-  type: { tensorType: { elemType: ELEMENT_TYPES.float, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  type: { tensorType: { elemType: ELEMENT_TYPES[type], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
 });
 
 /** Makes the function that writes a model's bytes. */

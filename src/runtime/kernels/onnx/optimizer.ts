@@ -1,12 +1,8 @@
 import type { Emitter, Name, OnnxKernel } from './emitter.js';
-import { ELEMENT_TYPES } from './model.js';
 
 /** 1 − βᵗ in float64: in float32 the subtraction leaves 4 digits of 1 − 0.999. */
 const biasCorrection = (emitter: Emitter, beta: number, step: Name): Name =>
   emitter.node('Sub', [emitter.double(1), emitter.node('Pow', [emitter.double(beta), step])]);
-
-const convert = (emitter: Emitter, value: Name, to: 'float' | 'double'): Name =>
-  emitter.node('Cast', [value], { to: { int: ELEMENT_TYPES[to] } });
 
 /**
  * Scalars are gathered first, so that the tensors are passed over as little as possible, with c₁ = 1 − β₁ᵗ and
@@ -19,11 +15,11 @@ export const adamw: OnnxKernel<'adamw'> = ({ emitter, operands, attributes }) =>
   const average = (old: Name, value: Name, beta: number): Name =>
     emitter.node('Add', [multiply(old, emitter.scalar(beta)), multiply(value, emitter.scalar(1 - beta))]);
 
-  const steps = convert(emitter, step, 'double');
+  const steps = emitter.convert(step, 'double');
   const root = emitter.node('Sqrt', [biasCorrection(emitter, beta2, steps)]);
   const ratio = emitter.node('Div', [root, biasCorrection(emitter, beta1, steps)]);
-  const rate = multiply(learningRate, convert(emitter, ratio, 'float'));
-  const floor = convert(emitter, multiply(root, emitter.double(epsilon)), 'float');
+  const rate = multiply(learningRate, emitter.convert(ratio, 'float'));
+  const floor = emitter.convert(multiply(root, emitter.double(epsilon)), 'float');
 
   const newFirst = average(first, gradient, beta1);
   const newSecond = average(second, multiply(gradient, gradient), beta2);
@@ -44,4 +40,28 @@ export const sgd: OnnxKernel<'sgd'> = ({ emitter, operands, attributes }) => {
       ? pushed
       : emitter.node('Add', [pushed, multiply(parameter, emitter.scalar(attributes.weightDecay))]);
   return [emitter.node('Sub', [parameter, multiply(velocity, learningRate)]), velocity];
+};
+
+/** A number minus itself is a number only where it is finite. */
+export const count_nonfinite: OnnxKernel<'count_nonfinite'> = ({ emitter, operands }) => {
+  const counts = operands.map((x) => {
+    const found = emitter.node('IsNaN', [emitter.node('Sub', [x, x])]);
+    return emitter.sumAll(emitter.convert(found, 'float'));
+  });
+  return [counts.reduce((total, count) => emitter.node('Add', [total, count]))];
+};
+
+export const update_loss_scale: OnnxKernel<'update_loss_scale'> = ({ emitter, operands, attributes }) => {
+  const [scale, steps, nonfinite] = operands as [Name, Name, Name];
+  const scalar = (value: number): Name => emitter.scalar(value);
+  const choose = (condition: Name, yes: Name, no: Name): Name => emitter.node('Where', [condition, yes, no]);
+  const overflown = emitter.node('Greater', [nonfinite, scalar(0)]);
+  const counted = emitter.node('Add', [steps, scalar(1)]);
+  const full = emitter.node('GreaterOrEqual', [counted, scalar(attributes.interval)]);
+  const halved = emitter.node('Max', [emitter.node('Mul', [scale, scalar(0.5)]), scalar(1)]);
+  const doubled = emitter.node('Min', [emitter.node('Mul', [scale, scalar(2)]), scalar(attributes.largest)]);
+  return [
+    choose(overflown, halved, choose(full, doubled, scale)),
+    choose(emitter.node('Or', [overflown, full]), scalar(0), counted),
+  ];
 };

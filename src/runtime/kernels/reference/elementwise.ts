@@ -22,3 +22,9 @@ export const multiply: ReferenceKernel<'multiply'> = ({ operands: [a, b] }) => [
 export const scale: ReferenceKernel<'scale'> = ({ operands: [x], attributes: { factor } }) => [
   map(x!, (value) => value * factor),
 ];
+
+export const reciprocal: ReferenceKernel<'reciprocal'> = ({ operands: [x] }) => [map(x!, (value) => 1 / value)];
+
+export const select: ReferenceKernel<'select'> = ({ operands: [condition, a, b] }) => [
+  Float64Array.from(condition![0] === 0 ? a! : b!),
+];

@@ -8,7 +8,7 @@ import type { Op, ValueId, ValueType } from '../../../program/types.js';
 import type { BuiltKernel } from '../caching.js';
 import { cachingFamily } from '../caching.js';
 import type { HostTensor, KernelFamily, KernelSpec } from '../family.js';
-import { allocate, requireDtype } from '../family.js';
+import { numbersOf, stored } from '../tensors.js';
 import * as activation from './activation.js';
 import * as elementwise from './elementwise.js';
 import type { ReferenceKernel } from './kernel.js';
@@ -17,6 +17,7 @@ import * as matmuls from './matmul.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import * as shape from './shape.js';
+import * as tokens from './tokens.js';
 
 export const REFERENCE = {
   ...elementwise,
@@ -26,6 +27,7 @@ export const REFERENCE = {
   ...norm,
   ...loss,
   ...optimizer,
+  ...tokens,
 } satisfies { [N in ComputeName]: ReferenceKernel<N> };
 
 function kernelOf<N extends ComputeName>(name: N): ReferenceKernel<N> {
@@ -33,33 +35,28 @@ function kernelOf<N extends ComputeName>(name: N): ReferenceKernel<N> {
 }
 
 /**
- * Runs one op. Operands may be of any float array; what comes out is stored in the array of its result's type, computed
- * in float64 and rounded once.
+ * Runs one op. Operands may be of any kind; what comes out is stored in the array of its result's type, computed in
+ * float64 and rounded once.
  *
- * @throws MeshwrightError DTYPE_UNSUPPORTED on a result of a type that is not f64 or f32
+ * @param coordinate the rank's place along an axis; that of a single rank unless given
  */
 export function evaluate(
   op: Op,
   operandTypes: readonly ValueType[],
   resultTypes: readonly ValueType[],
   operands: readonly HostTensor[],
+  coordinate: KernelSpec['coordinate'] = () => 0,
 ): HostTensor[] {
   const { name, attributes } = op;
   if (!isCompute(name)) throw invalid(op.id, 'an op that computes', name);
   const results = kernelOf(name)({
-    operands,
+    operands: operands.map(numbersOf),
     types: operandTypes,
     resultTypes,
     attributes: attributes as Attributes[ComputeName],
+    coordinate,
   });
-  return results.map((result, index) => {
-    const { dtype } = resultTypes[index]!;
-    requireDtype('reference', dtype, op.id);
-    if (dtype === 'f64') return result;
-    const stored = allocate(dtype, result.length);
-    stored.set(result);
-    return stored;
-  });
+  return results.map((result, index) => stored(resultTypes[index]!.dtype, result));
 }
 
 function build(spec: KernelSpec): BuiltKernel {
@@ -74,6 +71,7 @@ function build(spec: KernelSpec): BuiltKernel {
           operandTypes,
           resultTypes,
           op.operands.map((id) => values.get(id)!),
+          (axis) => spec.coordinate(axis),
         );
         op.results.forEach((id, index) => values.set(id, results[index]!));
       }

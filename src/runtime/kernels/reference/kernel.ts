@@ -2,20 +2,22 @@
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
 import type { ValueType } from '../../../program/types.js';
 import { elementCount } from '../../../program/types.js';
-import type { HostTensor } from '../family.js';
+import type { KernelSpec } from '../family.js';
+import type { Numbers } from '../tensors.js';
 
 export interface ReferenceCall<N extends ComputeName> {
-  readonly operands: readonly HostTensor[];
+  readonly operands: readonly Numbers[];
   readonly types: readonly ValueType[];
   readonly resultTypes: readonly ValueType[];
   readonly attributes: Attributes[N];
+  readonly coordinate: KernelSpec['coordinate'];
 }
 
 /** Gives the results in float64; they are rounded to their type afterwards. */
 export type ReferenceKernel<N extends ComputeName> = (call: ReferenceCall<N>) => Float64Array[];
 
 /** f of each element. */
-export const map = (x: HostTensor, f: (value: number, index: number) => number): Float64Array => {
+export const map = (x: Numbers, f: (value: number, index: number) => number): Float64Array => {
   const result = new Float64Array(x.length);
   for (let i = 0; i < x.length; i++) result[i] = f(x[i]!, i);
   return result;

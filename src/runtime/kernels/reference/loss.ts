@@ -1,4 +1,4 @@
-import type { HostTensor } from '../family.js';
+import type { Numbers } from '../tensors.js';
 import type { ReferenceKernel } from './kernel.js';
 import { map, rows } from './kernel.js';
 
@@ -23,7 +23,7 @@ export const sigmoid_cross_entropy_backward: ReferenceKernel<'sigmoid_cross_entr
 };
 
 /** max x and Σ exp(x − max x) of one row. */
-function exponentials(logits: HostTensor, start: number, width: number): { largest: number; total: number } {
+function exponentials(logits: Numbers, start: number, width: number): { largest: number; total: number } {
   let largest = -Infinity;
   for (let i = start; i < start + width; i++) largest = Math.max(largest, logits[i]!);
   let total = 0;

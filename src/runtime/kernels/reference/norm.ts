@@ -1,4 +1,4 @@
-import type { HostTensor } from '../family.js';
+import type { Numbers } from '../tensors.js';
 import type { ReferenceKernel } from './kernel.js';
 import { rows } from './kernel.js';
 
@@ -43,7 +43,7 @@ export const moments_backward: ReferenceKernel<'moments_backward'> = ({
 
 /** A row's mean (0 where not centered) and 1/√(variance + ε). */
 function statistics(
-  moments: HostTensor,
+  moments: Numbers,
   row: number,
   { centered, epsilon }: { centered: boolean; epsilon: number },
 ): { mean: number; inverse: number } {
@@ -54,7 +54,7 @@ function statistics(
 }
 
 export const normalize: ReferenceKernel<'normalize'> = ({ operands, types: [type], attributes }) => {
-  const [x, moments, gain, bias] = operands as [HostTensor, HostTensor, HostTensor, HostTensor | undefined];
+  const [x, moments, gain, bias] = operands as [Numbers, Numbers, Numbers, Numbers | undefined];
   const { count, width } = rows(type!);
   const result = new Float64Array(count * width);
   for (let row = 0; row < count; row++) {

@@ -1,6 +1,6 @@
 import type { ValueType } from '../../../program/types.js';
 import { elementCount } from '../../../program/types.js';
-import type { HostTensor } from '../family.js';
+import type { Numbers } from '../tensors.js';
 import type { ReferenceKernel } from './kernel.js';
 import { rows, strides, walk } from './kernel.js';
 
@@ -55,7 +55,7 @@ export const concat: ReferenceKernel<'concat'> = ({ operands, types, resultTypes
 };
 
 /** Reads x, seen as a tensor of shape `view`, in the order of dimensions `order`. */
-function transpose(x: HostTensor, view: readonly number[], order: readonly number[]): Float64Array {
+function transpose(x: Numbers, view: readonly number[], order: readonly number[]): Float64Array {
   const from = strides(view);
   const result = new Float64Array(x.length);
   walk(

@@ -1,0 +1,124 @@
+import { elementCount } from '../../../program/types.js';
+import { coordinateOf } from '../family.js';
+import type { TableOp } from '../family.js';
+import type { Emitter, Name, OnnxCall, OnnxKernel } from './emitter.js';
+
+/** Where ids lie in a rank's part of `size` rows or classes. */
+interface Places {
+  /** int64, in [0, size): 0 for ids that another rank has. Where the rank has all of them, as they were given. */
+  readonly index: Name;
+  /** bool, absent where the rank has all of them. */
+  readonly present?: Name;
+}
+
+function placesOf({ emitter, attributes, coordinate }: OnnxCall<TableOp>, ids: Name, size: number): Places {
+  const given = emitter.convert(ids, 'int64');
+  if (attributes.axis === undefined) return { index: given };
+  const limit = (value: number): Name => emitter.integers([value]);
+  const local = emitter.node('Sub', [given, limit(coordinateOf(attributes, coordinate) * size)]);
+  const present = emitter.node('And', [
+    emitter.node('GreaterOrEqual', [local, limit(0)]),
+    emitter.node('Less', [local, limit(size)]),
+  ]);
+  return { index: emitter.node('Where', [present, local, limit(0)]), present };
+}
+
+/** Zeros where the rank does not have the id. [B,S] covers [B,S,n]. */
+function masked(emitter: Emitter, value: Name, { present }: Places, ids: readonly number[]): Name {
+  if (present === undefined) return value;
+  return emitter.node('Where', [emitter.reshape(present, [...ids, 1]), value, emitter.scalar(0)]);
+}
+
+export const embedding: OnnxKernel<'embedding'> = (call) => {
+  const { emitter, operands, types } = call;
+  const places = placesOf(call, operands[1]!, types[0]!.shape[0]!);
+  return [masked(emitter, emitter.node('Gather', [operands[0]!, places.index]), places, types[1]!.shape)];
+};
+
+export const embedding_backward: OnnxKernel<'embedding_backward'> = (call) => {
+  const { emitter, operands, types, attributes } = call;
+  const [ids, dy] = operands as [Name, Name];
+  const { rows } = attributes;
+  const width = types[1]!.shape.at(-1)!;
+  const tokens = elementCount(types[0]!.shape);
+  const places = placesOf(call, ids, rows);
+  const updates = emitter.reshape(masked(emitter, dy, places, types[0]!.shape), [tokens, width]);
+  const zeros = emitter.node('Expand', [emitter.runtimeZero(ids), emitter.integers([rows, width])]);
+  const index = emitter.reshape(places.index, [tokens, 1]);
+  return [emitter.node('ScatterND', [zeros, index, updates], { reduction: { string: 'add' } })];
+};
+
+/** Pair i of position p turns by p · base^(−2i/d); cosines and sines are tables [S,d/2]. */
+export const rotary: OnnxKernel<'rotary'> = ({ emitter, operands: [x], types: [type], attributes }) => {
+  const [, , tokens, width] = type!.shape as [number, number, number, number];
+  const half = width / 2;
+  const table = (f: (angle: number) => number): Name =>
+    emitter.table(
+      [tokens, half],
+      Array.from({ length: tokens * half }, (_, index) => {
+        const [position, i] = [Math.floor(index / half), index % half];
+        return f(position * attributes.base ** (-i / half) * (attributes.inverse ? -1 : 1));
+      }),
+    );
+  const [cosines, sines] = [table(Math.cos), table(Math.sin)];
+  const [a, b] = emitter.all('Split', [x!, emitter.integers([half, half])], 2, { axis: { int: -1 } }) as [Name, Name];
+  const multiply = (left: Name, right: Name): Name => emitter.node('Mul', [left, right]);
+  return [
+    emitter.node(
+      'Concat',
+      [
+        emitter.node('Sub', [multiply(a, cosines), multiply(b, sines)]),
+        emitter.node('Add', [multiply(b, cosines), multiply(a, sines)]),
+      ],
+      { axis: { int: -1 } },
+    ),
+  ];
+};
+
+export const log_sum_exp: OnnxKernel<'log_sum_exp'> = ({ emitter, operands: [x] }) => [
+  emitter.node('ReduceLogSumExp', [x!, emitter.integers([-1])]),
+];
+
+/** exp(x − lse) · dy. */
+export const log_sum_exp_backward: OnnxKernel<'log_sum_exp_backward'> = ({ emitter, operands: [x, lse, dy] }) => [
+  emitter.node('Mul', [emitter.node('Exp', [emitter.node('Sub', [x!, lse!])]), dy!]),
+];
+
+export const token_cross_entropy: OnnxKernel<'token_cross_entropy'> = (call) => {
+  const { emitter, operands, types, attributes } = call;
+  const [logits, targets, lse] = operands as [Name, Name, Name];
+  const ids = types[1]!.shape;
+  const places = placesOf(call, targets, types[0]!.shape.at(-1)!);
+  const picked = emitter.node('GatherElements', [logits, emitter.reshape(places.index, [...ids, 1])], {
+    axis: { int: -1 },
+  });
+  const losses = masked(emitter, emitter.node('Sub', [lse, picked]), places, ids);
+  return [emitter.node('Mul', [emitter.sumAll(losses), emitter.scalar(1 / attributes.divisor)])];
+};
+
+export const token_cross_entropy_backward: OnnxKernel<'token_cross_entropy_backward'> = (call) => {
+  const { emitter, operands, types, resultTypes, attributes } = call;
+  const [targets, cotangent] = operands as [Name, Name];
+  const { classes, divisor } = attributes;
+  const ids = types[0]!.shape;
+  const places = placesOf(call, targets, classes);
+  const factor = emitter.reshape(emitter.node('Mul', [cotangent, emitter.scalar(1 / divisor)]), [1]);
+  const values = emitter.node('Concat', [emitter.table([1], [0]), emitter.node('Neg', [factor])], { axis: { int: 0 } });
+  // An index that is no class gives a row of zeros.
+  const index =
+    places.present === undefined
+      ? places.index
+      : emitter.node('Where', [places.present, places.index, emitter.integers([classes])]);
+  const ofLogits = emitter.node('OneHot', [index, emitter.integers([classes]), values]);
+  const everywhere = emitter.node('Expand', [factor, emitter.integers(resultTypes[1]!.shape)]);
+  return [ofLogits, masked(emitter, everywhere, places, ids)];
+};
+
+/** Heads of a group lie next to each other, so that stacking them moves nothing. */
+export const group_heads: OnnxKernel<'group_heads'> = ({ emitter, operands: [x], resultTypes: [result] }) => [
+  emitter.reshape(x!, result!.shape),
+];
+
+export const ungroup_heads: OnnxKernel<'ungroup_heads'> = ({ emitter, operands: [x], resultTypes: [result] }) => [
+  emitter.reshape(x!, result!.shape),
+];

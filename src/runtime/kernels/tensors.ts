@@ -1,0 +1,78 @@
+/** Tensors in host memory: an array of the kind that each element type is held in. */
+import type { DType } from '../../program/dtype.js';
+import { Bf16Array, decode, encode, F16Array, HalfArray } from './half.js';
+
+/** Never over a SharedArrayBuffer: onnxruntime refuses those. */
+export type HostTensor = Float32Array | Float64Array | Int32Array | Bf16Array | F16Array;
+
+/** Arrays whose elements are numbers, not the bits of a half. */
+export type Numbers = Float32Array | Float64Array | Int32Array;
+
+const KINDS = { f64: Float64Array, f32: Float32Array, bf16: Bf16Array, f16: F16Array, i32: Int32Array } as const;
+
+/** Zeros. */
+export const allocate = (dtype: DType, length: number): HostTensor => new KINDS[dtype](length);
+
+/** `length` elements of a buffer, which may be shared: subclasses of typed arrays have no type that says so. */
+export const viewOf = (dtype: DType, buffer: ArrayBufferLike, byteOffset: number, length: number): HostTensor =>
+  new KINDS[dtype](buffer as ArrayBuffer, byteOffset, length);
+
+export function dtypeOf(tensor: HostTensor): DType {
+  if (tensor instanceof Float32Array) return 'f32';
+  if (tensor instanceof Float64Array) return 'f64';
+  return tensor instanceof Int32Array ? 'i32' : tensor.dtype;
+}
+
+/** The tensor's numbers: halves are decoded, anything else is given as it is. */
+export const numbersOf = (tensor: HostTensor): Numbers => (tensor instanceof HalfArray ? decode(tensor) : tensor);
+
+/** Where the numbers of a tensor are written before `stored`: an array of its own kind, or of float32 for a half. */
+export const allocateNumbers = (dtype: DType, length: number): Numbers =>
+  allocate(dtype === 'bf16' || dtype === 'f16' ? 'f32' : dtype, length) as Numbers;
+
+/** The numbers as a tensor, rounded once; the same array where it is of the kind already. */
+export function stored(dtype: DType, numbers: Numbers): HostTensor {
+  if (dtypeOf(numbers) === dtype) return numbers;
+  const tensor = allocate(dtype, numbers.length);
+  if (tensor instanceof HalfArray) encode(numbers, tensor);
+  else tensor.set(numbers);
+  return tensor;
+}
+
+// One function for each kind of array, so that each loop is compiled for it alone. Four elements a turn take 0.6 ns an
+// element where one takes 1.0 (measured on 64 KiB in Node 20).
+function addFloat32(target: Float32Array, terms: Float32Array): void {
+  let i = 0;
+  for (const end = target.length - 3; i < end; i += 4) {
+    target[i]! += terms[i]!;
+    target[i + 1]! += terms[i + 1]!;
+    target[i + 2]! += terms[i + 2]!;
+    target[i + 3]! += terms[i + 3]!;
+  }
+  for (; i < target.length; i++) target[i]! += terms[i]!;
+}
+
+function addFloat64(target: Float64Array, terms: Float64Array): void {
+  let i = 0;
+  for (const end = target.length - 3; i < end; i += 4) {
+    target[i]! += terms[i]!;
+    target[i + 1]! += terms[i + 1]!;
+    target[i + 2]! += terms[i + 2]!;
+    target[i + 3]! += terms[i + 3]!;
+  }
+  for (; i < target.length; i++) target[i]! += terms[i]!;
+}
+
+function addHalves(target: Bf16Array | F16Array, terms: Bf16Array | F16Array): void {
+  const sum = decode(target);
+  addFloat32(sum, decode(terms));
+  encode(sum, target);
+}
+
+/** target += terms, both of one kind; a sum of halves is taken in float32 and rounded. */
+export function addTo(target: HostTensor, terms: HostTensor): void {
+  if (target instanceof Float32Array) addFloat32(target, terms as Float32Array);
+  else if (target instanceof Float64Array) addFloat64(target, terms as Float64Array);
+  else if (target instanceof HalfArray) addHalves(target, terms as typeof target);
+  else for (let i = 0; i < target.length; i++) target[i]! += (terms as Int32Array)[i]!;
+}
