@@ -1,80 +1,137 @@
 /**
- * The collectives as ring algorithms over the transport. A sum is formed in one place, in the order of the ring, and
- * then handed around, so that every rank of the group ends up with the same bits. What each rank sends is what
- * `collectiveBytes` says, where parts divide evenly.
+ * The collectives as ring algorithms. Each is a generator that yields the exchanges it takes, one after the other, and
+ * goes on when one is done: who runs it decides whether to wait for them or to compute meanwhile. A sum is formed in one
+ * place, in the order of the ring, and then handed around, so that every rank of the group ends up with the same bits.
+ * What each rank sends is what `collectiveBytes` says, where parts divide evenly.
  */
-import type { Attributes, CollectiveName, Op, ValueType } from '../program/index.js';
-import { allocateLike, cut, isContiguous, packPart, partLength, unpackPart, viewPart } from './blocks.js';
-import type { HostTensor } from './kernels/family.js';
-import { mapByKind } from './kernels/tensors.js';
-import type { Transport } from './transport/index.js';
+import type { Attributes, CollectiveName, DType, Op } from '../program/index.js';
+import type { Cut } from './blocks.js';
+import { cut, isContiguous, packPart, partLength, unpackPart, viewPart } from './blocks.js';
+import type { HostTensor } from './kernels/tensors.js';
+import { dtypeOf } from './kernels/tensors.js';
+import type { Memory } from './memory.js';
+import type { Exchange } from './transport/index.js';
 
 /** The ranks that take part, in the axis' order, as one of them sees them. */
 export interface Group {
-  readonly transport: Transport;
   readonly ranks: readonly number[];
   /** This rank's place in `ranks`. */
   readonly index: number;
-  /** Whom to name in errors. */
-  readonly opId: string;
+  /** Where results and what is needed on the way lie. */
+  readonly memory: Memory;
 }
+
+/** A tensor that a collective moves. */
+export interface Operand {
+  readonly data: HostTensor;
+  readonly shape: readonly number[];
+}
+
+/** Gives the results, in memory of their own; operands are only read. */
+export type Algorithm = Generator<Exchange, HostTensor[], void>;
 
 const place = ({ ranks }: Group, index: number): number => ((index % ranks.length) + ranks.length) % ranks.length;
 const rankAt = (group: Group, index: number): number => group.ranks[place(group, index)]!;
 
-/** Sends to the next rank of the ring while receiving from the one before. */
-function shiftAround(
+/** To the next rank of the ring and from the one before. */
+const shiftAround = (
   group: Group,
   sent: readonly HostTensor[],
   received: readonly HostTensor[],
-  options: { readonly add: boolean },
-): void {
-  group.transport.exchange(
-    group.opId,
-    { to: rankAt(group, group.index + 1), pieces: sent },
-    { from: rankAt(group, group.index - 1), pieces: received, add: options.add },
+  { add }: { readonly add: boolean },
+): Exchange => ({
+  sending: [{ to: rankAt(group, group.index + 1), pieces: sent }],
+  receiving: [{ from: rankAt(group, group.index - 1), pieces: received, add }],
+});
+
+/** Runs an algorithm once for each kind of array among the operands: a message has one. */
+function* byType<T extends Operand>(
+  operands: readonly T[],
+  run: (dtype: DType, operands: readonly T[]) => Algorithm,
+): Algorithm {
+  const results = new Map<T, HostTensor>();
+  for (const dtype of new Set(operands.map(({ data }) => dtypeOf(data)))) {
+    const alike = operands.filter(({ data }) => dtypeOf(data) === dtype);
+    const made = yield* run(dtype, alike);
+    alike.forEach((operand, index) => results.set(operand, made[index]!));
+  }
+  return operands.map((operand) => results.get(operand)!);
+}
+
+interface Divided extends Operand {
+  /** The whole tensor's parts, one a rank. */
+  readonly parts: Cut;
+}
+
+const divided = (
+  operands: readonly Operand[],
+  dimensions: readonly number[],
+  wholeShape: (operand: Operand, dimension: number) => readonly number[],
+  count: number,
+): Divided[] =>
+  operands.map((operand, index) => {
+    const dimension = dimensions[index]!;
+    return { ...operand, parts: cut(wholeShape(operand, dimension), dimension, count) };
+  });
+
+/** Joins the ranks' tensors, each along its dimension. */
+function* allGather(group: Group, operands: readonly Operand[], dimensions: readonly number[]): Algorithm {
+  const { memory, ranks, index } = group;
+  const count = ranks.length;
+  const whole = ({ shape }: Operand, dimension: number) => shape.with(dimension, shape[dimension]! * count);
+  return yield* byType(divided(operands, dimensions, whole, count), function* (dtype, alike) {
+    const wholes = alike.map(({ data, parts }) => {
+      const joined = memory.allocate(dtype, data.length * count);
+      unpackPart(joined, parts, index, data);
+      return joined;
+    });
+    let held = alike.map(({ data }) => data);
+    const letGo = (step: number): void => {
+      // What was only held to be packed and sent on; the first to be sent are the operands.
+      if (step > 1) alike.forEach(({ parts }, at) => !isContiguous(parts) && memory.free(held[at]!));
+    };
+    for (let step = 1; step < count; step++) {
+      const part = place(group, index - step);
+      const next = alike.map(({ data, parts }, at) =>
+        isContiguous(parts) ? viewPart(wholes[at]!, parts, part) : memory.allocate(dtype, data.length),
+      );
+      yield shiftAround(group, held, next, { add: false });
+      alike.forEach(({ parts }, at) => !isContiguous(parts) && unpackPart(wholes[at]!, parts, part, next[at]!));
+      letGo(step);
+      held = next;
+    }
+    letGo(count);
+    return wholes;
+  });
+}
+
+/** Sums the ranks' tensors and gives this rank's part of each along its dimension, which divides by the ranks. */
+function* reduceScatter(group: Group, operands: readonly Operand[], dimensions: readonly number[]): Algorithm {
+  const { memory, ranks, index } = group;
+  const count = ranks.length;
+  return yield* byType(
+    divided(operands, dimensions, ({ shape }) => shape, count),
+    function* (dtype, alike) {
+      const term = ({ data, parts }: Divided, part: number): HostTensor => {
+        const packed = memory.allocate(dtype, partLength(parts));
+        packPart(data, parts, part, packed);
+        return packed;
+      };
+      const first = place(group, index - 1);
+      let held = alike.map((operand) =>
+        isContiguous(operand.parts) ? viewPart(operand.data, operand.parts, first) : term(operand, first),
+      );
+      for (let step = 2; step <= count; step++) {
+        const next = alike.map((operand) => term(operand, place(group, index - step)));
+        yield shiftAround(group, held, next, { add: true });
+        alike.forEach(({ parts }, at) => {
+          if (step > 2 || !isContiguous(parts)) memory.free(held[at]!);
+        });
+        held = next;
+      }
+      return held;
+    },
   );
-}
-
-/** Joins the ranks' tensors of `shape` along `dimension`. */
-export function allGather(group: Group, tensor: HostTensor, shape: readonly number[], dimension: number): HostTensor {
-  const count = group.ranks.length;
-  const whole = allocateLike(tensor, tensor.length * count);
-  const parts = cut(shape.with(dimension, shape[dimension]! * count), dimension, count);
-  unpackPart(whole, parts, group.index, tensor);
-  let held = tensor;
-  for (let step = 1; step < count; step++) {
-    const part = place(group, group.index - step);
-    const next = isContiguous(parts) ? viewPart(whole, parts, part) : allocateLike(tensor, tensor.length);
-    shiftAround(group, [held], [next], { add: false });
-    if (!isContiguous(parts)) unpackPart(whole, parts, part, next);
-    held = next;
-  }
-  return whole;
-}
-
-/** Sums the ranks' tensors of `shape` and gives this rank's part along `dimension`, which divides by the ranks. */
-export function reduceScatter(
-  group: Group,
-  tensor: HostTensor,
-  shape: readonly number[],
-  dimension: number,
-): HostTensor {
-  const count = group.ranks.length;
-  const parts = cut(shape, dimension, count);
-  const term = (part: number): HostTensor => {
-    const packed = allocateLike(tensor, partLength(parts));
-    packPart(tensor, parts, part, packed);
-    return packed;
-  };
-  const first = place(group, group.index - 1);
-  let held = isContiguous(parts) ? viewPart(tensor, parts, first) : term(first);
-  for (let step = 2; step <= count; step++) {
-    const next = term(place(group, group.index - step));
-    shiftAround(group, [held], [next], { add: true });
-    held = next;
-  }
-  return held;
 }
 
 /** The elements [start, end) of tensors that count as one run. */
@@ -90,103 +147,113 @@ function slice(tensors: readonly HostTensor[], start: number, end: number): Host
   return pieces;
 }
 
-/** Sums tensors of one kind, all in one go. */
-function allReduceKind(group: Group, tensors: readonly HostTensor[]): HostTensor[] {
+/** Sums each of the tensors over the ranks. */
+function* allReduce(group: Group, operands: readonly Operand[]): Algorithm {
   const count = group.ranks.length;
-  const results = tensors.map((tensor) => tensor.slice());
-  const total = results.reduce((sum, tensor) => sum + tensor.length, 0);
-  const chunks = Array.from({ length: count }, (_, index) =>
-    slice(results, Math.floor((total * index) / count), Math.floor((total * (index + 1)) / count)),
-  );
-  const chunk = (index: number): HostTensor[] => chunks[place(group, index)]!;
-  for (let step = 1; step < count; step++) {
-    shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1), { add: true });
-  }
-  for (let step = 0; step < count - 1; step++) {
-    shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1), { add: false });
+  return yield* byType(operands, function* (dtype, alike) {
+    const results = alike.map(({ data }) => {
+      const copy = group.memory.allocate(dtype, data.length);
+      copy.set(data);
+      return copy;
+    });
+    const total = results.reduce((sum, tensor) => sum + tensor.length, 0);
+    const chunks = Array.from({ length: count }, (_, index) =>
+      slice(results, Math.floor((total * index) / count), Math.floor((total * (index + 1)) / count)),
+    );
+    const chunk = (index: number): HostTensor[] => chunks[place(group, index)]!;
+    for (let step = 1; step < count; step++) {
+      yield shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1), { add: true });
+    }
+    for (let step = 0; step < count - 1; step++) {
+      yield shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1), { add: false });
+    }
+    return results;
+  });
+}
+
+/** From tensors sharded over `from` to tensors sharded over another dimension, `to`, one after the other. */
+function* allToAll(group: Group, operands: readonly Operand[], from: number, to: number): Algorithm {
+  const { memory, ranks, index } = group;
+  const count = ranks.length;
+  const results: HostTensor[] = [];
+  for (const { data, shape } of operands) {
+    const dtype = dtypeOf(data);
+    const outgoing = cut(shape, to, count);
+    const incoming = cut(shape.with(to, shape[to]! / count).with(from, shape[from]! * count), from, count);
+    const result = memory.allocate(dtype, data.length);
+    const packed = memory.allocate(dtype, partLength(outgoing));
+    const received = memory.allocate(dtype, partLength(incoming));
+    packPart(data, outgoing, index, packed);
+    unpackPart(result, incoming, index, packed);
+    for (let step = 1; step < count; step++) {
+      const source = place(group, index - step);
+      packPart(data, outgoing, place(group, index + step), packed);
+      yield {
+        sending: [{ to: rankAt(group, index + step), pieces: [packed] }],
+        receiving: [{ from: ranks[source]!, pieces: [received], add: false }],
+      };
+      unpackPart(result, incoming, source, received);
+    }
+    memory.free(packed);
+    memory.free(received);
+    results.push(result);
   }
   return results;
 }
 
-/** Sums each of the tensors over the ranks. The results share no memory with the operands. */
-export function allReduce(group: Group, tensors: readonly HostTensor[]): HostTensor[] {
-  return mapByKind(tensors, (ofOneKind) => allReduceKind(group, ofOneKind));
-}
-
-/** From tensors sharded over `from` (each of `shape`) to tensors sharded over another dimension, `to`. */
-export function allToAll(
-  group: Group,
-  tensor: HostTensor,
-  shape: readonly number[],
-  from: number,
-  to: number,
-): HostTensor {
-  const count = group.ranks.length;
-  const outgoing = cut(shape, to, count);
-  const incoming = cut(shape.with(to, shape[to]! / count).with(from, shape[from]! * count), from, count);
-  const result = allocateLike(tensor, tensor.length);
-  const pack = (part: number): HostTensor => {
-    const packed = allocateLike(tensor, partLength(outgoing));
-    packPart(tensor, outgoing, part, packed);
-    return packed;
-  };
-  unpackPart(result, incoming, group.index, pack(group.index));
-  for (let step = 1; step < count; step++) {
-    const target = place(group, group.index + step);
-    const source = place(group, group.index - step);
-    const received = allocateLike(tensor, partLength(incoming));
-    group.transport.exchange(
-      group.opId,
-      { to: group.ranks[target]!, pieces: [pack(target)] },
-      { from: group.ranks[source]!, pieces: [received], add: false },
-    );
-    unpackPart(result, incoming, source, received);
-  }
-  return result;
-}
-
-/** Each rank's tensor moves `shift` places along the axis, around the ring. */
-export function permute(group: Group, tensor: HostTensor, shift: number): HostTensor {
-  if (place(group, shift) === 0) return tensor.slice();
-  const received = allocateLike(tensor, tensor.length);
-  group.transport.exchange(
-    group.opId,
-    { to: rankAt(group, group.index + shift), pieces: [tensor] },
-    { from: rankAt(group, group.index - shift), pieces: [received], add: false },
-  );
-  return received;
+/** Each rank's tensor i moves `shifts[i]` places along the axis, around the ring; all at once. */
+function* permute(group: Group, operands: readonly Operand[], shifts: readonly number[]): Algorithm {
+  const moved = operands.map((operand, index) => ({ ...operand, shift: place(group, shifts[index]!) }));
+  return yield* byType(moved, function* (dtype, alike) {
+    const results = alike.map(({ data, shift }) => {
+      const result = group.memory.allocate(dtype, data.length);
+      if (shift === 0) result.set(data);
+      return result;
+    });
+    // What goes the same way is one message.
+    const ways = [...new Set(alike.map(({ shift }) => shift))].filter((shift) => shift !== 0);
+    const going = <T>(list: readonly T[], way: number): T[] => list.filter((_, at) => alike[at]!.shift === way);
+    const sent = alike.map(({ data }) => data);
+    yield {
+      sending: ways.map((way) => ({ to: rankAt(group, group.index + way), pieces: going(sent, way) })),
+      receiving: ways.map((way) => ({ from: rankAt(group, group.index - way), pieces: going(results, way), add: false })),
+    };
+    return results;
+  });
 }
 
 type Runners = {
   readonly [N in CollectiveName]: (
     group: Group,
-    operands: readonly HostTensor[],
-    shape: readonly number[],
+    operands: readonly Operand[],
+    /** Of which operand of the op each one is an element. */
+    owners: readonly number[],
     attributes: Attributes[N],
-  ) => HostTensor[];
+  ) => Algorithm;
 };
 
+const each = <T>(list: readonly T[], owners: readonly number[]): T[] => owners.map((owner) => list[owner]!);
+
 const RUNNERS: Runners = {
-  all_gather: (group, [tensor], shape, { dimensions }) => [allGather(group, tensor!, shape, dimensions[0]!)],
-  reduce_scatter: (group, [tensor], shape, { dimensions }) => [reduceScatter(group, tensor!, shape, dimensions[0]!)],
-  all_reduce: (group, tensors) => allReduce(group, tensors),
-  all_to_all: (group, [tensor], shape, { from, to }) => [allToAll(group, tensor!, shape, from, to)],
-  permute: (group, [tensor], _shape, { shifts }) => [permute(group, tensor!, shifts[0]!)],
+  all_gather: (group, operands, owners, { dimensions }) => allGather(group, operands, each(dimensions, owners)),
+  reduce_scatter: (group, operands, owners, { dimensions }) => reduceScatter(group, operands, each(dimensions, owners)),
+  all_reduce: (group, operands) => allReduce(group, operands),
+  all_to_all: (group, operands, _, { from, to }) => allToAll(group, operands, from, to),
+  permute: (group, operands, owners, { shifts }) => permute(group, operands, each(shifts, owners)),
 };
 
 /**
- * Runs one collective op on this rank.
+ * A collective op on this rank.
  *
- * @param operands single tensors; the elements of a stack are given one by one, but all of them to an `all_reduce`
- * @param type of the first operand
- * @throws RunStopped or MeshwrightError TIMED_OUT, see `Transport.exchange`
+ * @param operands the op's; each element of a stack is one
+ * @param owners for each of them, which operand of the op it belongs to
  */
-export function runCollective<N extends CollectiveName>(
+export function collective<N extends CollectiveName>(
   group: Group,
   op: Op<N>,
-  operands: readonly HostTensor[],
-  type: ValueType,
-): HostTensor[] {
+  operands: readonly Operand[],
+  owners: readonly number[],
+): Algorithm {
   const run = RUNNERS[op.name] as Runners[N];
-  return run(group, operands, type.shape, op.attributes);
+  return run(group, operands, owners, op.attributes);
 }

@@ -1,6 +1,7 @@
 /** Prepares a program to be run again and again: kernels compiled, and for each step the values that die with it. */
-import type { CollectiveName, Op, Program, ValueId } from '../program/index.js';
-import { attributesOf, invalid, isCollective } from '../program/index.js';
+import { coordinate } from '../mesh/index.js';
+import type { CollectiveName, MoveName, Op, Program, Region, ValueId } from '../program/index.js';
+import { attributesOf, invalid, isCollective, isMove } from '../program/index.js';
 import { reads } from '../program/passes/fuse.js';
 import type { CompiledKernel, KernelFamily, KernelSpec } from './kernels/family.js';
 
@@ -20,26 +21,47 @@ export interface KernelStep extends StepBase {
 export interface CollectiveStep extends StepBase {
   readonly kind: 'collective';
   readonly op: Op<CollectiveName>;
+  /** Whether it is issued early: then several runs of it may be under way. */
+  readonly isAhead: boolean;
 }
 
-export interface RepeatStep extends StepBase {
-  readonly kind: 'repeat';
+export interface MoveStep extends StepBase {
+  readonly kind: 'move';
+  readonly op: Op<MoveName>;
+}
+
+export interface JoinStep extends StepBase {
+  readonly kind: 'join';
   readonly op: Op;
-  readonly count: number;
-  readonly carried: number;
-  readonly reverse: boolean;
+}
+
+interface RegionStep extends StepBase {
+  readonly op: Op;
   readonly args: readonly ValueId[];
   readonly results: readonly ValueId[];
-  /** Dying operands that only the region's arguments pass on: they can be let go before the first iteration. */
+  /** Dying operands that only the region's arguments pass on: they can be let go before the region begins. */
   readonly consumed: readonly ValueId[];
   readonly block: Block;
 }
 
-export type Step = KernelStep | CollectiveStep | RepeatStep;
+export interface RepeatStep extends RegionStep {
+  readonly kind: 'repeat';
+  readonly count: number;
+  readonly carried: number;
+  readonly reverse: boolean;
+  readonly first: number;
+  readonly ahead: { readonly by: number; readonly block: Block } | undefined;
+}
+
+export interface ManualStep extends RegionStep {
+  readonly kind: 'manual';
+}
+
+export type Step = KernelStep | CollectiveStep | MoveStep | JoinStep | RepeatStep | ManualStep;
 
 export interface Block {
   readonly steps: readonly Step[];
-  /** Everything that the block defines, its region's arguments included. */
+  /** Everything that the block defines, and its region's arguments. */
   readonly owned: readonly ValueId[];
 }
 
@@ -62,41 +84,77 @@ function dyingValues(ops: readonly Op[], owned: readonly ValueId[], live: readon
     .reverse();
 }
 
+const resultsOf = (ops: readonly Op[]): ValueId[] => ops.flatMap((op) => op.results);
+
 /**
+ * @param rank whose kernels they are
  * @throws MeshwrightError DTYPE_UNSUPPORTED where the family lacks a type that a kernel uses, DEVICE_FAILED where it
  *   refuses a kernel, PROGRAM_INVALID on an op that can't be run
  */
-export async function compileProgram(program: Program, family: KernelFamily): Promise<CompiledProgram> {
+export async function compileProgram(program: Program, family: KernelFamily, rank: number): Promise<CompiledProgram> {
   const type: KernelSpec['type'] = (id) => program.values[id]!.type;
+  const along: KernelSpec['coordinate'] = (axis) => coordinate(program.mesh, rank, axis);
 
   async function compileKernel(op: Op, dying: readonly ValueId[]): Promise<KernelStep> {
     const ops = op.name === 'kernel' ? op.region!.ops : [op];
     const operands = [...new Set(op.operands)];
     const { results } = op;
-    const kernel = await family.compile({ ops, operands, results, type });
+    const kernel = await family.compile({ ops, operands, results, type, coordinate: along });
     return { kind: 'kernel', op, operands, results, kernel, dying };
   }
 
-  async function compileRepeat(op: Op, dying: readonly ValueId[]): Promise<RepeatStep> {
-    const { region } = op;
-    if (region === undefined) throw invalid(op.id, 'a region', 'none');
-    const { args, results } = region;
-    const block = await compileBlock(region.ops, args, results);
-    const readInside = new Set([...region.ops.flatMap(reads), ...results]);
-    const consumed = dying.filter((id) => op.operands.includes(id) && !readInside.has(id));
-    return { kind: 'repeat', op, ...attributesOf(op, 'repeat'), args, results, consumed, block, dying };
+  /** @param args those that the ops in `ahead` leave for the others */
+  async function compileRegion(op: Op, region: Region, args: readonly ValueId[], dying: readonly ValueId[]) {
+    const readInside = new Set([...reads({ ...op, operands: [] })]);
+    return {
+      op,
+      args: region.args,
+      results: region.results,
+      consumed: dying.filter((id) => op.operands.includes(id) && !readInside.has(id)),
+      block: await compileBlock(region.ops, args, region.results),
+      dying,
+    };
   }
 
-  async function compileBlock(ops: readonly Op[], args: readonly ValueId[], live: readonly ValueId[]): Promise<Block> {
-    const owned = [...args, ...ops.flatMap((op) => op.results)];
+  async function compileRepeat(op: Op, region: Region, dying: readonly ValueId[]): Promise<RepeatStep> {
+    const { first = 0, ...attributes } = attributesOf(op, 'repeat');
+    const { args, ahead } = region;
+    const early = resultsOf(ahead?.ops ?? []);
+    const base = await compileRegion(op, region, [...args, ...early], dying);
+    const needed = new Set([...region.ops.flatMap(reads), ...region.results]);
+    const elements = args.slice(attributes.carried);
+    const block =
+      ahead &&
+      (await compileBlock(
+        ahead.ops,
+        elements,
+        [...elements, ...early].filter((id) => needed.has(id)),
+        true,
+      ));
+    return { ...base, kind: 'repeat', ...attributes, first, ahead: ahead && { by: ahead.by, block: block! } };
+  }
+
+  async function compileStep(op: Op, dying: readonly ValueId[], isAhead: boolean): Promise<Step> {
+    const { region } = op;
+    if (op.name === 'join_stacks') return { kind: 'join', op, dying };
+    if (isCollective(op.name)) return { kind: 'collective', op: op as Op<CollectiveName>, isAhead, dying };
+    if (isMove(op.name)) return { kind: 'move', op: op as Op<MoveName>, dying };
+    if (op.name !== 'repeat' && op.name !== 'manual') return compileKernel(op, dying);
+    if (region === undefined) throw invalid(op.id, 'a region', 'none');
+    if (op.name === 'repeat') return compileRepeat(op, region, dying);
+    return { kind: 'manual', ...(await compileRegion(op, region, region.args, dying)) };
+  }
+
+  async function compileBlock(
+    ops: readonly Op[],
+    args: readonly ValueId[],
+    live: readonly ValueId[],
+    isAhead = false,
+  ): Promise<Block> {
+    const owned = [...args, ...resultsOf(ops)];
     const dying = dyingValues(ops, owned, live);
     const steps: Step[] = [];
-    for (const [index, op] of ops.entries()) {
-      const last = dying[index]!;
-      if (op.name === 'repeat') steps.push(await compileRepeat(op, last));
-      else if (isCollective(op.name)) steps.push({ kind: 'collective', op: op as Op<CollectiveName>, dying: last });
-      else steps.push(await compileKernel(op, last));
-    }
+    for (const [index, op] of ops.entries()) steps.push(await compileStep(op, dying[index]!, isAhead));
     return { steps, owned };
   }
 

@@ -1,47 +1,47 @@
-/**
- * Runs a compiled program once on one rank. Tensors are never written to after they are made, so two values may be the
- * same tensor; dropping the last reference to one is what frees it.
- */
+/** Runs a compiled program once on one rank. Collectives move between its steps, and whatever needs one waits for it. */
 import type { AxisName, Mesh } from '../mesh/index.js';
-import { coordinate, group } from '../mesh/index.js';
-import type { Program } from '../program/index.js';
+import { axisSize, coordinate, group } from '../mesh/index.js';
+import type { Op, Program, ValueId, ValueType } from '../program/index.js';
 import type { Span } from '../trace/index.js';
 import { spanId } from '../trace/index.js';
 import type { Seconds } from '../units.js';
 import { seconds } from '../units.js';
 import type { Clock } from './clock.js';
 import type { Group } from './collectives.js';
-import { runCollective } from './collectives.js';
-import type { Block, CollectiveStep, CompiledProgram, KernelStep, RepeatStep } from './compile.js';
-import type { StateValue } from './initialize.js';
-import { isStack } from './initialize.js';
-import type { HostTensor } from './kernels/family.js';
+import { Communicator } from './communicator.js';
+import type { Block, CollectiveStep, CompiledProgram, JoinStep, KernelStep, ManualStep, MoveStep } from './compile.js';
+import type { RepeatStep, Step } from './compile.js';
+import type { Binding } from './handle.js';
+import { Handle, handlesOf, holdAll, releaseAll } from './handle.js';
+import type { Memory } from './memory.js';
+import { put, take } from './moves.js';
 import type { Transport } from './transport/index.js';
 
-/** A tensor, or the tensors of a stack. */
-export type Binding = StateValue;
-/** Indexed by ValueId. */
+/** Indexed by ValueId; each binding holds its tensors. */
 export type Environment = (Binding | undefined)[];
 
 export interface Surroundings {
   readonly mesh: Mesh;
   readonly rank: number;
   readonly transport: Transport;
+  readonly memory: Memory;
   readonly clock: Clock;
   /** When the step began, on the clock that all ranks share. */
   readonly startedAt: Seconds;
 }
 
 export class Execution {
-  /** The op that runs, to name when something fails. */
-  opId = 'inputs';
   readonly spans: Span[] = [];
   readonly #program: Program;
   readonly #block: Block;
   readonly #env: Environment;
   readonly #around: Surroundings;
+  readonly #communicator: Communicator;
+  /** Elements of the repeats around, outermost first. */
   readonly #iterations: number[] = [];
-  readonly #groups = new Map<AxisName, Pick<Group, 'ranks' | 'index'>>();
+  /** What the last run of a collective brings, see `Op.asynchronous`. */
+  readonly #latest = new Map<Op, readonly Handle[]>();
+  #opId = 'inputs';
 
   /** @param env the inputs' values; emptied as they are used, filled with the outputs' */
   constructor({ program, block }: CompiledProgram, env: Environment, around: Surroundings) {
@@ -49,15 +49,23 @@ export class Execution {
     this.#block = block;
     this.#env = env;
     this.#around = around;
-    for (const { name } of around.mesh.axes) {
-      const ranks = group(around.mesh, around.rank, name);
-      this.#groups.set(name, { ranks, index: coordinate(around.mesh, around.rank, name) });
-    }
+    const { mesh, rank, memory, transport } = around;
+    const groups = mesh.axes.map(({ name }): [AxisName, Group] => [
+      name,
+      { ranks: group(mesh, rank, name), index: coordinate(mesh, rank, name), memory },
+    ]);
+    this.#communicator = new Communicator(program, transport, new Map(groups));
+  }
+
+  /** The op that runs, to name when something fails. */
+  get opId(): string {
+    return this.#communicator.opId ?? this.#opId;
   }
 
   /** @throws what a kernel or the transport throws; `opId` then names the op */
-  run(): Promise<void> {
-    return this.#runBlock(this.#block);
+  async run(): Promise<void> {
+    await this.#runBlock(this.#block);
+    this.#communicator.finish();
   }
 
   /** Seconds since the step began. */
@@ -68,95 +76,163 @@ export class Execution {
   async #runBlock(block: Block): Promise<void> {
     for (const step of block.steps) {
       this.#around.transport.checkStopped();
-      this.opId = step.op.id;
-      switch (step.kind) {
-        case 'kernel':
-          await this.#runKernel(step);
-          break;
-        case 'collective':
-          this.#runCollective(step);
-          break;
-        case 'repeat':
-          await this.#runRepeat(step);
-          break;
-      }
-      for (const id of step.dying) this.#env[id] = undefined;
+      this.#communicator.poll();
+      this.#opId = step.op.id;
+      await this.#runStep(step);
+      step.dying.forEach((id) => this.#drop(id));
+    }
+  }
+
+  async #runStep(step: Step): Promise<void> {
+    switch (step.kind) {
+      case 'kernel':
+        return this.#runKernel(step);
+      case 'collective':
+        return this.#runCollective(step);
+      case 'move':
+        return this.#runMove(step);
+      case 'join':
+        return this.#join(step);
+      case 'repeat':
+        return this.#runRepeat(step);
+      case 'manual':
+        return this.#runManual(step);
     }
   }
 
   async #runKernel({ op, kernel, operands, results }: KernelStep): Promise<void> {
-    const tensors = operands.map((id) => this.#env[id] as HostTensor);
+    const tensors = operands.map((id) => this.#filled(id).data);
     const start = this.now();
     const made = await kernel.run(tensors);
     const end = this.now();
-    results.forEach((id, index) => (this.#env[id] = made[index]!));
-    this.spans.push({
-      id: spanId(op, this.#iterations),
-      kind: 'kernel',
-      name: 'kernel',
-      phase: op.phase,
-      rank: this.#around.rank,
-      start,
-      end,
-    });
+    results.forEach((id, index) => this.#bind(id, Handle.owned(this.#around.memory, made[index]!)));
+    const { rank } = this.#around;
+    this.spans.push({ id: this.#spanId(op), kind: 'kernel', name: 'kernel', phase: op.phase, rank, start, end });
   }
 
-  #runCollective({ op }: CollectiveStep): void {
-    const { transport, rank } = this.#around;
-    const members: Group = { ...this.#groups.get(op.attributes.axis)!, transport, opId: op.id };
-    const bindings = op.operands.map((id) => this.#env[id]!);
-    const type = this.#program.values[op.operands[0]!]!.type;
-    const sentBefore = transport.sentBytes;
+  #runCollective({ op, isAhead }: CollectiveStep): void {
+    this.#communicator.wait(this.#latest.get(op) ?? []);
+    const id = this.#spanId(op);
+    const { name, phase } = op;
+    const { rank } = this.#around;
     const start = this.now();
-    // An all-reduce takes any number of tensors in one go; the others move the elements of a stack one by one.
-    const flat = bindings.flat();
-    const made =
-      op.name === 'all_reduce'
-        ? runCollective(members, op, flat, type)
-        : flat.flatMap((tensor) => runCollective(members, op, [tensor], type));
-    const end = this.now();
-    let next = 0;
-    op.results.forEach((id, index) => {
-      const like = bindings[index]!;
-      this.#env[id] = isStack(like) ? like.map(() => made[next++]!) : made[next++]!;
-    });
-    this.spans.push({
-      id: spanId(op, this.#iterations),
-      kind: 'collective',
-      name: op.name,
-      phase: op.phase,
-      rank,
-      start,
-      end,
-      sentBytes: transport.sentBytes - sentBefore,
-    });
+    const finished = (sentBytes: number): void => {
+      this.spans.push({ id, kind: 'collective', name, phase, rank, start, end: this.now(), sentBytes });
+    };
+    const bindings = op.operands.map((operand) => this.#env[operand]!);
+    const made = this.#communicator.start(op, bindings, finished);
+    op.results.forEach((result, index) => this.#bind(result, made[index]!));
+    const handles = made.flatMap(handlesOf);
+    if (op.asynchronous !== true) this.#communicator.wait(handles);
+    else if (!isAhead) this.#latest.set(op, handles);
   }
 
-  async #runRepeat({ op, count, carried, reverse, args, results, consumed, block }: RepeatStep): Promise<void> {
+  #runMove({ op, dying }: MoveStep): void {
+    const { mesh, rank, memory } = this.#around;
+    const { attributes: place, operands, results } = op;
+    const stand = {
+      size: axisSize(mesh, place.axis),
+      coordinate: coordinate(mesh, rank, place.axis),
+      iteration: this.#iterations.at(-1) ?? 0,
+    };
+    const [first, second] = operands.map((id) => this.#filled(id));
+    const isLast = (id: ValueId | undefined): boolean => id !== undefined && dying.includes(id);
+    const made =
+      op.name === 'take'
+        ? take(first!, this.#type(operands[0]!), place, stand, isLast(operands[0]), memory)
+        : put(first!, second, this.#type(results[0]!), place, stand, isLast(operands[1]), memory);
+    this.#bind(results[0]!, made);
+  }
+
+  #join({ op }: JoinStep): void {
+    this.#bind(
+      op.results[0]!,
+      op.operands.flatMap((id) => handlesOf(this.#env[id]!)),
+    );
+  }
+
+  async #runManual({ op, args, results, consumed, block }: ManualStep): Promise<void> {
+    args.forEach((id, index) => this.#bind(id, this.#env[op.operands[index]!]!));
+    consumed.forEach((id) => this.#drop(id));
+    const made = await this.#runRegion(block, results);
+    op.results.forEach((id, index) => (this.#env[id] = made[index]));
+  }
+
+  async #runRepeat({ op, count, carried, reverse, first, ahead, ...step }: RepeatStep): Promise<void> {
     const env = this.#env;
-    let current = op.operands.slice(0, carried).map((id) => env[id]!);
-    // Copies of the lists, not of the tensors: an element is taken out of its list as it is used, so that a stack that
-    // nobody else holds is freed element by element.
-    const sources = op.operands
-      .slice(carried)
-      .map((id): (HostTensor | undefined)[] => [...(env[id] as readonly HostTensor[])]);
-    const stacks = results.slice(carried).map(() => new Array<HostTensor>(count));
-    for (const id of consumed) env[id] = undefined;
-    for (let step = 0; step < count; step++) {
-      const element = reverse ? count - 1 - step : step;
-      for (const [index, id] of args.entries()) {
-        env[id] = index < carried ? current[index]! : sources[index - carried]![element]!;
-      }
-      current = [];
-      for (const source of sources) source[element] = undefined;
-      this.#iterations.push(element);
-      await this.#runBlock(block);
+    let current = op.operands.slice(0, carried).map((id) => holdAll(env[id]!));
+    // Each element is let go of as it is used, so that a stack that nobody else holds is freed element by element.
+    const sources = op.operands.slice(carried).map((id) => {
+      const stack = handlesOf(env[id]!);
+      return [...handlesOf(holdAll(stack.length === count ? stack : stack.slice(first, first + count)))];
+    });
+    const stacks = step.results.slice(carried).map(() => new Array<Handle>(count));
+    step.consumed.forEach((id) => this.#drop(id));
+    const elements = step.args.slice(carried);
+    const kept: [ValueId, Binding | undefined][][] = [];
+    const position = (iteration: number): number => (reverse ? count - 1 - iteration : iteration);
+
+    const bindElements = (iteration: number): void =>
+      elements.forEach((id, index) => (env[id] = sources[index]![position(iteration)]));
+    const inIteration = async <T>(iteration: number, run: () => Promise<T>): Promise<T> => {
+      this.#iterations.push(first + position(iteration));
+      const result = await run();
       this.#iterations.pop();
-      const made = results.map((id) => env[id]!);
+      return result;
+    };
+    const issue = async (iteration: number, block: Block): Promise<void> => {
+      bindElements(iteration);
+      await inIteration(iteration, () => this.#runBlock(block));
+      kept[iteration] = block.owned.map((id) => [id, env[id]]);
       for (const id of block.owned) env[id] = undefined;
+    };
+
+    for (let iteration = 0; iteration < count; iteration++) {
+      if (ahead === undefined) bindElements(iteration);
+      else {
+        const from = iteration === 0 ? 0 : iteration + ahead.by;
+        for (let early = from; early <= iteration + ahead.by && early < count; early++) await issue(early, ahead.block);
+        for (const [id, binding] of kept[iteration]!) env[id] = binding;
+        kept[iteration] = [];
+      }
+      step.args.slice(0, carried).forEach((id, index) => (env[id] = current[index]));
+      const made = await inIteration(iteration, () => this.#runRegion(step.block, step.results));
       current = made.slice(0, carried);
-      stacks.forEach((stack, index) => (stack[element] = made[carried + index] as HostTensor));
+      made.slice(carried).forEach((binding, index) => (stacks[index]![position(iteration)] = binding as Handle));
     }
-    op.results.forEach((id, index) => (env[id] = index < carried ? current[index]! : stacks[index - carried]!));
+    op.results.forEach((id, index) => (env[id] = index < carried ? current[index] : stacks[index - carried]));
+  }
+
+  /** Runs a region whose arguments are bound. @returns its results, held */
+  async #runRegion(block: Block, results: readonly ValueId[]): Promise<Binding[]> {
+    await this.#runBlock(block);
+    const made = results.map((id) => holdAll(this.#env[id]!));
+    block.owned.forEach((id) => this.#drop(id));
+    return made;
+  }
+
+  #bind(id: ValueId, binding: Binding): void {
+    this.#env[id] = holdAll(binding);
+  }
+
+  #drop(id: ValueId): void {
+    const binding = this.#env[id];
+    this.#env[id] = undefined;
+    if (binding !== undefined) releaseAll(binding);
+  }
+
+  /** A tensor whose data are there, waited for where they are still to come. */
+  #filled(id: ValueId): Handle {
+    const handle = this.#env[id] as Handle;
+    this.#communicator.wait([handle]);
+    return handle;
+  }
+
+  #type(id: ValueId): ValueType {
+    return this.#program.values[id]!.type;
+  }
+
+  #spanId(op: Op): string {
+    return spanId(op, this.#iterations);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
-import type { Initializer, ParameterInput, ValueType } from '../program/index.js';
+import type { Initializer, ParameterInput, StateInput, ValueType } from '../program/index.js';
 import { elementCount } from '../program/index.js';
 import type { HostTensor } from './kernels/tensors.js';
 import { allocate, allocateNumbers, stored } from './kernels/tensors.js';
@@ -98,4 +98,18 @@ export function initialParameter(
   const drawn = { mesh, rank, seed, name, initializer, segments };
   if (type.stack === undefined) return draw(drawn, type, 0);
   return Array.from({ length: type.stack }, (_, layer) => draw(drawn, type, layer));
+}
+
+/** What a state input holds before the first step; see `initialParameter`. */
+export function initialState(mesh: Mesh, rank: number, input: StateInput, type: ValueType, seed: number): StateValue {
+  switch (input.kind) {
+    case 'parameter':
+      return initialParameter(mesh, rank, input, type, seed);
+    case 'optimizer':
+      return zeroState(type);
+    case 'counter':
+      return stored(type.dtype, allocateNumbers(type.dtype, elementCount(type.shape)).fill(input.initial));
+    default:
+      return unreachable(input);
+  }
 }

@@ -47,7 +47,8 @@ export async function serveRank({ port, memory, rank, ...task }: RankTask): Prom
     return;
   }
   const transport = new Transport(memory, rank, task);
-  const served = new Rank({ mesh: task.mesh, rank, family, transport, clock: createClock() });
+  // Its arrays come by message: nobody else has them.
+  const served = new Rank({ mesh: task.mesh, rank, family, transport, clock: createClock(), keepsArrays: true });
 
   const handle = async (request: RankRequest): Promise<void> => {
     let reply: RankReply;

@@ -5,24 +5,27 @@
 import { MeshwrightError } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
 import type { Program, ProgramInput, StateInput, ValueType } from '../program/index.js';
-import { elementCount, invalid, sameType, stateKey } from '../program/index.js';
+import { invalid, sameType, stateKey } from '../program/index.js';
 import type { Span } from '../trace/index.js';
 import type { Seconds } from '../units.js';
 import type { Clock } from './clock.js';
 import type { CompiledProgram } from './compile.js';
 import { compileProgram } from './compile.js';
+import type { Adopter, Feed } from './adopt.js';
+import { adopter, handOver, unsuitable } from './adopt.js';
 import type { Environment } from './execute.js';
 import { Execution } from './execute.js';
 import { messageOf } from './failure.js';
+import type { Binding } from './handle.js';
+import { Handle, holdAll, releaseAll } from './handle.js';
 import type { StateValue } from './initialize.js';
-import { initialParameter, zeroState } from './initialize.js';
+import { initialState, isStack } from './initialize.js';
 import type { HostTensor, KernelFamily } from './kernels/family.js';
-import { dtypeOf, numbersOf, stored } from './kernels/tensors.js';
+import { Memory } from './memory.js';
 import { RunStopped } from './transport/index.js';
 import type { Transport } from './transport/index.js';
 
-/** A value of a data input, by its name; a scalar may be a number. Arrays may lie over a SharedArrayBuffer. */
-export type Feed = number | StateValue;
+/** Values of data inputs, by name. */
 export type Feeds = Readonly<Record<string, Feed>>;
 
 export interface RankOptions {
@@ -31,6 +34,8 @@ export interface RankOptions {
   readonly family: KernelFamily;
   readonly transport: Transport;
   readonly clock: Clock;
+  /** Whether arrays that it is given are the rank's from then on, to be overwritten and freed. Default false. */
+  readonly keepsArrays?: boolean;
 }
 
 export interface RankRun {
@@ -41,35 +46,14 @@ export interface RankRun {
   readonly end: Seconds;
 }
 
-const isStateKey = (name: string): boolean => name.startsWith('parameter:') || name.startsWith('optimizer:');
 const isState = (input: ProgramInput): input is StateInput => input.kind !== 'data';
-
-/** A value as the rank holds it: arrays of its type's kind, of its own memory where it came over a shared one. */
-function adopt(value: Feed, type: ValueType, place: string): StateValue {
-  const length = elementCount(type.shape);
-  const one = (given: number | HostTensor, at: string): HostTensor => {
-    const array = typeof given === 'number' ? Float64Array.of(given) : given;
-    if (array.length !== length) throw unsuitable(at, `${length} elements [${type.shape.join(',')}]`, array.length);
-    if (dtypeOf(array) !== type.dtype) return stored(type.dtype, numbersOf(array));
-    return array.buffer instanceof SharedArrayBuffer ? array.slice() : array;
-  };
-  if (!Array.isArray(value)) {
-    if (type.stack !== undefined) throw unsuitable(place, `a list of ${type.stack} arrays`, 'one');
-    return one(value as number | HostTensor, place);
-  }
-  const list = value as readonly HostTensor[];
-  if (list.length !== type.stack) throw unsuitable(place, type.stack ?? 'one array', `a list of ${list.length}`);
-  return list.map((given, index) => one(given, `${place}[${index}]`));
-}
-
-const unsuitable = (place: string, expected: string | number, got: string | number): MeshwrightError =>
-  new MeshwrightError('INTERNAL', { place, expected: String(expected), got: String(got) });
 
 export class Rank {
   readonly #options: RankOptions;
   readonly #programs = new Map<string, CompiledProgram>();
   readonly #declared = new Map<string, { readonly input: StateInput; readonly type: ValueType }>();
-  readonly #state = new Map<string, StateValue>();
+  readonly #state = new Map<string, Binding>();
+  readonly #memory = new Memory();
 
   constructor(options: RankOptions) {
     this.#options = options;
@@ -90,15 +74,16 @@ export class Rank {
       }
       this.#declared.set(stateKey(input), { input, type });
     }
-    this.#programs.set(name, await compileProgram(program, this.#options.family));
+    this.#programs.set(name, await compileProgram(program, this.#options.family, this.#options.rank));
   }
 
-  /** Gives every parameter of the loaded programs its initial value, and sets optimizer state to zero. */
+  /** Gives parameters and counters of the loaded programs their initial values, and sets optimizer state to zero. */
   initialize(seed: number): void {
     const { mesh, rank } = this.#options;
     for (const [key, { input, type }] of this.#declared) {
-      const value = input.kind === 'parameter' ? initialParameter(mesh, rank, input, type, seed) : zeroState(type);
-      this.#state.set(key, value);
+      const value = initialState(mesh, rank, input, type, seed);
+      const owned = (tensor: HostTensor): Handle => Handle.owned(this.#memory, tensor);
+      this.#keep(key, isStack(value) ? value.map(owned) : owned(value));
     }
   }
 
@@ -106,14 +91,13 @@ export class Rank {
   setState(key: string, value: StateValue): void {
     const known = this.#declared.get(key);
     if (known === undefined) throw unsuitable(key, 'a parameter or optimizer state of a loaded program', 'neither');
-    this.#state.set(key, adopt(value, known.type, key));
+    this.#keep(key, this.#adopter()(value, known.type, key));
   }
 
-  /** What the rank holds, not a copy; it is not to be written to. */
+  /** What the rank holds, not a copy; it is not to be written to, and the next run may end it. */
   readState(key: string): StateValue {
-    const value = this.#state.get(key);
-    if (value === undefined) throw unsuitable(key, 'a value (initialize or set the state first)', 'none');
-    return value;
+    const held = this.#held(key);
+    return held instanceof Handle ? held.data : held.map(({ data }) => data);
   }
 
   /**
@@ -132,15 +116,20 @@ export class Rank {
       if (compiled === undefined) throw unsuitable('run', 'the name of a loaded program', name);
       const { program } = compiled;
       const env: Environment = new Array<undefined>(program.values.length).fill(undefined);
-      execution = new Execution(compiled, env, { ...this.#options, startedAt });
+      execution = new Execution(compiled, env, { ...this.#options, memory: this.#memory, startedAt });
       this.#bindInputs(program, feeds, env, execution);
       const wanted = outputs.map((output) => [output, outputValue(program, output)] as const);
       await execution.run();
       for (const { name: output, value } of program.outputs) {
-        if (isStateKey(output)) this.#state.set(output, env[value]!);
+        if (this.#declared.has(output)) this.#keep(output, env[value]!);
       }
-      const given = Object.fromEntries(wanted.map(([output, value]) => [output, env[value]!]));
-      return { outputs: given, spans: execution.spans, end: execution.now() };
+      const end = execution.now();
+      const given = new Map(wanted.map(([, value]) => [value, env[value]!] as const));
+      given.forEach((_, value) => (env[value] = undefined));
+      env.forEach((binding) => binding !== undefined && releaseAll(binding));
+      const arrays = new Map([...given].map(([value, binding]) => [value, handOver(binding)]));
+      const results = Object.fromEntries(wanted.map(([output, value]) => [output, arrays.get(value)!]));
+      return { outputs: results, spans: execution.spans, end };
     } catch (error) {
       if (error instanceof RunStopped) throw error;
       if (error instanceof MeshwrightError && error.code === 'TIMED_OUT') throw error;
@@ -153,20 +142,38 @@ export class Rank {
     }
   }
 
+  #held(key: string): Binding {
+    const held = this.#state.get(key);
+    if (held === undefined) throw unsuitable(key, 'a value (initialize or set the state first)', 'none');
+    return held;
+  }
+
+  #keep(key: string, binding: Binding): void {
+    const before = this.#state.get(key);
+    this.#state.set(key, holdAll(binding));
+    if (before !== undefined) releaseAll(before);
+  }
+
+  #adopter(): Adopter {
+    return adopter(this.#memory, this.#options.keepsArrays ?? false);
+  }
+
   #bindInputs(program: Program, feeds: Feeds, env: Environment, execution: Execution): void {
     const start = execution.now();
     const replaced = new Set(program.outputs.map((output) => output.name));
+    const adopt = this.#adopter();
     let fed = false;
     for (const input of program.inputs) {
       if (isState(input)) {
         const key = stateKey(input);
-        env[input.value] = this.readState(key);
+        const held = this.#held(key);
+        env[input.value] = replaced.has(key) ? held : holdAll(held);
         if (replaced.has(key)) this.#state.delete(key);
         continue;
       }
       const feed = feeds[input.name];
       if (feed === undefined) throw unsuitable(`feed ${input.name}`, 'a value', 'none');
-      env[input.value] = adopt(feed, program.values[input.value]!.type, `feed ${input.name}`);
+      env[input.value] = holdAll(adopt(feed, program.values[input.value]!.type, `feed ${input.name}`));
       fed = true;
     }
     if (!fed) return;

@@ -52,7 +52,7 @@ describe.each([2, 3, 4, 5])('collectives over %i ranks', (size) => {
 
   it.each(cases)('all_gather of $dtype joins the shards along dimension $dimension', async ({ dtype, dimension }) => {
     const type = tensorType(shape, { data: dimension }, dtype);
-    const { before, after } = await run('all_gather', { axis: 'data', dimension }, type);
+    const { before, after } = await run('all_gather', { axis: 'data', dimensions: [dimension] }, type);
     const whole = assembleGlobal(mesh, before, type);
     for (const result of after) expect(result).toEqual(whole);
   });
@@ -61,7 +61,11 @@ describe.each([2, 3, 4, 5])('collectives over %i ranks', (size) => {
     'reduce_scatter of $dtype deals out the sum along dimension $dimension',
     async ({ dtype, dimension }) => {
       const type = tensorType(shape, { data: 'partial' }, dtype);
-      const { before, after, resultType } = await run('reduce_scatter', { axis: 'data', dimension }, type);
+      const { before, after, resultType } = await run(
+        'reduce_scatter',
+        { axis: 'data', dimensions: [dimension] },
+        type,
+      );
       expect(assembleGlobal(mesh, after, resultType)).toEqual(assembleGlobal(mesh, before, type));
     },
   );
@@ -76,9 +80,64 @@ describe.each([2, 3, 4, 5])('collectives over %i ranks', (size) => {
 
   it.each(['f32', 'f64'] as DType[])('permute of %s moves values around the ring', async (dtype) => {
     for (const shift of [1, -1, size + 1]) {
-      const { before, after } = await run('permute', { axis: 'data', shift }, tensorType(shape, {}, dtype));
+      const { before, after } = await run('permute', { axis: 'data', shifts: [shift] }, tensorType(shape, {}, dtype));
       ranks.forEach((rank) => expect(after[(((rank + shift) % size) + size) % size]).toEqual(before[rank]));
     }
+  });
+
+  it('all_gather and reduce_scatter take tensors of any shape, dimension and type in one launch', async () => {
+    const dims = [1, 0, 2, 0];
+    const dtypes = ['f32', 'f64', 'f32', 'f32'] as const;
+    const shapes = [shape, [size, 3], [2, size, size], [3 * size]];
+    for (const name of ['all_gather', 'reduce_scatter'] as const) {
+      const types = shapes.map((sizes, index) => {
+        const type = tensorType(sizes, { data: name === 'all_gather' ? dims[index]! : 'partial' }, dtypes[index]);
+        // One of them is a stack: its elements are tensors like any other.
+        return index === 1 ? { ...type, stack: 2 } : type;
+      });
+      const program = collectiveProgram(mesh, name, { axis: 'data', dimensions: dims }, types, `many ${name}`);
+      await pool.load(name, program);
+      const before = types.map((type, index) =>
+        Array.from({ length: type.stack ?? 1 }, (_, element) =>
+          ranks.map((rank) => counting(elementCount(type.shape), 10 * index + element + 3 * rank, type.dtype)),
+        ),
+      );
+      for (const [index, elements] of before.entries()) {
+        const values = ranks.map((rank) => elements.map((byRank) => byRank[rank]!));
+        const isStack = types[index]!.stack !== undefined;
+        await pool.setState(`parameter:many ${name}${index}`, isStack ? values : values.map((list) => list[0]!));
+      }
+      const outputNames = types.map((_, index) => `gradient:${index}`);
+      const { outputs, spans } = await pool.run(name, { outputs: outputNames });
+      for (const list of spans)
+        expect(list.map(({ sentBytes }) => sentBytes)).toEqual([collectiveBytes(name, types, size)]);
+      before.forEach((elements, index) =>
+        elements.forEach((byRank, element) => {
+          const whole = assembleGlobal(mesh, byRank, types[index]!);
+          const after = outputs.map((output) => [output[`gradient:${index}`]!].flat()[element] as HostTensor);
+          const result = unstacked(program.values[program.outputs[index]!.value]!.type);
+          if (name === 'all_gather') for (const tensor of after) expect(tensor).toEqual(whole);
+          else expect(assembleGlobal(mesh, after, result)).toEqual(whole);
+        }),
+      );
+    }
+  });
+
+  it('permute takes tensors that go different ways, token ids among them', async () => {
+    const types = (['f32', 'i32', 'f32', 'f64', 'f32'] as const).map((dtype, index) =>
+      tensorType([5 + index], {}, dtype),
+    );
+    const shifts = [1, 1, -1, 0, 1];
+    await pool.load('ways', collectiveProgram(mesh, 'permute', { axis: 'data', shifts }, types, 'ways'));
+    const before = types.map(({ shape: [length], dtype }) => ranks.map((rank) => counting(length!, rank, dtype)));
+    for (const [index, values] of before.entries()) await pool.setState(`parameter:ways${index}`, values);
+    const { outputs } = await pool.run('ways', { outputs: types.map((_, index) => `gradient:${index}`) });
+    shifts.forEach((shift, index) =>
+      ranks.forEach((rank) => {
+        const target = outputs[(rank + shift + size) % size]!;
+        expect(target[`gradient:${index}`]).toEqual(before[index]![rank]);
+      }),
+    );
   });
 
   it('all_reduce sums every operand, of any size and type, to the same bits on all ranks', async () => {

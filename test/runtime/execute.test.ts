@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { SMALL_VIT } from '../helpers/models.js';
-import { relativeError } from '../helpers/interpret.js';
+import { interpret, relativeError } from '../helpers/interpret.js';
 import { createMesh, rankCount } from '../../src/mesh/index.js';
 import type { Mesh } from '../../src/mesh/index.js';
 import { forward } from '../../src/models/index.js';
@@ -17,6 +17,8 @@ import type { Program } from '../../src/program/index.js';
 import { assembleGlobal, cutShard } from '../../src/runtime/index.js';
 import type { DevicePool, Feeds } from '../../src/runtime/index.js';
 import { compileProgram } from '../../src/runtime/compile.js';
+import { Handle } from '../../src/runtime/handle.js';
+import { Memory } from '../../src/runtime/memory.js';
 import { Execution } from '../../src/runtime/execute.js';
 import type { Environment } from '../../src/runtime/execute.js';
 import type { HostTensor, KernelFamily } from '../../src/runtime/kernels/family.js';
@@ -115,6 +117,21 @@ describe('state', () => {
     expect(rank.readState('parameter:x')).toEqual(one(12));
   });
 
+  it('of a counter begins at its initial value and is left for the next step', async () => {
+    const builder = new Builder(single);
+    const scale = builder.value(tensorType([], {}, 'f32'), 'input');
+    const doubled = builder.emit('scale', [scale], { factor: 2 }, at('double'));
+    const input = { kind: 'counter', value: scale, name: 'loss-scale', initial: 3 } as const;
+    const program = verify(builder.finish([input], [{ name: 'counter:loss-scale', value: doubled }]));
+    const rank = createSingleRank();
+    await rank.load('step', program);
+    rank.initialize(1);
+    expect(rank.readState('counter:loss-scale')).toEqual(Float32Array.of(3));
+    for (let count = 0; count < 2; count++) await rank.run('step', {}, [], seconds(0));
+    expect(rank.readState('counter:loss-scale')).toEqual(Float32Array.of(12));
+    expect(interpret(program, new Map())).toEqual(new Map([['counter:loss-scale', Float32Array.of(6)]]));
+  });
+
   it('of a type that the family lacks is refused', async () => {
     const builder = new Builder(single);
     const x = parameter(builder, 'x', tensorType([2], {}, 'bf16'));
@@ -132,6 +149,90 @@ describe('state', () => {
     await expect(rank.run('recurrence', {}, [], seconds(0))).rejects.toThrow(
       /RANK_FAILED at rank 0, inputs.*initialize/,
     );
+  });
+});
+
+it('token ids are fed and kept as whole numbers', async () => {
+  const builder = new Builder(single);
+  const tokens = builder.value({ ...tensorType([2], {}, 'i32'), stack: 2 }, 'input', 'tokens');
+  const program = builder.finish(
+    [{ kind: 'data', name: 'tokens', value: tokens }],
+    [{ name: 'logits', value: tokens }],
+  );
+  const rank = createSingleRank();
+  await rank.load('tokens', program);
+  const shared = new Int32Array(new SharedArrayBuffer(8));
+  shared.set([5, 2 ** 30 + 1]);
+  const { outputs } = await rank.run(
+    'tokens',
+    { tokens: [shared, Float64Array.of(7, 8)] as HostTensor[] },
+    ['logits'],
+    seconds(0),
+  );
+  expect(outputs.logits).toEqual([Int32Array.of(5, 2 ** 30 + 1), Int32Array.of(7, 8)]);
+});
+
+describe('memory', () => {
+  /** loss = 2 · (4 · images + x); x is left alone. */
+  function twoKernels(): Program {
+    const builder = new Builder(single);
+    const x = parameter(builder, 'x', scalar);
+    const images = builder.value(scalar, 'input', 'images');
+    const scaled = builder.emit('scale', [images], { factor: 4 }, at('scale'));
+    const sum = builder.emit('add', [scaled, x.value], {}, at('sum'));
+    const loss = builder.emit('scale', [sum], { factor: 2 }, at('loss'));
+    return builder.finish([x.input, { kind: 'data', name: 'images', value: images }], [{ name: 'loss', value: loss }]);
+  }
+
+  it.each([true, false])(
+    'of arrays that a rank is given is freed after use only where it is the rank’s: %s',
+    async (keepsArrays) => {
+      const rank = createSingleRank({ keepsArrays });
+      await rank.load('step', twoKernels());
+      const [x, images] = [one(1), one(10)];
+      rank.setState('parameter:x', x);
+      const { outputs } = await rank.run('step', { images }, ['loss'], seconds(0));
+      expect(outputs.loss).toEqual(one(82));
+      expect(images.byteLength).toBe(keepsArrays ? 0 : 8);
+      expect(x).toEqual(one(1));
+      // What is no longer held is freed: the state that another replaces.
+      rank.setState('parameter:x', one(2));
+      expect(x.byteLength).toBe(keepsArrays ? 0 : 8);
+    },
+  );
+
+  it('of one array given twice is freed once both are used', async () => {
+    const rank = createSingleRank({ keepsArrays: true });
+    await rank.load('recurrence', recurrence(2, false));
+    rank.setState('parameter:start', one(1));
+    const weight = one(3);
+    rank.setState('parameter:weights', [weight, weight]);
+    for (let run = 0; run < 2; run++) {
+      const { outputs } = await rank.run('recurrence', {}, ['gradient:last'], seconds(0));
+      expect(outputs['gradient:last']).toEqual(one(13));
+    }
+    rank.setState('parameter:weights', layersOf(1, 1));
+    expect(weight.byteLength).toBe(0);
+  });
+
+  it('of an output that is also state is not shared with it', async () => {
+    const builder = new Builder(single);
+    const x = parameter(builder, 'x', scalar);
+    const doubled = builder.emit('scale', [x.value], { factor: 2 }, at('double'));
+    const names = ['parameter:x', 'logits'];
+    const rank = createSingleRank();
+    await rank.load(
+      'step',
+      builder.finish(
+        [x.input],
+        names.map((name) => ({ name, value: doubled })),
+      ),
+    );
+    rank.setState('parameter:x', one(1));
+    const first = await rank.run('step', {}, names, seconds(0));
+    await rank.run('step', {}, [], seconds(0));
+    expect(first.outputs).toEqual({ 'parameter:x': one(2), logits: one(2) });
+    expect(rank.readState('parameter:x')).toEqual(one(4));
   });
 });
 
@@ -153,12 +254,13 @@ it('values are dropped after their last use', async () => {
       return { run: (operands) => (held.push(count()), kernel.run(operands)) };
     },
   };
-  env[x.value] = one(1);
+  const memory = new Memory();
+  env[x.value] = Handle.owned(memory, one(1)).hold();
   const transport = new Transport(createTransportMemory(single, 1), 0, { timeoutSeconds: 1 });
-  const around = { mesh: single, rank: 0, transport, clock: () => seconds(0), startedAt: seconds(0) };
-  await new Execution(await compileProgram(program, family), env, around).run();
+  const around = { mesh: single, rank: 0, transport, memory, clock: () => seconds(0), startedAt: seconds(0) };
+  await new Execution(await compileProgram(program, family, 0), env, around).run();
   expect(held).toEqual([1, 1, 1, 1, 1, 1]);
-  expect(env[value]).toEqual(one(32));
+  expect((env[value] as Handle).data).toEqual(one(32));
   expect(env[unused]).toBeUndefined();
 });
 

@@ -8,9 +8,20 @@ import {
   traffic,
   Transport,
 } from '../../src/runtime/transport/index.js';
+import type { Exchange } from '../../src/runtime/transport/index.js';
 import { Channel, Incoming, Outgoing } from '../../src/runtime/transport/message.js';
 
 const pair = createMesh({ data: 2 });
+
+/** Sends and receives, and waits until both are done. */
+function exchange(transport: Transport, opId: string, messages: Partial<Exchange>): void {
+  const transfer = transport.begin({ sending: [], receiving: [], ...messages });
+  transport.wait({
+    advance: () => transfer.advance(),
+    isOver: () => transfer.done,
+    blame: () => ({ opId, awaited: transfer.awaited }),
+  });
+}
 
 describe('a ring of bytes', () => {
   it('has one direction for each ordered pair of ranks that share an axis', () => {
@@ -77,7 +88,8 @@ describe('a ring of bytes', () => {
 
   it('counts the bytes of values, not of padding', () => {
     const memory = createTransportMemory(pair, 2);
-    new Transport(memory, 0, { timeoutSeconds: 1 }).exchange('x', { to: 1, pieces: [Float32Array.of(1, 2, 3)] });
+    const transport = new Transport(memory, 0, { timeoutSeconds: 1 });
+    exchange(transport, 'x', { sending: [{ to: 1, pieces: [Float32Array.of(1, 2, 3)] }] });
     expect(traffic(memory)).toContainEqual({ from: 0, to: 1, sent: 12 });
   });
 });
@@ -86,15 +98,14 @@ describe('a rank that waits', () => {
   it('gives up on a peer that sends nothing, naming rank, op and peer', () => {
     const transport = new Transport(createTransportMemory(pair, 2), 0, { timeoutSeconds: 0.02 });
     const receive = () =>
-      transport.exchange('layer/reduce', undefined, { from: 1, pieces: [new Float32Array(4)], add: false });
+      exchange(transport, 'layer/reduce', { receiving: [{ from: 1, pieces: [new Float32Array(4)], add: false }] });
     expect(receive).toThrow('TIMED_OUT at rank 0, layer/reduce: expected rank 1 to send within 0.02 s');
   });
 
   it('gives up on a peer that reads nothing', () => {
     const transport = new Transport(createTransportMemory(pair, 2, { ringBytes: 64 }), 1, { timeoutSeconds: 0.02 });
-    expect(() => transport.exchange('x', { to: 0, pieces: [new Float64Array(100)] })).toThrow(
-      /rank 1, x.*rank 0 to read/,
-    );
+    const send = () => exchange(transport, 'x', { sending: [{ to: 0, pieces: [new Float64Array(100)] }] });
+    expect(send).toThrow(/rank 1, x.*rank 0 to read/);
   });
 
   it('finds the stop flag, and the first to raise it is remembered', () => {
@@ -105,7 +116,7 @@ describe('a rank that waits', () => {
     stopAll(memory.control);
     expect(stoppedBy(memory.control)).toBe(1);
     expect(() => transport.checkStopped()).toThrow(RunStopped);
-    const receive = () => transport.exchange('x', undefined, { from: 1, pieces: [new Float32Array(4)], add: false });
+    const receive = () => exchange(transport, 'x', { receiving: [{ from: 1, pieces: [new Float32Array(4)], add: false }] });
     expect(receive).toThrow('stopped because rank 1 failed');
   });
 });

@@ -76,16 +76,3 @@ export function addTo(target: HostTensor, terms: HostTensor): void {
   else if (target instanceof HalfArray) addHalves(target, terms as typeof target);
   else for (let i = 0; i < target.length; i++) target[i]! += (terms as Int32Array)[i]!;
 }
-
-/** What `map` makes of the tensors of each kind together, in the order of the tensors. */
-export function mapByKind(
-  tensors: readonly HostTensor[],
-  map: (ofOneKind: readonly HostTensor[]) => readonly HostTensor[],
-): HostTensor[] {
-  const results = new Array<HostTensor>(tensors.length);
-  for (const dtype of new Set(tensors.map(dtypeOf))) {
-    const places = tensors.flatMap((tensor, index) => (dtypeOf(tensor) === dtype ? [index] : []));
-    map(places.map((place) => tensors[place]!)).forEach((result, index) => (results[places[index]!] = result));
-  }
-  return results;
-}

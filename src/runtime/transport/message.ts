@@ -108,6 +108,9 @@ abstract class Message {
 }
 
 export class Outgoing extends Message {
+  /** What the other side has to do. */
+  readonly awaits = 'read';
+
   /** Writes what fits. @returns whether anything moved */
   advance(): boolean {
     const { words, capacity } = this.channel;
@@ -122,6 +125,7 @@ export class Outgoing extends Message {
 }
 
 export class Incoming extends Message {
+  readonly awaits = 'send';
   readonly #move: Move;
 
   /** @param sum whether elements are added to what the pieces hold, in place of replacing it */

@@ -1,6 +1,7 @@
 /**
- * A rank's side of the rings: sends and receives whole messages, waiting on the rank's doorbell. The thread blocks while
- * it waits; nothing else happens on it, and a kernel never runs at the same time.
+ * A rank's side of the rings: begins messages, which then move whenever they are looked after, and waits for them on the
+ * rank's doorbell. The thread blocks while it waits; nothing else happens on it, and a kernel never runs at the same
+ * time.
  */
 import { MeshwrightError } from '../../errors.js';
 import type { HostTensor } from '../kernels/family.js';
@@ -32,6 +33,61 @@ export interface Receiving {
   readonly add: boolean;
 }
 
+/**
+ * Messages that a rank sends and receives at the same time, each as large as it likes, no two to or from one peer.
+ * Pieces of a message are arrays of one kind; one without elements is not sent.
+ */
+export interface Exchange {
+  readonly sending: readonly Sending[];
+  readonly receiving: readonly Receiving[];
+}
+
+interface Flow {
+  readonly peer: number;
+  readonly message: Outgoing | Incoming;
+}
+
+/** An exchange on its way. */
+export class Transfer {
+  readonly #flows: readonly Flow[];
+  readonly #ring: (peer: number) => void;
+
+  constructor(flows: readonly Flow[], ring: (peer: number) => void) {
+    this.#flows = flows;
+    this.#ring = ring;
+  }
+
+  get done(): boolean {
+    return this.#flows.every(({ message }) => message.done);
+  }
+
+  /** Moves what there is room for, without waiting. @returns whether anything moved */
+  advance(): boolean {
+    let moved = false;
+    for (const { peer, message } of this.#flows) {
+      if (!message.advance()) continue;
+      moved = true;
+      this.#ring(peer);
+    }
+    return moved;
+  }
+
+  /** What it still takes, for messages. */
+  get awaited(): string {
+    const open = this.#flows.filter(({ message }) => !message.done);
+    return open.map(({ peer, message }) => `rank ${peer} to ${message.awaits}`).join(' and ');
+  }
+}
+
+/** How a wait comes to its end. */
+export interface Waiting {
+  /** Moves what can be moved. @returns whether anything did */
+  advance(): boolean;
+  isOver(): boolean;
+  /** Whom to name where nothing moves, and what it takes. */
+  blame(): { readonly opId: string; readonly awaited: string };
+}
+
 export class Transport {
   readonly rank: number;
   readonly #memory: TransportMemory;
@@ -39,7 +95,6 @@ export class Transport {
   readonly #outgoing: ReadonlyMap<number, Channel>;
   readonly #incoming: ReadonlyMap<number, Channel>;
   readonly #timeoutSeconds: number;
-  #sentBytes = 0;
 
   constructor(memory: TransportMemory, rank: number, options: { readonly timeoutSeconds: number }) {
     this.rank = rank;
@@ -52,52 +107,47 @@ export class Transport {
     this.#incoming = new Map(memory.rings.filter((ring) => ring.to === rank).map((r) => [r.from, channel(r.memory)]));
   }
 
-  /** Bytes of values that this rank has sent since it was made. */
-  get sentBytes(): number {
-    return this.#sentBytes;
-  }
-
   /** @throws RunStopped when the stop flag is raised */
   checkStopped(): void {
     if (Atomics.load(this.#control, STOP_WORD) === NOT_STOPPED) return;
     throw new RunStopped(stoppedBy(this.#memory.control) ?? 'host');
   }
 
+  /** Only one exchange with a peer may be under way. Nothing moves yet. */
+  begin({ sending, receiving }: Exchange): Transfer {
+    const flows = [
+      ...sending.map(({ to, pieces }) => ({
+        peer: to,
+        message: new Outgoing(this.#channel(this.#outgoing, to), pieces),
+      })),
+      ...receiving.map(({ from, pieces, add }) => ({
+        peer: from,
+        message: new Incoming(this.#channel(this.#incoming, from), pieces, add),
+      })),
+    ];
+    return new Transfer(flows, (peer) => this.#ring(peer));
+  }
+
   /**
-   * Sends one message and receives another at the same time, each as large as it likes. Pieces of both are arrays of
-   * one kind; a message without elements is not sent.
+   * Blocks until the wait is over, asleep while nothing moves.
    *
-   * @param opId whom to name when it fails
    * @throws RunStopped when the stop flag is raised
-   * @throws MeshwrightError TIMED_OUT when a peer neither sends nor reads for the timeout
+   * @throws MeshwrightError TIMED_OUT when no peer sends or reads anything for the timeout
    */
-  exchange(opId: string, sending?: Sending, receiving?: Receiving): void {
-    const outgoing = sending && new Outgoing(this.#channel(this.#outgoing, sending.to), sending.pieces);
-    const incoming =
-      receiving && new Incoming(this.#channel(this.#incoming, receiving.from), receiving.pieces, receiving.add);
-    if (sending) for (const piece of sending.pieces) this.#sentBytes += piece.byteLength;
+  wait(waiting: Waiting): void {
     let idleSince: number | undefined;
     for (;;) {
       const bell = Atomics.load(this.#control, bellWord(this.rank));
-      const wrote = outgoing?.advance() ?? false;
-      if (wrote) this.#ring(sending!.to);
-      const read = incoming?.advance() ?? false;
-      if (read) this.#ring(receiving!.from);
-      if ((outgoing?.done ?? true) && (incoming?.done ?? true)) return;
+      const moved = waiting.advance();
+      if (waiting.isOver()) return;
       this.checkStopped();
-      if (wrote || read) {
+      if (moved) {
         idleSince = undefined;
         continue;
       }
       idleSince ??= performance.now();
       const idleSeconds = (performance.now() - idleSince) / 1000;
-      if (idleSeconds >= this.#timeoutSeconds) {
-        const awaited = [
-          ...(outgoing?.done === false ? [`rank ${sending!.to} to read`] : []),
-          ...(incoming?.done === false ? [`rank ${receiving!.from} to send`] : []),
-        ];
-        throw this.#timedOut(opId, awaited.join(' and '));
-      }
+      if (idleSeconds >= this.#timeoutSeconds) throw this.#timedOut(waiting.blame());
       this.#sleep(bell, this.#timeoutSeconds - idleSeconds);
     }
   }
@@ -129,7 +179,7 @@ export class Transport {
     Atomics.store(this.#control, waitingWord(this.rank), 0);
   }
 
-  #timedOut(opId: string, awaited: string): MeshwrightError {
+  #timedOut({ opId, awaited }: ReturnType<Waiting['blame']>): MeshwrightError {
     return new MeshwrightError('TIMED_OUT', {
       place: `rank ${this.rank}, ${opId}`,
       expected: `${awaited} within ${this.#timeoutSeconds} s`,

@@ -5,7 +5,6 @@ import {
   addTo,
   allocate,
   dtypeOf,
-  mapByKind,
   numbersOf,
   stored,
   viewOf,
@@ -45,17 +44,4 @@ it('rounds each sum of halves to the nearest, ties to even', () => {
   const f16 = stored('f16', Float64Array.of(2048, 2048, 65504));
   addTo(f16, stored('f16', Float64Array.of(1, 3, 65504)));
   expect([...numbersOf(f16)]).toEqual([2048, 2052, Infinity]);
-});
-
-it('handles the tensors of a kind together and gives the results in the old order', () => {
-  const tensors = (['f32', 'f16', 'f32', 'bf16', 'f16'] as const).map((dtype, index) =>
-    stored(dtype, Float64Array.of(index)),
-  );
-  const seen: string[][] = [];
-  const results = mapByKind(tensors, (ofOneKind) => {
-    seen.push(ofOneKind.map(dtypeOf));
-    return ofOneKind.map((tensor): HostTensor => tensor.slice());
-  });
-  expect(seen).toEqual([['f32', 'f32'], ['f16', 'f16'], ['bf16']]);
-  expect(results).toEqual(tensors);
 });

@@ -1,0 +1,173 @@
+/**
+ * The collectives of one rank that are under way. Those over one axis run one after the other, in the order they were
+ * started, which is the same on all ranks; axes run side by side. A synchronous collective is one that is waited for at
+ * once.
+ */
+import type { AxisName } from '../mesh/index.js';
+import type { CollectiveName, Op, Program } from '../program/index.js';
+import type { Algorithm, Group } from './collectives.js';
+import { collective } from './collectives.js';
+import type { Binding } from './handle.js';
+import { Handle, handlesOf } from './handle.js';
+import type { Transfer, Transport } from './transport/index.js';
+
+/** A collective that was started. It holds its operands and its results until it is done. */
+class Running {
+  readonly op: Op<CollectiveName>;
+  readonly operands: readonly Handle[];
+  readonly results: readonly Handle[];
+  readonly begin: () => Algorithm;
+  readonly finished: (sentBytes: number) => void;
+  /** Once all before it on its axis are done and its operands are there. */
+  algorithm: Algorithm | undefined;
+  /** The exchange that the algorithm waits for. */
+  transfer: Transfer | undefined;
+  sentBytes = 0;
+  isDone = false;
+
+  constructor(
+    op: Op<CollectiveName>,
+    operands: readonly Handle[],
+    results: readonly Handle[],
+    begin: () => Algorithm,
+    finished: (sentBytes: number) => void,
+  ) {
+    this.op = op;
+    this.operands = operands;
+    this.results = results;
+    this.begin = begin;
+    this.finished = finished;
+    for (const handle of [...operands, ...results]) handle.hold();
+  }
+}
+
+export class Communicator {
+  /** The op whose messages are being moved, to name when that fails. */
+  opId: string | undefined;
+  readonly #program: Program;
+  readonly #transport: Transport;
+  readonly #groups: ReadonlyMap<AxisName, Group>;
+  readonly #queues: ReadonlyMap<AxisName, Running[]>;
+  /** Of handles whose data are still to come. */
+  readonly #makers = new Map<Handle, Running>();
+
+  constructor(program: Program, transport: Transport, groups: ReadonlyMap<AxisName, Group>) {
+    this.#program = program;
+    this.#transport = transport;
+    this.#groups = groups;
+    this.#queues = new Map([...groups.keys()].map((axis) => [axis, []]));
+  }
+
+  /**
+   * Starts a collective; operands may be results of others that are not done.
+   *
+   * @param finished called once with the bytes that this rank sent for it
+   * @returns what its results are bound to
+   */
+  start(op: Op<CollectiveName>, bindings: readonly Binding[], finished: (sentBytes: number) => void): Binding[] {
+    const { axis } = op.attributes;
+    const group = this.#groups.get(axis)!;
+    const made = bindings.map((binding): Binding => {
+      const result = (): Handle => Handle.owned(group.memory);
+      return binding instanceof Handle ? result() : binding.map(result);
+    });
+    const operands = bindings.flatMap(handlesOf);
+    const owners = bindings.flatMap((binding, index) => handlesOf(binding).map(() => index));
+    const begin = (): Algorithm => {
+      const moved = operands.map(({ data }, at) => {
+        const { shape } = this.#program.values[op.operands[owners[at]!]!]!.type;
+        return { data, shape };
+      });
+      return collective(group, op, moved, owners);
+    };
+    const running = new Running(op, operands, made.flatMap(handlesOf), begin, finished);
+    running.results.forEach((handle) => this.#makers.set(handle, running));
+    this.#queues.get(axis)!.push(running);
+    return made;
+  }
+
+  /** Moves what can be moved without waiting. */
+  poll(): void {
+    while (this.#advance());
+  }
+
+  /**
+   * Waits for the data of handles.
+   *
+   * @throws RunStopped, MeshwrightError TIMED_OUT, see `Transport.wait`
+   */
+  wait(handles: readonly Handle[]): void {
+    for (const handle of handles) {
+      const maker = this.#makers.get(handle);
+      if (maker === undefined) continue;
+      this.#transport.wait({
+        advance: () => this.#advance(),
+        isOver: () => maker.isDone,
+        blame: () => {
+          const { op, transfer } = this.#inTheWay(maker);
+          return { opId: op.id, awaited: transfer?.awaited ?? 'its peers' };
+        },
+      });
+    }
+  }
+
+  /** Waits for everything that was started. */
+  finish(): void {
+    this.wait([...this.#makers.keys()]);
+  }
+
+  /** The collective that has to move before another one can. */
+  #inTheWay(running: Running): Running {
+    const first = this.#queues.get(running.op.attributes.axis)![0]!;
+    if (first.algorithm !== undefined) return first;
+    const missing = first.operands.map((operand) => this.#makers.get(operand)).find((maker) => maker !== undefined);
+    return missing === undefined ? first : this.#inTheWay(missing);
+  }
+
+  /** @returns whether anything moved */
+  #advance(): boolean {
+    let moved = false;
+    for (const queue of this.#queues.values()) {
+      const [running] = queue;
+      if (running === undefined) continue;
+      this.opId = running.op.id;
+      if (this.#drive(running)) moved = true;
+      this.opId = undefined;
+      if (running.isDone) queue.shift();
+    }
+    return moved;
+  }
+
+  #drive(running: Running): boolean {
+    let moved = false;
+    if (running.algorithm === undefined) {
+      if (running.operands.some((operand) => this.#makers.has(operand))) return false;
+      running.algorithm = running.begin();
+      this.#proceed(running, running.algorithm);
+      moved = true;
+    }
+    while (running.transfer !== undefined) {
+      if (running.transfer.advance()) moved = true;
+      if (!running.transfer.done) return moved;
+      this.#proceed(running, running.algorithm);
+    }
+    return moved;
+  }
+
+  #proceed(running: Running, algorithm: Algorithm): void {
+    const { done, value } = algorithm.next();
+    if (done !== true) {
+      running.transfer = this.#transport.begin(value);
+      for (const { pieces } of value.sending) for (const piece of pieces) running.sentBytes += piece.byteLength;
+      return;
+    }
+    running.transfer = undefined;
+    running.isDone = true;
+    running.results.forEach((handle, index) => {
+      handle.fill(value[index]!);
+      this.#makers.delete(handle);
+    });
+    for (const handle of [...running.operands, ...running.results]) handle.release();
+    running.finished(running.sentBytes);
+  }
+}

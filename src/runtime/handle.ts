@@ -1,0 +1,80 @@
+/** What values are bound to while a program runs: tensors that know how many hold them. */
+import type { DType } from '../program/index.js';
+import type { HostTensor } from './kernels/family.js';
+import type { Memory } from './memory.js';
+
+/**
+ * A tensor that several values may share: it is bound to values, an element of stacks, an operand on its way. The last
+ * to let go of it frees its memory. It may be made before its data are there, which a collective is still to bring.
+ */
+export class Handle {
+  #data: HostTensor | undefined;
+  #holders = 0;
+  readonly #isOwned: boolean;
+  readonly #end: ((data: HostTensor) => void) | undefined;
+
+  private constructor(data: HostTensor | undefined, isOwned: boolean, end?: (data: HostTensor) => void) {
+    this.#data = data;
+    this.#isOwned = isOwned;
+    this.#end = end;
+  }
+
+  /** A tensor that covers memory of the rank's own; `data` may come later. */
+  static owned(memory: Memory, data?: HostTensor): Handle {
+    return new Handle(data, true, (tensor) => memory.free(tensor));
+  }
+
+  static allocate(memory: Memory, dtype: DType, length: number): Handle {
+    return Handle.owned(memory, memory.allocate(dtype, length));
+  }
+
+  /** A tensor that somebody else may go on using; it is never written to. */
+  static borrowed(data: HostTensor): Handle {
+    return new Handle(data, false);
+  }
+
+  /** A part of a tensor, where it lies. */
+  static view(base: Handle, data: HostTensor): Handle {
+    base.hold();
+    return new Handle(data, false, () => base.release());
+  }
+
+  /** Once they are there. */
+  get data(): HostTensor {
+    if (this.#data === undefined) throw new Error('a tensor was read before its data came');
+    return this.#data;
+  }
+
+  /** Whether its only holder may write to it. */
+  get isExclusive(): boolean {
+    return this.#isOwned && this.#holders === 1;
+  }
+
+  fill(data: HostTensor): void {
+    this.#data = data;
+  }
+
+  hold(): this {
+    this.#holders++;
+    return this;
+  }
+
+  release(): void {
+    this.#holders--;
+    if (this.#holders > 0) return;
+    if (this.#data !== undefined) this.#end?.(this.#data);
+    this.#data = undefined;
+  }
+}
+
+/** A tensor, or the tensors of a stack. */
+export type Binding = Handle | readonly Handle[];
+
+export const handlesOf = (binding: Binding): readonly Handle[] => (binding instanceof Handle ? [binding] : binding);
+
+export function holdAll(binding: Binding): Binding {
+  handlesOf(binding).forEach((handle) => handle.hold());
+  return binding;
+}
+
+export const releaseAll = (binding: Binding): void => handlesOf(binding).forEach((handle) => handle.release());
