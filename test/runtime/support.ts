@@ -6,6 +6,7 @@ import type { Attributes, CollectiveName, DType, Program, ValueId, ValueType } f
 import { createClock } from '../../src/runtime/clock.js';
 import { DevicePool, Rank } from '../../src/runtime/index.js';
 import type { PoolOptions } from '../../src/runtime/index.js';
+import type { KernelFamily } from '../../src/runtime/kernels/index.js';
 import { createReferenceFamily } from '../../src/runtime/kernels/reference/index.js';
 import { createTransportMemory, Transport } from '../../src/runtime/transport/index.js';
 
@@ -22,10 +23,10 @@ export const createPool = (mesh: Mesh, options: Partial<PoolOptions> = {}): Prom
   });
 
 /** The one rank of a mesh without axes, on this thread. */
-export function createSingleRank(): Rank {
+export function createSingleRank(family: KernelFamily = createReferenceFamily()): Rank {
   const mesh = createMesh({});
   const transport = new Transport(createTransportMemory(mesh, 1), 0, { timeoutSeconds: 1 });
-  return new Rank({ mesh, rank: 0, family: createReferenceFamily(), transport, clock: createClock() });
+  return new Rank({ mesh, rank: 0, family, transport, clock: createClock() });
 }
 
 export const tensorType = (shape: readonly number[], states: AxisStates = {}, dtype: DType = 'f64'): ValueType => ({
