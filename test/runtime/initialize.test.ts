@@ -7,6 +7,7 @@ import type { Initializer, ValueType } from '../../src/program/index.js';
 import { assembleGlobal, cutShard, initialParameter, zeroState } from '../../src/runtime/index.js';
 import type { Segments } from '../../src/runtime/index.js';
 import type { HostTensor } from '../../src/runtime/kernels/family.js';
+import { stored } from '../../src/runtime/kernels/tensors.js';
 import { counting, tensorType } from './support.js';
 
 const normal: Initializer = { kind: 'normal', standardDeviation: 0.5 };
@@ -72,6 +73,40 @@ describe('a shard', () => {
       [30, 40],
     ].map((values) => Float64Array.from(values));
     expect([...assembleGlobal(mesh, shards, type)]).toEqual([11, 22, 33, 44]);
+  });
+});
+
+describe('halves', () => {
+  const half = (...values: number[]) => stored('bf16', Float32Array.from(values));
+
+  it('are cut and put together as they are', () => {
+    const mesh = createMesh({ model: 2 });
+    const type = tensorType([2, 1], { model: 1 }, 'bf16');
+    const whole = half(1, -2, 3, 0.5);
+    const shards = ranksOf(mesh).map((rank) => cutShard(mesh, rank, whole, type));
+    expect(shards).toEqual([half(1, 3), half(-2, 0.5)]);
+    expect(assembleGlobal(mesh, shards, type)).toEqual(whole);
+  });
+
+  it('that are partial are summed before they are rounded', () => {
+    const mesh = createMesh({ data: 3 });
+    const terms = [half(256), half(1), half(1)];
+    expect(assembleGlobal(mesh, terms, tensorType([1], { data: 'partial' }, 'bf16'))).toEqual(half(258));
+  });
+
+  it('begin as the float32 parameters do, rounded', () => {
+    const single32 = draw(single, 0, tensorType([100], {}, 'f32')) as Float32Array;
+    for (const dtype of ['bf16', 'f16'] as const) {
+      expect(draw(single, 0, tensorType([100], {}, dtype))).toEqual(stored(dtype, single32));
+    }
+    const ones = initialParameter(
+      single,
+      0,
+      { name: 'gain', initializer: { kind: 'ones' } },
+      tensorType([2], {}, 'bf16'),
+      1,
+    );
+    expect(ones).toEqual(half(1, 1));
   });
 });
 

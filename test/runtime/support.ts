@@ -22,7 +22,7 @@ export const createPool = (mesh: Mesh, options: Partial<PoolOptions> = {}): Prom
   });
 
 /** The one rank of a mesh without axes, on this thread. */
-export function createSingleRank(options: Pick<RankOptions, 'keepsArrays'> = {}): Rank {
+export function createSingleRank(options: Partial<Pick<RankOptions, 'family' | 'keepsArrays'>> = {}): Rank {
   const mesh = createMesh({});
   const transport = new Transport(createTransportMemory(mesh, 1), 0, { timeoutSeconds: 1 });
   return new Rank({ mesh, rank: 0, family: createReferenceFamily(), transport, clock: createClock(), ...options });
