@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobSimulation } from '../../src/cli/assess.js';
-import { cli, createFolder, editedProfile, json, removeFolder } from './support.js';
+import { PLAN_OPTION_NAMES, planWord } from '../../src/job/index.js';
+import { cli, createFolder, editedProfile, json, removeFolder, startCli } from './support.js';
 
 const TASK = '--model vit-22b --chips 1024 --batch 65536';
 const PLAN = `${TASK} --mesh data=64,model=16`;
@@ -121,7 +122,7 @@ describe('changed hardware changes what it should', () => {
     const chosen = await simulate(task);
     expect(flat.exposedCommunicationSeconds).toBeGreaterThan(2 * cube.exposedCommunicationSeconds);
     expect(flat.computeSeconds).toBe(cube.computeSeconds);
-    expect(chosen).toEqual(cube);
+    expect({ ...chosen, plan: cube.plan }).toEqual(cube);
   });
 });
 
@@ -215,6 +216,46 @@ describe('what commands write', () => {
     expect((await simulate('job.yaml --model-option width=64')).formulaParameters).toBeLessThan(
       (await simulate('job.yaml')).formulaParameters,
     );
+  });
+
+  describe('of a plan', () => {
+    const args = (line: string, ...rest: string[]) => [...line.split(' '), ...rest, '--json'];
+    const planOf = async (...given: string[]): Promise<string> => {
+      const { stdout, stderr } = await startCli(args('simulate planned.yaml', ...given), folder).ended;
+      expect(stderr).toBe('');
+      return (JSON.parse(stdout) as JobSimulation).plan;
+    };
+    beforeAll(() =>
+      writeFileSync(
+        join(folder, 'planned.yaml'),
+        'model: vit-tiny\nhardware: local\nchips: 4\nplan:\n  mesh: { data: 4 }\n  microbatches: 2\n  shard: optimizer\n  precision: { optimizer: bf16 }\n',
+      ),
+    );
+
+    it('override the file option by option; --plan stands in its place, and is itself overridden', async () => {
+      expect(await planOf('--prefetch', '2', '--shard', 'parameters', '--gradients', 'bf16')).toBe(
+        'data=4 microbatches=2 shard=parameters prefetch=2 gradients=bf16 optimizer-state=bf16',
+      );
+      const short = 'data=2,model=2 microbatches=4 activations=sequence linears=bidirectional';
+      expect(await planOf('--plan', short)).toBe(short);
+      expect(await planOf('--plan', short, '--linears', 'ring')).toBe(short.replace('bidirectional', 'ring'));
+    });
+
+    it('are kept by a search wherever they have an effect', async () => {
+      const { plans } = await json<{ plans: { plan: string; mesh: { model: number } }[] }>(
+        'plan --model vit-tiny --hardware local --chips 4 --batch 32 --linears bidirectional --activations sequence',
+        folder,
+      );
+      for (const { plan, mesh } of plans)
+        expect(plan.endsWith(' activations=sequence linears=bidirectional'), plan).toBe(mesh.model > 1);
+      expect(new Set(plans.map(({ mesh }) => mesh.model > 1)).size).toBe(2);
+    });
+
+    it('are one for each option', async () => {
+      const { stdout } = await cli('simulate --help', folder);
+      const flags = [...stdout.matchAll(/^ {2}--([\w-]+)/gm)].map(([, name]) => name!);
+      expect(flags).toEqual(expect.arrayContaining(PLAN_OPTION_NAMES.map(planWord)));
+    });
   });
 });
 

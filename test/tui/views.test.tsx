@@ -135,6 +135,7 @@ describe('what a person reads', () => {
   it('plans: of a long plan the row shows the mesh and the count, the line below as much as there is room for', () => {
     const shown = text(STATES['plans, long words']!);
     expect(shown).toMatch(/❯ {3}1 {2}data=1024,model=128… +1024 {2}/);
+    expect(shown).toMatch(/\n Step time 14.2 s █+▒+▚\n +█ compute/);
     expect(shown).toMatch(/── data=1024,model=128 microbatches=1024 slice=16x64x128 \S*… ─+ simulated only/);
   });
 

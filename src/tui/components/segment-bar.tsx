@@ -28,7 +28,7 @@ export function SegmentBar(props: {
   const cells = apportion([...segments.map(({ value }) => value), free], Math.max(10, props.width - head.length));
   const parts = segments.map((segment, index) => ({ ...segment, ...segmentStyle(look, index), cells: cells[index]! }));
   return (
-    <Box flexDirection="column" width={props.width}>
+    <Box flexDirection="column" width={props.width} flexShrink={0}>
       <Text wrap="truncate">
         {props.label} <Text bold>{props.total}</Text>{' '}
         {parts.map((part) => (

@@ -74,7 +74,7 @@ function Detail({ plan, width }: { readonly plan: PlanRow; readonly width: numbe
         width={width}
         capacity={capacity}
       />
-      <Box flexShrink={0}>
+      <Box overflow="hidden">
         <Box width={5} flexShrink={0}>
           <Text>Why </Text>
         </Box>
