@@ -30,8 +30,9 @@ export interface MoveStep extends StepBase {
   readonly op: Op<MoveName>;
 }
 
-export interface JoinStep extends StepBase {
-  readonly kind: 'join';
+/** `join_stacks` and `element`. */
+export interface StackStep extends StepBase {
+  readonly kind: 'stack';
   readonly op: Op;
 }
 
@@ -57,7 +58,7 @@ export interface ManualStep extends RegionStep {
   readonly kind: 'manual';
 }
 
-export type Step = KernelStep | CollectiveStep | MoveStep | JoinStep | RepeatStep | ManualStep;
+export type Step = KernelStep | CollectiveStep | MoveStep | StackStep | RepeatStep | ManualStep;
 
 export interface Block {
   readonly steps: readonly Step[];
@@ -136,7 +137,7 @@ export async function compileProgram(program: Program, family: KernelFamily, ran
 
   async function compileStep(op: Op, dying: readonly ValueId[], isAhead: boolean): Promise<Step> {
     const { region } = op;
-    if (op.name === 'join_stacks') return { kind: 'join', op, dying };
+    if (op.name === 'join_stacks' || op.name === 'element') return { kind: 'stack', op, dying };
     if (isCollective(op.name)) return { kind: 'collective', op: op as Op<CollectiveName>, isAhead, dying };
     if (isMove(op.name)) return { kind: 'move', op: op as Op<MoveName>, dying };
     if (op.name !== 'repeat' && op.name !== 'manual') return compileKernel(op, dying);

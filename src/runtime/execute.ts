@@ -2,6 +2,7 @@
 import type { AxisName, Mesh } from '../mesh/index.js';
 import { axisSize, coordinate, group } from '../mesh/index.js';
 import type { Op, Program, ValueId, ValueType } from '../program/index.js';
+import { attributesOf } from '../program/index.js';
 import type { Span } from '../trace/index.js';
 import { spanId } from '../trace/index.js';
 import type { Seconds } from '../units.js';
@@ -9,7 +10,7 @@ import { seconds } from '../units.js';
 import type { Clock } from './clock.js';
 import type { Group } from './collectives.js';
 import { Communicator } from './communicator.js';
-import type { Block, CollectiveStep, CompiledProgram, JoinStep, KernelStep, ManualStep, MoveStep } from './compile.js';
+import type { Block, CollectiveStep, CompiledProgram, StackStep, KernelStep, ManualStep, MoveStep } from './compile.js';
 import type { RepeatStep, Step } from './compile.js';
 import type { Binding } from './handle.js';
 import { Handle, handlesOf, holdAll, releaseAll } from './handle.js';
@@ -91,8 +92,8 @@ export class Execution {
         return this.#runCollective(step);
       case 'move':
         return this.#runMove(step);
-      case 'join':
-        return this.#join(step);
+      case 'stack':
+        return this.#runStack(step);
       case 'repeat':
         return this.#runRepeat(step);
       case 'manual':
@@ -144,11 +145,9 @@ export class Execution {
     this.#bind(results[0]!, made);
   }
 
-  #join({ op }: JoinStep): void {
-    this.#bind(
-      op.results[0]!,
-      op.operands.flatMap((id) => handlesOf(this.#env[id]!)),
-    );
+  #runStack({ op }: StackStep): void {
+    const handles = op.operands.flatMap((id) => handlesOf(this.#env[id]!));
+    this.#bind(op.results[0]!, op.name === 'element' ? handles[attributesOf(op, 'element').index]! : handles);
   }
 
   async #runManual({ op, args, results, consumed, block }: ManualStep): Promise<void> {

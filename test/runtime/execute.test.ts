@@ -138,7 +138,7 @@ describe('state', () => {
     const x = parameter(builder, 'x', tensorType([2], {}, 'f64'));
     const result = builder.emit('scale', [x.value], { factor: 2 }, at('double'));
     const program = builder.finish([x.input], [{ name: 'logits', value: result }]);
-    const rank = createSingleRank(await createKernelFamily('onnx'));
+    const rank = createSingleRank({ family: await createKernelFamily('onnx') });
     await expect(rank.load('x', program)).rejects.toMatchObject({ code: 'DTYPE_UNSUPPORTED' });
   });
 

@@ -18,7 +18,7 @@ const plain = forward(SMALL_DECODER, {
   activations: 'width',
   output: 'loss',
 });
-const program = accumulateMicrobatches(differentiate(plain), MICROBATCHES);
+const program = accumulateMicrobatches(differentiate(plain), { count: MICROBATCHES });
 
 describe('a batch of tokens', () => {
   const tokens = Int32Array.from({ length: BATCH * sequence }, (_, index) => index);
