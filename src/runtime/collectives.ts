@@ -216,7 +216,11 @@ function* permute(group: Group, operands: readonly Operand[], shifts: readonly n
     const sent = alike.map(({ data }) => data);
     yield {
       sending: ways.map((way) => ({ to: rankAt(group, group.index + way), pieces: going(sent, way) })),
-      receiving: ways.map((way) => ({ from: rankAt(group, group.index - way), pieces: going(results, way), add: false })),
+      receiving: ways.map((way) => ({
+        from: rankAt(group, group.index - way),
+        pieces: going(results, way),
+        add: false,
+      })),
     };
     return results;
   });

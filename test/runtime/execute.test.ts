@@ -22,6 +22,7 @@ import { Memory } from '../../src/runtime/memory.js';
 import { Execution } from '../../src/runtime/execute.js';
 import type { Environment } from '../../src/runtime/execute.js';
 import type { HostTensor, KernelFamily } from '../../src/runtime/kernels/family.js';
+import { createKernelFamily } from '../../src/runtime/kernels/index.js';
 import { createReferenceFamily } from '../../src/runtime/kernels/reference/index.js';
 import { createTransportMemory, Transport } from '../../src/runtime/transport/index.js';
 import { seconds } from '../../src/units.js';
@@ -134,10 +135,11 @@ describe('state', () => {
 
   it('of a type that the family lacks is refused', async () => {
     const builder = new Builder(single);
-    const x = parameter(builder, 'x', tensorType([2], {}, 'bf16'));
+    const x = parameter(builder, 'x', tensorType([2], {}, 'f64'));
     const result = builder.emit('scale', [x.value], { factor: 2 }, at('double'));
     const program = builder.finish([x.input], [{ name: 'logits', value: result }]);
-    await expect(createSingleRank().load('x', program)).rejects.toMatchObject({ code: 'DTYPE_UNSUPPORTED' });
+    const rank = createSingleRank({ family: await createKernelFamily('onnx') });
+    await expect(rank.load('x', program)).rejects.toMatchObject({ code: 'DTYPE_UNSUPPORTED' });
   });
 
   it('that no program has, or of another size, is refused', async () => {
@@ -331,7 +333,7 @@ describe('a training step', () => {
   function dataShard(mesh: Mesh, rank: number, type: Parameters<typeof cutShard>[3], microbatch: number): HostTensor {
     const shards = mesh.axes.filter(({ name }) => typeof type.states[name] === 'number');
     const length = shards.reduce((product, { size }) => product * size, elementCount(type.shape));
-    const whole = counting(length, microbatch, 'f32').map((value: number) => (value + 500) / 1009);
+    const whole = counting(length, microbatch, 'f32', (value) => (value + 500) / 1009);
     return cutShard(mesh, rank, whole, type);
   }
 

@@ -1,8 +1,9 @@
 import { afterEach, expect, it } from 'vitest';
 import { createMesh } from '../../src/mesh/index.js';
 import { Builder, verify } from '../../src/program/index.js';
-import type { Program } from '../../src/program/index.js';
+import type { DType, Program } from '../../src/program/index.js';
 import type { DevicePool } from '../../src/runtime/index.js';
+import { stored } from '../../src/runtime/kernels/tensors.js';
 import { createPool, parameter, tensorType } from './support.js';
 
 const mesh = createMesh({ data: 2 });
@@ -16,10 +17,10 @@ const pool = async (options: Parameters<typeof createPool>[1] = {}): Promise<Dev
 afterEach(() => Promise.all(pools.splice(0).map((made) => made.close())));
 
 /** loss = Σ over ranks of `images`, and `parameter:x` doubled; both ranks take part in the sum. */
-function program(): Program {
+function program(dtype: DType = 'f64'): Program {
   const builder = new Builder(mesh);
-  const x = parameter(builder, 'x', tensorType([2]));
-  const images = builder.value(tensorType([2], { data: 'partial' }), 'input', 'images');
+  const x = parameter(builder, 'x', tensorType([2], {}, dtype));
+  const images = builder.value(tensorType([2], { data: 'partial' }, dtype), 'input', 'images');
   const at = (id: string) => ({ id, phase: 'forward' as const });
   const doubled = builder.emit('scale', [x.value], { factor: 2 }, at('double'));
   const loss = builder.emit('all_reduce', [images], { axis: 'data' }, at('sum'));
@@ -66,6 +67,21 @@ it('feeds, outputs, state, spans and bytes are kept apart by rank', async () => 
   ]);
 });
 
+it.each(['bf16', 'f16'] as const)('%s stays what it is between threads, two bytes an element', async (dtype) => {
+  const halves = (...values: number[]) => stored(dtype, Float32Array.from(values));
+  const ranks = await pool();
+  await ranks.load('step', program(dtype));
+  const state = [halves(0, 1, 2).subarray(1), halves(3, 4)];
+  await ranks.setState('parameter:x', state);
+  expect(await ranks.readState('parameter:x')).toEqual(state);
+  // Not a half: the ranks round it.
+  const feeds = [{ images: halves(0.5, 20) }, { images: Float32Array.of(1.0001, -7) }];
+  const { outputs, spans } = await ranks.run('step', { feeds, outputs: ['loss'] });
+  expect(outputs.map(({ loss }) => loss)).toEqual([halves(1.5, 13), halves(1.5, 13)]);
+  expect(spans.map((list) => list[2]!.sentBytes)).toEqual([4, 4]);
+  expect(await ranks.readState('parameter:x')).toEqual([halves(2, 4), halves(6, 8)]);
+});
+
 it('a rank that fails is named with op and cause, and the rank that waits for it is stopped', async () => {
   const ranks = await loaded({ timeoutSeconds: 60 });
   const feeds = (rank: number) => ({ images: new Float64Array(rank === 1 ? 3 : 2) });
@@ -93,13 +109,13 @@ it('a run that is aborted rejects with the reason of the signal', async () => {
 });
 
 it('a program that a rank refuses is refused with its own code', async () => {
-  const ranks = await pool();
+  const ranks = await pool({ family: 'onnx' });
   const builder = new Builder(mesh);
-  const x = parameter(builder, 'x', tensorType([2], {}, 'f16'));
+  const x = parameter(builder, 'x', tensorType([2], {}, 'f64'));
   const value = builder.emit('scale', [x.value], { factor: 2 }, { id: 'double', phase: 'forward' });
   const refused = builder.finish([x.input], [{ name: 'logits', value }]);
-  await expect(ranks.load('half', refused)).rejects.toMatchObject({ code: 'DTYPE_UNSUPPORTED', exitStatus: 2 });
-  await expect(ranks.run('half')).rejects.toThrow(/expected the name of a loaded program, got half/);
+  await expect(ranks.load('double', refused)).rejects.toMatchObject({ code: 'DTYPE_UNSUPPORTED', exitStatus: 2 });
+  await expect(ranks.run('double')).rejects.toThrow(/expected the name of a loaded program, got double/);
 });
 
 it('a worker that does not start fails the creation', async () => {

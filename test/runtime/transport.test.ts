@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createMesh } from '../../src/mesh/index.js';
+import { allocateLike } from '../../src/runtime/blocks.js';
+import { Bf16Array, F16Array } from '../../src/runtime/kernels/half.js';
+import { numbersOf, stored } from '../../src/runtime/kernels/tensors.js';
 import {
   createTransportMemory,
   RunStopped,
@@ -38,17 +41,20 @@ describe('a ring of bytes', () => {
     ]);
   });
 
-  it('moves messages larger than itself in parts, of either element size, in order', () => {
+  it('moves messages larger than itself in parts, of any element size, in order', () => {
     const { rings, ringBytes } = createTransportMemory(pair, 2, { ringBytes: 64 });
     const channel = new Channel(rings[0]!.memory, ringBytes);
     const messages = [
       Float32Array.from({ length: 33 }, (_, i) => i / 3),
       Float64Array.from({ length: 21 }, (_, i) => i / 7),
+      Bf16Array.from({ length: 67 }, (_, i) => i * 3) as Bf16Array,
       Float32Array.of(Math.PI),
+      F16Array.of(7) as F16Array,
+      Int32Array.of(-1, 2 ** 30, 3),
       Float64Array.of(Math.PI, Number.NaN, -0),
     ];
     for (const message of messages) {
-      const received = new (message.constructor as typeof Float64Array)(message.length);
+      const received = allocateLike(message, message.length);
       const middle = Math.floor(message.length / 3);
       const outgoing = new Outgoing(channel, [message.subarray(0, middle), message.subarray(middle)]);
       const incoming = new Incoming(channel, [received], false);
@@ -69,6 +75,10 @@ describe('a ring of bytes', () => {
     new Outgoing(channel, [Float32Array.of(10, 20, 30)]).advance();
     new Incoming(channel, [target.subarray(0, 1), target.subarray(1)], true).advance();
     expect([...target]).toEqual([11, 22, 33]);
+    const halves = stored('bf16', Float32Array.of(1, 2, 3));
+    new Outgoing(channel, [stored('bf16', Float32Array.of(10, 20, 30))]).advance();
+    new Incoming(channel, [halves.subarray(0, 1), halves.subarray(1)], true).advance();
+    expect([...numbersOf(halves)]).toEqual([11, 22, 33]);
   });
 
   it('keeps working when its positions pass 2^32', () => {
@@ -116,7 +126,8 @@ describe('a rank that waits', () => {
     stopAll(memory.control);
     expect(stoppedBy(memory.control)).toBe(1);
     expect(() => transport.checkStopped()).toThrow(RunStopped);
-    const receive = () => exchange(transport, 'x', { receiving: [{ from: 1, pieces: [new Float32Array(4)], add: false }] });
+    const receive = () =>
+      exchange(transport, 'x', { receiving: [{ from: 1, pieces: [new Float32Array(4)], add: false }] });
     expect(receive).toThrow('stopped because rank 1 failed');
   });
 });

@@ -1,14 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DTYPE_BYTES, DTYPES } from '../../../src/program/index.js';
-import type { HostTensor } from '../../../src/runtime/kernels/index.js';
-import {
-  addTo,
-  allocate,
-  dtypeOf,
-  numbersOf,
-  stored,
-  viewOf,
-} from '../../../src/runtime/kernels/tensors.js';
+import { addTo, allocate, dtypeOf, numbersOf, stored, viewOf } from '../../../src/runtime/kernels/tensors.js';
 
 describe.each(DTYPES)('a tensor of %s', (dtype) => {
   it('takes as many bytes an element as the type says, and knows its type', () => {

@@ -4,7 +4,8 @@
  */
 import { Tensor } from 'onnxruntime-node';
 import type { DType, ValueId, ValueType } from '../../../program/types.js';
-import { Bf16Array, decode, F16Array } from '../half.js';
+import type { Bf16Array } from '../half.js';
+import { decode, F16Array } from '../half.js';
 import type { HostTensor } from '../tensors.js';
 import { stored } from '../tensors.js';
 import type { Emitter, Name } from './emitter.js';
