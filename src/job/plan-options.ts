@@ -3,18 +3,16 @@
  * in a job file, the short form, the flags and the table in docs/plan.md are made from `PLAN_OPTIONS`.
  */
 import type { AxisName, Mesh } from '../mesh/index.js';
-import type { FloatType, Rematerialization } from '../program/index.js';
-import { FLOATS, REMATERIALIZATIONS } from '../program/index.js';
+import type { ActivationLayout } from '../models/index.js';
+import { ACTIVATION_LAYOUTS } from '../models/index.js';
+import type { FloatType, LinearMode, Rematerialization } from '../program/index.js';
+import { FLOATS, LINEAR_MODES, REMATERIALIZATIONS, SHARD_STAGES } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import type { All, Form } from './plan-forms.js';
 import { axes, boolean, bytesOrNone, choice, layers, mesh, patterns, slice, wholeNumber } from './plan-forms.js';
 
-/** How activations lie on the model axis between linear layers. */
-export const ACTIVATIONS = ['width', 'sequence', 'replicated'] as const;
-/** How the collective beside a linear layer runs. */
-export const LINEARS = ['synchronous', 'ring', 'bidirectional'] as const;
 /** What is sharded over `shardAxes` besides, each with what stands before it. */
-export const SHARDS = ['none', 'optimizer', 'gradients', 'parameters'] as const;
+export const SHARDS = ['none', ...SHARD_STAGES] as const;
 
 /** How a model is laid out on a mesh and computed there. What is absent is as the table says. */
 export interface Plan {
@@ -23,8 +21,8 @@ export interface Plan {
   readonly slice?: readonly number[];
   readonly rematerialize: Rematerialization;
   readonly rematerializeLayers: All<number>;
-  readonly activations: (typeof ACTIVATIONS)[number];
-  readonly linears: (typeof LINEARS)[number];
+  readonly activations: ActivationLayout;
+  readonly linears: LinearMode;
   readonly shard: (typeof SHARDS)[number];
   readonly shardAxes: readonly AxisName[];
   readonly shardTensors: All<string>;
@@ -79,14 +77,14 @@ export const PLAN_OPTIONS = {
     about: 'the layers that `rematerialize` is for; the others make nothing again',
   },
   activations: {
-    form: choice(ACTIVATIONS),
+    form: choice(ACTIVATION_LAYOUTS),
     default: 'width',
     about: 'how activations lie on `model` between linear layers: by width, by tokens, or whole on every chip',
     source:
       'width: Dehghani et al. 2023, §3; sequence: Korthikanti et al. 2022, §4.2; replicated: Shoeybi et al. 2019, §3',
   },
   linears: {
-    form: choice(LINEARS),
+    form: choice(LINEAR_MODES),
     default: 'synchronous',
     about:
       'how the collective beside a linear layer runs: before or after its matmul, or as a ring of neighbour transfers behind partial matmuls, one way round or both',

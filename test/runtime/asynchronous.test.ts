@@ -144,7 +144,7 @@ describe('asynchronous collectives', () => {
         await pool.load(name, made);
         for (const [index, type] of TYPES.entries()) {
           const values = Array.from({ length: rankCount(square) }, (_, rank) =>
-            counting(SIDE * SIDE, rank, type.dtype).map((value: number) => value / 3),
+            counting(SIDE * SIDE, rank, type.dtype, (value) => value / 3),
           );
           await pool.setState(`parameter:x${index}`, values);
         }

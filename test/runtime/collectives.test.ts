@@ -124,10 +124,10 @@ describe.each([2, 3, 4, 5])('collectives over %i ranks', (size) => {
   });
 
   it('permute takes tensors that go different ways, token ids among them', async () => {
-    const types = (['f32', 'i32', 'f32', 'f64', 'f32'] as const).map((dtype, index) =>
+    const types = (['f32', 'i32', 'f32', 'f64', 'f32', 'bf16'] as const).map((dtype, index) =>
       tensorType([5 + index], {}, dtype),
     );
-    const shifts = [1, 1, -1, 0, 1];
+    const shifts = [1, 1, -1, 0, 1, 2];
     await pool.load('ways', collectiveProgram(mesh, 'permute', { axis: 'data', shifts }, types, 'ways'));
     const before = types.map(({ shape: [length], dtype }) => ranks.map((rank) => counting(length!, rank, dtype)));
     for (const [index, values] of before.entries()) await pool.setState(`parameter:ways${index}`, values);
@@ -150,7 +150,7 @@ describe.each([2, 3, 4, 5])('collectives over %i ranks', (size) => {
     await pool.load('all_reduce', collectiveProgram(mesh, 'all_reduce', { axis: 'data' }, types, 'reduced'));
     const shards = types.map(({ shape: sizes, dtype }) =>
       // Not exact in binary: another order of summation would show.
-      ranks.map((rank) => counting(elementCount(sizes), rank, dtype).map((value: number) => value / 3 + rank / 7)),
+      ranks.map((rank) => counting(elementCount(sizes), rank, dtype, (value) => value / 3 + rank / 7)),
     );
     for (const [index, values] of shards.entries()) await pool.setState(`parameter:reduced${index}`, values);
     const names = types.map((_, index) => `gradient:${index}`);

@@ -335,7 +335,7 @@ describe('a training step', () => {
   function dataShard(mesh: Mesh, rank: number, type: Parameters<typeof cutShard>[3], microbatch: number): HostTensor {
     const shards = mesh.axes.filter(({ name }) => typeof type.states[name] === 'number');
     const length = shards.reduce((product, { size }) => product * size, elementCount(type.shape));
-    const whole = counting(length, microbatch, 'f32').map((value: number) => (value + 500) / 1009);
+    const whole = counting(length, microbatch, 'f32', (value) => (value + 500) / 1009);
     return cutShard(mesh, rank, whole, type);
   }
 

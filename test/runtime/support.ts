@@ -6,6 +6,8 @@ import type { Attributes, CollectiveName, DType, Program, ValueId, ValueType } f
 import { createClock } from '../../src/runtime/clock.js';
 import { DevicePool, Rank } from '../../src/runtime/index.js';
 import type { PoolOptions, RankOptions } from '../../src/runtime/index.js';
+import type { HostTensor } from '../../src/runtime/kernels/tensors.js';
+import { stored } from '../../src/runtime/kernels/tensors.js';
 import { createReferenceFamily } from '../../src/runtime/kernels/reference/index.js';
 import { createTransportMemory, Transport } from '../../src/runtime/transport/index.js';
 
@@ -72,8 +74,14 @@ export function collectiveProgram<N extends CollectiveName>(
   );
 }
 
-/** Numbers that differ by element and rank; sums of them are exact in f32. */
-export function counting(length: number, rank: number, dtype: DType): Float32Array | Float64Array {
-  const tensor = dtype === 'f64' ? new Float64Array(length) : new Float32Array(length);
-  return tensor.map((_: number, index: number) => ((index * 7 + rank * 131) % 1009) - 500);
-}
+/** Numbers that differ by element and rank; sums of them are exact in f32, unless `map` makes others of them. */
+export const counting = (
+  length: number,
+  rank: number,
+  dtype: DType,
+  map: (value: number) => number = (value) => value,
+): HostTensor =>
+  stored(
+    dtype,
+    Float64Array.from({ length }, (_, index) => map(((index * 7 + rank * 131) % 1009) - 500)),
+  );

@@ -1,0 +1,72 @@
+/** The plans of the agreement suite, in their short form; all options of a plan that change what is executed, in turn. */
+
+/** For a model of 3 layers with 4 heads, or of 2 layers with 4 key and value heads, and batches of 16. */
+export const AGREEMENT_PLANS: readonly string[] = [
+  // One rank: what changes the program without any collective.
+  'data=1 microbatches=4',
+  'data=1 microbatches=2 rematerialize=full',
+  'data=1 microbatches=1 rematerialize=selective rematerialize-layers=1',
+  // Data parallel.
+  'data=2 microbatches=1',
+  'data=4 microbatches=1 overlap-gradients=false',
+  'data=8 microbatches=2',
+  'data=4 microbatches=4 overlap-gradients=false rematerialize=matmuls',
+  'data=2 microbatches=2 bucket=2kB',
+  'data=2 microbatches=1 rematerialize=full rematerialize-layers=0-1',
+  // Sharded parameters: the three stages, axes, tensors, launches, layers ahead.
+  'data=2 microbatches=1 shard=optimizer',
+  'data=4 microbatches=2 shard=optimizer overlap-gradients=false',
+  'data=2 microbatches=2 shard=gradients',
+  'data=8 microbatches=1 shard=gradients overlap-gradients=false',
+  'data=2 microbatches=1 shard=parameters',
+  'data=4 microbatches=2 shard=parameters prefetch=2',
+  'data=8 microbatches=1 shard=parameters prefetch=0',
+  'data=4 microbatches=1 shard=parameters bucket=1kB rematerialize=full',
+  'data=2 microbatches=2 shard=parameters shard-tensors=*/kernel',
+  'data=2 microbatches=1 shard=gradients shard-minimum=300',
+  'data=2,model=2 microbatches=1 shard=parameters shard-axes=data,model activations=sequence',
+  'data=2,model=4 microbatches=1 shard=optimizer shard-axes=model activations=sequence',
+  'data=4 microbatches=4 shard=parameters rematerialize=selective overlap-gradients=false',
+  // The model axis in its three layouts.
+  'model=2 microbatches=1',
+  'model=4 microbatches=2',
+  'model=2 microbatches=1 activations=sequence',
+  'model=4 microbatches=1 activations=sequence rematerialize=full',
+  'model=2 microbatches=2 activations=replicated',
+  'model=4 microbatches=1 activations=replicated rematerialize=selective',
+  'data=2,model=2 microbatches=1',
+  'data=2,model=2 microbatches=2 activations=sequence',
+  'data=2,model=2 microbatches=1 activations=replicated',
+  'data=2,model=4 microbatches=1',
+  'data=4,model=2 microbatches=2 activations=sequence rematerialize=matmuls',
+  // Rings, one way round and both.
+  'model=2 microbatches=1 linears=ring',
+  'model=4 microbatches=1 linears=ring',
+  'model=2 microbatches=2 linears=bidirectional',
+  'model=4 microbatches=1 linears=bidirectional',
+  'model=4 microbatches=1 linears=ring activations=sequence',
+  'model=4 microbatches=2 linears=bidirectional activations=sequence',
+  'model=2 microbatches=1 linears=ring rematerialize=full',
+  'model=4 microbatches=1 linears=bidirectional rematerialize=matmuls',
+  'data=2,model=2 microbatches=1 linears=ring',
+  'data=2,model=4 microbatches=1 linears=bidirectional',
+  'data=2,model=2 microbatches=2 linears=bidirectional activations=sequence',
+  'data=4,model=2 microbatches=1 linears=ring overlap-gradients=false',
+  // All together: the ViT-22B paper's plan, and others.
+  'data=2,model=4 microbatches=1 linears=bidirectional shard=parameters shard-minimum=200',
+  'data=2,model=2 microbatches=2 linears=bidirectional shard=parameters rematerialize=full prefetch=2',
+  'data=2,model=2 microbatches=1 linears=ring shard=optimizer activations=sequence rematerialize=selective',
+  'data=4,model=2 microbatches=2 linears=bidirectional shard=gradients bucket=4kB',
+  'data=2,model=4 microbatches=2 linears=ring shard=parameters activations=sequence rematerialize-layers=1 rematerialize=full',
+  'data=2,model=2 microbatches=1 shard=parameters activations=replicated',
+];
+
+/** Plans in smaller types, which the reference family alone computes in; rounding sets how close they come. */
+export const ROUNDED_PLANS: readonly string[] = [
+  'data=2 microbatches=1 compute=bf16',
+  'data=2,model=2 microbatches=2 compute=bf16 linears=ring shard=parameters',
+  'data=2 microbatches=2 compute=bf16 gradients=bf16 optimizer-state=bf16',
+  'model=2 microbatches=1 compute=bf16 activations=sequence gradients=f32',
+  'data=2 microbatches=1 compute=f16 loss-scale=1024',
+  'data=2,model=2 microbatches=1 compute=f16 loss-scale=1024 shard=gradients linears=bidirectional',
+];
