@@ -65,6 +65,13 @@ export class Emitter {
     return outputs;
   }
 
+  /** A node of onnxruntime's own operators. */
+  contrib(opType: string, inputs: readonly Name[], attributes: NodeAttributes): Name {
+    const output = this.#fresh();
+    this.#nodes.push({ opType, domain: 'com.microsoft', inputs, outputs: [output], attributes });
+    return output;
+  }
+
   node(opType: string, inputs: readonly Name[], attributes: NodeAttributes = {}): Name {
     return this.all(opType, inputs, 1, attributes)[0]!;
   }
@@ -100,17 +107,13 @@ export class Emitter {
     return this.node('ReduceSum', [x], { keepdims: { int: 0 } });
   }
 
-  /** onnxruntime's own matmul: alpha · op(A) op(B), transposing the last two dimensions without a copy. */
+  /** alpha · op(A) op(B), transposing the last two dimensions without a copy. */
   fusedMatmul(a: Name, b: Name, transposeA: boolean, transposeB: boolean, alpha: number): Name {
-    const output = this.#fresh();
-    this.#nodes.push({
-      opType: 'FusedMatMul',
-      domain: 'com.microsoft',
-      inputs: [a, b],
-      outputs: [output],
-      attributes: { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha: { float: alpha } },
+    return this.contrib('FusedMatMul', [a, b], {
+      transA: { int: Number(transposeA) },
+      transB: { int: Number(transposeB) },
+      alpha: { float: alpha },
     });
-    return output;
   }
 
   /**
