@@ -190,6 +190,20 @@ describe('kernels of several ops', () => {
   });
 });
 
+describe('threads', () => {
+  it('lose none of the terms that they add to one row', async () => {
+    const [tokens, width] = [4000, 64];
+    const family = await createKernelFamily('onnx', { threads: 4 });
+    const builder = new KernelBuilder('f32');
+    const operands = [builder.operand([1, tokens], 'i32'), builder.operand([1, tokens, width])];
+    const kernel = await family.compile(builder.spec([builder.emit('embedding_backward', operands, { rows: 2 })]));
+    const ids = Int32Array.from({ length: tokens }, (_, token) => token % 2);
+    const [gradient] = await kernel.run([ids, new Float32Array(tokens * width).fill(1)]);
+    expect(gradient).toEqual(new Float32Array(2 * width).fill(tokens / 2));
+    await family.dispose();
+  });
+});
+
 describe('structure', () => {
   it('does not depend on the numbering of values or on ids', () => {
     const key = structureKey(mlp(new KernelBuilder('f32')));

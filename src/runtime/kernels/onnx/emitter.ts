@@ -48,6 +48,11 @@ export class Emitter {
     return this.#literal('double', [], [value]);
   }
 
+  /** An int32 []. */
+  integer(value: number): Name {
+    return this.#literal('int32', [], [value]);
+  }
+
   /** An int64 [n]: a shape or a list of axes. */
   integers(values: readonly number[]): Name {
     return this.#literal('int64', [values.length], values);
