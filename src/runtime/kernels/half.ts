@@ -36,9 +36,10 @@ export class F16Array extends HalfArray {
 const SIGN = 0x8000;
 const MAGNITUDE32 = 0x7fffffff;
 const INFINITY32 = 0x7f800000;
-/** What turns a float32's exponent into that of a binary16, whose bias is 112 less, and the same as a factor. */
+/** By how much the exponent's bias in a float32 is above that in a binary16, where a float32's exponent lies. */
 const F16_BIAS = 112 << 23;
-const F16_UNBIASED = 2 ** 112;
+/** The smallest positive binary16. */
+const F16_LEAST = 2 ** -24;
 /** Half a unit beyond the largest binary16, 65504, as a float32: from here on numbers round to infinity. */
 const F16_OVERFLOW = 0x477ff000;
 /** 2⁻¹⁴ as a float32, the smallest normal binary16. */
@@ -55,11 +56,13 @@ export function decode(halves: Bf16Array | F16Array): Float32Array<ArrayBuffer> 
   }
   for (let i = 0; i < halves.length; i++) {
     const bits = halves[i]!;
-    const sign = (bits & SIGN) << 16;
-    // The factor moves the exponent, which makes subnormal numbers normal; infinity and NaN have one of their own.
-    words[i] = (bits & 0x7fff) << 13;
-    if ((bits & 0x7c00) === 0x7c00) words[i]! |= sign | INFINITY32;
-    else values[i] = (sign === 0 ? F16_UNBIASED : -F16_UNBIASED) * values[i]!;
+    const exponent = bits & 0x7c00;
+    // Subnormal numbers are normal ones in float32; the largest exponent, of infinity and NaN, is twice as far away.
+    if (exponent === 0) values[i] = (bits & SIGN ? -F16_LEAST : F16_LEAST) * (bits & 0x3ff);
+    else {
+      const moved = ((bits & 0x7fff) << 13) + (exponent === 0x7c00 ? 2 * F16_BIAS : F16_BIAS);
+      words[i] = ((bits & SIGN) << 16) | moved;
+    }
   }
   return values;
 }
@@ -100,7 +103,7 @@ function encodeF16(words: Uint32Array, target: F16Array): void {
  * bit, which no half has and which is no tie of two (Boldo and Melquiond 2008).
  */
 function roundToOdd(values: ArrayLike<number>): Uint32Array {
-  const singles = Float32Array.from(values);
+  const singles = new Float32Array(values);
   const words = new Uint32Array(singles.buffer);
   for (let i = 0; i < singles.length; i++) {
     const [exact, rounded] = [values[i]!, singles[i]!];

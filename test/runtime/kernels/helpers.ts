@@ -4,7 +4,7 @@ import { recordOf } from '../../../src/program/ops/index.js';
 import type { Attributes, ComputeName } from '../../../src/program/ops/index.js';
 import type { DType, Op, ValueId, ValueType } from '../../../src/program/types.js';
 import { elementCount } from '../../../src/program/types.js';
-import type { KernelSpec } from '../../../src/runtime/kernels/family.js';
+import type { HostTensor, KernelFamily, KernelSpec } from '../../../src/runtime/kernels/family.js';
 import type { Numbers } from '../../../src/runtime/kernels/tensors.js';
 
 export const single = createMesh({});
@@ -103,4 +103,13 @@ export function relativeError(got: Numbers, expected: Numbers): number {
     size += value ** 2;
   });
   return difference === 0 ? 0 : Math.sqrt(difference / size);
+}
+
+/** Compiles and runs a kernel once. */
+export async function compute(
+  family: KernelFamily,
+  spec: KernelSpec,
+  operands: readonly HostTensor[],
+): Promise<HostTensor[]> {
+  return (await family.compile(spec)).run(operands);
 }

@@ -48,6 +48,11 @@ export class Emitter {
     return this.#literal('double', [], [value]);
   }
 
+  /** An int32 []. */
+  integer(value: number): Name {
+    return this.#literal('int32', [], [value]);
+  }
+
   /** An int64 [n]: a shape or a list of axes. */
   integers(values: readonly number[]): Name {
     return this.#literal('int64', [values.length], values);
@@ -63,6 +68,13 @@ export class Emitter {
     const outputs = Array.from({ length: count }, () => this.#fresh());
     this.#nodes.push({ opType, domain: '', inputs, outputs, attributes });
     return outputs;
+  }
+
+  /** A node of onnxruntime's own operators. */
+  contrib(opType: string, inputs: readonly Name[], attributes: NodeAttributes): Name {
+    const output = this.#fresh();
+    this.#nodes.push({ opType, domain: 'com.microsoft', inputs, outputs: [output], attributes });
+    return output;
   }
 
   node(opType: string, inputs: readonly Name[], attributes: NodeAttributes = {}): Name {
@@ -100,17 +112,13 @@ export class Emitter {
     return this.node('ReduceSum', [x], { keepdims: { int: 0 } });
   }
 
-  /** onnxruntime's own matmul: alpha · op(A) op(B), transposing the last two dimensions without a copy. */
+  /** alpha · op(A) op(B), transposing the last two dimensions without a copy. */
   fusedMatmul(a: Name, b: Name, transposeA: boolean, transposeB: boolean, alpha: number): Name {
-    const output = this.#fresh();
-    this.#nodes.push({
-      opType: 'FusedMatMul',
-      domain: 'com.microsoft',
-      inputs: [a, b],
-      outputs: [output],
-      attributes: { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha: { float: alpha } },
+    return this.contrib('FusedMatMul', [a, b], {
+      transA: { int: Number(transposeA) },
+      transB: { int: Number(transposeB) },
+      alpha: { float: alpha },
     });
-    return output;
   }
 
   /**
