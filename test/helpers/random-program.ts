@@ -146,7 +146,8 @@ class RandomProgram {
 
   #repeat(scope: ValueId[], depth: number): void {
     const stacks = scope.filter((id) => this.#type(id).stack !== undefined);
-    const count = stacks.length > 0 && this.#random() < 0.7 ? this.#type(this.#pick(stacks)).stack! : this.#pick(COUNTS);
+    const count =
+      stacks.length > 0 && this.#random() < 0.7 ? this.#type(this.#pick(stacks)).stack! : this.#pick(COUNTS);
     const long = this.#some(
       stacks.filter((id) => this.#type(id).stack! >= count),
       3,
@@ -210,7 +211,11 @@ export function mapOps(program: Program, change: (op: Op) => Op): Program {
     const { region } = op;
     if (region === undefined) return change(op);
     const { ahead, ops } = region;
-    const inner = { ...region, ops: ops.map(visit), ...(ahead ? { ahead: { ...ahead, ops: ahead.ops.map(visit) } } : {}) };
+    const inner = {
+      ...region,
+      ops: ops.map(visit),
+      ...(ahead ? { ahead: { ...ahead, ops: ahead.ops.map(visit) } } : {}),
+    };
     return change({ ...op, region: inner });
   };
   return { ...program, ops: program.ops.map(visit) };
