@@ -50,10 +50,9 @@ function record(plan: Plan): Trace {
   const walk = new Walk(plan, (step, iterations, start, end) => {
     const { kind, op } = step;
     const id = spanId(op, iterations);
-    const times = { start: toSeconds(start), end: toSeconds(end) };
-    const { phase } = op;
-    if (kind === 'kernel') spans.push({ id, kind, name: 'kernel', phase, rank: 0, ...times });
-    else spans.push({ id, kind, name: step.name, phase, rank: 0, ...times, sentBytes: step.sentBytes });
+    const common = { id, kind, phase: op.phase, rank: 0, start: toSeconds(start), end: toSeconds(end) };
+    if (step.kind === 'kernel') spans.push({ ...common, name: 'kernel' });
+    else spans.push({ ...common, name: step.name, sentBytes: step.sentBytes, axis: step.axis });
   });
   return { source: 'simulated', step: 0, duration: toSeconds(walk.run()), spans };
 }

@@ -1,7 +1,8 @@
 /**
  * Traces in the Trace Event Format that Perfetto and chrome://tracing open: a process for each source, a thread for
- * each rank and kind of work. Times in µs, as the format wants them.
+ * each rank and kind of work, collectives by axis. Times in µs, as the format wants them.
  */
+import { AXIS_NAMES } from '../mesh/index.js';
 import type { Span } from './trace.js';
 
 export interface TraceProcess {
@@ -21,7 +22,9 @@ interface TraceEvent {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-const LANES = ['kernel', 'collective', 'host'] as const;
+/** What one thread shows does not overlap. */
+const laneOf = ({ kind, axis }: Span): string => (axis === undefined ? `${kind}s` : `${kind}s over ${axis}`);
+const LANES = ['kernels', 'collectives', ...AXIS_NAMES.map((axis) => `collectives over ${axis}`), 'hosts'];
 const microseconds = (value: number): number => Math.round(value * 1e9) / 1e3;
 
 export function traceEvents(processes: readonly TraceProcess[]): { traceEvents: TraceEvent[]; displayTimeUnit: 'ms' } {
@@ -31,10 +34,11 @@ export function traceEvents(processes: readonly TraceProcess[]): { traceEvents: 
     events.push({ ph: 'M', pid, tid: 0, name: 'process_name', args: { name } });
     const threads = new Set<number>();
     for (const span of spans) {
-      const tid = span.rank * LANES.length + LANES.indexOf(span.kind) + 1;
+      const lane = laneOf(span);
+      const tid = span.rank * LANES.length + LANES.indexOf(lane) + 1;
       if (!threads.has(tid)) {
         threads.add(tid);
-        events.push({ ph: 'M', pid, tid, name: 'thread_name', args: { name: `rank ${span.rank} ${span.kind}s` } });
+        events.push({ ph: 'M', pid, tid, name: 'thread_name', args: { name: `rank ${span.rank} ${lane}` } });
       }
       events.push({
         ph: 'X',

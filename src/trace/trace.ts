@@ -2,6 +2,7 @@
  * What both executors write: spans with ids that the simulated and the measured trace share. The id of a span is the
  * op's id completed by the iterations of the repeated regions around it, and nothing else joins the two.
  */
+import type { AxisName } from '../mesh/index.js';
 import type { Seconds } from '../units.js';
 import type { Op, Phase } from '../program/index.js';
 
@@ -19,6 +20,8 @@ export interface Span {
   readonly end: Seconds;
   /** For a collective: bytes that this rank sent. */
   readonly sentBytes?: number;
+  /** For a collective: those over one axis follow each other, those over several may run at once. */
+  readonly axis?: AxisName;
 }
 
 /** One step's spans; time counts from the start of the step. */

@@ -150,4 +150,40 @@ describe('kernels', () => {
       { numRuns: 50 },
     );
   });
+
+  describe('bytes', () => {
+    const at = (id: string) => ({ id, phase: 'forward' as const });
+    const bytesOf = (build: (builder: Builder) => unknown): number => {
+      const builder = new Builder(createMesh({}));
+      const { ops } = builder.block(() => build(builder));
+      builder.append(ops);
+      return costOf(builder.finish([], [])).memoryBytes;
+    };
+    const value = (builder: Builder, shape: readonly number[], dtype: 'bf16' | 'i32' = 'bf16') =>
+      builder.value({ shape, dtype, states: {} }, 'input');
+
+    it('an embedding reads the rows it looks up, its gradient is written whole', () => {
+      const [rows, width, tokens] = [50_000, 64, 8 * 16];
+      const table = (builder: Builder) => value(builder, [rows, width]);
+      const ids = (builder: Builder) => value(builder, [8, 16], 'i32');
+      const looked = bytesOf((builder) => builder.emit('embedding', [table(builder), ids(builder)], {}, at('embed')));
+      expect(looked).toBe(4 * tokens + 2 * (2 * tokens * width));
+      const dy = (builder: Builder) => value(builder, [8, 16, width]);
+      const written = bytesOf((builder) =>
+        builder.emit('embedding_backward', [ids(builder), dy(builder)], { rows }, at('gradient')),
+      );
+      expect(written).toBe(4 * tokens + 2 * tokens * width + 2 * rows * width);
+    });
+
+    it('a matmul with an addend reads it too', () => {
+      const [m, n, k] = [256, 512, 128];
+      const product = (builder: Builder, addend: boolean) => {
+        const operands = [value(builder, [m, k]), value(builder, [k, n]), ...(addend ? [value(builder, [m, n])] : [])];
+        return builder.emit('matmul', operands, { transposeA: false, transposeB: false, scale: 1 }, at('product'));
+      };
+      expect(bytesOf((builder) => product(builder, true)) - bytesOf((builder) => product(builder, false))).toBe(
+        2 * m * n,
+      );
+    });
+  });
 });

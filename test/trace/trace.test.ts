@@ -103,3 +103,19 @@ test('trace events have a named process for each source and a named thread for e
   expect(complete.map(({ dur }) => dur)).toEqual([1000, 2000, 1000]);
   expect(new Set(complete.map(({ pid, tid }) => `${pid}/${tid}`)).size).toBe(3);
 });
+
+test('collectives over different axes, which may overlap, have threads of their own', () => {
+  const collective = (id: string, start: number, axis: 'data' | 'model') =>
+    span(id, 0, start, start + 2e-3, { kind: 'collective', axis });
+  const { traceEvents: events } = traceEvents([
+    {
+      name: 'simulated',
+      spans: [collective('a', 0, 'data'), collective('b', 1e-3, 'model'), collective('c', 2e-3, 'data')],
+    },
+  ]);
+  const threads = events.filter(({ name }) => name === 'thread_name').map(({ args }) => args?.['name']);
+  expect(threads).toEqual(['rank 0 collectives over data', 'rank 0 collectives over model']);
+  const [a, b, c] = events.filter(({ ph }) => ph === 'X').map(({ tid }) => tid);
+  expect(a).toBe(c);
+  expect(a).not.toBe(b);
+});
