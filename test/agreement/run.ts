@@ -1,131 +1,127 @@
-/** Runs a training program on real devices and gives whole tensors back, so that meshes can be compared. */
-import { createMesh } from '../../src/mesh/index.js';
-import { forward as forwardOf, lossTermsPerExample } from '../../src/models/index.js';
-import type { ActivationLayout, ModelConfig } from '../../src/models/index.js';
-import type {
-  FloatType,
-  OptimizerConfig,
-  ParameterInput,
-  Program,
-  Rematerialization,
-} from '../../src/program/index.js';
-import { countCollectiveBytes, lowerTrainingStep } from '../../src/program/index.js';
-import type { FamilyName, HostTensor, StateValue } from '../../src/runtime/index.js';
-import { DevicePool, assembleGlobal } from '../../src/runtime/index.js';
-import type { Batch } from '../../src/train/index.js';
+/** Runs a job's step on real devices and gives whole tensors back, so that plans can be compared. */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { loadHardware } from '../../src/hardware/index.js';
+import type { Hardware } from '../../src/hardware/index.js';
+import type { Job, Task } from '../../src/job/index.js';
+import { checkPlan, lowerJob, parsePlan } from '../../src/job/index.js';
+import { axisSize, rankCount } from '../../src/mesh/index.js';
+import type { AxisName } from '../../src/mesh/index.js';
+import type { ModelConfig } from '../../src/models/index.js';
+import type { FloatType, LowerOptions, Program } from '../../src/program/index.js';
+import { collectiveBytes, forEachOp, isCollective } from '../../src/program/index.js';
+import type { FamilyName, HostTensor } from '../../src/runtime/index.js';
+import { packageRoot } from '../../src/package-root.js';
+import { DevicePool } from '../../src/runtime/index.js';
 import { rankFeeds } from '../../src/train/index.js';
-import { pseudoRandom } from '../helpers/interpret.js';
+import { batchOf, wholeTensors } from './case.js';
 
-export interface AgreementCase {
+export interface AgreementJob {
   readonly model: ModelConfig;
-  readonly mesh: { readonly data?: number; readonly model?: number };
-  readonly microbatches: number;
+  /** In the short form. */
+  readonly plan: string;
   readonly batch: number;
-  readonly optimizer: OptimizerConfig;
   readonly family: FamilyName;
   readonly steps: number;
-  readonly rematerialize?: Rematerialization;
-  readonly activations?: ActivationLayout;
 }
 
 export interface AgreementRun {
   /** Whole tensors by name: `loss`, `gradient:NAME/LAYER` of the last step, `parameter:NAME/LAYER` after it. */
   readonly tensors: ReadonlyMap<string, HostTensor>;
+  /** Counted in the transport, over all ranks and steps. */
   readonly sentBytes: number;
-  /** What the program says that all ranks send. */
+  /** What the program says. */
   readonly countedBytes: number;
 }
 
-const workerUrl = new URL('../../dist/src/cli/rank-worker.js', import.meta.url);
+const workerUrl = pathToFileURL(join(packageRoot(), 'dist/src/cli/rank-worker.js'));
 
-/** Images in [-1, 1) and one-hot labels, or token ids and the ones after them, the same whatever the mesh. */
-function batchOf({ model, batch }: AgreementCase, step: number): Batch {
-  if (model.family === 'decoder') {
-    const { vocabulary, sequence } = model;
-    const ids = Int32Array.from(
-      { length: batch * sequence + 1 },
-      (_, index) => (index * index + 3 * step) % vocabulary,
-    );
-    return { tokens: ids.slice(0, -1), targets: ids.slice(1) };
-  }
-  const { imageSize, channels, classes } = model;
-  const images = Float32Array.from(pseudoRandom(batch * imageSize * imageSize * channels, 7 + step));
-  const labels = new Float32Array(batch * classes);
-  for (let row = 0; row < batch; row++) labels[row * classes + ((row * 5 + step) % classes)] = 1;
-  return { images, labels };
+/** The devices of this machine, with every type; its rates are of no account here. */
+function hardwareOf(computeType: FloatType): Hardware {
+  const local = loadHardware('local');
+  const rate = local.chip.matmul[local.defaultDtype]!;
+  const matmul = { f64: rate, f32: rate, bf16: rate, f16: rate };
+  return { ...local, defaultDtype: computeType, chip: { ...local.chip, matmul } };
 }
 
-function whole(
-  program: Program,
-  name: string,
-  value: number,
-  byRank: readonly StateValue[],
-  parameter?: ParameterInput,
-): [string, HostTensor][] {
-  const { type } = program.values[value]!;
-  if (type.stack === undefined)
-    return [[name, assembleGlobal(program.mesh, byRank as HostTensor[], type, parameter?.segments)]];
-  return Array.from({ length: type.stack }, (_, layer) => {
-    const shards = byRank.map((list) => (list as HostTensor[])[layer]!);
-    return [`${name}/${layer}`, assembleGlobal(program.mesh, shards, type, parameter?.segments)];
-  });
-}
-
-export async function runCase(example: AgreementCase): Promise<AgreementRun> {
-  const {
+export function agreementJob({ model, plan, batch, family }: AgreementJob, optimizer: LowerOptions['optimizer']): Job {
+  const parsed = parsePlan(plan, 'plan');
+  const task: Task = {
     model,
-    microbatches,
+    modelInput: model.name,
+    hardware: hardwareOf(family === 'reference' ? 'f64' : 'f32'),
+    hardwareName: 'local',
+    chips: rankCount(parsed.mesh),
     batch,
     optimizer,
-    family,
-    steps,
-    rematerialize = 'none',
-    activations = 'width',
-  } = example;
-  const mesh = createMesh(example.mesh);
-  const dtype: FloatType = family === 'reference' ? 'f64' : 'f32';
-  const forward = forwardOf(model, {
-    mesh,
-    batch: batch / microbatches,
-    lossDivisor: batch * lossTermsPerExample(model),
-    parameterType: dtype,
-    computeType: dtype,
-    activations,
-    output: 'loss',
+    training: {
+      epochs: 1,
+      seed: 3,
+      family,
+      threadsPerRank: 1,
+      loaderWorkers: 1,
+      learningRate: 0.01,
+      warmupSteps: 0,
+      cooldownSteps: 0,
+    },
+  };
+  return checkPlan(task, parsed);
+}
+
+/** What all ranks send in a step by the collectives' closed forms. */
+function bytesOf(program: Program): number {
+  let total = 0;
+  forEachOp(program.ops, (op, times) => {
+    if (!isCollective(op.name)) return;
+    const { axis } = op.attributes as { axis: AxisName };
+    const types = op.operands.map((id) => program.values[id]!.type);
+    total += times * collectiveBytes(op.name, types, axisSize(program.mesh, axis));
   });
-  const program = lowerTrainingStep(forward, { microbatches, optimizer, rematerialize, keepGradients: true });
-  const parameters = new Map(
-    program.inputs.flatMap((input) => (input.kind === 'parameter' ? [[input.name, input] as const] : [])),
-  );
+  return total * rankCount(program.mesh);
+}
+
+/** Runs the job once with each optimizer, on the same devices. */
+export async function runJob<Name extends string>(
+  example: AgreementJob,
+  optimizers: Readonly<Record<Name, LowerOptions['optimizer']>>,
+): Promise<Record<Name, AgreementRun>> {
+  const { model, batch, family, steps } = example;
+  const { mesh } = parsePlan(example.plan, 'plan');
   const pool = await DevicePool.create({ mesh, family, threadsPerRank: 1, workerUrl });
+  const runs: Partial<Record<Name, AgreementRun>> = {};
   try {
-    await pool.load('step', program);
-    await pool.initialize(3);
-    const outputs = program.outputs.filter(({ name }) => name === 'loss' || name.startsWith('gradient:'));
-    const tensors = new Map<string, HostTensor>();
-    for (let step = 1; step <= steps; step++) {
-      const scalars = { 'learning-rate': 0.01, step };
-      const data = batchOf(example, step);
-      const run = await pool.run('step', {
-        feeds: (rank) => rankFeeds(program, rank, data, scalars),
-        outputs: outputs.map(({ name }) => name),
-      });
-      for (const { name, value } of outputs) {
-        const parameter = parameters.get(name.replace('gradient:', ''));
-        const byRank = run.outputs.map((one) => one[name]!);
-        for (const [key, tensor] of whole(program, name, value, byRank, parameter)) tensors.set(key, tensor);
+    for (const name of Object.keys(optimizers) as Name[]) {
+      const program = lowerJob(agreementJob(example, optimizers[name]), { keepGradients: true });
+      await pool.load(name, program);
+      await pool.initialize(3);
+      const sentBefore = sent(pool);
+      const outputs = program.outputs.filter((one) => one.name === 'loss' || one.name.startsWith('gradient:'));
+      const tensors = new Map<string, HostTensor>();
+      for (let step = 1; step <= steps; step++) {
+        const data = batchOf(model, batch, step);
+        const run = await pool.run(name, {
+          feeds: (rank) => rankFeeds(program, rank, data, { 'learning-rate': 0.01, step }),
+          outputs: outputs.map((output) => output.name),
+        });
+        for (const output of outputs) {
+          const byRank = run.outputs.map((one) => one[output.name]!);
+          for (const [key, tensor] of wholeTensors(program, output.name, output.value, byRank))
+            tensors.set(key, tensor);
+        }
       }
+      const sentBytes = sent(pool) - sentBefore;
+      for (const input of program.inputs) {
+        if (input.kind !== 'parameter') continue;
+        const key = `parameter:${input.name}`;
+        for (const [whole, tensor] of wholeTensors(program, key, input.value, await pool.readState(key)))
+          tensors.set(whole, tensor);
+      }
+      runs[name] = { tensors, sentBytes, countedBytes: bytesOf(program) * steps };
     }
-    for (const parameter of parameters.values()) {
-      const key = `parameter:${parameter.name}`;
-      for (const [name, tensor] of whole(program, key, parameter.value, await pool.readState(key), parameter))
-        tensors.set(name, tensor);
-    }
-    const sentBytes = pool.bytesSent().reduce((total, { sent }) => total + sent, 0);
-    const ranks = mesh.axes.reduce((product, { size }) => product * size, 1);
-    const counted = Object.values(countCollectiveBytes(program)).reduce((total, value) => total + value, 0);
-    return { tensors, sentBytes, countedBytes: counted * ranks * steps };
+    return runs as Record<Name, AgreementRun>;
   } finally {
     await pool.close();
   }
 }
+
+const sent = (pool: DevicePool): number => pool.bytesSent().reduce((total, one) => total + one.sent, 0);

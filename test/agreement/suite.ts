@@ -1,0 +1,76 @@
+/** What the agreement suite compares, and how close it has to come. */
+import type { ModelConfig } from '../../src/models/index.js';
+import { parsePlan } from '../../src/job/index.js';
+import type { FloatType } from '../../src/program/index.js';
+import type { FamilyName } from '../../src/runtime/index.js';
+import { SMALL_DECODER, SMALL_VIT } from '../helpers/models.js';
+import type { WorstTensor } from './case.js';
+import { OPTIMIZERS, worstTensor } from './case.js';
+import type { AgreementRun } from './run.js';
+import { runJob } from './run.js';
+
+export const MODELS = { vit: SMALL_VIT, decoder: SMALL_DECODER } as const satisfies Record<string, ModelConfig>;
+export type ModelName = keyof typeof MODELS;
+type OptimizerName = keyof typeof OPTIMIZERS;
+
+export interface Comparison {
+  readonly model: ModelName;
+  readonly plan: string;
+  readonly family: FamilyName;
+  readonly ranks: number;
+  readonly optimizer: OptimizerName;
+  readonly worst: WorstTensor;
+  readonly bound: number;
+  readonly sentBytes: number;
+  readonly countedBytes: number;
+  readonly passed: boolean;
+}
+
+/** Machine epsilon of the halves. */
+const EPSILON = { bf16: 2 ** -8, f16: 2 ** -11 } as const;
+
+/**
+ * What runs may differ by. In halves they differ by rounding, once for each of some tens of sums that are taken in
+ * another order.
+ */
+export function boundOf(plan: string, family: FamilyName): number {
+  const { compute, gradients, optimizerState } = parsePlan(plan, 'plan');
+  const types: (FloatType | undefined)[] = [compute, gradients, optimizerState];
+  if (types.includes('bf16')) return 32 * EPSILON.bf16;
+  if (types.includes('f16')) return 32 * EPSILON.f16;
+  return family === 'reference' ? 1e-9 : 1e-4;
+}
+
+/** Of the plan only what rounds remains: one rank, one microbatch. */
+function unshardedPlan(plan: string): string {
+  const types = plan
+    .split(' ')
+    .filter((word) => /^(compute|parameters|gradients|optimizer-state|loss-scale)=/.test(word));
+  return ['data=1', 'microbatches=1', ...types].join(' ');
+}
+
+const unsharded = new Map<string, Promise<Record<OptimizerName, AgreementRun>>>();
+
+/** The sharded run against the unsharded one, with each optimizer. */
+export async function compare(
+  { model, plan, family }: { readonly model: ModelName; readonly plan: string; readonly family: FamilyName },
+  { batch, steps }: { readonly batch: number; readonly steps: number },
+): Promise<Comparison[]> {
+  const base = { model: MODELS[model], batch, steps, family };
+  const single = unshardedPlan(plan);
+  const key = `${model} ${single} ${family} ${batch} ${steps}`;
+  const one = unsharded.get(key) ?? runJob({ ...base, plan: single }, OPTIMIZERS);
+  unsharded.set(key, one);
+  const expected = await one;
+  const got = await runJob({ ...base, plan }, OPTIMIZERS);
+  const { mesh } = parsePlan(plan, 'plan');
+  return (Object.keys(OPTIMIZERS) as OptimizerName[]).map((optimizer): Comparison => {
+    const { tensors, sentBytes, countedBytes } = got[optimizer];
+    const worst = worstTensor(tensors, expected[optimizer].tensors);
+    const bound = boundOf(plan, family);
+    const ranks = mesh.axes.reduce((product, { size }) => product * size, 1);
+    const sameBytes = Math.abs(sentBytes - countedBytes) <= 1e-9 * countedBytes;
+    const passed = worst.error <= bound && sameBytes;
+    return { model, plan, family, ranks, optimizer, worst, bound, sentBytes, countedBytes, passed };
+  });
+}
