@@ -175,11 +175,16 @@ class Walk {
     const stacks: Buffer[][] = op.results.slice(carried).map(() => []);
     const prefetched: Binding[][] = [];
 
+    // Whether the iteration takes an element that something else holds too, which is not freed as others are.
+    let shared = false;
     const bindElements = (position: number, isAhead: boolean): void => {
       sources.forEach((source, index) => {
         if (readAhead[index] && !isAhead) return;
-        this.#bind(args[carried + index]!, source[position]!);
-        if (consumed[index] && readAhead[index] === isAhead) account.release(source[position]!);
+        const element = source[position]!;
+        this.#bind(args[carried + index]!, element);
+        if (!consumed[index] || readAhead[index] !== isAhead) return;
+        account.release(element);
+        shared ||= element.holders > 1;
       });
     };
     const issueAhead = (position: number): void => {
@@ -190,9 +195,8 @@ class Walk {
     };
 
     const firstSerial = account.allocations;
+    const takenEarly = readAhead.map((isAhead) => (isAhead ? ahead!.by : 0));
     let before: State | undefined;
-    // Elements that something else holds too are not freed as others are.
-    let irregular = sources.some((source, index) => consumed[index] && source.some(({ holders }) => holders > 1));
     for (let position = 0; position < count; position++) {
       if (ahead) {
         for (let next = position === 0 ? 0 : position + ahead.by; next <= position + ahead.by && next < count; next++)
@@ -210,15 +214,16 @@ class Walk {
 
       // The last iterations issue nothing ahead, and the one before them may be the highest.
       const last = count - 2 - (ahead?.by ?? 0);
-      if (this.#everyIteration || irregular || position >= last) continue;
+      if (this.#everyIteration || position >= last) continue;
       const after = stateOf(account, [...current, ...prefetched.flat()], this.#pending);
-      if (before && sameState(before, after)) {
-        const progress = { firstSerial, sources, consumed, stacks, position, before, after };
+      if (before && !shared && sameState(before, after)) {
+        const progress = { firstSerial, sources, consumed, early: takenEarly, stacks, position, before, after };
         if (goesOnAlike(progress)) {
           leap(account, progress, last);
           position = last;
-        } else irregular = true;
+        }
       }
+      shared = false;
       before = after;
     }
     this.#pending.forEach((pending) => account.settle(pending));

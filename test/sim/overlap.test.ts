@@ -73,7 +73,7 @@ describe('an overlapped ring', () => {
     [16, 1e9],
     [16, 1e12],
     [16, 4e11],
-  ])('of %i steps takes the first product and then the longer of product and hop, links of %e B/s', (k, rate) => {
+  ])('of %i steps takes the first product and then the longer of product and hop, links of %d B/s', (k, rate) => {
     const execution = execute(ring(k, 4096), ringMachine(k, rate), STACK);
     const [compute, hop] = [ticksOf(execution, 'product'), ticksOf(execution, 'hop')];
     expect(execution.duration).toBe(compute + (k - 1) * Math.max(compute, hop));

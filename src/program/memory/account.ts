@@ -21,9 +21,10 @@ export type Binding = Buffer | Buffer[];
 /** A collective under way: it holds its operands until it is known to be done. */
 export interface Pending {
   readonly op: Op;
-  readonly operands: readonly Buffer[];
+  /** Emptied when it is done, with what it waited for. */
+  operands: readonly Buffer[];
   /** Others, whose results it reads: done when it is. */
-  readonly after: readonly Pending[];
+  after: readonly Pending[];
   settled: boolean;
 }
 
@@ -67,9 +68,12 @@ export class Account {
   /** A collective is known to be done. */
   settle(pending: Pending | undefined): void {
     if (pending === undefined || pending.settled) return;
+    const { operands, after } = pending;
     pending.settled = true;
-    for (const buffer of pending.operands) this.#release(buffer);
-    for (const other of pending.after) this.settle(other);
+    pending.operands = [];
+    pending.after = [];
+    for (const buffer of operands) this.#release(buffer);
+    for (const other of after) this.settle(other);
   }
 
   mark(opId: string): void {

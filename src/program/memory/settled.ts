@@ -2,6 +2,7 @@
  * Iterations of a repeat that need not be walked: once one ends in the same state as the one before, all that follow
  * change what is live by the same bytes, so that the highest of them is the first or the last.
  */
+import type { Op } from '../types.js';
 import type { Account, Binding, Buffer, Pending } from './account.js';
 
 /** Of a buffer that the iterations to come may read or free. */
@@ -16,10 +17,18 @@ interface Held {
   readonly pending: number;
 }
 
+/** Of a collective under way. */
+interface UnderWay {
+  readonly op: Op;
+  readonly operands: number;
+  /** Those that it waits for, numbered as in `Held.pending`. */
+  readonly after: string;
+}
+
 export interface State {
   readonly live: readonly number[];
   readonly held: readonly Held[];
-  readonly pending: readonly Pending[];
+  readonly pending: readonly UnderWay[];
 }
 
 /**
@@ -38,7 +47,12 @@ export function stateOf(account: Account, carried: readonly Binding[], pending: 
     const isValue = index < values.length;
     return { buffer, isValue, holders: buffer.holders, firstAt: firstAt.get(buffer)!, pending: filling };
   });
-  return { live: [...account.live], held, pending };
+  const underWay = pending.map(({ op, operands, after }) => ({
+    op,
+    operands: operands.length,
+    after: after.flatMap((one) => (one.settled ? [] : [pending.indexOf(one)])).join(),
+  }));
+  return { live: [...account.live], held, pending: underWay };
 }
 
 const sameHeld = (a: Held, b: Held): boolean =>
@@ -47,20 +61,14 @@ const sameHeld = (a: Held, b: Held): boolean =>
   a.firstAt === b.firstAt &&
   a.pending === b.pending;
 
-/** The collectives that one waits for, numbered as in `Held.pending`. */
-const waitsFor = ({ after }: Pending, { pending }: State): string =>
-  after.flatMap((one) => (one.settled ? [] : [pending.indexOf(one)])).join();
+const sameUnderWay = (a: UnderWay, b: UnderWay): boolean =>
+  a.op === b.op && a.operands === b.operands && a.after === b.after;
 
 export const sameState = (a: State, b: State): boolean =>
   a.held.length === b.held.length &&
   a.pending.length === b.pending.length &&
   a.held.every((held, index) => sameHeld(held, b.held[index]!)) &&
-  a.pending.every(
-    (one, index) =>
-      one.op === b.pending[index]!.op &&
-      one.operands.length === b.pending[index]!.operands.length &&
-      waitsFor(one, a) === waitsFor(b.pending[index]!, b),
-  );
+  a.pending.every((one, index) => sameUnderWay(one, b.pending[index]!));
 
 /** A repeat under way, by position: the order in which its elements are taken. */
 export interface Progress {
@@ -69,6 +77,8 @@ export interface Progress {
   /** The elements of its stacked operands. */
   readonly sources: readonly (readonly Buffer[])[];
   readonly consumed: readonly boolean[];
+  /** Of each: by how many positions its elements are taken early. */
+  readonly early: readonly number[];
   /** The elements that it has stacked so far. */
   readonly stacks: readonly Buffer[][];
   /** The last iteration that was walked, whose state is `after` and was `before`. */
@@ -82,7 +92,7 @@ export interface Progress {
  * refused where a buffer of one iteration lives on in another's stack, or an element that something else holds too.
  */
 export function goesOnAlike(progress: Progress): boolean {
-  const { firstSerial, sources, consumed, stacks, position, before, after } = progress;
+  const { firstSerial, sources, consumed, early, stacks, position, before, after } = progress;
   const given = sources.map((source) => source[position]!);
   const made = stacks.map((stack) => stack[position]!);
   const known = new Map<Buffer, number>();
@@ -99,7 +109,9 @@ export function goesOnAlike(progress: Progress): boolean {
   const uniform = sources.every(
     (source, index) =>
       !consumed[index] ||
-      source.every(({ holders, role }, at) => at <= position || (holders === 1 && role === given[index]!.role)),
+      source
+        .slice(position + early[index]! + 1)
+        .every(({ holders, role }) => holders === 1 && role === given[index]!.role),
   );
   return handedOn && stacked && uniform;
 }
@@ -115,16 +127,14 @@ export function leap(account: Account, progress: Progress, last: number): void {
   const given = sources.map((source) => source[position]!);
   const made = stacks.map((stack) => stack[position]!);
   for (let next = position + 1; next <= last; next++) {
-    // An element that an operand's stack gives up belongs to the stacks that it is put on.
-    sources.forEach((source, index) => {
-      if (consumed[index]) source[next]!.holders = 0;
-    });
     const copies = new Map<Buffer, Buffer>();
     stacks.forEach((stack, index) => {
       const like = made[index]!;
       const source = given.indexOf(like);
       if (source >= 0) {
         const element = sources[source]![next]!;
+        // An element that an operand's stack gives up belongs to the stacks that it is put on.
+        if (consumed[source] && made.indexOf(like) === index) element.holders = 0;
         element.holders++;
         stack[next] = element;
         return;
