@@ -44,6 +44,8 @@ export interface ParameterOptions {
   readonly decayed?: boolean;
   /** See `shardRanges`; the parts of the dimension sharded over `model`. */
   readonly segments?: readonly number[];
+  /** The type that it is used in; that of activations unless given. */
+  readonly type?: FloatType;
 }
 
 export interface NormOptions {
@@ -136,10 +138,10 @@ export class ModelBuilder {
     return value;
   }
 
-  /** A parameter in the compute type. @param shape of the whole parameter (of one layer) */
+  /** A parameter in the type that it is used in. @param shape of the whole parameter (of one layer) */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): ValueId {
     const { mesh, parameterType, computeType } = this.options;
-    const { model, segments } = options;
+    const { model, segments, type = computeType } = options;
     const local = shape.map((size, dimension) => (dimension === model ? size / this.shards : size));
     const states = normalizeStates(mesh, model === undefined ? {} : { model });
     const path = this.#path(name);
@@ -155,7 +157,7 @@ export class ModelBuilder {
     };
     if (this.#layer) this.#layer.push(input);
     else this.#inputs.push(input);
-    return parameterType === computeType ? value : this.op('cast', [value], { dtype: computeType }, `${name}/cast`);
+    return parameterType === type ? value : this.op('cast', [value], { dtype: type }, `${name}/cast`);
   }
 
   /** `depth` layers as one repeated region; what `build` declares becomes a stack with an element for each. */
@@ -233,7 +235,7 @@ export class ModelBuilder {
     return this.scatter(this.op('multiply', [x, share], {}, 'shares'), 1);
   }
 
-  /** In a type that a loss is taken in. */
+  /** In a type that means and losses are taken in. */
   widen(x: ValueId): ValueId {
     return isHalf(this.#builder.type(x).dtype) ? this.op('cast', [x], { dtype: 'f32' }, 'widen') : x;
   }
@@ -242,14 +244,23 @@ export class ModelBuilder {
     return this.op('matmul', [a, b], { transposeA: false, transposeB: false, scale: 1, ...options }, id);
   }
 
-  /** Normalization over the last dimension of x [..., width], sharded or not. @param width the whole width */
+  /**
+   * Normalization over the last dimension of x [..., width], sharded or not, in f32 where x is a half: a variance is the
+   * difference of two means.
+   *
+   * @param width the whole width
+   */
   norm(name: string, x: ValueId, width: number, { centered, bias }: NormOptions): ValueId {
     return this.in(name, () => {
-      const sharding = this.shape(x).at(-1) === width ? {} : { model: 0 };
+      const { dtype } = this.#builder.type(x);
+      const wide = this.widen(x);
+      const type = this.#builder.type(wide).dtype as FloatType;
+      const sharding = { type, ...(this.shape(x).at(-1) === width ? {} : { model: 0 }) };
       const gain = this.parameter('gain', [width], { ...sharding, initializer: { kind: 'ones' } });
       const biases = bias ? [this.parameter('bias', [width], { ...sharding, initializer: { kind: 'zeros' } })] : [];
-      const m = this.reduce(this.op('moments', [x], { centered, width }));
-      return this.op('normalize', [x, m, gain, ...biases], { centered, epsilon: 1e-6 });
+      const m = this.reduce(this.op('moments', [wide], { centered, width }));
+      const normed = this.op('normalize', [wide, m, gain, ...biases], { centered, epsilon: 1e-6 });
+      return type === dtype ? normed : this.op('cast', [normed], { dtype }, 'narrow');
     });
   }
 

@@ -59,8 +59,8 @@ export function lowerStep({ model, plan, batch, optimizer, parameterType, comput
 export function batchOf(model: ModelConfig, batch: number, step: number): Batch {
   if (model.family === 'decoder') {
     const { vocabulary, sequence } = model;
-    const id = (_: unknown, index: number) => (index * index + 3 * step) % vocabulary;
-    const ids = Int32Array.from({ length: batch * sequence + 1 }, id);
+    const drawn = pseudoRandom(batch * sequence + 1, 7 + step);
+    const ids = Int32Array.from(drawn, (x) => Math.floor(((x + 1) / 2) * vocabulary));
     return { tokens: ids.slice(0, -1), targets: ids.slice(1) };
   }
   const { imageSize, channels, classes } = model;
@@ -155,4 +155,19 @@ export function worstTensor(
     if (!(error <= worst.error)) worst = { name, error };
   }
   return worst;
+}
+
+/** The difference of all gradients together, or of all parameters together, whichever is larger. */
+export function allTensors(
+  got: ReadonlyMap<string, HostTensor>,
+  expected: ReadonlyMap<string, HostTensor>,
+): WorstTensor {
+  const errorOf = (kind: string): WorstTensor => {
+    const names = [...expected.keys()].filter((name) => name.startsWith(kind));
+    const join = (tensors: ReadonlyMap<string, HostTensor>) =>
+      names.flatMap((name) => Array.from(numbersOf(tensors.get(name)!)));
+    return { name: `all ${kind}s`, error: relativeError(join(got), join(expected)) };
+  };
+  const [gradients, parameters] = [errorOf('gradient'), errorOf('parameter')];
+  return gradients.error >= parameters.error ? gradients : parameters;
 }

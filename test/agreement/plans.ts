@@ -19,7 +19,7 @@ export const AGREEMENT_PLANS: readonly string[] = [
   'data=2 microbatches=2 shard=gradients',
   'data=8 microbatches=1 shard=gradients overlap-gradients=false',
   'data=2 microbatches=1 shard=parameters',
-  'data=4 microbatches=2 shard=parameters prefetch=2',
+  'data=4 microbatches=2 shard=parameters',
   'data=8 microbatches=1 shard=parameters prefetch=0',
   'data=4 microbatches=1 shard=parameters bucket=1kB rematerialize=full',
   'data=2 microbatches=2 shard=parameters shard-tensors=*/kernel',
@@ -54,11 +54,18 @@ export const AGREEMENT_PLANS: readonly string[] = [
   'data=4,model=2 microbatches=1 linears=ring overlap-gradients=false',
   // All together: the ViT-22B paper's plan, and others.
   'data=2,model=4 microbatches=1 linears=bidirectional shard=parameters shard-minimum=200',
-  'data=2,model=2 microbatches=2 linears=bidirectional shard=parameters rematerialize=full prefetch=2',
+  'data=2,model=2 microbatches=2 linears=bidirectional shard=parameters rematerialize=full',
   'data=2,model=2 microbatches=1 linears=ring shard=optimizer activations=sequence rematerialize=selective',
   'data=4,model=2 microbatches=2 linears=bidirectional shard=gradients bucket=4kB',
   'data=2,model=4 microbatches=2 linears=ring shard=parameters activations=sequence rematerialize-layers=1 rematerialize=full',
   'data=2,model=2 microbatches=1 shard=parameters activations=replicated',
+];
+
+/** Plans that need more layers than the decoder has. */
+export const DEEP_PLANS: readonly string[] = [
+  'data=4 microbatches=2 shard=parameters prefetch=2',
+  'data=2,model=2 microbatches=2 linears=bidirectional shard=parameters rematerialize=full prefetch=2',
+  'data=2 microbatches=1 rematerialize=full rematerialize-layers=0,2',
 ];
 
 /** Plans in smaller types, which the reference family alone computes in; rounding sets how close they come. */
