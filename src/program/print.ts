@@ -16,7 +16,14 @@ const formatAttribute = (value: unknown): string => {
 };
 
 /** Attributes at their usual value say nothing. */
-const USUAL: Readonly<Record<string, unknown>> = { transposeA: false, transposeB: false, scale: 1, reverse: false };
+const USUAL: Readonly<Record<string, unknown>> = {
+  transposeA: false,
+  transposeB: false,
+  scale: 1,
+  reverse: false,
+  offset: 0,
+  stride: 0,
+};
 
 const formatAttributes = (op: Op): string =>
   Object.entries(op.attributes)

@@ -130,7 +130,9 @@ describe('state', () => {
     expect(rank.readState('counter:loss-scale')).toEqual(Float32Array.of(3));
     for (let count = 0; count < 2; count++) await rank.run('step', {}, [], seconds(0));
     expect(rank.readState('counter:loss-scale')).toEqual(Float32Array.of(12));
-    expect(interpret(program, new Map())).toEqual(new Map([['counter:loss-scale', Float32Array.of(6)]]));
+    expect(interpret(program, new Map([[scale, Float32Array.of(3)]]))).toEqual(
+      new Map([['counter:loss-scale', Float32Array.of(6)]]),
+    );
   });
 
   it('of a type that the family lacks is refused', async () => {

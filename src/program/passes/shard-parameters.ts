@@ -95,7 +95,7 @@ function gatherInBlock(
   // A launch serves one stretch between regions: what is read after the layers is not held while they run.
   const stretchOf = ({ reader }: WhereUsed): number => ops.slice(0, reader).filter(({ region }) => region).length;
   const wholeBytes = ({ value, cast }: WhereUsed): number => {
-    const { stack: _, ...type } = builder.type(value);
+    const type = unstacked(builder.type(value));
     return typeBytes({ ...type, dtype: cast ? builder.type(cast.results[0]!).dtype : type.dtype });
   };
   const before = new Map<number, Op[]>();

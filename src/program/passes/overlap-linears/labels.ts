@@ -1,5 +1,5 @@
 /** How the dimensions of a matrix product line up: what a ring has to cut along when one of them travels in parts. */
-import { matmulLabels } from '../../ops/matmul.js';
+import { matmulLabels } from '../../ops/product-labels.js';
 import type { Op, ValueId, ValueType } from '../../types.js';
 import { attributesOf } from '../../builder.js';
 
