@@ -95,7 +95,7 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
     shard?.stage === 'gradients' ? reduceAll(cast, { ...reduction, only: isDealt }, overlapGradients) : cast;
   const apart = overlapGradients && mostArePending(dealt);
   const accumulated = verify(accumulateMicrobatches(dealt, { count: microbatches, lastApart: apart, late: isDealt }));
-  const reduced = reduceAll(accumulated, reduction, overlapGradients);
+  const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart));
   const gathered =
     shard !== undefined && !whereUsed ? verify(gatherOnce(reduced, choice, keptType, bucketBytes)) : reduced;
 
