@@ -66,7 +66,7 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
   const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false } = options;
   const keptType = parameterType(forward) as FloatType;
   const gradientType = options.gradientType ?? keptType;
-  const choice = shard === undefined ? NOTHING : chooseShards(verify(forward), shard);
+  const choice = shard === undefined ? NOTHING : chooseShards(forward, shard);
   const whereUsed = shard?.stage === 'parameters';
   const split = policies(verify(forward), options);
   const sharded = verify(
