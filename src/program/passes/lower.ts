@@ -16,7 +16,8 @@ import { castGradients, reduceGradients, reduceInLayers } from './reduce-gradien
 import type { Rematerialization } from './residuals.js';
 import type { ShardChoice, ShardOptions } from './shard-choice.js';
 import { chooseShards } from './shard-choice.js';
-import { dropCasts, gatherOnce, gatherWhereUsed } from './shard-parameters.js';
+import { dropCasts, gatherOnce } from './gather-once.js';
+import { gatherWhereUsed } from './gather-where-used.js';
 import { splitLayers } from './split-layers.js';
 import type { OptimizerConfig } from './update-parameters.js';
 import { updateParameters } from './update-parameters.js';

@@ -11,7 +11,7 @@ import type { FloatType, Op, Program, ProgramOutput, ValueId } from '../types.js
 import { typeBytes } from '../types.js';
 import { changeStacks } from './regions.js';
 import type { ShardChoice } from './shard-choice.js';
-import { buckets } from './shard-parameters.js';
+import { buckets } from './gathers.js';
 
 export interface ReduceOptions {
   /** Gradients of these parameters are dealt out. */
