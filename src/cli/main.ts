@@ -38,7 +38,13 @@ function createProgram(): Command {
     );
   json(addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan')))
     .option('--trace <file>', 'write the simulated step for Perfetto')
-    .addOption(new Option('--print-program', 'print the program instead').conflicts('json'))
+    .addOption(new Option('--program', 'print the program that each chip runs instead').conflicts(['json', 'trace']))
+    .addOption(
+      new Option(
+        '--program-op <id>',
+        'print one op of it with what is in it, e.g. a layer: encoder or decoder',
+      ).conflicts(['json', 'trace', 'program']),
+    )
     .action(async (file: string | undefined, flags: SimulateFlags) =>
       (await import('./commands/simulate.js')).simulate(file, flags),
     );

@@ -276,7 +276,7 @@ describe('bad input with --json', () => {
     ['of a flag', `simulate ${TINY} --chips 0`, 'USAGE', '--chips'],
     ['of the command line', 'simulate --modle vit-tiny', 'USAGE', 'command line'],
     ['of the command', 'simulat', 'USAGE', 'command line'],
-    ['of flags that exclude each other', `simulate ${TINY} --print-program`, 'USAGE', 'command line'],
+    ['of flags that exclude each other', `simulate ${TINY} --program`, 'USAGE', 'command line'],
     ['of the images', `train --model vit-tiny --images none`, 'DATA_NOT_FOUND', 'none'],
   ])('is answered by a document that says the same: %s', async (_, line, code, place) => {
     const folder = createFolder();

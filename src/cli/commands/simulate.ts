@@ -1,4 +1,8 @@
-import { print } from '../../program/index.js';
+import { MeshwrightError } from '../../errors.js';
+import { lowerJob } from '../../job/index.js';
+import type { Op, Program } from '../../program/index.js';
+import { print, printOp, regionOps } from '../../program/index.js';
+import { nearest } from '../../text.js';
 import { formatBytes, formatPercent, formatSeconds, bytes, seconds } from '../../units.js';
 import type { JobSimulation } from '../assess.js';
 import { Assessor } from '../assess.js';
@@ -9,18 +13,45 @@ import { writeTrace } from '../run-folder.js';
 
 export interface SimulateFlags extends JobFlags {
   readonly trace?: string;
-  readonly printProgram?: boolean;
+  readonly program?: boolean;
+  readonly programOp?: string;
 }
 
 /** `meshwright simulate`: predicts one plan. */
 export function simulate(file: string | undefined, flags: SimulateFlags): void {
   const assessor = new Assessor();
   const job = assessor.resolve(jobInput(file, flags));
-  const { simulation, execution, program } = assessor.assess(job);
+  if (flags.program) {
+    process.stdout.write(print(lowerJob(job)));
+    return;
+  }
+  if (flags.programOp !== undefined) {
+    const program = lowerJob(job);
+    process.stdout.write(printOp(program, findOp(program, flags.programOp)));
+    return;
+  }
+  const { simulation, execution } = assessor.assess(job);
   if (flags.trace !== undefined) writeTrace(flags.trace, [{ name: 'simulated', spans: execution.trace.spans }]);
-  if (flags.printProgram) printLine(print(program));
-  else if (flags.json) printJson(simulation);
+  if (flags.json) printJson(simulation);
   else printSimulation(simulation);
+}
+
+/** @throws MeshwrightError USAGE naming the nearest op */
+function findOp(program: Program, id: string): Op {
+  const found = new Map<string, Op>();
+  const visit = (op: Op): void => {
+    if (op.region !== undefined) regionOps(op.region).forEach(visit);
+    found.set(op.id, op);
+  };
+  program.ops.forEach(visit);
+  const op = found.get(id);
+  if (op !== undefined) return op;
+  throw new MeshwrightError('USAGE', {
+    place: '--program-op',
+    expected: 'the id of an op of the program, as --program prints it',
+    got: JSON.stringify(id),
+    hint: `did you mean ${nearest(id, [...found.keys()])}?`,
+  });
 }
 
 const share = (value: number, whole: number): string =>
