@@ -17,10 +17,12 @@ import { fitNonNegative } from './regression.js';
 /** A measured span beside what the simulator knows of it. */
 export interface EvidenceSpan {
   readonly measuredSeconds: number;
+  /** What it added to the step: of a collective, what no kernel hid. */
+  readonly exposedSeconds: number;
   /** Of a kernel: what it costs by the profile that is to be corrected. */
   readonly cost?: KernelCost;
-  /** Of a collective: what a rank sent, and how many times it waited for its neighbour. */
-  readonly transfer?: { readonly bytes: number; readonly messages: number };
+  /** Of a collective: what a rank sent, how many times it waits for its neighbour, and whether kernels ran meanwhile. */
+  readonly transfer?: { readonly bytes: number; readonly messages: number; readonly asynchronous: boolean };
 }
 
 /** One run: its spans and its step. */
@@ -132,7 +134,7 @@ function fitKernels(evidence: readonly Evidence[], rate: MatmulRate): Factors {
 
 /** What a step takes beyond its spans. */
 const restOf = ({ spans, stepSeconds }: Evidence): number =>
-  Math.max(0, median([...stepSeconds]) - spans.reduce((total, { measuredSeconds }) => total + measuredSeconds, 0));
+  Math.max(0, median([...stepSeconds]) - spans.reduce((total, { exposedSeconds }) => total + exposedSeconds, 0));
 
 /**
  * @param source what was measured and when; every number that moves gets it
