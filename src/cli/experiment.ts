@@ -154,12 +154,13 @@ function collectivesOf({ mesh, ops }: Program): Map<string, { messages: number; 
 export function evidenceOf(trial: Trial): Evidence {
   const { program, execution } = trial.predicted;
   const collectives = collectivesOf(program);
-  const spans = joinTrial(trial).map(({ id, kind, measuredSeconds, measuredExposedSeconds, sentBytes }): EvidenceSpan => {
-    const opId = id.split('@')[0]!;
-    const times = { measuredSeconds, exposedSeconds: measuredExposedSeconds };
-    if (kind !== 'collective') return { ...times, cost: execution.kernels.get(opId)! };
-    return { ...times, transfer: { bytes: sentBytes ?? 0, ...collectives.get(opId)! } };
-  });
+  const spans = joinTrial(trial).map(
+    ({ id, kind, measuredExposedSeconds: exposedSeconds, sentBytes }): EvidenceSpan => {
+      const opId = id.split('@')[0]!;
+      if (kind !== 'collective') return { exposedSeconds, cost: execution.kernels.get(opId)! };
+      return { exposedSeconds, transfer: { bytes: sentBytes ?? 0, ...collectives.get(opId)! } };
+    },
+  );
   return { spans, stepSeconds: trial.stepSeconds };
 }
 

@@ -1,8 +1,9 @@
 /**
  * What the join needs of a run: for each span id the time it took, and what that added to the step. Means over steps and
- * ranks, so that what spans add is at most the step; steps that something else on the machine disturbed are left out.
+ * ranks, so that what spans add is at most the step. Of the steps only the half closest to the median counts: the median
+ * is what is compared, and steps that something else on the machine disturbed are left out.
  */
-import { median, medianAbsoluteDeviation } from 'simple-statistics';
+import { median } from 'simple-statistics';
 import type { Phase } from '../program/index.js';
 import type { Seconds } from '../units.js';
 import { seconds } from '../units.js';
@@ -41,17 +42,11 @@ const timed = (span: Span, duration: number, exposed: number, sentBytes = span.s
   ...(sentBytes === undefined ? {} : { sentBytes }),
 });
 
-/** Deviations from the median beyond which a step is an outlier. */
-const OUTLIER = 3;
-/** Of a normal distribution: its standard deviation over its median absolute deviation. */
-const MAD_TO_DEVIATION = 1.4826;
-
-/** Values without those that lie more than three deviations from the median. */
-export function withoutOutliers<T>(items: readonly T[], valueOf: (item: T) => number): T[] {
-  const values = items.map(valueOf);
-  const middle = median(values);
-  const allowed = OUTLIER * MAD_TO_DEVIATION * medianAbsoluteDeviation(values);
-  return items.filter((_, index) => Math.abs(values[index]! - middle) <= allowed);
+/** The half whose values are closest to the median. */
+export function typical<T>(items: readonly T[], valueOf: (item: T) => number): T[] {
+  const middle = median(items.map(valueOf));
+  const distance = (item: T): number => Math.abs(valueOf(item) - middle);
+  return items.toSorted((a, b) => distance(a) - distance(b)).slice(0, Math.ceil(items.length / 2));
 }
 
 interface Runs {
@@ -65,7 +60,7 @@ interface Runs {
 /** Every span once, in the order of the first step. */
 export function summarizeSteps(steps: readonly MeasuredStep[]): TimedSpan[] {
   const found = new Map<string, Runs>();
-  for (const { spansByRank } of withoutOutliers(steps, (step) => step.seconds)) {
+  for (const { spansByRank } of typical(steps, (step) => step.seconds)) {
     for (const spans of spansByRank) {
       const exposed = exposedTimes(spans);
       spans.forEach((span, index) => {
