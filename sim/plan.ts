@@ -38,6 +38,8 @@ export interface CollectiveStep {
   readonly name: CollectiveName;
   readonly axis: AxisName;
   readonly reads: readonly ValueId[];
+  /** Whether what comes after it goes on meanwhile. */
+  readonly asynchronous: boolean;
   /** Whether a second run waits, when it is issued, until the first is done. */
   readonly single: boolean;
   readonly duration: Ticks;
@@ -187,6 +189,7 @@ class Planner {
       name,
       axis,
       reads: op.operands,
+      asynchronous: op.asynchronous === true && this.#stack.overlapsCommunication,
       single: !early,
       duration: toTicks(time.seconds),
       sentBytes: collectiveBytes(name, types, axisSize(this.#program.mesh, axis)),

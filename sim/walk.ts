@@ -3,7 +3,7 @@
  * them: what comes after a kernel is issued when it ends. A reader of a pending result waits for it. A synchronous
  * collective is waited for at once. An asynchronous one holds nothing up: it takes its turn on its links after those
  * issued before it, once its operands are there; but a second run of it is not issued before the first is done, unless
- * it is issued ahead.
+ * it is issued ahead. Where the stack does not overlap communication, all are synchronous.
  *
  * Nothing depends on anything but what was issued before, so an iteration of a repeat that begins in the same state as
  * the one before, relative to the clock, does the same again: unless spans are recorded, such iterations are leapt over.
@@ -127,13 +127,13 @@ export class Walk {
   }
 
   #collective(step: CollectiveStep): void {
-    const { index, duration, op } = step;
+    const { index, duration, op, asynchronous } = step;
     if (step.single) this.#waitUntil(this.#lastEnd[index]!);
     const there = ticks(this.#lastOf(step.reads));
     const end = this.#laneOf[index]!.use(there, duration, this.#begin[index]!, this.#end[index]!);
     this.#lastEnd[index] = end;
     this.#record?.(step, this.#iterations, ticks(end - duration), end);
-    if (op.asynchronous === true) for (const id of op.results) this.#ready[id] = end;
+    if (asynchronous) for (const id of op.results) this.#ready[id] = end;
     else this.#waitUntil(end);
   }
 

@@ -3,24 +3,24 @@
  * latencies and bandwidths are fitted over the join. One correction a kind of work, none for a model or a plan.
  */
 import { median } from 'simple-statistics';
-import type { Hardware, MatmulDType, MatmulRate, Stack } from '../hardware/index.js';
+import type { Hardware, MatmulDType, MatmulRate, SharedMemoryTopology, Stack } from '../hardware/index.js';
 import { calibrateHardware, calibrateStack } from '../hardware/index.js';
 import type { CollectiveName } from '../program/index.js';
 import { isCollective } from '../program/index.js';
 import { bytesPerSecond, flopsPerSecond, seconds } from '../units.js';
 import type { KernelCost } from '../../sim/index.js';
-import type { Profile } from './profile.js';
-import { fitTransfers } from './profile.js';
+import type { Profile, Transfers } from './profile.js';
 import type { Observation } from './regression.js';
 import { fitNonNegative } from './regression.js';
 
 /** A measured span beside what the simulator knows of it. */
 export interface EvidenceSpan {
-  readonly measuredSeconds: number;
+  /** What it added to the step: of a collective, what no kernel hid. */
+  readonly exposedSeconds: number;
   /** Of a kernel: what it costs by the profile that is to be corrected. */
   readonly cost?: KernelCost;
-  /** Of a collective: what a rank sent, and how many times it waited for its neighbour. */
-  readonly transfer?: { readonly bytes: number; readonly messages: number };
+  /** Of a collective: what a rank sent, how many times it waits for its neighbour, and whether kernels may run meanwhile. */
+  readonly transfer?: { readonly bytes: number; readonly messages: number; readonly asynchronous: boolean };
 }
 
 /** One run: its spans and its step. */
@@ -71,33 +71,37 @@ function commonFactor(observations: readonly Observation[]): number {
 }
 
 /**
- * That a machine which is slower than its profile is so at everything. Kernels that all mix the same kinds of work in
- * the same shares cannot tell which of them is off; then the factors stay together, where well-told ones hardly feel it.
+ * That a machine which is slower than its profile is so at everything. Spans that all mix the same kinds of work in
+ * the same shares cannot tell which of them is off; then all are off alike, where well-told ones hardly feel it.
+ *
+ * @param expected what each coefficient is then
  */
-function priorsOf(observations: readonly Observation[], common: number): Observation[] {
-  const kinds = observations[0]!.features.map((_, index) => index);
-  return kinds.map((kind) => ({
-    features: kinds.map((other) => (other === kind ? 1 : 0)),
-    target: common,
+function priorsOf(observations: readonly Observation[], expected: readonly number[]): Observation[] {
+  return expected.map((target, kind) => ({
+    features: expected.map((_, other) => (other === kind ? 1 : 0)),
+    target,
     weight:
       PRIOR_SHARE * observations.reduce((total, { features, weight }) => total + weight * features[kind]! ** 2, 0),
   }));
 }
 
-/** How much more than one of its kernels a run's sum of all kernels counts: it is the step that is to be predicted. */
+/**
+ * How much more than one of its kernels a run's sum of all kernels counts, and so of collectives: it is the step that is
+ * to be predicted.
+ */
 const SUM_WEIGHT = 30;
 
 const kernelsOf = ({ spans }: Evidence): Observation[] =>
-  spans.flatMap(({ cost, measuredSeconds }) =>
-    cost === undefined || measuredSeconds <= 0
+  spans.flatMap(({ cost, exposedSeconds }) =>
+    cost === undefined || exposedSeconds <= 0
       ? []
       : [
           {
             features: [cost.matmulSeconds, cost.memorySeconds, cost.vectorSeconds, cost.overheadSeconds],
-            target: measuredSeconds,
+            target: exposedSeconds,
             // Noise grows with duration; this is between absolute errors, where few large kernels decide alone, and
             // relative ones, where many small kernels do that matter little to the step.
-            weight: 1 / measuredSeconds,
+            weight: 1 / exposedSeconds,
           },
         ],
   );
@@ -118,7 +122,7 @@ function fitKernels(evidence: readonly Evidence[], rate: MatmulRate): Factors {
   const fastest = Math.max(rate.achievable, ...rate.points.map((point) => point.rate));
   const few = LEAST_SHARE * common;
   const least = [Math.max(few, fastest / rate.peak), few, few, few];
-  const all = [...observations, ...runs.map(sumOf), ...priorsOf(observations, common)];
+  const all = [...observations, ...runs.map(sumOf), ...priorsOf(observations, [common, common, common, common])];
   // What is fitted is how much more than the least a factor is, which can't be negative.
   const [matmul, memory, vector, overhead] = fitNonNegative(
     all.map(({ features, target, weight }) => ({
@@ -130,9 +134,56 @@ function fitKernels(evidence: readonly Evidence[], rate: MatmulRate): Factors {
   return { matmul, memory, vector, overhead };
 }
 
+/**
+ * Latency and bandwidth of copies between the ranks of one machine. A collective that is waited for at once tells how
+ * long one takes. An asynchronous one does not: from its start to its end it also waits for kernels, and what is exposed
+ * of it may be another's wait for the slower rank. But a stack that overlaps nothing spends what all of a run send, which
+ * is what their exposed times add up to.
+ */
+function fitCopies(
+  evidence: readonly Evidence[],
+  { messageLatency, transferPerChip }: SharedMemoryTopology,
+  { overlapsCommunication }: Stack,
+): Transfers | undefined {
+  const runs = evidence.map(({ spans }) =>
+    spans.flatMap(({ transfer, exposedSeconds }) =>
+      transfer === undefined || (transfer.asynchronous && overlapsCommunication)
+        ? []
+        : [{ ...transfer, features: [transfer.messages, transfer.bytes], target: exposedSeconds }],
+    ),
+  );
+  const weighed = (collectives: readonly Omit<Observation, 'weight'>[], by: number): Observation[] =>
+    collectives
+      .filter(({ target }) => target > 0)
+      // Relative errors count, so that small messages weigh as much as large ones.
+      .map(({ features, target }) => ({ features, target, weight: by / target ** 2 }));
+  const sums = runs.map((run) => ({
+    features: [0, 1].map((index) => run.reduce((total, { features }) => total + features[index]!, 0)),
+    target: run.reduce((total, { target }) => total + target, 0),
+  }));
+  const waitedFor = runs.flat().filter(({ asynchronous }) => !asynchronous);
+  const observations = [...weighed(waitedFor, 1), ...weighed(sums, SUM_WEIGHT)];
+  if (observations.length === 0) return undefined;
+  const before = [messageLatency, 1 / transferPerChip.achievable];
+  const predicted = observations.map((one) => ({
+    ...one,
+    features: one.features.map((feature, index) => feature * before[index]!),
+  }));
+  const common = commonFactor(predicted);
+  const expected = before.map((value) => common * value);
+  const [secondsPerMessage, secondsPerByte] = fitNonNegative([
+    ...observations,
+    ...priorsOf(observations, expected),
+  ]) as [number, number];
+  return secondsPerByte > 0 ? { secondsPerMessage, secondsPerByte } : undefined;
+}
+
+/** New time over old; null where the old one was zero. */
+const factorOf = (found: number, before: number): number | null => (before === 0 ? null : found / before);
+
 /** What a step takes beyond its spans. */
 const restOf = ({ spans, stepSeconds }: Evidence): number =>
-  Math.max(0, median([...stepSeconds]) - spans.reduce((total, { measuredSeconds }) => total + measuredSeconds, 0));
+  Math.max(0, median([...stepSeconds]) - spans.reduce((total, { exposedSeconds }) => total + exposedSeconds, 0));
 
 /**
  * @param source what was measured and when; every number that moves gets it
@@ -145,18 +196,12 @@ export function calibrate(
   evidence: readonly Evidence[],
   source: string,
 ): Calibration {
-  const transfers = fitTransfers(
-    evidence.flatMap(({ spans }) =>
-      spans.flatMap(({ transfer, measuredSeconds }) =>
-        transfer === undefined || measuredSeconds <= 0 ? [] : [{ ...transfer, seconds: measuredSeconds }],
-      ),
-    ),
-  );
+  const { topology } = hardware;
+  const transfers = topology.kind === 'shared-memory' ? fitCopies(evidence, topology, stack) : undefined;
   const host = median(evidence.map(restOf));
   const { matmul, memoryBandwidth, vectorRate } = hardware.chip;
   const rate = matmul[dtype]!;
   const factors = fitKernels(evidence, rate);
-  const isShared = hardware.topology.kind === 'shared-memory';
   const found = {
     name: hardware.name,
     title: hardware.title,
@@ -169,25 +214,25 @@ export function calibrate(
     },
     memoryBandwidth: bytesPerSecond(memoryBandwidth.achievable / factors.memory),
     vectorRate: flopsPerSecond(vectorRate / factors.vector),
-    ...(isShared && transfers !== undefined
-      ? {
+    ...(transfers === undefined
+      ? {}
+      : {
           transferBandwidthPerChip: bytesPerSecond(1 / transfers.secondsPerByte),
           messageLatency: seconds(transfers.secondsPerMessage),
-        }
-      : {}),
+        }),
   };
   const corrections = [
     { what: 'matmul', factor: factors.matmul },
     { what: 'memory', factor: factors.memory },
     { what: 'vector', factor: factors.vector },
     { what: 'launch', factor: factors.overhead },
-    ...(hardware.topology.kind === 'shared-memory' && transfers !== undefined
+    ...(topology.kind === 'shared-memory' && transfers !== undefined
       ? [
-          { what: 'transfer', factor: transfers.secondsPerByte * hardware.topology.transferPerChip.achievable },
-          { what: 'message', factor: transfers.secondsPerMessage / hardware.topology.messageLatency },
+          { what: 'transfer', factor: transfers.secondsPerByte * topology.transferPerChip.achievable },
+          { what: 'message', factor: factorOf(transfers.secondsPerMessage, topology.messageLatency) },
         ]
       : []),
-    { what: 'host', factor: stack.hostOverheadPerStep === 0 ? null : host / stack.hostOverheadPerStep },
+    { what: 'host', factor: factorOf(host, stack.hostOverheadPerStep) },
   ];
   return {
     hardware: calibrateHardware(hardware.document, found),

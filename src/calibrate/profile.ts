@@ -79,7 +79,7 @@ export function profileDevices(
   };
 }
 
-interface Transfers {
+export interface Transfers {
   readonly secondsPerMessage: number;
   readonly secondsPerByte: number;
 }

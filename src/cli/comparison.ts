@@ -12,7 +12,7 @@ import { joinTrial, measuredMfu, measuredStepSeconds } from './experiment.js';
 import { printLine, printTable } from './output.js';
 import { readDocument, writeDocument, writeTrace } from './run-folder.js';
 
-const SCHEMA = 'meshwright/comparison@1';
+const SCHEMA = 'meshwright/comparison@2';
 
 export interface StepFigures {
   readonly stepTimeSeconds: number;
@@ -29,6 +29,7 @@ export interface PlanComparison {
   };
   /** By a profile calibrated without this plan; null where there was no other to calibrate on. */
   readonly repredicted: StepFigures | null;
+  /** Collectives by what of them is exposed, so that all adds up to the steps. */
   readonly byKind: readonly KindDifference[];
 }
 
@@ -116,7 +117,17 @@ const form = z.looseObject({
       }),
     )
     .min(1),
-  spans: z.array(z.looseObject({ id: z.string(), kind: z.string(), name: z.string(), phase: z.string(), ...times })),
+  spans: z.array(
+    z.looseObject({
+      id: z.string(),
+      kind: z.string(),
+      name: z.string(),
+      phase: z.string(),
+      ...times,
+      predictedExposedSeconds: z.number(),
+      measuredExposedSeconds: z.number(),
+    }),
+  ),
   stepSeconds: z.array(z.number()).min(1),
 });
 
@@ -158,7 +169,7 @@ export function printComparison(plans: readonly PlanComparison[]): void {
 }
 
 export function printKinds({ plan, byKind }: PlanComparison): void {
-  printLine(`Where the difference comes from (${plan}):`);
+  printLine(`Where the difference comes from (${plan}; of collectives, what no kernel hides):`);
   printTable(
     ['', 'predicted', 'measured', 'difference'],
     byKind.map(({ kind, predictedSeconds, measuredSeconds }) => [

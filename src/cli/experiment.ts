@@ -9,10 +9,9 @@ import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
 import { formatProfile, loadHardware, parseHardware, parseStack } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
 import { formatPlan, jobToInput, lowerJob } from '../job/index.js';
-import type { AxisName } from '../mesh/index.js';
 import { axisSize } from '../mesh/index.js';
-import type { Op, Program } from '../program/index.js';
-import { forEachOp } from '../program/index.js';
+import type { Attributes, CollectiveName, Program } from '../program/index.js';
+import { forEachOp, isCollective } from '../program/index.js';
 import { runInChild } from '../runtime/index.js';
 import type { TimedSpan } from '../trace/index.js';
 import { joinSpans, simulatedSpans } from '../trace/index.js';
@@ -140,26 +139,28 @@ export const measuredMfu = (trial: Trial): number =>
 export const joinTrial = ({ predicted, spans }: Trial): JoinedSpan[] =>
   joinSpans(simulatedSpans(predicted.execution.trace), spans);
 
-/** The axis size of each collective, by op id. */
-function ringSizes(program: Program): Map<string, number> {
-  const sizes = new Map<string, number>();
-  forEachOp(program.ops, (op: Op) => {
-    if ('axis' in op.attributes) sizes.set(op.id, axisSize(program.mesh, op.attributes.axis as AxisName));
+/** How often a rank waits for its neighbour in each collective, and whether it goes on meanwhile, by op id. */
+function collectivesOf({ mesh, ops }: Program): Map<string, { messages: number; asynchronous: boolean }> {
+  const found = new Map<string, { messages: number; asynchronous: boolean }>();
+  forEachOp(ops, ({ id, name, attributes, asynchronous = false }) => {
+    if (!isCollective(name)) return;
+    const { axis } = attributes as Attributes[CollectiveName];
+    found.set(id, { messages: messagesOf(name, axisSize(mesh, axis)), asynchronous });
   });
-  return sizes;
+  return found;
 }
 
 /** What a trial says of the profile it was predicted by. */
 export function evidenceOf(trial: Trial): Evidence {
   const { program, execution } = trial.predicted;
-  const sizes = ringSizes(program);
-  const spans = joinTrial(trial).map(({ id, kind, name, measuredSeconds, sentBytes }): EvidenceSpan => {
-    const opId = id.split('@')[0]!;
-    if (kind === 'collective') {
-      return { measuredSeconds, transfer: { bytes: sentBytes ?? 0, messages: messagesOf(name, sizes.get(opId)!) } };
-    }
-    return { measuredSeconds, cost: execution.kernels.get(opId)! };
-  });
+  const collectives = collectivesOf(program);
+  const spans = joinTrial(trial).map(
+    ({ id, kind, measuredExposedSeconds: exposedSeconds, sentBytes }): EvidenceSpan => {
+      const opId = id.split('@')[0]!;
+      if (kind !== 'collective') return { exposedSeconds, cost: execution.kernels.get(opId)! };
+      return { exposedSeconds, transfer: { bytes: sentBytes ?? 0, ...collectives.get(opId)! } };
+    },
+  );
   return { spans, stepSeconds: trial.stepSeconds };
 }
 

@@ -162,6 +162,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
+    overlapsCommunication: document.overlapsCommunication.value,
     reservedMemoryFraction: document.reservedMemoryFraction.value,
     document,
   };

@@ -82,6 +82,7 @@ export const stackSchema = z.strictObject({
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,
   hostOverheadPerStep: quantity,
+  overlapsCommunication: sourced(z.boolean()),
   reservedMemoryFraction: share,
 });
 

@@ -108,6 +108,8 @@ export interface Stack {
   readonly opOverhead: Seconds;
   /** Once a step. */
   readonly hostOverheadPerStep: Seconds;
+  /** Whether chips exchange beside their kernels; otherwise an asynchronous collective is done when it is issued. */
+  readonly overlapsCommunication: boolean;
   /** The share of a chip's memory that the runtime keeps for itself. */
   readonly reservedMemoryFraction: number;
   readonly document: StackDocument;

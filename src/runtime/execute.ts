@@ -116,9 +116,13 @@ export class Execution {
     const id = this.#spanId(op);
     const { name, phase } = op;
     const { rank } = this.#around;
-    const start = this.now();
+    const { axis } = op.attributes;
+    const issued = this.now();
     const finished = (sentBytes: number): void => {
-      this.spans.push({ id, kind: 'collective', name, phase, rank, start, end: this.now(), sentBytes });
+      // It has waited for those before it on its axis.
+      const before = this.spans.findLast((span) => span.axis === axis)?.end ?? issued;
+      const start = before > issued ? before : issued;
+      this.spans.push({ id, kind: 'collective', name, phase, rank, start, end: this.now(), sentBytes, axis });
     };
     const bindings = op.operands.map((operand) => this.#env[operand]!);
     const made = this.#communicator.start(op, bindings, finished);

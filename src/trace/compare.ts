@@ -1,4 +1,7 @@
-/** The join of a simulated and a measured step, by span id. */
+/**
+ * The join of a simulated and a measured step, by span id. One run of a kernel or a collective is compared by how long it
+ * took; what a step's time is made of, by what each added to it, which of a collective is its exposed time.
+ */
 import { MeshwrightError } from '../errors.js';
 import type { Phase } from '../program/index.js';
 import type { TimedSpan } from './measured.js';
@@ -11,6 +14,9 @@ export interface JoinedSpan {
   readonly phase: Phase;
   readonly predictedSeconds: number;
   readonly measuredSeconds: number;
+  /** What it adds to the step, see `exposedTimes`. */
+  readonly predictedExposedSeconds: number;
+  readonly measuredExposedSeconds: number;
   readonly sentBytes?: number;
 }
 
@@ -34,7 +40,17 @@ export function joinSpans(simulated: readonly TimedSpan[], measured: readonly Ti
     }
     const { id, kind, name, phase } = span;
     const bytes = span.sentBytes === undefined ? {} : { sentBytes: span.sentBytes };
-    return { id, kind, name, phase, predictedSeconds: twin.seconds, measuredSeconds: span.seconds, ...bytes };
+    return {
+      id,
+      kind,
+      name,
+      phase,
+      predictedSeconds: twin.seconds,
+      measuredSeconds: span.seconds,
+      predictedExposedSeconds: twin.exposedSeconds,
+      measuredExposedSeconds: span.exposedSeconds,
+      ...bytes,
+    };
   });
   const [left] = byId.keys();
   if (left !== undefined) throw mismatch(left, 'a span that was measured too', 'none there');
@@ -52,18 +68,23 @@ const mismatch = (place: string, expected: string, got: string): MeshwrightError
 export interface KindDifference {
   /** `forward kernels`, `all_reduce` … */
   readonly kind: string;
+  /** What all of the kind add to the step. */
   readonly predictedSeconds: number;
   readonly measuredSeconds: number;
 }
 
-/** Where a difference in step time comes from, largest first; what no span covers is `between spans`. */
+/**
+ * Where a difference in step time comes from, largest first; what no span covers is `between spans`. The kinds add up to
+ * the steps.
+ */
 export function differencesByKind(
   joined: readonly JoinedSpan[],
   step: { readonly predictedSeconds: number; readonly measuredSeconds: number },
 ): KindDifference[] {
   const kinds = new Map<string, { predictedSeconds: number; measuredSeconds: number }>();
   const rest = { ...step };
-  for (const { kind, name, phase, predictedSeconds, measuredSeconds } of joined) {
+  for (const { kind, name, phase, ...span } of joined) {
+    const { predictedExposedSeconds: predictedSeconds, measuredExposedSeconds: measuredSeconds } = span;
     const key = kind === 'collective' ? `${name} (${phase})` : `${phase} kernels`;
     const entry = kinds.get(key) ?? { predictedSeconds: 0, measuredSeconds: 0 };
     kinds.set(key, {

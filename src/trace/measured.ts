@@ -1,11 +1,13 @@
 /**
- * What the join needs of a run: for each span id the time it took. Means over steps and ranks, so that all spans of a
- * rank add up to the step; steps that something else on the machine disturbed are left out.
+ * What the join needs of a run: for each span id the time it took, and what that added to the step. Means over steps and
+ * ranks, so that what spans add is at most the step. Of the steps only the half closest to the median counts: the median
+ * is what is compared, and steps that something else on the machine disturbed are left out.
  */
-import { median, medianAbsoluteDeviation } from 'simple-statistics';
+import { median } from 'simple-statistics';
 import type { Phase } from '../program/index.js';
 import type { Seconds } from '../units.js';
 import { seconds } from '../units.js';
+import { exposedTimes } from './exposure.js';
 import type { Span, SpanKind, Trace } from './trace.js';
 
 export interface TimedSpan {
@@ -13,7 +15,10 @@ export interface TimedSpan {
   readonly kind: SpanKind;
   readonly name: string;
   readonly phase: Phase;
+  /** From its start to its end. */
   readonly seconds: Seconds;
+  /** What it adds to the step, see `exposedTimes`. */
+  readonly exposedSeconds: Seconds;
   /** For a collective: bytes that a rank sends. */
   readonly sentBytes?: number;
 }
@@ -27,48 +32,55 @@ export interface MeasuredStep {
 
 const mean = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0) / values.length;
 
-const timed = (span: Span, duration: number, sentBytes = span.sentBytes): TimedSpan => ({
+const timed = (span: Span, duration: number, exposed: number, sentBytes = span.sentBytes): TimedSpan => ({
   id: span.id,
   kind: span.kind,
   name: span.name,
   phase: span.phase,
   seconds: seconds(duration),
+  exposedSeconds: seconds(exposed),
   ...(sentBytes === undefined ? {} : { sentBytes }),
 });
 
-/** Deviations from the median beyond which a step is an outlier. */
-const OUTLIER = 3;
-/** Of a normal distribution: its standard deviation over its median absolute deviation. */
-const MAD_TO_DEVIATION = 1.4826;
+/** The half whose values are closest to the median. */
+export function typical<T>(items: readonly T[], valueOf: (item: T) => number): T[] {
+  const middle = median(items.map(valueOf));
+  const distance = (item: T): number => Math.abs(valueOf(item) - middle);
+  return items.toSorted((a, b) => distance(a) - distance(b)).slice(0, Math.ceil(items.length / 2));
+}
 
-/** Values without those that lie more than three deviations from the median. */
-export function withoutOutliers<T>(items: readonly T[], valueOf: (item: T) => number): T[] {
-  const values = items.map(valueOf);
-  const middle = median(values);
-  const allowed = OUTLIER * MAD_TO_DEVIATION * medianAbsoluteDeviation(values);
-  return items.filter((_, index) => Math.abs(values[index]! - middle) <= allowed);
+interface Runs {
+  readonly span: Span;
+  readonly durations: number[];
+  readonly exposed: number[];
+  /** By rank. */
+  readonly sent: Map<number, number>;
 }
 
 /** Every span once, in the order of the first step. */
 export function summarizeSteps(steps: readonly MeasuredStep[]): TimedSpan[] {
-  const durations = new Map<string, { span: Span; byRank: Map<number, number[]>; sent: Map<number, number> }>();
-  for (const { spansByRank } of withoutOutliers(steps, (step) => step.seconds)) {
-    for (const span of spansByRank.flat()) {
-      let entry = durations.get(span.id);
-      if (entry === undefined) durations.set(span.id, (entry = { span, byRank: new Map(), sent: new Map() }));
-      const ofRank = entry.byRank.get(span.rank) ?? [];
-      ofRank.push(span.end - span.start);
-      entry.byRank.set(span.rank, ofRank);
-      if (span.sentBytes !== undefined) entry.sent.set(span.rank, span.sentBytes);
+  const found = new Map<string, Runs>();
+  for (const { spansByRank } of typical(steps, (step) => step.seconds)) {
+    for (const spans of spansByRank) {
+      const exposed = exposedTimes(spans);
+      spans.forEach((span, index) => {
+        let runs = found.get(span.id);
+        if (runs === undefined) found.set(span.id, (runs = { span, durations: [], exposed: [], sent: new Map() }));
+        runs.durations.push(span.end - span.start);
+        runs.exposed.push(exposed[index]!);
+        if (span.sentBytes !== undefined) runs.sent.set(span.rank, span.sentBytes);
+      });
     }
   }
-  return [...durations.values()].map(({ span, byRank, sent }) => {
-    const means = [...byRank.values()].map(mean);
+  return [...found.values()].map(({ span, durations, exposed, sent }) =>
     // Ranks send chunks of different sizes where a tensor does not divide; their mean is what the closed form says.
-    return timed(span, mean(means), sent.size === 0 ? undefined : mean([...sent.values()]));
-  });
+    timed(span, mean(durations), mean(exposed), sent.size === 0 ? undefined : mean([...sent.values()])),
+  );
 }
 
 /** The representative's spans of a simulated trace. */
-export const simulatedSpans = (trace: Trace): TimedSpan[] =>
-  trace.spans.filter(({ rank }) => rank === 0).map((span) => timed(span, span.end - span.start));
+export function simulatedSpans(trace: Trace): TimedSpan[] {
+  const spans = trace.spans.filter(({ rank }) => rank === 0);
+  const exposed = exposedTimes(spans);
+  return spans.map((span, index) => timed(span, span.end - span.start, exposed[index]!));
+}

@@ -6,7 +6,8 @@ import type { Hardware, Stack } from '../../src/hardware/index.js';
 import { formatProfile, loadHardware, loadStack, parseHardware, parseStack } from '../../src/hardware/index.js';
 import { lowerJob, resolveJob } from '../../src/job/index.js';
 import type { Program } from '../../src/program/index.js';
-import { memoryUse } from '../../src/program/index.js';
+import { forEachOp, memoryUse } from '../../src/program/index.js';
+import { simulatedSpans } from '../../src/trace/index.js';
 import { bytesPerSecond, flops, flopsPerSecond, seconds } from '../../src/units.js';
 import { createMachine, simulateExecution } from '../../sim/index.js';
 
@@ -50,16 +51,18 @@ const simulateOn = (program: Program, of: { hardware: Hardware; stack: Stack }) 
   });
 
 /** What a run on the true machine would show of a program, beside what the profile thinks. */
-function evidenceOf(program: Program): Evidence {
+function evidenceOf(program: Program, machine: typeof truth): Evidence {
   const believed = simulateOn(program, { hardware, stack });
-  const real = simulateOn(program, truth);
-  const spans = real.execution.trace.spans.filter(({ kind }) => kind !== 'host');
+  const real = simulateOn(program, machine);
+  const asynchronous = new Set<string>();
+  forEachOp(program.ops, (op) => op.asynchronous === true && asynchronous.add(op.id));
+  const spans = simulatedSpans(real.execution.trace).filter(({ kind }) => kind !== 'host');
   return {
-    spans: spans.map((span) => {
-      const measuredSeconds = span.end - span.start;
-      if (span.kind === 'collective')
-        return { measuredSeconds, transfer: { bytes: span.sentBytes ?? 0, messages: messagesOf(span.name, 2) } };
-      return { measuredSeconds, cost: believed.execution.kernels.get(span.id.split('@')[0]!)! };
+    spans: spans.map(({ id, kind, name, exposedSeconds, sentBytes = 0 }) => {
+      const opId = id.split('@')[0]!;
+      if (kind === 'kernel') return { exposedSeconds, cost: believed.execution.kernels.get(opId)! };
+      const transfer = { bytes: sentBytes, messages: messagesOf(name, 2), asynchronous: asynchronous.has(opId) };
+      return { exposedSeconds, transfer };
     }),
     stepSeconds: [real.result.stepTimeSeconds],
   };
@@ -77,7 +80,7 @@ describe('calibration', () => {
         hardware,
         stack,
         'f32',
-        others.map(evidenceOf),
+        others.map((other) => evidenceOf(other, truth)),
         'a test',
       );
       const after = simulateOn(program, {
@@ -92,7 +95,8 @@ describe('calibration', () => {
   });
 
   test('names what moved, and leaves the peak that MFU is relative to', () => {
-    const { corrections, hardware: fitted } = calibrate(hardware, stack, 'f32', plans.map(evidenceOf), 'a test');
+    const evidence = plans.map((program) => evidenceOf(program, truth));
+    const { corrections, hardware: fitted } = calibrate(hardware, stack, 'f32', evidence, 'a test');
     const factor = (what: string) => corrections.find((correction) => correction.what === what)!.factor;
     expect(factor('matmul')).toBeCloseTo(1.6, 1);
     expect(factor('memory')).toBeCloseTo(2.5, 0);
@@ -107,7 +111,7 @@ describe('calibration', () => {
       const spans = execution.trace.spans.filter(({ kind }) => kind === 'kernel');
       return {
         spans: spans.map((span) => ({
-          measuredSeconds: span.end - span.start,
+          exposedSeconds: span.end - span.start,
           cost: execution.kernels.get(span.id.split('@')[0]!)!,
         })),
         stepSeconds: [result.stepTimeSeconds],
@@ -115,6 +119,68 @@ describe('calibration', () => {
     };
     const { corrections } = calibrate(hardware, stack, 'f32', plans.map(right), 'a test');
     for (const { what, factor } of corrections) if (what !== 'host') expect(factor, what).toBeCloseTo(1, 3);
+  });
+
+  describe('of copies between ranks', () => {
+    const { topology } = hardware;
+    if (topology.kind !== 'shared-memory') throw new Error('the ranks of this machine share its memory');
+    const slower: typeof truth = {
+      stack,
+      hardware: {
+        ...hardware,
+        topology: {
+          ...topology,
+          transferPerChip: {
+            ...topology.transferPerChip,
+            achievable: bytesPerSecond(topology.transferPerChip.achievable / 3),
+          },
+          messageLatency: seconds(topology.messageLatency * 2),
+        },
+      },
+    };
+    const factors = (evidence: readonly Evidence[], on = stack) => {
+      const { corrections } = calibrate(hardware, on, 'f32', evidence, 'a test');
+      return Object.fromEntries(corrections.map(({ what, factor }) => [what, factor]));
+    };
+    const asynchronousOnly = ({ spans, stepSeconds }: Evidence): Evidence => ({
+      spans: spans.filter(({ transfer }) => transfer === undefined || transfer.asynchronous),
+      stepSeconds,
+    });
+    const evidence = plans.map((program) => evidenceOf(program, slower));
+
+    test('finds planted errors', () => {
+      const { transfer, message, host } = factors(evidence);
+      expect(transfer).toBeCloseTo(3, 1);
+      expect(message).toBeCloseTo(2, 1);
+      expect(host).toBeCloseTo(1, 6);
+    });
+
+    test('takes only the sum of what asynchronous ones add: whose wait for the slower rank it was is unknown', () => {
+      const [program] = plans as [Program, ...Program[]];
+      const run = evidenceOf(program, slower);
+      const overlapped = run.spans.filter(({ transfer }) => transfer?.asynchronous);
+      expect(overlapped.length).toBeGreaterThan(1);
+      const added = overlapped.reduce((total, { exposedSeconds }) => total + exposedSeconds, 0);
+      const spans = run.spans.map((span) =>
+        overlapped.includes(span) ? { ...span, exposedSeconds: span === overlapped[0] ? added : 0 } : span,
+      );
+      const [before, after] = [factors([run]), factors([{ ...run, spans }])];
+      expect(after['transfer']).toBeCloseTo(before['transfer']!, 9);
+      expect(after['message']).toBeCloseTo(before['message']!, 9);
+    });
+
+    test('of one sum alone corrects latency and bandwidth alike', () => {
+      const { transfer, message } = factors([asynchronousOnly(evidence[0]!)]);
+      expect(transfer).toBeCloseTo(message!, 1);
+      expect(transfer).toBeGreaterThan(2);
+      expect(transfer).toBeLessThan(3);
+    });
+
+    test('takes nothing from asynchronous ones where kernels hide them', () => {
+      const hiding = { ...stack, overlapsCommunication: true };
+      expect(factors([asynchronousOnly(evidence[0]!)], hiding)).not.toHaveProperty('transfer');
+      expect(factors(evidence, hiding)['transfer']).toBeCloseTo(3, 1);
+    });
   });
 
   test('has a span for every kernel that the programs launch', () => {

@@ -246,7 +246,7 @@ const folders: Case[] = [
     'compare set',
     'RUN_INVALID',
     'set/comparison.json',
-    ['a meshwright/comparison@1 document'],
+    ['a meshwright/comparison@2 document'],
     IMAGES,
   ],
   [
@@ -262,7 +262,7 @@ const folders: Case[] = [
     'compare old',
     'RUN_INVALID',
     'old/comparison.json',
-    ['a meshwright/comparison@1 document'],
+    ['a meshwright/comparison@2 document'],
     { 'old/comparison.json': '{"schema":"meshwr' },
   ],
   [
@@ -271,7 +271,7 @@ const folders: Case[] = [
     'RUN_INVALID',
     'old/comparison.json',
     ['whose model is wrong'],
-    { 'old/comparison.json': '{"schema":"meshwright/comparison@1"}' },
+    { 'old/comparison.json': '{"schema":"meshwright/comparison@2"}' },
   ],
   [
     'calibrating on a folder that is no run',

@@ -43,6 +43,11 @@ describe('shipped profiles', () => {
     expect(hardware.chip.matmul[hardware.defaultDtype]).toBeDefined();
   });
 
+  it("say whether chips exchange beside their kernels: only this machine's own ranks do not", () => {
+    const overlapping = listStacks().filter((name) => loadStack(name).overlapsCommunication);
+    expect(overlapping).toEqual(['megatron', 'pytorch', 'xla']);
+  });
+
   it('have the public figures', () => {
     const { chip, topology } = loadHardware('tpu-v4');
     expect(chip.matmul.bf16!.peak).toBe(275e12);

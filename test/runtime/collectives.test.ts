@@ -41,7 +41,9 @@ describe.each([2, 3, 4, 5])('collectives over %i ranks', (size) => {
     for (const rank of ranks) {
       const fromRank = sent.filter(({ from }) => from === rank).reduce((total, channel) => total + channel.sent, 0);
       expect(fromRank).toBe(expected);
-      expect(spans[rank]).toMatchObject([{ id: name, kind: 'collective', name, rank, sentBytes: expected }]);
+      expect(spans[rank]).toMatchObject([
+        { id: name, kind: 'collective', name, rank, sentBytes: expected, axis: attributes.axis },
+      ]);
     }
     const after = outputs.map((output) => output['gradient:0'] as HostTensor);
     return { program, before, after, resultType: unstacked(program.values[program.outputs[0]!.value]!.type) };

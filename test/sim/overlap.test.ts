@@ -11,7 +11,9 @@ import { createMesh } from '../../src/mesh/index.js';
 import type { Op, Program, ProgramInput, ValueId, ValueType } from '../../src/program/index.js';
 import { Builder, countCollectiveBytes, fuse, isCollective, verify } from '../../src/program/index.js';
 import type { Span } from '../../src/trace/index.js';
-import { bytes, bytesPerSecond, flops } from '../../src/units.js';
+import { exposedTimes } from '../../src/trace/index.js';
+import type { Seconds } from '../../src/units.js';
+import { bytes, bytesPerSecond, flops, seconds } from '../../src/units.js';
 import { RANDOM_MESH, mapOps, randomProgram } from '../helpers/random-program.js';
 import { STACK, machineOf, switchOf, torusOf, withTopology } from './helpers.js';
 
@@ -270,21 +272,18 @@ describe('pending results', () => {
   });
 });
 
-/** Hidden and exposed time as the spans show it, tick by tick between their ends. */
+/** Hidden and exposed time as the spans show it; hidden is what collectives take that is not exposed. */
 function exposureOf(spans: readonly Span[]) {
-  const intervals = spans.map((span) => ({ span, start: toTicks(span.start), end: toTicks(span.end) }));
-  const times = [...new Set(intervals.flatMap(({ start, end }) => [start, end]))].sort((a, b) => a - b);
   const exposedByAxis: Record<string, number> = {};
-  let hidden = 0;
-  times.slice(1).forEach((to, index) => {
-    const during = intervals.filter(({ start, end }) => start <= times[index]! && end >= to);
-    const [first] = during.filter(({ span }) => span.kind === 'collective').sort((a, b) => a.start - b.start);
-    if (first === undefined) return;
-    const elapsed = to - times[index]!;
-    if (during.some(({ span }) => span.kind !== 'collective')) hidden += elapsed;
-    else exposedByAxis[first.span.axis!] = (exposedByAxis[first.span.axis!] ?? 0) + elapsed;
+  exposedTimes(spans).forEach((time, index) => {
+    const { axis } = spans[index]!;
+    if (axis !== undefined && time > 0) exposedByAxis[axis] = (exposedByAxis[axis] ?? 0) + time;
   });
-  return { hidden, exposed: total(Object.values(exposedByAxis)), exposedByAxis };
+  for (const [axis, time] of Object.entries(exposedByAxis)) exposedByAxis[axis] = toTicks(time as Seconds);
+  const collectives = spans.filter(({ kind }) => kind === 'collective');
+  const communicating = toTicks(seconds(total(exposedTimes(collectives))));
+  const exposed = total(Object.values(exposedByAxis));
+  return { hidden: communicating - exposed, exposed, exposedByAxis };
 }
 
 describe('random programs', () => {
@@ -342,6 +341,15 @@ describe('random programs', () => {
       expect(a.duration).toBeLessThanOrEqual(b.duration);
       expect(b.exposure.hidden).toBe(0);
       expect(a.linkBytes).toEqual(b.linkBytes);
+    }));
+
+  it('on a stack that does not overlap communication asynchronous collectives take as long as synchronous ones', () =>
+    check((program, machine) => {
+      const waiting = { ...STACK, overlapsCommunication: false };
+      const [a, b] = [execute(program, machine, waiting), execute(synchronous(program), machine, STACK)];
+      expect(a.duration).toBe(b.duration);
+      expect(a.exposure).toEqual(b.exposure);
+      expect(a.trace.spans).toEqual(b.trace.spans);
     }));
 
   it('sends what the program says', () =>

@@ -1,13 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Span, TimedSpan } from '../../src/trace/index.js';
-import {
-  differencesByKind,
-  joinSpans,
-  spanId,
-  summarizeSteps,
-  traceEvents,
-  withoutOutliers,
-} from '../../src/trace/index.js';
+import { differencesByKind, joinSpans, spanId, summarizeSteps, traceEvents, typical } from '../../src/trace/index.js';
 import { seconds } from '../../src/units.js';
 
 const span = (id: string, rank: number, start: number, end: number, more: Partial<Span> = {}): Span => ({
@@ -26,6 +19,7 @@ const timed = (id: string, duration: number, more: Partial<TimedSpan> = {}): Tim
   name: 'kernel',
   phase: 'forward',
   seconds: seconds(duration),
+  exposedSeconds: seconds(duration),
   ...more,
 });
 
@@ -49,10 +43,25 @@ describe('the summary of measured steps', () => {
     expect(spans.reduce((total, one) => total + one.seconds, 0)).toBeCloseTo(1.5, 12);
   });
 
-  test('leaves out a step that something else disturbed', () => {
-    const steps = [...Array.from({ length: 9 }, (_, index) => step(index, 1 + 0.01 * index, 0.5)), step(9, 40, 0.5)];
-    expect(summarizeSteps(steps)[0]!.seconds).toBeCloseTo(1.04, 12);
-    expect(withoutOutliers([1, 1, 1], (value) => value)).toHaveLength(3);
+  test('is of the half of the steps closest to the median, so a step that something else disturbed is left out', () => {
+    const steps = [1, 1.1, 1.2, 1.3, 1.45, 1.6, 40].map((kernel, index) => step(index, kernel, 0.5));
+    expect(summarizeSteps(steps)[0]!.seconds).toBeCloseTo((1.1 + 1.2 + 1.3 + 1.45) / 4, 12);
+    expect(typical([6, 1, 3, 100, 2], (value) => value)).toEqual([3, 2, 1]);
+    expect(typical([7], (value) => value)).toEqual([7]);
+  });
+
+  test('says of a collective what no kernel hid, so that the spans add up to the time in which anything went on', () => {
+    const overlapped = (number: number) => ({
+      step: number,
+      seconds: seconds(4),
+      spansByRank: [0, 1].map((rank) => [
+        span('a', rank, 0, 1),
+        span('b', rank, 0.5, 3 + rank, { kind: 'collective', name: 'all_reduce' }),
+      ]),
+    });
+    const [a, b] = summarizeSteps([overlapped(1), overlapped(2)]);
+    expect([a!.seconds, a!.exposedSeconds]).toEqual([1, 1]);
+    expect([b!.seconds, b!.exposedSeconds]).toEqual([3, 2.5]);
   });
 
   test('has the ranks send their mean', () => {
@@ -67,7 +76,16 @@ describe('the join', () => {
       [timed('a', 2), timed('inputs', 9, { kind: 'host' })],
     );
     expect(joined).toEqual([
-      { id: 'a', kind: 'kernel', name: 'kernel', phase: 'forward', predictedSeconds: 1, measuredSeconds: 2 },
+      {
+        id: 'a',
+        kind: 'kernel',
+        name: 'kernel',
+        phase: 'forward',
+        predictedSeconds: 1,
+        measuredSeconds: 2,
+        predictedExposedSeconds: 1,
+        measuredExposedSeconds: 2,
+      },
     ]);
   });
 
@@ -86,6 +104,20 @@ describe('the join', () => {
     expect(sum('predictedSeconds')).toBeCloseTo(4, 12);
     expect(sum('measuredSeconds')).toBeCloseTo(5, 12);
     expect(kinds.map(({ kind }) => kind)).toEqual(['between spans', 'forward kernels']);
+  });
+
+  test('counts of a collective what it adds to the step: the hidden part is no difference', () => {
+    const more = { kind: 'collective', name: 'all_reduce', phase: 'reduce' } as const;
+    const joined = joinSpans(
+      [timed('a', 3), timed('b', 1, { ...more, exposedSeconds: seconds(0) })],
+      [timed('a', 3), timed('b', 4, { ...more, exposedSeconds: seconds(1) })],
+    );
+    expect(joined[1]).toMatchObject({ predictedSeconds: 1, measuredSeconds: 4 });
+    expect(differencesByKind(joined, { predictedSeconds: 3, measuredSeconds: 4.5 })).toEqual([
+      { kind: 'all_reduce (reduce)', predictedSeconds: 0, measuredSeconds: 1 },
+      { kind: 'between spans', predictedSeconds: 0, measuredSeconds: 0.5 },
+      { kind: 'forward kernels', predictedSeconds: 3, measuredSeconds: 3 },
+    ]);
   });
 });
 

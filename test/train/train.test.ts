@@ -47,6 +47,30 @@ const readMetrics = (name: string): StepMetrics[] =>
     .map((line) => JSON.parse(line) as StepMetrics);
 const readComparison = (name: string): ComparisonDocument =>
   JSON.parse(read('runs', name, 'comparison.json')) as ComparisonDocument;
+interface TraceEvent {
+  readonly ph: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly name: string;
+  readonly cat: string;
+  readonly ts: number;
+  readonly dur: number;
+  readonly args: { readonly name?: string };
+}
+const readTrace = (name: string): TraceEvent[] =>
+  (JSON.parse(read('runs', name, 'trace.json')) as { traceEvents: TraceEvent[] }).traceEvents;
+
+function expectSpansOfSimulation(name: string): void {
+  const spans = readComparison(name).spans.map(({ id }) => id);
+  expect(new Set(spans).size).toBe(spans.length);
+  const events = readTrace(name);
+  for (const source of ['measured', 'simulated']) {
+    const [process] = events.filter(({ ph, args }) => ph === 'M' && args.name === source);
+    const own = events.filter(({ ph, pid, cat }) => ph === 'X' && pid === process!.pid && !/^host/.test(cat));
+    expect(new Set(own.map((event) => event.name)), source).toEqual(new Set(spans));
+  }
+}
+
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 describe('a training on two ranks', () => {
@@ -88,18 +112,7 @@ describe('a training on two ranks', () => {
     expect(accuracy).toBeLessThanOrEqual(1);
   });
 
-  it('has the spans of its simulation, each once', () => {
-    const spans = readComparison('data').spans.map(({ id }) => id);
-    expect(new Set(spans).size).toBe(spans.length);
-    const { traceEvents } = JSON.parse(read('runs/data/trace.json')) as {
-      traceEvents: { ph: string; pid: number; name: string; cat?: string; args: { name?: string } }[];
-    };
-    for (const source of ['measured', 'simulated']) {
-      const [process] = traceEvents.filter(({ ph, args }) => ph === 'M' && args.name === source);
-      const own = traceEvents.filter(({ ph, pid, cat }) => ph === 'X' && pid === process!.pid && !/^host/.test(cat!));
-      expect(new Set(own.map(({ name }) => name)), source).toEqual(new Set(spans));
-    }
-  });
+  it('has the spans of its simulation, each once', () => expectSpansOfSimulation('data'));
 
   it('is compared with its prediction, times and MFU on one peak', () => {
     const { predicted, measured, plan } = run.comparison;
@@ -132,6 +145,57 @@ describe('a training on two ranks', () => {
     const document = JSON.parse(stdout) as RunDocument;
     expect(document.skipped.map(({ path }) => path)).toEqual([corrupt]);
     expect(document.steps).toBe(readMetrics('damaged').length);
+  });
+});
+
+describe('a training whose collectives run beside its kernels', () => {
+  beforeAll(async () => {
+    const layers = '--rematerialize full --rematerialize-layers 0-1';
+    const plan = `--chips 4 --mesh data=2,model=2 --microbatches 2 --linears ring --shard parameters ${layers}`;
+    await json(`${TRAIN} ${plan} --steps 4 --run runs/overlapped`, folder);
+  });
+
+  it('has the spans of its simulation, those of the last microbatch too', () => {
+    expectSpansOfSimulation('overlapped');
+    const ids = readComparison('overlapped').spans.map(({ id }) => id);
+    expect(ids.filter((id) => id.startsWith('last/')).length).toBeGreaterThan(50);
+    expect(ids.filter((id) => id.includes('/ring/')).length).toBeGreaterThan(20);
+  });
+
+  it('shows collectives by axis, and no two slices of a track overlap', () => {
+    const events = readTrace('overlapped');
+    const tracks = new Map<string, TraceEvent[]>();
+    for (const event of events.filter(({ ph }) => ph === 'X')) {
+      const track = `${event.pid}/${event.tid}`;
+      tracks.set(track, [...(tracks.get(track) ?? []), event]);
+    }
+    // Of four measured ranks and a simulated one: kernels, the host, and collectives over two axes.
+    expect(tracks.size).toBe(5 * 4);
+    for (const track of tracks.values()) {
+      track.sort((a, b) => a.ts - b.ts || a.dur - b.dur);
+      // Times are written in whole nanoseconds.
+      track.slice(1).forEach(({ ts, name }, index) => {
+        const before = track[index]!;
+        expect(ts, name).toBeGreaterThanOrEqual(before.ts + before.dur - 2e-3);
+      });
+    }
+  });
+
+  it('is compared by what of a collective is exposed, so that the kinds add up to both steps', () => {
+    const { spans, plans } = readComparison('overlapped');
+    const { byKind, predicted, measured } = plans[0]!;
+    const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+    expect(sum(byKind.map(({ predictedSeconds }) => predictedSeconds))).toBeCloseTo(predicted.stepTimeSeconds, 9);
+    expect(sum(byKind.map(({ measuredSeconds }) => measuredSeconds))).toBeCloseTo(measured.stepTimeSeconds, 9);
+    for (const span of spans) {
+      expect(span.measuredExposedSeconds, span.id).toBeLessThanOrEqual(span.measuredSeconds + 1e-9);
+      // The ranks copy between their kernels, so nothing is predicted to be hidden.
+      expect(span.predictedExposedSeconds, span.id).toBeCloseTo(span.predictedSeconds, 9);
+    }
+    const rings = spans.filter(({ id }) => id.includes('/ring/permute'));
+    expect(sum(rings.map((span) => span.measuredExposedSeconds))).toBeLessThan(
+      sum(rings.map((span) => span.measuredSeconds)),
+    );
   });
 });
 
@@ -198,7 +262,9 @@ describe('calibration on two runs', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     for (const [name, plan] of Object.entries({ data: 'data=2', model: 'model=2' })) {
       expect(stdout).toContain(`runs/${name}: vit-tiny on 2 × local, batch 16\n`);
-      expect(stdout).toContain(`Where the difference comes from (${plan} microbatches=1):`);
+      expect(stdout).toContain(
+        `Where the difference comes from (${plan} microbatches=1; of collectives, what no kernel hides):`,
+      );
     }
   });
 

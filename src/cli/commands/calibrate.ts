@@ -30,7 +30,11 @@ function readTrial(folder: string): Trial {
   const document = readComparison(folder);
   const assessor = new Assessor();
   const job = assessor.resolve(readJob(jobFile));
-  const spans = document.spans.map((span): TimedSpan => ({ ...span, seconds: seconds(span.measuredSeconds) }));
+  const spans = document.spans.map((span): TimedSpan => ({
+    ...span,
+    seconds: seconds(span.measuredSeconds),
+    exposedSeconds: seconds(span.measuredExposedSeconds),
+  }));
   return { job, predicted: assessor.assess(job), spans, stepSeconds: document.stepSeconds };
 }
 

@@ -1,3 +1,4 @@
+import type { JoinedSpan } from '../../trace/index.js';
 import type { ComparisonDocument } from '../comparison.js';
 import { printComparison, printKinds, readComparison } from '../comparison.js';
 import { printJson, printLine } from '../output.js';
@@ -24,14 +25,15 @@ export function compare(folders: readonly string[], flags: { readonly json?: boo
   });
 }
 
-/** The ten kernels and collectives that are off by most seconds. */
+/** The ten kernels and collectives that move the step by most seconds. */
 function printWorst({ spans }: ComparisonDocument): void {
-  const difference = (span: { predictedSeconds: number; measuredSeconds: number }) =>
-    span.measuredSeconds - span.predictedSeconds;
+  const difference = (span: JoinedSpan) => span.measuredExposedSeconds - span.predictedExposedSeconds;
   const worst = spans.toSorted((a, b) => Math.abs(difference(b)) - Math.abs(difference(a))).slice(0, 10);
   printLine('Off by most:');
   const micro = (value: number) => `${(value * 1e6).toFixed(0)} µs`;
   for (const span of worst) {
-    printLine(`  ${span.id}: predicted ${micro(span.predictedSeconds)}, measured ${micro(span.measuredSeconds)}`);
+    const exposed = span.kind === 'collective' ? ' exposed' : '';
+    const [predicted, measured] = [micro(span.predictedExposedSeconds), micro(span.measuredExposedSeconds)];
+    printLine(`  ${span.id}: predicted ${predicted}, measured ${measured}${exposed}`);
   }
 }

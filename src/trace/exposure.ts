@@ -1,0 +1,40 @@
+/**
+ * What each span of a rank adds to its step. Kernels and the host follow each other and add all of their time. A
+ * collective adds what it takes while neither works, its exposed time; where several run then, the time is that of the
+ * one which began first. So added up, the spans of a rank are the time in which anything of it went on.
+ */
+import type { Seconds } from '../units.js';
+import { seconds } from '../units.js';
+import type { Span } from './trace.js';
+
+type Timed = Pick<Span, 'kind' | 'start' | 'end'>;
+
+/** @returns for each span of one rank's step, in their order, what it adds */
+export function exposedTimes(spans: readonly Timed[]): Seconds[] {
+  const exposed = spans.map(() => 0);
+  const indices = spans.map((_, index) => index);
+  const starts = indices.toSorted((a, b) => spans[a]!.start - spans[b]!.start);
+  const ends = indices.toSorted((a, b) => spans[a]!.end - spans[b]!.end);
+  /** Collectives that run, in the order they began. */
+  const running: number[] = [];
+  let working: number | undefined;
+  let counted = 0;
+  const count = (time: number): void => {
+    const first = working ?? running[0];
+    if (first !== undefined) exposed[first]! += time - counted;
+    counted = time;
+  };
+  let next = 0;
+  for (const ending of ends) {
+    for (; next < starts.length && spans[starts[next]!]!.start <= spans[ending]!.end; next++) {
+      const index = starts[next]!;
+      count(spans[index]!.start);
+      if (spans[index]!.kind === 'collective') running.push(index);
+      else working = index;
+    }
+    count(spans[ending]!.end);
+    if (spans[ending]!.kind === 'collective') running.splice(running.indexOf(ending), 1);
+    else if (working === ending) working = undefined;
+  }
+  return exposed.map(seconds);
+}
