@@ -28,7 +28,7 @@ export async function openText(job: Job, model: DecoderConfig, path: string): Pr
   if (job.batch > sequences) {
     throw new MeshwrightError('JOB_INVALID', {
       place: 'batch',
-      expected: `at most the ${sequences} sequences of ${sequence} bytes there are to train on`,
+      expected: `at most ${sequences}, the sequences of ${sequence} bytes that there are to train on`,
       got: String(job.batch),
     });
   }

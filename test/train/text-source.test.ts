@@ -1,8 +1,9 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { JobInput } from '../../src/job/index.js';
 import { resolveJob } from '../../src/job/index.js';
+import { createRandom } from '../../src/train/data/random.js';
 import { splitText } from '../../src/train/data/text.js';
 import type { Batch, TextEvaluation } from '../../src/train/index.js';
 import { openJobData } from '../../src/train/index.js';
@@ -11,7 +12,8 @@ import { temporaryFolder } from './data/images.js';
 
 const SEQUENCE = 64;
 /** No sequence of it repeats. */
-const TEXT = Uint8Array.from({ length: 6000 }, (_, index) => (index * index * 7 + (index >> 3)) % 251);
+const random = createRandom(1);
+const TEXT = Uint8Array.from({ length: 6000 }, () => random.below(256));
 const { train, heldOut } = splitText(TEXT, SEQUENCE, '');
 
 let dir: string;
@@ -19,7 +21,6 @@ beforeAll(async () => {
   dir = await temporaryFolder();
   await writeFile(join(dir, 'text'), TEXT);
 });
-afterAll(() => rm(dir, { recursive: true }));
 
 async function source(change: JobInput & { seed?: number } = {}): Promise<TrainingSource> {
   const { seed = 5, ...rest } = change;

@@ -29,7 +29,7 @@ async function filesOf(path: string): Promise<{ readonly path: string; readonly 
   }
   const paths = (await namesIn(path, 'file')).map((name) => join(path, name));
   if (paths.length === 0)
-    throw new MeshwrightError('DATA_NOT_FOUND', { place: path, expected, got: 'an empty folder' });
+    throw new MeshwrightError('DATA_NOT_FOUND', { place: path, expected, got: 'a folder without files' });
   return Promise.all(paths.map(async (file) => ({ path: file, length: (await stat(file)).size })));
 }
 

@@ -1,6 +1,6 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { composeText, generateText } from '../../../src/train/data/write-text.js';
 import { temporaryFolder } from './images.js';
 
@@ -43,7 +43,6 @@ describe('the generated text', () => {
 describe('the file of a generated text', () => {
   let dir: string;
   beforeAll(async () => void (dir = await temporaryFolder()));
-  afterAll(() => rm(dir, { recursive: true }));
 
   it('is written once, with its folders, and found again by the same settings', async () => {
     const path = join(dir, 'new', 'text.txt');
