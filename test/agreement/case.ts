@@ -25,7 +25,7 @@ export interface PlanCase extends Omit<LowerOptions, 'optimizer' | 'keepGradient
  * does not see what is added to all scores. A large epsilon keeps the update as smooth as the gradient.
  */
 export const OPTIMIZERS = {
-  adamw: { ...DEFAULT_ADAMW, epsilon: 1e-4 },
+  adamw: { ...DEFAULT_ADAMW, epsilon: 1e-3 },
   sgd: { kind: 'sgd', momentum: 0.9, weightDecay: 0.01, classifierWeightDecay: 0.1 },
 } as const satisfies Record<string, LowerOptions['optimizer']>;
 

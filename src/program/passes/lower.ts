@@ -1,5 +1,6 @@
 /** The order of the passes: a forward program becomes a training step. Each pass' result is verified. */
 import type { DType, FloatType, Op, Program } from '../types.js';
+import { typeBytes } from '../types.js';
 import { verify } from '../verify.js';
 import { Builder } from '../builder.js';
 import { accumulateMicrobatches } from './accumulate-microbatches.js';
@@ -10,11 +11,13 @@ import { counterInput } from './loss-scale.js';
 import type { LinearMode } from './overlap-linears/index.js';
 import { overlapLinears } from './overlap-linears/index.js';
 import { prefetchParameters } from './prefetch.js';
-import { castGradients, reduceGradients } from './reduce-gradients.js';
+import type { ReduceOptions } from './reduce-gradients.js';
+import { castGradients, reduceGradients, reduceInLayers } from './reduce-gradients.js';
 import type { Rematerialization } from './residuals.js';
 import type { ShardChoice, ShardOptions } from './shard-choice.js';
 import { chooseShards } from './shard-choice.js';
-import { dropCasts, gatherOnce, gatherWhereUsed } from './shard-parameters.js';
+import { dropCasts, gatherOnce } from './gather-once.js';
+import { gatherWhereUsed } from './gather-where-used.js';
 import { splitLayers } from './split-layers.js';
 import type { OptimizerConfig } from './update-parameters.js';
 import { updateParameters } from './update-parameters.js';
@@ -64,7 +67,7 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
   const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false } = options;
   const keptType = parameterType(forward) as FloatType;
   const gradientType = options.gradientType ?? keptType;
-  const choice = shard === undefined ? NOTHING : chooseShards(verify(forward), shard);
+  const choice = shard === undefined ? NOTHING : chooseShards(forward, shard);
   const whereUsed = shard?.stage === 'parameters';
   const split = policies(verify(forward), options);
   const sharded = verify(
@@ -90,12 +93,10 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
   const isDealt = (name: string): boolean => shard?.stage !== 'optimizer' && choice.has(name.replace('gradient:', ''));
   const reduction = { choice, bucketBytes };
   const dealt =
-    shard?.stage === 'gradients'
-      ? verify(reduceGradients(cast, { ...reduction, inside: overlapGradients, only: isDealt }))
-      : cast;
-  const apart = overlapGradients && dealt.outputs.some(({ name, value }) => isPendingLayer(dealt, name, value));
+    shard?.stage === 'gradients' ? reduceAll(cast, { ...reduction, only: isDealt }, overlapGradients) : cast;
+  const apart = overlapGradients && mostArePending(dealt);
   const accumulated = verify(accumulateMicrobatches(dealt, { count: microbatches, lastApart: apart, late: isDealt }));
-  const reduced = verify(reduceGradients(accumulated, { ...reduction, inside: overlapGradients }));
+  const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart));
   const gathered =
     shard !== undefined && !whereUsed ? verify(gatherOnce(reduced, choice, keptType, bucketBytes)) : reduced;
 
@@ -110,14 +111,23 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
   return verify(fuse(overlapped));
 }
 
+const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean): Program =>
+  verify(reduceGradients(inLayers ? verify(reduceInLayers(program, options)) : program, options));
+
 /** Parameters that are gathered once are gathered while the step begins. */
 const prefetchOf = (shard: ShardOptions | undefined): number =>
   shard === undefined ? 0 : shard.stage === 'parameters' ? shard.prefetch : 1;
 
-const isPendingLayer = ({ values }: Program, name: string, value: number): boolean =>
-  name.startsWith('gradient:') &&
-  values[value]!.type.stack !== undefined &&
-  Object.values(values[value]!.type.states).includes('partial');
+/** Whether most bytes of the layers' gradients are still to be summed: then it pays to have the last microbatch apart. */
+function mostArePending({ values, outputs }: Program): boolean {
+  const layers = outputs
+    .filter(({ name }) => name.startsWith('gradient:'))
+    .map(({ value }) => values[value]!.type)
+    .filter(({ stack }) => stack !== undefined);
+  const bytesOf = (types: typeof layers): number => types.reduce((total, type) => total + typeBytes(type), 0);
+  const pending = layers.filter(({ states }) => Object.values(states).includes('partial'));
+  return bytesOf(pending) > bytesOf(layers) / 2;
+}
 
 /** A forward program alone, to evaluate with: on the parameters as a training step with these options keeps them. */
 export function lowerForward(forward: Program, options: Pick<LowerOptions, 'shard' | 'bucketBytes'>): Program {

@@ -5,7 +5,7 @@
 import { Builder, attributesOf } from '../builder.js';
 import type { Op, Program, Region, ValueId } from '../types.js';
 import { reads } from './fuse.js';
-import { gathersParameters } from './shard-parameters.js';
+import { gathersParameters } from './gathers.js';
 
 export interface PrefetchOptions {
   /** Layers ahead; 0 leaves gathers where they are, synchronous. */

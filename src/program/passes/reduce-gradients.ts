@@ -5,21 +5,18 @@
 import type { AxisName } from '../../mesh/index.js';
 import { stateOf } from '../../mesh/index.js';
 import { Builder } from '../builder.js';
+import { forEachOp } from '../count.js';
+import { isCollective } from '../ops/index.js';
 import type { FloatType, Op, Program, ProgramOutput, ValueId } from '../types.js';
 import { typeBytes } from '../types.js';
 import { changeStacks } from './regions.js';
 import type { ShardChoice } from './shard-choice.js';
-import { buckets } from './shard-parameters.js';
+import { buckets } from './gathers.js';
 
 export interface ReduceOptions {
   /** Gradients of these parameters are dealt out. */
   readonly choice: ShardChoice;
-  /**
-   * Layers' gradients are reduced at the end of the layer's backward iteration, while the next one runs; otherwise one
-   * layer after the other when all are there.
-   */
-  readonly inside: boolean;
-  /** Which outputs; those that are dealt out alone come first where microbatches are summed up later. */
+  /** Which outputs; all unless given. */
   readonly only?: (name: string) => boolean;
   /** Most bytes that one launch sums up; at least a tensor. */
   readonly bucketBytes: number;
@@ -39,22 +36,30 @@ class Reduction {
     this.#options = options;
   }
 
+  pendingAxes = (value: ValueId): AxisName[] =>
+    this.#builder.mesh.axes
+      .map(({ name }) => name)
+      .filter((axis) => stateOf(this.#builder.type(value).states, axis) === 'partial');
+
+  wanted = (outputs: readonly ProgramOutput[]): ProgramOutput[] =>
+    outputs.filter(({ name, value }) => this.pendingAxes(value).length > 0 && this.#options.only?.(name) !== false);
+
   #dimension({ name }: Pending, axis: AxisName): number | undefined {
     const cuts = this.#options.choice.get(name.replace('gradient:', ''));
     return cuts?.find((cut) => cut.axis === axis)?.dimension;
   }
 
-  /** Sums values over `axis`: those that are dealt out first, since less is left of them for the other axes. */
+  /** Sums values over `axis`, those that are partial over it: dealt out or whole. */
   #over(axis: AxisName, pending: readonly Pending[], id: string, asynchronous: boolean): Pending[] {
     const builder = this.#builder;
     const done = new Map<Pending, ValueId>();
-    const isPartial = ({ value }: Pending): boolean => stateOf(builder.type(value).states, axis) === 'partial';
     const options = { id: `${id}/${axis}`, phase: 'reduce' as const, role: 'gradient' as const, asynchronous };
-    const dealt = pending.filter((one) => isPartial(one) && this.#dimension(one, axis) !== undefined);
-    const summed = pending.filter((one) => isPartial(one) && this.#dimension(one, axis) === undefined);
-    const give = (members: readonly Pending[], results: readonly ValueId[]) =>
-      members.forEach((one, index) => done.set(one, results[index]!));
-    const values = (members: readonly Pending[]) => members.map(({ value }) => value);
+    const members = pending.filter(({ value }) => this.pendingAxes(value).includes(axis));
+    const dealt = members.filter((one) => this.#dimension(one, axis) !== undefined);
+    const summed = members.filter((one) => this.#dimension(one, axis) === undefined);
+    const give = (list: readonly Pending[], results: readonly ValueId[]) =>
+      list.forEach((one, index) => done.set(one, results[index]!));
+    const values = (list: readonly Pending[]) => list.map(({ value }) => value);
     if (dealt.length > 0) {
       const dimensions = dealt.map((one) => this.#dimension(one, axis)!);
       give(dealt, builder.emitAll('reduce_scatter', values(dealt), { axis, dimensions }, options));
@@ -63,69 +68,98 @@ class Reduction {
     return pending.map((one) => ({ ...one, value: done.get(one) ?? one.value }));
   }
 
-  /** All axes; the first collective waits for nothing but the gradients, the next for it. */
-  reduce(pending: readonly Pending[], id: string, asynchronous: boolean): ValueId[] {
+  /** @param axesOf the axes that a value is summed over, of those that it is partial over */
+  reduce(
+    pending: readonly Pending[],
+    id: string,
+    asynchronous: boolean,
+    axesOf: (value: ValueId) => readonly AxisName[] = this.pendingAxes,
+  ): ValueId[] {
     const bytesOf = ({ value }: Pending): number => typeBytes(this.#builder.type(value));
+    const axes = new Map(pending.map((one) => [one.name, axesOf(one.value)]));
     return buckets(pending, bytesOf, this.#options.bucketBytes)
       .flatMap((bucket) =>
-        this.#builder.mesh.axes.reduce<Pending[]>(
-          (current, { name }) => this.#over(name, current, id, asynchronous),
-          bucket,
-        ),
+        this.#builder.mesh.axes.reduce<Pending[]>((current, { name: axis }) => {
+          const members = this.#over(
+            axis,
+            current.filter((one) => axes.get(one.name)!.includes(axis)),
+            id,
+            asynchronous,
+          );
+          return current.map((one) => members.find((member) => member.name === one.name) ?? one);
+        }, bucket),
       )
       .map(({ value }) => value);
   }
-
-  isPending = ({ value }: Pending): boolean => Object.values(this.#builder.type(value).states).includes('partial');
 }
 
-export function reduceGradients(program: Program, options: ReduceOptions): Program {
+const isStacked = ({ values }: Program, { value }: ProgramOutput): boolean => values[value]!.type.stack !== undefined;
+
+/** What collectives bring, in regions too. */
+function brought(ops: readonly Op[]): ReadonlySet<ValueId> {
+  const found = new Set<ValueId>();
+  forEachOp(ops, (op) => {
+    if (isCollective(op.name)) op.results.forEach((id) => found.add(id));
+  });
+  return found;
+}
+
+/**
+ * Starts the reduction of layers' gradients at the end of the layer's backward iteration, so that it runs beside the
+ * next one. A reduction that would have to wait for another collective is left for later: on its axis others would have
+ * to wait with it.
+ */
+export function reduceInLayers(program: Program, options: ReduceOptions): Program {
   const builder = Builder.from(program);
   builder.reserve(program.ops);
   const reduction = new Reduction(builder, options);
-  const wanted = program.outputs.filter(
-    (output) => reduction.isPending(output) && options.only?.(output.name) !== false,
-  );
-  const reduced = new Map<ValueId, ValueId>();
-  const give = (outputs: readonly ProgramOutput[], values: readonly ValueId[]) =>
-    outputs.forEach(({ value }, index) => reduced.set(value, values[index]!));
-  const stacked = wanted.filter(({ value }) => builder.type(value).stack !== undefined);
-  const single = wanted.filter(({ value }) => builder.type(value).stack === undefined);
-  let ops: readonly Op[] = program.ops;
-  if (options.inside && stacked.length > 0) {
-    const values = stacked.map(({ value }) => value);
-    const changed = changeStacks(builder, ops, values, [], (made, _elements, positions) =>
+  const late = brought(program.ops);
+  const stacked = reduction.wanted(program.outputs).filter((output) => isStacked(program, output));
+  if (stacked.length === 0) return program;
+  const changed = changeStacks(
+    builder,
+    program.ops,
+    stacked.map(({ value }) => value),
+    [],
+    (made, _elements, positions) =>
       reduction.reduce(
         made.map((value, index) => ({ name: stacked[positions[index]!]!.name, value })),
         'reduce/layer',
         true,
+        (value) => (late.has(value) ? [] : reduction.pendingAxes(value).slice(0, 1)),
       ),
-    );
-    ops = changed.ops;
-    give(stacked, changed.values);
+  );
+  const reduced = new Map(stacked.map(({ name }, index) => [name, changed.values[index]!]));
+  const outputs = program.outputs.map(({ name, value }) => ({ name, value: reduced.get(name) ?? value }));
+  return { ...builder.finish(program.inputs, outputs), ops: changed.ops };
+}
+
+/** Reduces what is still pending, of layers one after the other. */
+export function reduceGradients(program: Program, options: ReduceOptions): Program {
+  const builder = Builder.from(program);
+  builder.append(program.ops);
+  const reduction = new Reduction(builder, options);
+  const wanted = reduction.wanted(program.outputs);
+  const reduced = new Map<string, ValueId>();
+  const give = (list: readonly ProgramOutput[], values: readonly ValueId[]) =>
+    list.forEach(({ name }, index) => reduced.set(name, values[index]!));
+  const single = wanted.filter((output) => !isStacked(program, output));
+  give(single, reduction.reduce(single, 'reduce', false));
+  for (const count of new Set(wanted.flatMap(({ value }) => builder.type(value).stack ?? []))) {
+    const members = wanted.filter(({ value }) => builder.type(value).stack === count);
+    const repeat = { id: 'reduce-layers', phase: 'reduce' as const, count, carried: [] };
+    const { stacked } = builder.repeat({ ...repeat, stacked: members.map(({ value }) => value) }, (body) => ({
+      carried: [],
+      stacked: reduction.reduce(
+        members.map(({ name }, index) => ({ name, value: body.stacked[index]! })),
+        'reduce/layers',
+        false,
+      ),
+    }));
+    give(members, stacked);
   }
-  const { ops: after } = builder.block(() => {
-    give(single, reduction.reduce(single, 'reduce', false));
-    if (options.inside) return;
-    for (const count of new Set(stacked.map(({ value }) => builder.type(value).stack!))) {
-      const members = stacked.filter(({ value }) => builder.type(value).stack === count);
-      const repeat = { id: 'reduce-layers', phase: 'reduce' as const, count, carried: [] };
-      const { stacked: results } = builder.repeat(
-        { ...repeat, stacked: members.map(({ value }) => value) },
-        (body) => ({
-          carried: [],
-          stacked: reduction.reduce(
-            members.map(({ name }, index) => ({ name, value: body.stacked[index]! })),
-            'reduce/layer',
-            false,
-          ),
-        }),
-      );
-      give(members, results);
-    }
-  });
-  const outputs = program.outputs.map(({ name, value }) => ({ name, value: reduced.get(value) ?? value }));
-  return { ...builder.finish(program.inputs, outputs), ops: [...ops, ...after] };
+  const outputs = program.outputs.map(({ name, value }) => ({ name, value: reduced.get(name) ?? value }));
+  return builder.finish(program.inputs, outputs);
 }
 
 /** Gradients in the type that they are summed in, over chips and microbatches. */

@@ -50,15 +50,38 @@ const isLinearScatter = (op: Op): op is Op<'reduce_scatter'> =>
   op.operands.length === 1 &&
   attributesOf(op, 'reduce_scatter').axis === AXIS;
 
-/** The products that a gather feeds, if it feeds nothing else and all of them can stand where the last one does. */
-function consumersOf(gather: Op, ops: readonly Op[], { readers, live }: Uses): Consumer[] | undefined {
+/**
+ * The products that a gather feeds and that can stand where the last of them does: up to the first op that reads the
+ * result of one of them. Whatever else reads the gathered value comes after them, or there are none.
+ */
+function consumersOf(gather: Op, ops: readonly Op[], { readers }: Uses): Consumer[] {
   const [value] = gather.results as [ValueId];
-  const found = (readers.get(value) ?? []).map((op) => asConsumer(op, value));
-  if (live.has(value) || found.length === 0 || found.includes(undefined)) return undefined;
-  const consumers = found as Consumer[];
-  const last = Math.max(...consumers.map(({ op }) => ops.indexOf(op)));
-  const early = consumers.flatMap(({ op }) => readers.get(op.results[0]!) ?? []);
-  return early.every((reader) => ops.indexOf(reader) > last) ? consumers : undefined;
+  const found: Consumer[] = [];
+  let end = Infinity;
+  // Readers are in the order of the block.
+  for (const op of readers.get(value) ?? []) {
+    const consumer = asConsumer(op, value);
+    if (consumer === undefined || ops.indexOf(op) > end) break;
+    found.push(consumer);
+    end = Math.min(end, ...(readers.get(op.results[0]!) ?? []).map((reader) => ops.indexOf(reader)));
+  }
+  return found;
+}
+
+/** The products whose sum a value is, and all ops that make it; nothing where it is made otherwise or read elsewhere. */
+function productsOf(
+  value: ValueId,
+  makers: ReadonlyMap<ValueId, Op>,
+  { readers, live }: Uses,
+): { products: Product[]; makers: Op[] } | undefined {
+  const op = makers.get(value);
+  if (op === undefined || live.has(value) || readers.get(value)!.length !== 1) return undefined;
+  if (isProduct(op)) return op.operands.length === 2 ? { products: [op], makers: [op] } : undefined;
+  const [a, b] = op.operands;
+  if (op.name !== 'add' || a === b) return undefined;
+  const [left, right] = [a, b].map((id) => productsOf(id!, makers, { readers, live }));
+  if (left === undefined || right === undefined) return undefined;
+  return { products: [...left.products, ...right.products], makers: [...left.makers, ...right.makers, op] };
 }
 
 function overlapBlock(builder: Builder, block: readonly Op[], live: readonly ValueId[], both: boolean): Op[] {
@@ -71,21 +94,19 @@ function overlapBlock(builder: Builder, block: readonly Op[], live: readonly Val
   const replaced = new Map<Op, Op>();
   const removed = new Set<Op>();
   for (const gather of ops.filter(isLinearGather)) {
-    const consumers = consumersOf(gather, ops, uses)?.filter(({ op }) => !removed.has(op) && !replaced.has(op));
-    const all = uses.readers.get(gather.results[0]!)!;
-    if (consumers?.length !== all.length) continue;
-    const last = all.at(-1)!;
-    [gather, ...all].forEach((op) => removed.add(op));
-    replaced.set(last, gatherRing(builder, gather, consumers, both));
+    const [value] = gather.results as [ValueId];
+    const consumers = consumersOf(gather, ops, uses);
+    if (consumers.length === 0 || consumers.some(({ op }) => removed.has(op))) continue;
+    const collects = uses.live.has(value) || uses.readers.get(value)!.length > consumers.length;
+    [gather, ...consumers.map(({ op }) => op)].forEach((op) => removed.add(op));
+    replaced.set(consumers.at(-1)!.op, gatherRing(builder, gather, consumers, collects, both));
   }
   const makers = new Map(ops.flatMap((op) => op.results.map((id) => [id, op] as const)));
   for (const scatter of ops.filter(isLinearScatter)) {
-    const [value] = scatter.operands as [ValueId];
-    const product = makers.get(value);
-    if (product === undefined || !isProduct(product) || removed.has(product)) continue;
-    if (uses.live.has(value) || uses.readers.get(value)!.length !== 1 || product.operands.length > 2) continue;
-    removed.add(product).add(scatter);
-    replaced.set(scatter, scatterRing(builder, product as Product, scatter, both));
+    const found = productsOf(scatter.operands[0]!, makers, uses);
+    if (found === undefined || found.makers.some((op) => removed.has(op))) continue;
+    [...found.makers, scatter].forEach((op) => removed.add(op));
+    replaced.set(scatter, scatterRing(builder, found.products, scatter, both));
   }
   return ops.flatMap((op) => replaced.get(op) ?? (removed.has(op) ? [] : [op]));
 }

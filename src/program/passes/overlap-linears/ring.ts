@@ -128,12 +128,14 @@ function hopsOf(size: number, both: boolean): Direction[][] {
  * (row-sharded in the ViT-22B paper's §3). A part that came t hops forward is that of chip r − t.
  *
  * @param gather the collective; its operand is what travels
- * @returns the op that defines the consumers' results
+ * @param collects whether its result is needed beside the products
+ * @returns the op that defines the consumers' results, and the gather's if it collects
  */
 export function gatherRing(
   builder: Builder,
   gather: Op<'all_gather'>,
   consumers: readonly Consumer[],
+  collects: boolean,
   both: boolean,
 ): Op {
   const { axis, dimensions } = gather.attributes;
@@ -144,7 +146,11 @@ export function gatherRing(
   const cuts = consumers.map((consumer) => cuttingOf(ring, consumer, dimension));
 
   /** Works on one part; `sums` are the results so far, absent at first. */
-  const multiply = (part: ValueId, place: Place, sums: readonly (ValueId | undefined)[]): ValueId[] =>
+  const multiply = (part: ValueId, place: Place, sums: readonly (ValueId | undefined)[]): ValueId[] => [
+    ...products(part, place, sums),
+    ...(collects ? [ring.put(part, sums[consumers.length], dimension, place, hop)] : []),
+  ];
+  const products = (part: ValueId, place: Place, sums: readonly (ValueId | undefined)[]): ValueId[] =>
     consumers.map(({ op, travelling }, index) => {
       const { other, result } = cuts[index]!;
       const [a, b, bias] = op.operands as [ValueId, ValueId, ValueId | undefined];
@@ -197,7 +203,7 @@ export function gatherRing(
     }
     return sums;
   });
-  const results = consumers.map(({ op }) => op.results[0]!);
+  const results = [...consumers.map(({ op }) => op.results[0]!), ...(collects ? gather.results : [])];
   return ring.finish(hop.id.replace(/\/ring$/, '#ring'), phase, ops, result, results);
 }
 
@@ -209,28 +215,33 @@ function biasPart(ring: RingBuilder, op: Product, bias: ValueId, result: number,
 }
 
 /**
- * A product and the reduce-scatter of its partial results: for each chip of the ring the product's block is computed
- * and added to the sum that comes by (column-sharded in the paper's §3). The sum that has still t hops to go forward
- * is that of chip r + t.
+ * Products whose sum a reduce-scatter deals out: for each chip of the ring their block is computed and added to the sum
+ * that comes by (column-sharded in the paper's §3). The sum that has still t hops to go forward is that of chip r + t.
  *
  * @returns the op that defines the scatter's result
  */
-export function scatterRing(builder: Builder, op: Product, scatter: Op<'reduce_scatter'>, both: boolean): Op {
+export function scatterRing(
+  builder: Builder,
+  products: readonly Product[],
+  scatter: Op<'reduce_scatter'>,
+  both: boolean,
+): Op {
   const { axis, dimensions } = scatter.attributes;
   const [dimension] = dimensions as [number];
   const ring = new RingBuilder(builder, axis);
-  const { phase } = op;
-  const hop: Hop = { id: `${op.id}/ring`, phase };
-  const { factors, result: labels } = productLabels(op, (id) => builder.type(id));
-  const label = labels[dimension]!;
+  const { phase, id } = products[0]!;
+  const hop: Hop = { id: `${id}/ring`, phase };
 
-  const block = (place: Place): ValueId => {
-    const parts = op.operands.slice(0, 2).map((id, index) => {
-      const at = factors[index as 0 | 1].indexOf(label);
-      return at < 0 ? ring.enter(id) : ring.take(ring.enter(id), at, place, hop);
+  const blockOf = (op: Product, place: Place, addend: ValueId | undefined): ValueId => {
+    const { factors, result: labels } = productLabels(op, (value) => builder.type(value));
+    const parts = op.operands.map((value, index) => {
+      const at = factors[index as 0 | 1].indexOf(labels[dimension]!);
+      return at < 0 ? ring.enter(value) : ring.take(ring.enter(value), at, place, hop);
     });
-    return ring.product(op, parts, undefined, phase);
+    return ring.product(op, parts, addend, phase);
   };
+  const block = (place: Place): ValueId =>
+    products.reduce<ValueId | undefined>((sum, op) => blockOf(op, place, sum), undefined)!;
   // The way forward is the longer one where the ring is even.
   const forward = both ? Math.floor(ring.size / 2) : ring.size - 1;
   const backward = both ? Math.floor((ring.size - 1) / 2) : 0;
