@@ -15,6 +15,7 @@ export const INPUT_CODES = [
   'DATA_NOT_FOUND',
   'DATA_EMPTY_CLASS',
   'DATA_NO_IMAGES',
+  'DATA_TOO_SHORT',
   'RUN_EXISTS',
   'RUN_INVALID',
   'USAGE',

@@ -10,6 +10,7 @@ import { addJobFlags, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { ImagesFlags } from './commands/images.js';
+import type { TextFlags } from './commands/text.js';
 import type { TrainFlags } from './commands/train.js';
 import type { SimulateFlags } from './commands/simulate.js';
 import type { PlanFlags } from './commands/plan.js';
@@ -57,10 +58,14 @@ function createProgram(): Command {
   json(
     addJobFlags(program.command('train').description('train a job on this machine and compare it with its prediction')),
   )
-    .option('--images <folder>', 'class folders with images, in train/ and held-out/ or directly')
-    .option('--epochs <count>', 'passes over the images', whole('--epochs'))
+    .option(
+      '--images <folder>',
+      'for vision transformers: class folders with images, in train/ and held-out/ or directly',
+    )
+    .option('--text <path>', 'for decoders: a text file, or a folder of them; tokens are its bytes')
+    .option('--epochs <count>', 'passes over the data', whole('--epochs'))
     .option('--steps <count>', 'steps, instead of epochs', whole('--steps'))
-    .option('--seed <number>', 'initial parameters and order of images', whole('--seed', 0))
+    .option('--seed <number>', 'initial parameters, and what each batch holds', whole('--seed', 0))
     .addOption(new Option('--family <name>', 'kernel family').choices(['onnx', 'reference']))
     .option('--run <folder>', 'run folder, must not exist (default: runs/MODEL)')
     .action(async (file: string | undefined, flags: TrainFlags) =>
@@ -85,6 +90,11 @@ function createProgram(): Command {
     .option('--size <pixels>', 'width and height', whole('--size'), 64)
     .option('--seed <number>', 'decides the drawing', whole('--seed', 0), 0)
     .action(async (folder: string, flags: ImagesFlags) => (await import('./commands/images.js')).images(folder, flags));
+  json(program.command('text').description('write a small text to train on'))
+    .argument('<file>', 'where to')
+    .option('--bytes <count>', 'its length', whole('--bytes'), 2 ** 17)
+    .option('--seed <number>', 'decides the text', whole('--seed', 0), 0)
+    .action(async (file: string, flags: TextFlags) => (await import('./commands/text.js')).text(file, flags));
   json(program.command('demo').description('plan, train, compare and calibrate on this machine, end to end'))
     .option('--run <folder>', 'run folder, must not exist (default: runs/demo)')
     .option('--epochs <count>', 'passes over the images', whole('--epochs'), 12)

@@ -2,16 +2,25 @@
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import { MeshwrightError } from '../errors.js';
+import { MeshwrightError, unreachable } from '../errors.js';
 import { listHardware, loadHardware } from '../hardware/index.js';
 import { formatPlan, resolveTask } from '../job/index.js';
-import type { Job } from '../job/index.js';
+import type { Job, JobInput } from '../job/index.js';
 import { PRESETS, findModel } from '../models/index.js';
-import { generateDataset, requireVision } from '../train/index.js';
+import { generateDataset, generateText } from '../train/index.js';
 import type { Comparison, SearchProgress, Services, TaskChoice, TrainEvent as UiEvent } from '../tui/services.js';
 import { Assessor } from './assess.js';
 import { comparePlan, writeRunFiles } from './comparison.js';
-import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, requireFits, requireLocal, writeJob } from './commands/train.js';
+import {
+  describeEvaluation,
+  DRAWN_IMAGES,
+  fitClasses,
+  requireFits,
+  requireLocal,
+  UNTIMED_STEPS,
+  WRITTEN_TEXT,
+  writeJob,
+} from './commands/train.js';
 import type { Trial } from './experiment.js';
 import { runJob, writeProfile } from './experiment.js';
 import { createRunFolder, freeRunFolder } from './run-folder.js';
@@ -19,7 +28,26 @@ import { formatSeconds, seconds } from '../units.js';
 import type { SearchOutcome } from './search-task.js';
 import { toJobInput } from './task-choice.js';
 
-const EPOCHS = 6;
+/** Makes data for a model, and says how long to train on it. */
+async function makeData(model: string, onText: (text: string) => void): Promise<NonNullable<JobInput['training']>> {
+  const { family } = findModel(model);
+  switch (family) {
+    case 'vit': {
+      onText('drawing a small set of images');
+      const images = join('runs', 'drawn-images');
+      await generateDataset(images, DRAWN_IMAGES);
+      return { images, epochs: 6 };
+    }
+    case 'decoder': {
+      onText('writing a small text');
+      const text = join('runs', 'written-text.txt');
+      await generateText(text, WRITTEN_TEXT);
+      return { text, epochs: 3 };
+    }
+    default:
+      return unreachable(family);
+  }
+}
 
 async function search(
   task: TaskChoice,
@@ -60,11 +88,7 @@ async function train(
   onEvent: (event: UiEvent) => void,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  requireVision(findModel(task.model));
-  onEvent({ kind: 'phase', text: 'drawing a small set of images' });
-  const images = join('runs', 'drawn-images');
-  await generateDataset(images, DRAWN_IMAGES);
-  const training = { images, epochs: EPOCHS };
+  const training = await makeData(task.model, (text) => onEvent({ kind: 'phase', text }));
   const optimizer = { warmupSteps: 20, cooldownSteps: 20 };
   const input = await fitClasses({ ...toJobInput(task), training, optimizer });
   const jobsOf = (hardware: string) =>
@@ -87,7 +111,7 @@ async function train(
     settings,
     (event) => {
       if (event.kind === 'step') onEvent({ kind: 'step', steps: event.steps, ...event.metrics });
-      else if (event.kind === 'evaluated') onEvent({ kind: 'evaluated', ...event.evaluation });
+      else if (event.kind === 'evaluated') onEvent({ kind: 'evaluated', ...describeEvaluation(event.evaluation) });
       else if (event.kind === 'skipped') onEvent({ kind: 'phase', text: `training; ${++skipped} images skipped` });
       else if (event.text === 'training')
         onEvent({ kind: 'phase', text: `training; with this machine measured, ${anew} a step are predicted` });

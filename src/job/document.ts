@@ -15,17 +15,29 @@ export function parseJob(text: string, file: string): JobInput {
   return parseSource(text, file, jobSchema, 'JOB_INVALID').value;
 }
 
+/** The fields of `training` that name what lies somewhere. */
+const TRAINING_PATHS = ['images', 'text'] as const;
+
+function mapPaths(training: JobInput['training'], change: (path: string) => string): Pick<JobInput, 'training'> {
+  if (training === undefined) return {};
+  const changed = TRAINING_PATHS.flatMap((field) => {
+    const path = training[field];
+    return path === undefined ? [] : [[field, change(path)] as const];
+  });
+  return { training: { ...training, ...Object.fromEntries(changed) } };
+}
+
 /**
- * A hardware profile or image folder named `./…` or `../…` lies relative to the job file.
+ * A hardware profile, image folder or text named `./…` or `../…` lies relative to the job file.
  *
  * @throws MeshwrightError JOB_INVALID when the file can't be read, and as `parseJob`
  */
 export function readJob(path: string): JobInput {
   try {
     const input = parseJob(readFileSync(path, 'utf8'), path);
-    const beside = (text: string | undefined) => (/^\.\.?\//.test(text ?? '') ? join(dirname(path), text!) : text);
-    const training = { ...input.training, images: beside(input.training?.images) };
-    return { ...input, hardware: beside(input.hardware), ...(input.training ? { training } : {}) };
+    const beside = (text: string) => (/^\.\.?\//.test(text) ? join(dirname(path), text) : text);
+    const hardware = input.hardware === undefined ? {} : { hardware: beside(input.hardware) };
+    return { ...input, ...hardware, ...mapPaths(input.training, beside) };
   } catch (error) {
     if (error instanceof MeshwrightError) throw error;
     throw new MeshwrightError('JOB_INVALID', {
@@ -77,7 +89,5 @@ function pathFrom(folder: string, path: string): string {
 export function formatJob(job: Job, folder = '.'): string {
   const input = jobToInput(job);
   const hardware = listHardware().includes(job.hardwareName) ? job.hardwareName : pathFrom(folder, job.hardwareName);
-  const { images } = job.training;
-  const training = images === undefined ? input.training : { ...input.training, images: pathFrom(folder, images) };
-  return stringify({ ...input, hardware, training });
+  return stringify({ ...input, hardware, ...mapPaths(input.training, (path) => pathFrom(folder, path)) });
 }

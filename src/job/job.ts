@@ -19,6 +19,7 @@ import { parameterTensors } from './unsharded.js';
 
 export interface Training {
   readonly images?: string;
+  readonly text?: string;
   readonly steps?: number;
   readonly epochs: number;
   readonly seed: number;
@@ -92,6 +93,7 @@ export function resolveTask(input: JobInput): Task {
     optimizer: resolveOptimizer(optimizer),
     training: {
       ...(training?.images === undefined ? {} : { images: training.images }),
+      ...(training?.text === undefined ? {} : { text: training.text }),
       ...(training?.steps === undefined ? {} : { steps: training.steps }),
       epochs: training?.epochs ?? 1,
       seed: training?.seed ?? 0,

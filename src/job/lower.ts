@@ -8,12 +8,12 @@ import { flops } from '../units.js';
 import type { Job } from './job.js';
 import { matchingTensors, unsharded } from './unsharded.js';
 
-/** The forward program of a job over `examples` at once. */
-const forwardOfJob = (job: Job, examples: number, output: ForwardOptions['output']): Program =>
+/** The forward program of a job over `examples` at once; the loss is a mean over a batch. */
+const forwardOfJob = (job: Job, examples: number, batch: number, output: ForwardOptions['output']): Program =>
   forward(job.model, {
     mesh: job.plan.mesh,
     batch: examples,
-    lossDivisor: job.batch * lossTermsPerExample(job.model),
+    lossDivisor: batch * lossTermsPerExample(job.model),
     parameterType: job.precision.parameters,
     computeType: job.precision.compute,
     activations: job.plan.activations,
@@ -22,7 +22,7 @@ const forwardOfJob = (job: Job, examples: number, output: ForwardOptions['output
 
 /** The program of one training step. */
 export function lowerJob(job: Job, options: { readonly keepGradients?: boolean } = {}): Program {
-  const loss = forwardOfJob(job, job.batch / job.plan.microbatches, 'loss');
+  const loss = forwardOfJob(job, job.batch / job.plan.microbatches, job.batch, 'loss');
   return lowerTrainingStep(loss, { ...lowerOptions(job), ...options });
 }
 
@@ -56,9 +56,9 @@ export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerO
   };
 }
 
-/** The forward program that gives logits of `batch` examples, to evaluate with. */
-export const lowerEvaluation = (job: Job, batch: number): Program =>
-  lowerForward(forwardOfJob(job, batch, 'logits'), lowerOptions(job));
+/** The forward program that gives the logits or the mean loss of `batch` examples, to evaluate with. */
+export const lowerEvaluation = (job: Job, batch: number, output: ForwardOptions['output']): Program =>
+  lowerForward(forwardOfJob(job, batch, batch, output), lowerOptions(job));
 
 /**
  * Matmul FLOPs, attention's included, of the unsharded program's forward and backward pass over a batch, nothing

@@ -69,6 +69,8 @@ export const jobSchema = z.strictObject({
     .strictObject({
       /** A folder with class folders in `train/` and, to evaluate on, `held-out/`; or with class folders itself. */
       images: z.string().optional(),
+      /** A text file, or a folder of them, read in the order of their names; its bytes are the tokens. */
+      text: z.string().optional(),
       steps: count.optional(),
       epochs: rate.gt(0, 'a number above 0').optional(),
       seed: z.number().int().min(0, 'at least 0').optional(),

@@ -1,6 +1,6 @@
 /** What a run tells as it goes. */
 import type { SkippedImage } from './data/loader.js';
-import type { Evaluation } from './evaluate.js';
+import type { Evaluation } from './evaluation.js';
 
 export type TrainEvent =
   | { readonly kind: 'phase'; readonly text: string }
@@ -16,7 +16,7 @@ export interface StepMetrics {
   readonly learningRate: number;
   /** From handing out the batch to the last rank's end. */
   readonly stepTimeSeconds: number;
-  /** Waiting for images before it. */
+  /** Waiting for the batch before it. */
   readonly inputStallSeconds: number;
   readonly tokensPerSecond: number;
   readonly mfu: number;

@@ -1,28 +1,24 @@
 /**
- * A job at work on this machine: its ranks, its images and where it is in them. Several sessions may be open at once
+ * A job at work on this machine: its ranks, its data and where it is in them. Several sessions may be open at once
  * and take turns; one that is not asked to advance uses no core.
  */
 import { appendFileSync } from 'node:fs';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
 import { lowerEvaluation, lowerJob, modelFlops } from '../job/index.js';
-import type { VitConfig } from '../models/index.js';
 import { tokensPerExample } from '../models/index.js';
 import type { Program } from '../program/index.js';
 import type { HostTensor } from '../runtime/index.js';
-import { DevicePool, numbersOf } from '../runtime/index.js';
+import { assembleGlobal, DevicePool, numbersOf } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
 import { seconds } from '../units.js';
-import type { ImageSample } from './data/folder.js';
-import type { ImageBatch, ImageLoader, SkippedImage } from './data/loader.js';
-import { createImageLoader } from './data/loader.js';
-import type { Dataset } from './dataset.js';
-import { openJobImages, requireVision } from './dataset.js';
-import type { Evaluation } from './evaluate.js';
-import { evaluate } from './evaluate.js';
+import type { SkippedImage } from './data/loader.js';
+import type { Evaluation } from './evaluation.js';
 import type { StepMetrics, TrainEvent } from './events.js';
 import { rankFeeds } from './feeds.js';
+import { openJobData } from './job-data.js';
 import { learningRateAt } from './schedule.js';
+import type { HeldOut, RunForward, TrainingBatch, TrainingData, TrainingSource } from './source.js';
 
 export interface WorkerUrls {
   readonly rank: URL;
@@ -37,8 +33,6 @@ export interface SessionOptions {
 }
 
 type Emit = (event: TrainEvent) => void;
-
-const PREFETCHED_BATCHES = 2;
 
 function appendLine(file: string, line: string): void {
   try {
@@ -55,32 +49,32 @@ function appendLine(file: string, line: string): void {
 export class Session {
   /** Of the whole run; the learning-rate schedule ends with the last. */
   readonly steps: number;
-  readonly batchesPerEpoch: number;
+  /** See `TrainingSource`. */
+  readonly coldBatches: number;
   readonly metrics: StepMetrics[] = [];
   readonly skipped: SkippedImage[] = [];
   readonly #options: SessionOptions;
   readonly #emit: Emit;
-  readonly #images: Dataset;
-  readonly #loader: ImageLoader;
-  readonly #batches: AsyncIterator<ImageBatch>;
+  readonly #source: TrainingSource;
   readonly #program: Program;
   readonly #pool: DevicePool;
-  readonly #model: VitConfig;
   readonly #modelFlops: number;
 
-  private constructor(options: SessionOptions, emit: Emit, images: Dataset, program: Program, pool: DevicePool) {
-    const { job } = options;
+  private constructor(options: SessionOptions, emit: Emit, data: TrainingData, program: Program, pool: DevicePool) {
+    const { job, workerUrls } = options;
     this.#options = options;
     this.#emit = emit;
-    this.#images = images;
     this.#program = program;
     this.#pool = pool;
-    this.#model = requireVision(job.model);
-    this.#loader = this.#loaderOf(images.train.samples, job.batch, true);
-    this.#batches = this.#loader[Symbol.asyncIterator]();
+    const onSkipped = (image: SkippedImage): void => {
+      this.skipped.push(image);
+      emit({ kind: 'skipped', image });
+    };
+    this.#source = data.start({ imageWorker: workerUrls.image, onSkipped });
     this.#modelFlops = modelFlops(job.model, job.batch);
-    this.batchesPerEpoch = this.#loader.batchesPerEpoch;
-    this.steps = job.training.steps ?? Math.max(1, Math.round(job.training.epochs * this.batchesPerEpoch));
+    const { batchesPerEpoch, coldBatches } = this.#source;
+    this.coldBatches = coldBatches;
+    this.steps = job.training.steps ?? Math.max(1, Math.round(job.training.epochs * batchesPerEpoch));
   }
 
   /**
@@ -91,8 +85,8 @@ export class Session {
   static async open(options: SessionOptions, emit: Emit): Promise<Session> {
     const { job, workerUrls } = options;
     const { plan, training } = job;
-    emit({ kind: 'phase', text: 'reading the image folder' });
-    const images = await openJobImages(job);
+    emit({ kind: 'phase', text: 'reading the data to train on' });
+    const data = await openJobData(job);
     emit({ kind: 'phase', text: 'compiling the step on all ranks' });
     const program = lowerJob(job);
     const pool = await DevicePool.create({
@@ -104,30 +98,11 @@ export class Session {
     try {
       await pool.load('step', program);
       await pool.initialize(training.seed);
-      return new Session(options, emit, images, program, pool);
+      return new Session(options, emit, data, program, pool);
     } catch (error) {
       await pool.close();
       throw error;
     }
-  }
-
-  #loaderOf(samples: readonly ImageSample[], batchSize: number, training: boolean): ImageLoader {
-    const { job, workerUrls } = this.#options;
-    return createImageLoader({
-      imageSize: this.#model.imageSize,
-      samples,
-      classCount: this.#model.classes,
-      batchSize,
-      seed: job.training.seed,
-      training,
-      workers: job.training.loaderWorkers,
-      prefetchBatches: PREFETCHED_BATCHES,
-      workerUrl: workerUrls.image,
-      onSkipped: (image) => {
-        this.skipped.push(image);
-        this.#emit({ kind: 'skipped', image });
-      },
-    });
   }
 
   /**
@@ -140,13 +115,13 @@ export class Session {
     const measured: MeasuredStep[] = [];
     while (measured.length < count && !signal.aborted) {
       const asked = performance.now();
-      const { value: batch } = (await this.#batches.next()) as IteratorYieldResult<ImageBatch>;
+      const batch = await this.#source.next();
       measured.push(await this.#step(batch, (performance.now() - asked) / 1e3));
     }
     return measured;
   }
 
-  async #step(batch: ImageBatch, inputStallSeconds: number): Promise<MeasuredStep> {
+  async #step(batch: TrainingBatch, inputStallSeconds: number): Promise<MeasuredStep> {
     const { job, metricsFile } = this.#options;
     const { training, hardware, precision } = job;
     const step = this.metrics.length + 1;
@@ -155,7 +130,7 @@ export class Session {
     const learningRate = learningRateAt(step, { peak, steps, warmupSteps, cooldownSteps });
     const scalars = { 'learning-rate': learningRate, step };
     const start = performance.now();
-    const feeds = (rank: number) => rankFeeds(this.#program, rank, batch, scalars);
+    const feeds = (rank: number) => rankFeeds(this.#program, rank, batch.data, scalars);
     const { outputs, spans } = await this.#pool.run('step', { feeds, outputs: ['loss'] });
     const stepTimeSeconds = (performance.now() - start) / 1e3;
     const available = hardware.chip.matmul[precision.compute]!.peak * job.chips * stepTimeSeconds;
@@ -184,26 +159,34 @@ export class Session {
     return { step, seconds: seconds(stepTimeSeconds), spansByRank: spans };
   }
 
-  /** Accuracy on the held-out images; nothing where there are none. */
+  /** How the model does on what was held out; nothing where nothing was. */
   async evaluate(): Promise<Evaluation | undefined> {
-    const { job } = this.#options;
-    const { heldOut } = this.#images;
+    const { heldOut } = this.#source;
     if (heldOut === undefined) return undefined;
-    this.#emit({ kind: 'phase', text: 'evaluating on held-out images' });
-    const size = job.batch / job.plan.microbatches;
-    const forward = lowerEvaluation(job, size);
-    await this.#pool.load('evaluation', forward);
-    const loader = this.#loaderOf(heldOut.samples, size, false);
-    try {
-      const evaluation = await evaluate(this.#pool, 'evaluation', forward, loader);
-      this.#emit({ kind: 'evaluated', evaluation });
-      return evaluation;
-    } finally {
-      await loader.close();
-    }
+    this.#emit({ kind: 'phase', text: 'evaluating on what was held out' });
+    const { job } = this.#options;
+    const examples = job.batch / job.plan.microbatches;
+    const evaluation = await heldOut.evaluate(await this.#loadForward(heldOut, examples), examples);
+    this.#emit({ kind: 'evaluated', evaluation });
+    return evaluation;
+  }
+
+  /** @returns the forward program as a function of a batch of `examples` */
+  async #loadForward({ output: name }: HeldOut, examples: number): Promise<RunForward> {
+    const pool = this.#pool;
+    const program = lowerEvaluation(this.#options.job, examples, name);
+    await pool.load('evaluation', program);
+    const output = program.outputs.find((candidate) => candidate.name === name)!;
+    const { type } = program.values[output.value]!;
+    return async (batch) => {
+      const feeds = (rank: number) => rankFeeds(program, rank, batch, {});
+      const { outputs } = await pool.run('evaluation', { feeds, outputs: [name] });
+      const shards = outputs.map((one) => one[name] as HostTensor);
+      return numbersOf(assembleGlobal(pool.mesh, shards, type));
+    };
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#pool.close(), this.#loader.close()]);
+    await Promise.all([this.#pool.close(), this.#source.close()]);
   }
 }

@@ -3,7 +3,7 @@ import type { Job } from '../job/index.js';
 import type { MeasuredStep, TimedSpan } from '../trace/index.js';
 import { summarizeSteps } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
-import type { Evaluation } from './evaluate.js';
+import type { Evaluation } from './evaluation.js';
 import type { StepMetrics, TrainEvent } from './events.js';
 import type { SessionOptions, WorkerUrls } from './session.js';
 import { Session } from './session.js';
@@ -83,7 +83,8 @@ export interface TurnsOptions {
 
 /**
  * Times several jobs side by side: all are ready, and a few steps of each are run in turns, so that a machine that gets
- * slower or faster meanwhile does so for all of them. A job's first epoch, which decodes its images, is not timed.
+ * slower or faster meanwhile does so for all of them. Batches that take longer to prepare than later ones, of images that
+ * are decoded for the first time, are not timed.
  */
 export async function trainInTurns(
   { jobs, workerUrls, turns, stepsPerTurn }: TurnsOptions,
@@ -94,7 +95,7 @@ export async function trainInTurns(
   try {
     for (const job of jobs) sessions.push(await Session.open({ job, workerUrls }, () => undefined));
     const steps = jobs.map((): MeasuredStep[] => []);
-    for (const session of sessions) await session.advance(session.batchesPerEpoch, signal);
+    for (const session of sessions) await session.advance(session.coldBatches, signal);
     for (let turn = 1; turn <= turns; turn++) {
       for (const [index, session] of sessions.entries()) {
         const [, ...timed] = await session.advance(1 + stepsPerTurn, signal);

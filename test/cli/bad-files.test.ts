@@ -133,6 +133,7 @@ const jobs: Case[] = [
 
 const IMAGES: Files = { 'set/a/1.png': '', 'set/b/1.png': '' };
 const TRAIN = 'train --model vit-tiny --batch 2 --steps 1';
+const TRAIN_TEXT = 'train --model gpt-tiny --batch 2 --steps 1';
 
 const folders: Case[] = [
   [
@@ -233,6 +234,57 @@ const folders: Case[] = [
     ['at most the 2 images', 'got 4'],
     IMAGES,
   ],
+  ['no text to train a decoder on', TRAIN_TEXT, 'JOB_INVALID', 'training.text', ['got nothing', 'give --text PATH']],
+  ['a text that is not there', `${TRAIN_TEXT} --text none`, 'DATA_NOT_FOUND', 'none', ['got nothing there']],
+  [
+    'a folder without texts',
+    `${TRAIN_TEXT} --text texts`,
+    'DATA_NOT_FOUND',
+    'texts',
+    ['a text file', 'a folder without files'],
+    { 'texts/inner/': '' },
+  ],
+  [
+    'an empty text',
+    `${TRAIN_TEXT} --text a.txt`,
+    'DATA_TOO_SHORT',
+    'a.txt',
+    ['at least 321 bytes', 'got 0'],
+    { 'a.txt': '' },
+  ],
+  [
+    'a text that is too short',
+    `${TRAIN_TEXT} --text a.txt`,
+    'DATA_TOO_SHORT',
+    'a.txt',
+    ['at least 321 bytes', 'got 320'],
+    { 'a.txt': 'a'.repeat(320) },
+  ],
+  [
+    'a batch of more sequences than a text has',
+    `${TRAIN_TEXT} --text a.txt`,
+    'JOB_INVALID',
+    'batch',
+    ['at most 1, the sequences of 64 bytes', 'got 2'],
+    { 'a.txt': 'a'.repeat(321) },
+  ],
+  [
+    'a vocabulary that lacks bytes',
+    `${TRAIN_TEXT} --text a.txt --model-option vocabulary=128`,
+    'JOB_INVALID',
+    'model.vocabulary',
+    ['at least 256: the tokens are bytes', 'got 128'],
+    { 'a.txt': 'a'.repeat(1000) },
+  ],
+  [
+    'a file that exists, for a text to be written',
+    'text a.txt',
+    'RUN_EXISTS',
+    'a.txt',
+    ['name another file'],
+    { 'a.txt': 'mine' },
+  ],
+  ['a text of more bytes than are of use', 'text a.txt --bytes 1000000000000', 'JOB_INVALID', 'bytes', ['at most']],
   [
     'training on hardware that is not here',
     `${TRAIN} --images set --hardware tpu-v4`,

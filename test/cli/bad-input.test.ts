@@ -37,11 +37,18 @@ const plans: Case[] = [
     ['a decoder, which llama-tiny is', 'got patch'],
   ],
   [
-    'training of a decoder, which nothing loads text for',
-    'train --model gpt-tiny --hardware local --images .',
+    'images for a decoder',
+    'train --model gpt-tiny --hardware local --images set',
     'JOB_INVALID',
-    'model',
-    ['a vision transformer', 'gpt-tiny, a decoder'],
+    'training.images',
+    ['training.text, since gpt-tiny is a decoder', 'got set', 'give --text PATH'],
+  ],
+  [
+    'text for a vision transformer',
+    'train --model vit-tiny --hardware local --text some.txt',
+    'JOB_INVALID',
+    'training.text',
+    ['training.images, since vit-tiny is a vision transformer', 'got some.txt', 'give --images DIR'],
   ],
   [
     'a batch that does not divide',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobSimulation } from '../../src/cli/assess.js';
 import type { ComparisonDocument, PlanComparison } from '../../src/cli/comparison.js';
-import type { Evaluation, StepMetrics } from '../../src/train/index.js';
+import type { ImageEvaluation, StepMetrics } from '../../src/train/index.js';
 import type { Started } from '../cli/support.js';
 import { cli, contents, createFolder, editedProfile, expectRefused } from '../cli/support.js';
 import { json, removeFolder, startCli } from '../cli/support.js';
@@ -15,7 +15,7 @@ interface RunDocument {
   readonly steps: number;
   readonly last: StepMetrics;
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
-  readonly evaluation: Evaluation | null;
+  readonly evaluation: ImageEvaluation | null;
   readonly comparison: PlanComparison;
 }
 

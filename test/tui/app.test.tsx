@@ -40,7 +40,7 @@ describe('the UI', () => {
     await searchHere(ui);
     ui.press('t');
     await ui.shows('Finished. Enter compares');
-    await ui.shows('Accuracy 87.2 %');
+    await ui.shows('accuracy 87.2 %');
     ui.press('\r');
     await ui.shows('Predicted step times are off by 9.9 %');
     for (const expected of ['Finished', 'Found 3 plans', 'Enter search']) {

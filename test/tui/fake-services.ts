@@ -130,7 +130,7 @@ export function fakeServices({ tick, steps }: Pace): Services {
       }
       onEvent({ kind: 'phase', text: 'evaluating' });
       await tick();
-      onEvent({ kind: 'evaluated', accuracy: 0.872, chance: 0.1 });
+      onEvent({ kind: 'evaluated', what: 'accuracy', value: '87.2 %', baseline: 'chance 10.0 %' });
       return COMPARISON;
     },
   };

@@ -35,7 +35,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     const training = await terminal.waitFor(/step \d+ of \d+/, 60_000);
     expect(training).toContain('predicted');
     const finished = await terminal.waitFor('Finished. Enter compares it with the prediction.', 180_000);
-    expect(finished).toMatch(/Accuracy [\d.]+ % \(chance 8.3 %\)/);
+    expect(finished).toMatch(/accuracy [\d.]+ % \(chance 8.3 %\)/);
     await terminal.keys('Enter');
     const comparison = await terminal.waitFor('Run folder');
     expect(comparison).toMatch(/Predicted step times are off by [\d.]+ %/);

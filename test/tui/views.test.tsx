@@ -26,7 +26,7 @@ const train = [...Array(40).keys()]
 const done = {
   ...train,
   status: 'done' as const,
-  evaluated: { kind: 'evaluated' as const, accuracy: 0.872, chance: 0.1 },
+  evaluated: { kind: 'evaluated' as const, what: 'accuracy', value: '87.2 %', baseline: 'chance 10.0 %' },
 };
 const compare = (comparison: Comparison, offset = 0): Screen => ({
   at: 'compare',
@@ -157,7 +157,7 @@ describe('what a person reads', () => {
     expect(shown).toMatch(/step time {6}\d+ ms \(predicted 390 ms\)/);
     expect(shown).toMatch(/MFU {12}\d\d\.\d % \(predicted 54.9 %\)/);
     expect(shown).toMatch(/input stall {4}[\d.]+ ms \(<?1 % of the step\)/);
-    expect(text(STATES['train, done']!)).toContain('Accuracy 87.2 % (chance 10.0 %)');
+    expect(text(STATES['train, done']!)).toContain('Held-out accuracy 87.2 % (chance 10.0 %)');
   });
 
   it('compare: predicted, measured, re-predicted with their errors, and where the difference is', () => {

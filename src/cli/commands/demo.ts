@@ -13,7 +13,15 @@ import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import { printPlans } from './plan.js';
-import { DRAWN_IMAGES, UNTIMED_STEPS, fitClasses, summarizeLoss, trainReporter, writeJob } from './train.js';
+import {
+  DRAWN_IMAGES,
+  UNTIMED_STEPS,
+  fitClasses,
+  summarizeEvaluation,
+  summarizeLoss,
+  trainReporter,
+  writeJob,
+} from './train.js';
 
 export interface DemoFlags {
   readonly run?: string;
@@ -105,10 +113,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       const trained = await runJob(bestTrial.job, training, reporter.onEvent, signal).finally(reporter.end);
       say(`   ${summarizeLoss(trained)}`);
       const { evaluation } = trained;
-      if (evaluation)
-        say(
-          `   held-out accuracy ${formatPercent(evaluation.accuracy)} on ${evaluation.images} images (chance ${formatPercent(evaluation.chance)})`,
-        );
+      if (evaluation) say(`   ${summarizeEvaluation(evaluation)}`);
 
       writeRunFiles(folder, bestTrial, rows, trained);
       saveProfile(calibrateOn(bestTrial.job, trials).profile, join(folder, 'calibrated'));

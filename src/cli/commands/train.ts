@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { MeshwrightError } from '../../errors.js';
+import { MeshwrightError, unreachable } from '../../errors.js';
 import { formatJob, formatPlan, mergeJobs } from '../../job/index.js';
 import type { Job, JobInput } from '../../job/index.js';
 import { findModel } from '../../models/index.js';
-import type { StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
-import { openDataset, openJobImages } from '../../train/index.js';
+import type { Evaluation, StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
+import { openDataset, openJobData } from '../../train/index.js';
+import type { EvaluationWords } from '../../tui/services.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
 import type { Assessment } from '../assess.js';
 import { Assessor, stackOf } from '../assess.js';
@@ -20,6 +21,7 @@ import { createRunFolder, freeRunFolder, writeText } from '../run-folder.js';
 
 export interface TrainFlags extends JobFlags {
   readonly images?: string;
+  readonly text?: string;
   readonly epochs?: number;
   readonly steps?: number;
   readonly seed?: number;
@@ -35,6 +37,9 @@ export const DRAWN_IMAGES = {
   imageSize: 64,
   seed: 0,
 };
+
+/** What the UI trains a decoder on where there is no text: some 3,000 lines. */
+export const WRITTEN_TEXT = { bytes: 2 ** 17, seed: 0 };
 
 /** Steps at the start that are trained but not timed. */
 export const UNTIMED_STEPS = 4;
@@ -104,17 +109,39 @@ export const summarizeLoss = ({ metrics }: TrainReport): string => {
   return `loss ${mean(metrics.slice(0, few)).toFixed(4)} → ${mean(metrics.slice(-few)).toFixed(4)}`;
 };
 
+/** How a model does on what was held out, beside what takes no model. */
+export function describeEvaluation(evaluation: Evaluation): EvaluationWords {
+  switch (evaluation.of) {
+    case 'images': {
+      const { accuracy, chance } = evaluation;
+      return { what: 'accuracy', value: formatPercent(accuracy), baseline: `chance ${formatPercent(chance)}` };
+    }
+    case 'text': {
+      const { perplexityPerByte, byteEntropyNatsPerByte } = evaluation;
+      const baseline = `${Math.exp(byteEntropyNatsPerByte).toFixed(2)} by frequency alone`;
+      return { what: 'perplexity', value: `${perplexityPerByte.toFixed(2)} a byte`, baseline };
+    }
+    default:
+      return unreachable(evaluation);
+  }
+}
+
+export function summarizeEvaluation(evaluation: Evaluation): string {
+  const { what, value, baseline } = describeEvaluation(evaluation);
+  return `held-out ${what} ${value} (${baseline})`;
+}
+
 /** `meshwright train`: executes a job on this machine's devices and compares it with its prediction. */
 export async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
-  const { images, epochs, steps, seed, family } = flags;
+  const { images, text, epochs, steps, seed, family } = flags;
   const given = Object.fromEntries(
-    Object.entries({ images, epochs, steps, seed, family }).filter(([, value]) => value !== undefined),
+    Object.entries({ images, text, epochs, steps, seed, family }).filter(([, value]) => value !== undefined),
   );
   const input = await fitClasses(mergeJobs(jobInput(file, flags), { training: given }));
   const assessor = new Assessor();
   const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
   requireLocal(job);
-  await openJobImages(job);
+  await openJobData(job);
   const predicted = assessor.assess(job);
   requireFits(predicted);
   const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
@@ -146,10 +173,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   } else {
     printLine();
     printLine(summarizeLoss(report));
-    if (report.evaluation)
-      printLine(
-        `held-out accuracy ${formatPercent(report.evaluation.accuracy)} (chance ${formatPercent(report.evaluation.chance)})`,
-      );
+    if (report.evaluation) printLine(summarizeEvaluation(report.evaluation));
     if (report.skipped.length > 0) printLine(`${report.skipped.length} images could not be decoded and were skipped`);
     printLine();
     printComparison([row]);

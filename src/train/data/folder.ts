@@ -1,7 +1,8 @@
 /** A labelled image set as folders: one folder per class, images directly inside it. Reads names, never pixels. */
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
+import { namesIn } from './names.js';
 
 export interface ImageSample {
   readonly path: string;
@@ -17,19 +18,6 @@ export interface ImageFolder {
 }
 
 const IMAGE_EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp']);
-
-/** Names in `dir` of one kind, links followed, in code unit order: the same on every machine, whatever its locale. */
-async function namesIn(dir: string, kind: 'folder' | 'file'): Promise<string[]> {
-  const entries = await readdir(dir, { withFileTypes: true });
-  const names: string[] = [];
-  for (const entry of entries) {
-    // Hidden entries are left by file managers: `._cat.jpg` has an image's name and holds none.
-    if (entry.name.startsWith('.')) continue;
-    const found = entry.isSymbolicLink() ? await stat(join(dir, entry.name)).catch(() => undefined) : entry;
-    if (kind === 'folder' ? found?.isDirectory() : found?.isFile()) names.push(entry.name);
-  }
-  return names.sort();
-}
 
 /**
  * Lists the images (JPEG, PNG, WebP by extension) of `dir/<class>/`. Labels follow the sorted class folders, or

@@ -137,8 +137,7 @@ export function TrainScreen({ state, size }: { readonly state: TrainState; reado
       <FigureGrid state={state} width={width} />
       {evaluated !== undefined && (
         <Text bold {...paint(look, 'good')}>
-          Accuracy {formatPercent(evaluated.accuracy)}{' '}
-          <Text bold={false}>(chance {formatPercent(evaluated.chance)})</Text>
+          Held-out {evaluated.what} {evaluated.value} <Text bold={false}>({evaluated.baseline})</Text>
         </Text>
       )}
     </Box>
