@@ -5,7 +5,7 @@ import { Piscina } from 'piscina';
 import { MeshwrightError, unreachable } from '../errors.js';
 import { listHardware, loadHardware } from '../hardware/index.js';
 import { formatPlan, resolveTask } from '../job/index.js';
-import type { Job, JobInput } from '../job/index.js';
+import type { Job } from '../job/index.js';
 import { PRESETS, findModel } from '../models/index.js';
 import { generateDataset, generateText } from '../train/index.js';
 import type { Comparison, SearchProgress, Services, TaskChoice, TrainEvent as UiEvent } from '../tui/services.js';
@@ -28,21 +28,26 @@ import { formatSeconds, seconds } from '../units.js';
 import type { SearchOutcome } from './search-task.js';
 import { toJobInput } from './task-choice.js';
 
-/** Makes data for a model, and says how long to train on it. */
-async function makeData(model: string, onText: (text: string) => void): Promise<NonNullable<JobInput['training']>> {
+const EPOCHS = 6;
+
+/** Makes data for a model to train on. */
+async function makeData(
+  model: string,
+  onText: (text: string) => void,
+): Promise<{ readonly images: string } | { readonly text: string }> {
   const { family } = findModel(model);
   switch (family) {
     case 'vit': {
       onText('drawing a small set of images');
       const images = join('runs', 'drawn-images');
       await generateDataset(images, DRAWN_IMAGES);
-      return { images, epochs: 6 };
+      return { images };
     }
     case 'decoder': {
       onText('writing a small text');
       const text = join('runs', 'written-text.txt');
       await generateText(text, WRITTEN_TEXT);
-      return { text, epochs: 3 };
+      return { text };
     }
     default:
       return unreachable(family);
@@ -88,7 +93,8 @@ async function train(
   onEvent: (event: UiEvent) => void,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const training = await makeData(task.model, (text) => onEvent({ kind: 'phase', text }));
+  const data = await makeData(task.model, (text) => onEvent({ kind: 'phase', text }));
+  const training = { ...data, epochs: EPOCHS };
   const optimizer = { warmupSteps: 20, cooldownSteps: 20 };
   const input = await fitClasses({ ...toJobInput(task), training, optimizer });
   const jobsOf = (hardware: string) =>

@@ -1,7 +1,7 @@
 /** What plans send, against closed forms; agreement tests hold what is really sent against the program's count. */
 import { describe, expect, test } from 'vitest';
-import type { LowerOptions, ParameterInput, Program } from '../../src/program/index.js';
-import { countCollectiveBytes, elementCount, forEachOp, LINEAR_MODES, SHARD_STAGES } from '../../src/program/index.js';
+import type { LowerOptions, ParameterInput, Program, ShardStage } from '../../src/program/index.js';
+import { countCollectiveBytes, elementCount, forEachOp, LINEAR_MODES } from '../../src/program/index.js';
 import { globalShape } from '../../src/mesh/index.js';
 import type { PlanCase } from '../agreement/case.js';
 import { lowerStep, OPTIMIZERS } from '../agreement/case.js';
@@ -28,7 +28,7 @@ const isSharded =
     Object.keys(values[value]!.type.states).includes('data');
 const inLayers = ({ name }: ParameterInput): boolean => name.startsWith('encoder/');
 
-const shard = (stage: (typeof SHARD_STAGES)[number]): NonNullable<LowerOptions['shard']> => ({
+const shard = (stage: ShardStage): NonNullable<LowerOptions['shard']> => ({
   stage,
   axes: ['data'],
   minimumElements: 0,

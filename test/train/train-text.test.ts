@@ -50,7 +50,7 @@ beforeAll(async () => {
   await json('text text.txt --bytes 40000', folder);
   for (const plan of Object.keys(PLANS) as Name[])
     runs.set(plan, await train(runName(plan), `--hardware local ${PLANS[plan]}`));
-}, 120_000);
+}, 240_000);
 afterAll(() => removeFolder(folder));
 
 describe.each(Object.keys(PLANS) as Name[])('a decoder that trains on text, %s,', (plan) => {
@@ -116,8 +116,7 @@ describe('a training on text', () => {
   });
 
   it('says in words how it did, and leaves a job that trains the same again from anywhere', async () => {
-    const job = 'runs/data-2/job.yaml';
-    const { status, stdout } = await cli(`train ${job} --run runs/again`, folder);
+    const { status, stdout } = await cli('train data-2/job.yaml --run again', join(folder, 'runs'));
     expect(status).toBe(0);
     expect(stdout).toMatch(/\nheld-out perplexity [\d.]+ a byte \([\d.]+ by frequency alone\)\n/);
     expect(lossesOf('again')).toEqual(lossesOf('data-2'));

@@ -151,7 +151,7 @@ describe('a training on two ranks', () => {
 describe('a training whose collectives run beside its kernels', () => {
   beforeAll(async () => {
     const layers = '--rematerialize full --rematerialize-layers 0-1';
-    const plan = `--chips 4 --mesh data=2,model=2 --microbatches 2 --linears ring --shard parameters ${layers}`;
+    const plan = `--chips 4 --mesh data=2,model=2 --microbatches 2 --linears ring --shard optimizer ${layers}`;
     await json(`${TRAIN} ${plan} --steps 4 --run runs/overlapped`, folder);
   });
 
