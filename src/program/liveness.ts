@@ -25,7 +25,7 @@ export interface MemoryUse {
 }
 
 /** Results that take over an operand's memory: [result, operand] by position. */
-const IN_PLACE: Partial<Record<Op['name'], readonly (readonly [number, number])[]>> = {
+export const IN_PLACE: Partial<Record<Op['name'], readonly (readonly [number, number])[]>> = {
   adamw: [
     [0, 0],
     [1, 2],

@@ -50,10 +50,9 @@ export function adopter(memory: Memory, keeps: boolean): Adopter {
   };
 }
 
-/** What a binding holds, for somebody else to keep: copies where others hold it too. The binding is let go. */
+/** A copy of what a binding holds, for somebody else to keep. The binding is let go. */
 export function handOver(binding: Binding): StateValue {
   const one = (handle: Handle): HostTensor => {
-    if (handle.isExclusive) return handle.data;
     const copy = handle.data.slice();
     handle.release();
     return copy;

@@ -1,7 +1,7 @@
 /** Prepares a program to be run again and again: kernels compiled, and for each step the values that die with it. */
 import { coordinate } from '../mesh/index.js';
-import type { CollectiveName, MoveName, Op, Program, Region, ValueId } from '../program/index.js';
-import { attributesOf, invalid, isCollective, isMove } from '../program/index.js';
+import type { CollectiveName, DType, MoveName, Op, Program, Region, ValueId } from '../program/index.js';
+import { attributesOf, elementCount, IN_PLACE, invalid, isCollective, isMove } from '../program/index.js';
 import { reads } from '../program/passes/fuse.js';
 import type { CompiledKernel, KernelFamily, KernelSpec } from './kernels/family.js';
 
@@ -14,8 +14,16 @@ export interface KernelStep extends StepBase {
   readonly kind: 'kernel';
   readonly op: Op;
   readonly operands: readonly ValueId[];
-  readonly results: readonly ValueId[];
+  readonly results: readonly KernelResult[];
   readonly kernel: CompiledKernel;
+}
+
+export interface KernelResult {
+  readonly id: ValueId;
+  readonly dtype: DType;
+  readonly length: number;
+  /** The operand whose memory it takes over where nobody else holds that: it dies here, and one op alone reads it. */
+  readonly inPlaceOf: ValueId | undefined;
 }
 
 export interface CollectiveStep extends StepBase {
@@ -85,6 +93,19 @@ function dyingValues(ops: readonly Op[], owned: readonly ValueId[], live: readon
     .reverse();
 }
 
+/** For results of a kernel's ops, the one of `dying` operands that they may take over. */
+function inPlace(ops: readonly Op[], dying: ReadonlySet<ValueId>): Map<ValueId, ValueId> {
+  const uses = ops.flatMap((op) => op.operands);
+  const found = new Map<ValueId, ValueId>();
+  for (const op of ops) {
+    for (const [result, operand] of IN_PLACE[op.name] ?? []) {
+      const id = op.operands[operand]!;
+      if (dying.has(id) && uses.filter((use) => use === id).length === 1) found.set(op.results[result]!, id);
+    }
+  }
+  return found;
+}
+
 const resultsOf = (ops: readonly Op[]): ValueId[] => ops.flatMap((op) => op.results);
 
 /**
@@ -99,8 +120,12 @@ export async function compileProgram(program: Program, family: KernelFamily, ran
   async function compileKernel(op: Op, dying: readonly ValueId[]): Promise<KernelStep> {
     const ops = op.name === 'kernel' ? op.region!.ops : [op];
     const operands = [...new Set(op.operands)];
-    const { results } = op;
-    const kernel = await family.compile({ ops, operands, results, type, coordinate: along });
+    const kernel = await family.compile({ ops, operands, results: op.results, type, coordinate: along });
+    const takenOver = inPlace(ops, new Set(dying.filter((id) => operands.includes(id))));
+    const results = op.results.map((id): KernelResult => {
+      const { dtype, shape } = type(id);
+      return { id, dtype, length: elementCount(shape), inPlaceOf: takenOver.get(id) };
+    });
     return { kind: 'kernel', op, operands, results, kernel, dying };
   }
 

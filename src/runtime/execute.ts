@@ -103,10 +103,15 @@ export class Execution {
 
   async #runKernel({ op, kernel, operands, results }: KernelStep): Promise<void> {
     const tensors = operands.map((id) => this.#filled(id).data);
+    const made = results.map(({ dtype, length, inPlaceOf }) => {
+      const before = inPlaceOf === undefined ? undefined : (this.#env[inPlaceOf] as Handle);
+      return before?.isExclusive === true ? before : Handle.allocate(this.#around.memory, dtype, length);
+    });
+    const targets = made.map(({ data }) => data);
     const start = this.now();
-    const made = await kernel.run(tensors);
+    await kernel.run(tensors, targets);
     const end = this.now();
-    results.forEach((id, index) => this.#bind(id, Handle.owned(this.#around.memory, made[index]!)));
+    results.forEach(({ id }, index) => this.#bind(id, made[index]!));
     const { rank } = this.#around;
     this.spans.push({ id: this.#spanId(op), kind: 'kernel', name: 'kernel', phase: op.phase, rank, start, end });
   }

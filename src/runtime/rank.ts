@@ -82,8 +82,13 @@ export class Rank {
     const { mesh, rank } = this.#options;
     for (const [key, { input, type }] of this.#declared) {
       const value = initialState(mesh, rank, input, type, seed);
-      const owned = (tensor: HostTensor): Handle => Handle.owned(this.#memory, tensor);
-      this.#keep(key, isStack(value) ? value.map(owned) : owned(value));
+      const placed = (tensor: HostTensor): Handle => {
+        const handle = Handle.allocate(this.#memory, type.dtype, tensor.length);
+        handle.data.set(tensor);
+        this.#memory.free(tensor);
+        return handle;
+      };
+      this.#keep(key, isStack(value) ? value.map(placed) : placed(value));
     }
   }
 

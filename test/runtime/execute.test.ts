@@ -255,7 +255,7 @@ it('values are dropped after their last use', async () => {
     compile: async (spec) => {
       const kernel = await reference.compile(spec);
       const count = (): number => env.filter((binding) => binding !== undefined).length;
-      return { run: (operands) => (held.push(count()), kernel.run(operands)) };
+      return { run: (operands, results) => (held.push(count()), kernel.run(operands, results)) };
     },
   };
   const memory = new Memory();

@@ -1,11 +1,12 @@
 /** What every family's `compile` shares: types are checked, equal structures are built once, failures name the kernel. */
 import { MeshwrightError } from '../../errors.js';
 import type { CompiledKernel, FamilyName, HostTensor, KernelFamily, KernelSpec } from './family.js';
-import { FAMILY_DTYPES, kernelName, requireDtype, requireOperands, structureKey } from './family.js';
+import { elementCount } from '../../program/types.js';
+import { allocate, FAMILY_DTYPES, kernelName, requireDtype, requireOperands, structureKey } from './family.js';
 
 /** A kernel as a family builds it: only structure, no names. */
 export interface BuiltKernel {
-  run(operands: readonly HostTensor[]): Promise<HostTensor[]>;
+  run(operands: readonly HostTensor[], results: readonly HostTensor[]): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -26,16 +27,20 @@ export function cachingFamily(name: FamilyName, build: (spec: KernelSpec) => Pro
         for (const id of [...op.operands, ...op.results]) requireDtype(name, spec.type(id).dtype, op.id);
       }
       const types = spec.operands.map((id) => spec.type(id));
+      const resultTypes = spec.results.map((id) => spec.type(id));
+      const newResults = (): HostTensor[] =>
+        resultTypes.map(({ dtype, shape }) => allocate(dtype, elementCount(shape)));
       const key = structureKey(spec);
       const kernel = built.get(key) ?? build(spec);
       built.set(key, kernel);
       try {
         const { run } = await kernel;
         return {
-          async run(operands) {
+          async run(operands, results = newResults()) {
             requireOperands(place, types, operands);
             try {
-              return await run(operands);
+              await run(operands, results);
+              return [...results];
             } catch (error) {
               throw failed(name, place, 'to run', error);
             }

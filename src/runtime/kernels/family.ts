@@ -33,11 +33,13 @@ export const coordinateOf = ({ axis }: { readonly axis?: AxisName }, coordinate:
 
 export interface CompiledKernel {
   /**
-   * @returns one array for each of the spec's results, in their order; a scalar has length 1. No two of them, and none
-   *   of the operands, share memory, and they stay valid after the next run.
+   * @param results arrays to fill, one for each of the spec's results; new ones unless given. One of them may be the
+   *   operand whose memory the result takes over (`IN_PLACE`), where no other op of the kernel reads it.
+   * @returns the results, in their order; a scalar has length 1. No two of them share memory, none does with an operand
+   *   but for those taken over, and they stay valid after the next run.
    * @throws MeshwrightError DEVICE_FAILED naming the kernel's first op
    */
-  run(operands: readonly HostTensor[]): Promise<HostTensor[]>;
+  run(operands: readonly HostTensor[], results?: readonly HostTensor[]): Promise<HostTensor[]>;
 }
 
 export type FamilyName = 'onnx' | 'reference';

@@ -46,10 +46,15 @@ const F16_OVERFLOW = 0x477ff000;
 const F16_NORMAL = 0x38800000;
 const ONE_HALF32 = 0x3f000000;
 
-/** @returns the values, exactly */
-export function decode(halves: Bf16Array | F16Array): Float32Array<ArrayBuffer> {
-  const values = new Float32Array(halves.length);
-  const words = new Uint32Array(values.buffer);
+/**
+ * @param values written, and given back
+ * @returns the values, exactly
+ */
+export function decode(
+  halves: Bf16Array | F16Array,
+  values: Float32Array = new Float32Array(halves.length),
+): Float32Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   if (halves.dtype === 'bf16') {
     for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
     return values;

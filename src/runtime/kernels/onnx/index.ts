@@ -2,22 +2,24 @@
 import { InferenceSession } from 'onnxruntime-node';
 import { invalid, isCompute } from '../../../program/ops/index.js';
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
+import { Memory } from '../../memory.js';
 import type { BuiltKernel } from '../caching.js';
 import { cachingFamily } from '../caching.js';
-import type { KernelFamily, KernelSpec } from '../family.js';
+import type { HostTensor, KernelFamily, KernelSpec } from '../family.js';
+import { Bf16Array, decode, encode } from '../half.js';
 import * as activation from './activation.js';
 import * as elementwise from './elementwise.js';
 import type { OnnxKernel } from './emitter.js';
 import { Emitter } from './emitter.js';
 import * as loss from './loss.js';
 import * as matmuls from './matmul.js';
-import type { Model } from './model.js';
+import type { Model, Port } from './model.js';
 import { createEncoder } from './model.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import * as shape from './shape.js';
 import * as tokens from './tokens.js';
-import { fromResult, toFeed, Values } from './values.js';
+import { portTensor, Values } from './values.js';
 
 export const ONNX = {
   ...elementwise,
@@ -84,8 +86,7 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
   // A session's arena keeps the peak of its kernel's temporaries for good, rounded up, and a rank has a session for
-  // every structure. The C library's allocator reuses the same memory for all of them, at the same speed or better;
-  // for blocks over 32 MB glibc has to be told (see MALLOC_ENVIRONMENT).
+  // every structure. The C library's allocator reuses the same memory for all of them (see MALLOC_ENVIRONMENT).
   enableCpuMemArena: false,
   enableMemPattern: false,
   // Only errors: warnings of graph clean-ups go straight to the process's stderr.
@@ -94,19 +95,38 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
   extra: { session: { intra_op: { allow_spinning: '0' } } },
 });
 
+/** Tensors of one run by the names of their ports. onnxruntime-node has none of bf16: it is given float32 ones. */
+function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: Memory) {
+  const staged = tensors.map((tensor) =>
+    tensor instanceof Bf16Array ? memory.allocate('f32', tensor.length) : tensor,
+  ) as Exclude<HostTensor, Bf16Array>[];
+  const convert = (how: (half: Bf16Array, single: Float32Array) => void): void =>
+    tensors.forEach((tensor, at) => tensor instanceof Bf16Array && how(tensor, staged[at] as Float32Array));
+  return {
+    byName: Object.fromEntries(ports.map((port, at) => [port.name, portTensor(staged[at]!, port)])),
+    convert,
+    end: () => convert((_, single) => memory.free(single)),
+  };
+}
+
 /** @param threads cores that one kernel runs on */
 export function createOnnxFamily({ threads }: { threads: number }): KernelFamily {
-  const encode = createEncoder();
+  const encodeModel = createEncoder();
+  const memory = new Memory();
   return cachingFamily('onnx', async (spec): Promise<BuiltKernel> => {
     const { inputs, outputs, ...body } = buildModel(spec);
-    const types = spec.results.map((id) => spec.type(id).dtype);
-    const session = await InferenceSession.create(encode({ inputs, outputs, ...body }), sessionOptions(threads));
+    const session = await InferenceSession.create(encodeModel({ inputs, outputs, ...body }), sessionOptions(threads));
     return {
-      async run(operands) {
-        // onnxruntime copies its results into fresh arrays; giving it arrays to write to measured no faster.
-        const feeds = Object.fromEntries(inputs.map((port, index) => [port.name, toFeed(operands[index]!, port)]));
-        const results = await session.run(feeds);
-        return outputs.map(({ name }, index) => fromResult(results[name]!.data, types[index]!));
+      async run(operands, results) {
+        const feeds = stage(operands, inputs, memory);
+        // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
+        const fetches = stage(results, outputs, memory);
+        feeds.convert(decode);
+        const copies = await session.run(feeds.byName, fetches.byName);
+        for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
+        fetches.convert((half, single) => encode(single, half));
+        feeds.end();
+        fetches.end();
       },
       dispose: () => session.release(),
     };

@@ -5,9 +5,7 @@
 import { Tensor } from 'onnxruntime-node';
 import type { DType, ValueId, ValueType } from '../../../program/types.js';
 import type { Bf16Array } from '../half.js';
-import { decode, F16Array } from '../half.js';
 import type { HostTensor } from '../tensors.js';
-import { stored } from '../tensors.js';
 import type { Emitter, Name } from './emitter.js';
 import type { ElementType, Port } from './model.js';
 
@@ -74,18 +72,10 @@ export class Values {
   }
 }
 
-/** @param tensor of the element type of the port's value */
-export function toFeed(tensor: HostTensor, { shape }: Port): Tensor {
+/** A tensor as onnxruntime takes it, where it lies. */
+export function portTensor(tensor: Exclude<HostTensor, Bf16Array>, { shape }: Port): Tensor {
   if (tensor instanceof Float32Array) return new Tensor('float32', tensor, shape);
+  if (tensor instanceof Float64Array) return new Tensor('float64', tensor, shape);
   if (tensor instanceof Int32Array) return new Tensor('int32', tensor, shape);
-  if (tensor instanceof F16Array) return new Tensor('float16', tensor, shape);
-  return new Tensor('float32', decode(tensor as Bf16Array), shape);
-}
-
-/** @param data of onnxruntime's, in memory of its own */
-export function fromResult(data: Tensor['data'], dtype: DType): HostTensor {
-  if (dtype !== 'f16') return stored(dtype, data as Float32Array | Int32Array);
-  // A Uint16Array or, where Node has one, a Float16Array.
-  const { buffer, byteOffset, length } = data as Uint16Array<ArrayBuffer>;
-  return new F16Array(buffer, byteOffset, length);
+  return new Tensor('float16', tensor, shape);
 }

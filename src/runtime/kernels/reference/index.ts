@@ -63,20 +63,20 @@ function build(spec: KernelSpec): BuiltKernel {
   const types = (ids: readonly ValueId[]): ValueType[] => ids.map((id) => spec.type(id));
   const steps = spec.ops.map((op) => ({ op, operandTypes: types(op.operands), resultTypes: types(op.results) }));
   return {
-    async run(operands) {
+    async run(operands, results) {
       const values = new Map(spec.operands.map((id, index) => [id, operands[index]!]));
       for (const { op, operandTypes, resultTypes } of steps) {
-        const results = evaluate(
+        const made = evaluate(
           op,
           operandTypes,
           resultTypes,
           op.operands.map((id) => values.get(id)!),
           (axis) => spec.coordinate(axis),
         );
-        op.results.forEach((id, index) => values.set(id, results[index]!));
+        op.results.forEach((id, index) => values.set(id, made[index]!));
       }
-      // Copies, so that no result shares memory with an operand or with another result.
-      return spec.results.map((id) => values.get(id)!.slice());
+      // Only now: a result may lie where an operand does.
+      spec.results.forEach((id, index) => results[index]!.set(values.get(id)!));
     },
     dispose: () => Promise.resolve(),
   };
