@@ -79,7 +79,7 @@ describe('the simulation of ViT-22B on 1024 TPU v4', () => {
     const [whole, half] = await Promise.all(
       ['data=64,model=16', 'data=128,model=8'].map((mesh) =>
         simulate(
-          `${TASK} --hardware tpu-v4 --plan "${mesh} microbatches=${base.microbatches} overlap-gradients=false"`,
+          `${TASK} --hardware tpu-v4 --mesh ${mesh} --microbatches ${base.microbatches} --overlap-gradients false`,
         ),
       ),
     );
