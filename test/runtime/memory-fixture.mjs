@@ -1,5 +1,6 @@
 /** A process whose ranks, of the onnx family, train a model under a plan, and that looks at how much memory they take. */
 import process from 'node:process';
+import { URL } from 'node:url';
 import { loadHardware } from '../../dist/src/hardware/index.js';
 import { checkPlan, lowerJob, parsePlan } from '../../dist/src/job/index.js';
 import { rankCount } from '../../dist/src/mesh/index.js';
