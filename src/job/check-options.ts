@@ -3,7 +3,8 @@
  * its reader believe in something that isn't there. An option at its default is always honoured.
  */
 import { MeshwrightError } from '../errors.js';
-import { axisSize, formatMesh, rankCount } from '../mesh/index.js';
+import type { AxisName } from '../mesh/index.js';
+import { axisSize, formatMesh } from '../mesh/index.js';
 import type { FloatType } from '../program/index.js';
 import { nearest } from '../text.js';
 import type { Plan, PlanOptionName } from './plan-options.js';
@@ -27,6 +28,13 @@ export interface PlanSubject {
   /** Layers. */
   readonly depth: number;
   tensors(): readonly Tensor[];
+  /** What the plan shards; nothing where the model does not divide over its mesh, which is refused elsewhere. */
+  shards(): readonly ShardedTensor[] | undefined;
+}
+
+export interface ShardedTensor {
+  readonly axes: readonly AxisName[];
+  readonly inLayers: boolean;
 }
 
 export interface Refusal {
@@ -60,6 +68,15 @@ const needsModelAxis =
           hint: 'give the mesh a larger model axis, or leave it out',
           without: without(option),
         };
+
+const bothWaysNeedThree: Rule = ({ plan }) =>
+  plan.linears !== 'bidirectional' || axisSize(plan.mesh, 'model') !== 2
+    ? undefined
+    : {
+        option: 'linears',
+        expected: 'ring on model=2, where both ways lead to the same neighbour',
+        without: { linears: 'ring' },
+      };
 
 const linearsNeedCollectives: Rule = ({ plan }) =>
   plan.linears === 'synchronous' || plan.activations !== 'replicated'
@@ -151,6 +168,27 @@ const minimumLeavesSome: Rule = ({ plan, tensors }) => {
     : { option: 'shardMinimum', expected: `at most ${largest}, the elements of the largest tensor that is sharded` };
 };
 
+const shardsCutSomething: Rule = ({ plan, shards }) => {
+  const found = plan.shard === 'none' ? undefined : shards();
+  if (found === undefined) return undefined;
+  const idle = plan.shardAxes.filter((axis) => !found.some(({ axes }) => axes.includes(axis)));
+  if (idle.length === 0) return undefined;
+  const left = plan.shardAxes.filter((axis) => !idle.includes(axis));
+  const because = `since no tensor that is chosen has a dimension left to shard over ${idle.join(' or ')}`;
+  return left.length > 0
+    ? { option: 'shardAxes', expected: `${left.join(',')}, ${because}`, without: { shardAxes: left } }
+    : { option: 'shard', expected: `none, ${because}`, without: without('shard', ...SHARD_OPTIONS, 'prefetch') };
+};
+
+const prefetchNeedsLayers: Rule = ({ plan, shards }) =>
+  isDefault(plan, 'prefetch') || shards()?.some(({ inLayers }) => inLayers) !== false
+    ? undefined
+    : {
+        option: 'prefetch',
+        expected: `${PLAN_OPTIONS.prefetch.default}, since no tensor of the layers is sharded`,
+        without: without('prefetch'),
+      };
+
 const prefetchNeedsParameters: Rule = ({ plan }) =>
   isDefault(plan, 'prefetch') || plan.shard === 'parameters'
     ? undefined
@@ -170,25 +208,21 @@ const prefetchWithinDepth: Rule = ({ plan, depth }) =>
       };
 
 const bucketNeedsLaunches: Rule = ({ plan }) => {
-  if (plan.bucket === 'none' || plan.shard !== 'none') return undefined;
-  if (plan.overlapGradients && rankCount(plan.mesh) > 1) return undefined;
+  if (plan.bucket === 'none' || plan.shard !== 'none' || axisSize(plan.mesh, 'data') > 1) return undefined;
   return {
     option: 'bucket',
-    expected:
-      rankCount(plan.mesh) > 1
-        ? 'none with shard=none and overlap-gradients=false, where no layer is gathered or reduced by itself'
-        : 'none on one chip, which gathers and reduces nothing',
-    hint: rankCount(plan.mesh) > 1 ? 'use overlap-gradients=true, or shard' : 'leave it out',
+    expected: `none on ${formatMesh(plan.mesh)}, where neither parameters are gathered nor layers' gradients reduced`,
+    hint: 'leave it out',
     without: without('bucket'),
   };
 };
 
 const overlapNeedsReductions: Rule = ({ plan }) =>
-  plan.overlapGradients || rankCount(plan.mesh) > 1
+  plan.overlapGradients || axisSize(plan.mesh, 'data') > 1
     ? undefined
     : {
         option: 'overlapGradients',
-        expected: 'true on one chip, which reduces no gradients',
+        expected: `true on ${formatMesh(plan.mesh)}, where no other chips have gradients of the same layers`,
         hint: 'leave it out',
         without: without('overlapGradients'),
       };
@@ -242,11 +276,14 @@ const RULES: readonly Rule[] = [
   shardOptionsNeedShard,
   patternsMatch,
   minimumLeavesSome,
+  shardsCutSomething,
   prefetchNeedsParameters,
   prefetchWithinDepth,
+  prefetchNeedsLayers,
   needsModelAxis('activations'),
   needsModelAxis('linears'),
   linearsNeedCollectives,
+  bothWaysNeedThree,
   bucketNeedsLaunches,
   overlapNeedsReductions,
   gradientsKeepTheirRange,

@@ -1,20 +1,21 @@
 /** A job: model, hardware, batch and plan, checked and with every default filled in. */
 import { MeshwrightError } from '../errors.js';
 import type { Hardware } from '../hardware/index.js';
-import { loadHardware } from '../hardware/index.js';
+import { listHardware, loadHardware } from '../hardware/index.js';
 import type { Mesh } from '../mesh/index.js';
 import { axisSize, createMesh, formatMesh, rankCount } from '../mesh/index.js';
 import type { ModelConfig } from '../models/index.js';
-import { checkModelPlan } from '../models/index.js';
+import { checkModelPlan, forward } from '../models/index.js';
 import type { FloatType, OptimizerConfig } from '../program/index.js';
-import { DEFAULT_ADAMW } from '../program/index.js';
-import type { PlanSubject, Precision, Refusal } from './check-options.js';
+import { chooseShards, DEFAULT_ADAMW } from '../program/index.js';
+import type { PlanSubject, Precision, Refusal, ShardedTensor } from './check-options.js';
 import { refusalOf, refused } from './check-options.js';
 import { resolveModel } from './model.js';
 import type { Plan } from './plan-options.js';
 import { planPlace } from './plan-options.js';
 import { DEFAULT_PLAN, optionsOf } from './plan.js';
 import type { JobInput, ModelInput } from './schema.js';
+import { shardOptions } from './shard.js';
 import { parameterTensors } from './unsharded.js';
 
 export interface Training {
@@ -118,6 +119,7 @@ function resolvePrecision({ hardware }: Task, plan: Plan): Precision {
       place: planPlace('compute'),
       expected: `a type that ${hardware.name} computes in: ${Object.keys(hardware.chip.matmul).join(', ')}`,
       got: compute,
+      hint: hardwareWith(compute),
     });
   }
   const parameters = plan.parameters ?? defaultParameterType(compute);
@@ -127,6 +129,14 @@ function resolvePrecision({ hardware }: Task, plan: Plan): Precision {
     gradients: plan.gradients ?? parameters,
     optimizer: plan.optimizerState ?? parameters,
   };
+}
+
+/** The shipped profiles that have a type. */
+function hardwareWith(compute: FloatType): string {
+  const found = listHardware().filter((name) => compute in loadHardware(name).chip.matmul);
+  return found.length === 0
+    ? 'no shipped profile has it'
+    : `${found.join(', ')} ${found.length === 1 ? 'has' : 'have'} it`;
 }
 
 const defaultParameterType = (compute: FloatType): FloatType => (compute === 'f64' ? 'f64' : 'f32');
@@ -148,7 +158,38 @@ const subjectOf = (task: Task, plan: Plan): PlanSubject => ({
   precision: resolvePrecision(task, plan),
   depth: task.model.depth,
   tensors: () => parameterTensors(task.model),
+  shards: () => shardedTensors(task, plan),
 });
+
+/** Nothing where the model does not divide over the mesh. */
+function shardedTensors({ model, batch }: Task, plan: Plan): ShardedTensor[] | undefined {
+  const { mesh, microbatches, activations } = plan;
+  const shard = shardOptions(model, plan);
+  const microbatch = batch / microbatches;
+  if (shard === undefined || !divides(model, mesh, microbatch, activations)) return undefined;
+  const types = { parameterType: 'f32', computeType: 'f32' } as const;
+  const options = { mesh, batch: microbatch, lossDivisor: 1, activations, output: 'loss' as const, ...types };
+  const program = forward(model, options);
+  const stacked = new Set(
+    program.inputs.flatMap((input) =>
+      input.kind === 'parameter' && program.values[input.value]!.type.stack !== undefined ? [input.name] : [],
+    ),
+  );
+  return [...chooseShards(program, shard)].map(([name, cuts]) => ({
+    axes: cuts.map(({ axis }) => axis),
+    inLayers: stacked.has(name),
+  }));
+}
+
+function divides(...[model, mesh, microbatch, activations]: Parameters<typeof checkModelPlan>): boolean {
+  try {
+    checkModelPlan(model, mesh, microbatch, activations);
+    return Number.isInteger(microbatch);
+  } catch (error) {
+    if (error instanceof MeshwrightError && error.code === 'PLAN_DOES_NOT_DIVIDE') return false;
+    throw error;
+  }
+}
 
 /**
  * Checks a plan against its task.

@@ -6,7 +6,8 @@ import { countMatmulFlops, differentiate, elementCount, lowerForward, lowerTrain
 import type { Flops } from '../units.js';
 import { flops } from '../units.js';
 import type { Job } from './job.js';
-import { matchingTensors, unsharded } from './unsharded.js';
+import { shardOptions } from './shard.js';
+import { unsharded } from './unsharded.js';
 
 /** The forward program of a job over `examples` at once; the loss is a mean over a batch. */
 const forwardOfJob = (job: Job, examples: number, batch: number, output: ForwardOptions['output']): Program =>
@@ -28,24 +29,15 @@ export function lowerJob(job: Job, options: { readonly keepGradients?: boolean }
 
 /** What the passes are told of a job. */
 export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerOptions {
-  const { rematerializeLayers, shard, shardTensors, bucket } = plan;
+  const { rematerializeLayers, bucket } = plan;
+  const shard = shardOptions(model, plan);
   return {
     microbatches: plan.microbatches,
     optimizer,
     rematerialize: plan.rematerialize,
     ...(rematerializeLayers === 'all' ? {} : { rematerializeLayers }),
     linears: plan.linears,
-    ...(shard === 'none'
-      ? {}
-      : {
-          shard: {
-            stage: shard,
-            axes: plan.shardAxes,
-            ...(shardTensors === 'all' ? {} : { tensors: matchingTensors(model, shardTensors) }),
-            minimumElements: plan.shardMinimum,
-            prefetch: plan.prefetch,
-          },
-        }),
+    ...(shard === undefined ? {} : { shard }),
     ...(bucket === 'none' ? {} : { bucketBytes: bucket }),
     overlapGradients: plan.overlapGradients,
     gradientType: precision.gradients,

@@ -119,7 +119,8 @@ export const PLAN_OPTIONS = {
   overlapGradients: {
     form: boolean,
     default: true,
-    about: "whether a layer's gradients are reduced while the backward pass goes on, or all of them after it",
+    about:
+      "whether a layer's gradients are reduced while the backward pass goes on, or all of them after it; with microbatches it is the last one's pass, where most bytes are still to be reduced then",
     source: 'Li et al. 2020, §3.2',
   },
   compute: {

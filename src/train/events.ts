@@ -20,4 +20,6 @@ export interface StepMetrics {
   readonly inputStallSeconds: number;
   readonly tokensPerSecond: number;
   readonly mfu: number;
+  /** Where the loss is scaled: the next step's scale; smaller than before after a step that was left out. */
+  readonly lossScale?: number;
 }

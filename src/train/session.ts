@@ -32,6 +32,8 @@ export interface SessionOptions {
   readonly metricsFile?: string;
 }
 
+const LOSS_SCALE = 'counter:loss-scale';
+
 type Emit = (event: TrainEvent) => void;
 
 function appendLine(file: string, line: string): void {
@@ -131,7 +133,9 @@ export class Session {
     const scalars = { 'learning-rate': learningRate, step };
     const start = performance.now();
     const feeds = (rank: number) => rankFeeds(this.#program, rank, batch.data, scalars);
-    const { outputs, spans } = await this.#pool.run('step', { feeds, outputs: ['loss'] });
+    const scaled = this.#program.outputs.some(({ name }) => name === LOSS_SCALE);
+    const wanted = ['loss', ...(scaled ? [LOSS_SCALE] : [])];
+    const { outputs, spans } = await this.#pool.run('step', { feeds, outputs: wanted });
     const stepTimeSeconds = (performance.now() - start) / 1e3;
     const available = hardware.chip.matmul[precision.compute]!.peak * job.chips * stepTimeSeconds;
     const loss = numbersOf(outputs[0]!['loss'] as HostTensor)[0]!;
@@ -152,6 +156,7 @@ export class Session {
       inputStallSeconds,
       tokensPerSecond: (job.batch * tokensPerExample(job.model)) / stepTimeSeconds,
       mfu: this.#modelFlops / available,
+      ...(scaled ? { lossScale: numbersOf(outputs[0]![LOSS_SCALE] as HostTensor)[0]! } : {}),
     };
     this.metrics.push(line);
     if (metricsFile !== undefined) appendLine(metricsFile, JSON.stringify(line));

@@ -42,7 +42,7 @@ export const AGREEMENT_PLANS: readonly string[] = [
   // Rings, one way round and both.
   'model=2 microbatches=1 linears=ring',
   'model=4 microbatches=1 linears=ring',
-  'model=2 microbatches=2 linears=bidirectional',
+  'model=4 microbatches=2 linears=bidirectional rematerialize=selective',
   'model=4 microbatches=1 linears=bidirectional',
   'model=4 microbatches=1 linears=ring activations=sequence',
   'model=4 microbatches=2 linears=bidirectional activations=sequence',
@@ -50,13 +50,13 @@ export const AGREEMENT_PLANS: readonly string[] = [
   'model=4 microbatches=1 linears=bidirectional rematerialize=matmuls',
   'data=2,model=2 microbatches=1 linears=ring',
   'data=2,model=4 microbatches=1 linears=bidirectional',
-  'data=2,model=2 microbatches=2 linears=bidirectional activations=sequence',
+  'data=2,model=4 microbatches=2 linears=bidirectional activations=sequence',
   'data=4,model=2 microbatches=1 linears=ring overlap-gradients=false',
   // All together: the ViT-22B paper's plan, and others.
   'data=2,model=4 microbatches=1 linears=bidirectional shard=parameters shard-minimum=200',
-  'data=2,model=2 microbatches=2 linears=bidirectional shard=parameters rematerialize=full',
+  'data=2,model=4 microbatches=2 linears=bidirectional shard=parameters rematerialize=full',
   'data=2,model=2 microbatches=1 linears=ring shard=optimizer activations=sequence rematerialize=selective',
-  'data=4,model=2 microbatches=2 linears=bidirectional shard=gradients bucket=4kB',
+  'data=2,model=4 microbatches=2 linears=bidirectional shard=gradients bucket=4kB',
   'data=2,model=4 microbatches=2 linears=ring shard=parameters activations=sequence rematerialize-layers=1 rematerialize=full',
   'data=2,model=2 microbatches=1 shard=parameters activations=replicated',
 ];
@@ -64,16 +64,18 @@ export const AGREEMENT_PLANS: readonly string[] = [
 /** Plans that need more layers than the decoder has. */
 export const DEEP_PLANS: readonly string[] = [
   'data=4 microbatches=2 shard=parameters prefetch=2',
-  'data=2,model=2 microbatches=2 linears=bidirectional shard=parameters rematerialize=full prefetch=2',
+  'data=2,model=4 microbatches=2 linears=bidirectional shard=parameters rematerialize=full prefetch=2',
   'data=2 microbatches=1 rematerialize=full rematerialize-layers=0,2',
 ];
 
-/** Plans in smaller types, which the reference family alone computes in; rounding sets how close they come. */
+/** Plans in smaller types; rounding sets how close they come. */
 export const ROUNDED_PLANS: readonly string[] = [
   'data=2 microbatches=1 compute=bf16',
   'data=2,model=2 microbatches=2 compute=bf16 linears=ring shard=parameters',
   'data=2 microbatches=2 compute=bf16 gradients=bf16 optimizer-state=bf16',
   'model=2 microbatches=1 compute=bf16 activations=sequence gradients=f32',
   'data=2 microbatches=1 compute=f16 loss-scale=1024',
-  'data=2,model=2 microbatches=1 compute=f16 loss-scale=1024 shard=gradients linears=bidirectional',
+  'data=2,model=4 microbatches=1 compute=f16 loss-scale=1024 shard=gradients linears=bidirectional',
+  'data=2 microbatches=1 compute=bf16 parameters=bf16 optimizer-state=f32 shard=parameters',
+  'data=2 microbatches=2 compute=f16 parameters=bf16 gradients=f32 loss-scale=1024',
 ];

@@ -39,7 +39,7 @@ const SHARE = [
   'data=2 microbatches=2 bucket=2kB',
   'data=2 microbatches=2 shard=gradients',
   'model=4 microbatches=2 linears=bidirectional activations=sequence',
-  'data=2,model=2 microbatches=2 linears=bidirectional shard=parameters rematerialize=full',
+  'data=2,model=4 microbatches=2 linears=bidirectional shard=parameters rematerialize=full',
   'data=2,model=2 microbatches=1 linears=ring shard=optimizer activations=sequence rematerialize=selective',
 ];
 

@@ -41,8 +41,8 @@ export function boundOf(plan: string, family: FamilyName): number {
 
 /** The coarsest half that the plan computes, sums or keeps in. */
 function halfOf(plan: string): keyof typeof EPSILON | undefined {
-  const { compute, gradients, optimizerState } = parsePlan(plan, 'plan');
-  const types: (FloatType | undefined)[] = [compute, gradients, optimizerState];
+  const { compute, parameters, gradients, optimizerState } = parsePlan(plan, 'plan');
+  const types: (FloatType | undefined)[] = [compute, parameters, gradients, optimizerState];
   return (['bf16', 'f16'] as const).find((type) => types.includes(type));
 }
 

@@ -90,19 +90,39 @@ describe('refused, with what would be right:', () => {
       'plan.prefetch: expected fewer than the 4 layers of the model, got 4',
     ],
     [
-      'a bucket where no layer is gathered or reduced by itself',
-      'data=8 bucket=25MB overlap-gradients=false',
-      'plan.bucket: expected none with shard=none and overlap-gradients=false, where no layer is gathered or reduced by itself, got 25MB; use overlap-gradients=true, or shard',
+      'a bucket where no gradients are reduced',
+      'model=4 bucket=25MB',
+      "plan.bucket: expected none on model=4, where neither parameters are gathered nor layers' gradients reduced, got 25MB; leave it out",
+    ],
+    [
+      'both ways round two chips',
+      'data=2,model=2 linears=bidirectional',
+      'plan.linears: expected ring on model=2, where both ways lead to the same neighbour, got bidirectional',
+    ],
+    [
+      'shards where nothing divides',
+      'data=8 microbatches=2 shard=parameters shard-tensors=classifier/bias',
+      'plan.shard: expected none, since no tensor that is chosen has a dimension left to shard over data, got parameters',
+    ],
+    [
+      'an axis that no chosen tensor can be sharded over',
+      'data=2,model=2 shard=optimizer shard-axes=data,model shard-tensors=*/kernel',
+      'plan.shardAxes: expected data, since no tensor that is chosen has a dimension left to shard over model, got data,model',
+    ],
+    [
+      'layers ahead where no layer is sharded',
+      'data=2 shard=parameters shard-tensors=embed/kernel prefetch=2',
+      'plan.prefetch: expected 1, since no tensor of the layers is sharded, got 2',
     ],
     [
       'a bucket on one chip',
       'data=1 bucket=25MB',
-      'plan.bucket: expected none on one chip, which gathers and reduces nothing, got 25MB; leave it out',
+      "plan.bucket: expected none on data=1, where neither parameters are gathered nor layers' gradients reduced, got 25MB; leave it out",
     ],
     [
       'gradients after the backward pass, on one chip',
       'data=1 overlap-gradients=false',
-      'plan.overlapGradients: expected true on one chip, which reduces no gradients, got false; leave it out',
+      'plan.overlapGradients: expected true on data=1, where no other chips have gradients of the same layers, got false; leave it out',
     ],
     [
       'f16 gradients that no loss scale keeps in range',
@@ -141,7 +161,7 @@ describe('refused, with what would be right:', () => {
 
   test('a compute type that the hardware has no rate for', () => {
     expect(refusal('data=8 compute=f16', 8, 'tpu-v4')).toBe(
-      'DTYPE_UNSUPPORTED at plan.precision.compute: expected a type that tpu-v4 computes in: f32, bf16, got f16',
+      'DTYPE_UNSUPPORTED at plan.precision.compute: expected a type that tpu-v4 computes in: f32, bf16, got f16; a100-80gb-sxm, h100-80gb-sxm have it',
     );
   });
 });
@@ -159,7 +179,7 @@ test('what each other option needs, it has', () => {
     'data=2,model=4 microbatches=1 activations=sequence linears=bidirectional',
     'data=2,model=4 microbatches=1 activations=replicated',
     'model=4 microbatches=1 shard=parameters shard-axes=model prefetch=0',
-    'data=2,model=2 microbatches=2 shard=optimizer shard-axes=data,model shard-tensors=*/kernel shard-minimum=100',
+    'data=2,model=2 microbatches=2 shard=optimizer shard-tensors=*/kernel shard-minimum=100',
     'data=8 microbatches=1 shard=gradients bucket=1MB overlap-gradients=false',
     'data=8 microbatches=1 compute=f16 gradients=f16 loss-scale=1024 loss-scale-interval=10',
     'data=8 microbatches=1 compute=f16 parameters=bf16 gradients=f32 optimizer-state=f32',
@@ -184,8 +204,9 @@ describe('a wish for many plans', () => {
       'linears',
     ]);
     expect(fit('model=4 microbatches=1 shard=parameters shard-minimum=10 prefetch=2 bucket=1MB', 4)).toEqual([
-      'model=4 microbatches=1 bucket=1MB',
+      'model=4 microbatches=1',
       'shard',
+      'bucket',
     ]);
     expect(fit('model=4 microbatches=1 shard=parameters shard-axes=data,model prefetch=2', 4)).toEqual([
       'model=4 microbatches=1 shard=parameters shard-axes=model prefetch=2',

@@ -43,7 +43,8 @@ function gatherInBlock(
     return { ...one, reader: ops.indexOf(first), cast };
   });
   used.sort((a, b) => a.reader - b.reader);
-  // A launch serves one stretch between regions: what is read after the layers is not held while they run.
+  // A launch serves one stretch between regions: what is first read after the layers is not held while they run. A tied
+  // embedding, which is read before and after them, is.
   const stretchOf = ({ reader }: WhereUsed): number => ops.slice(0, reader).filter(({ region }) => region).length;
   const partBytes = ({ value, cast }: WhereUsed): number => {
     const type = unstacked(builder.type(value));

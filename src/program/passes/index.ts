@@ -6,7 +6,7 @@ export * from './reduce-gradients.js';
 export type { Rematerialization } from './residuals.js';
 export { REMATERIALIZATIONS } from './residuals.js';
 export * from './update-parameters.js';
-export { SHARD_STAGES } from './shard-choice.js';
+export { chooseShards, SHARD_STAGES } from './shard-choice.js';
 export type { ShardOptions, ShardStage } from './shard-choice.js';
 export { LINEAR_MODES } from './overlap-linears/index.js';
 export type { LinearMode } from './overlap-linears/index.js';

@@ -14,14 +14,19 @@ export interface PrefetchOptions {
   readonly reductions: boolean;
 }
 
-/** The ops that can be issued early: parameters' gathers and what they need, reading nothing that is carried. */
+/**
+ * The ops that can be issued early: gathers of the iteration's own parameters and what they need, reading nothing that is
+ * carried. What is gathered in every iteration from around the repeat (in a microbatch, of what is no layer) is not.
+ */
 function early({ args, ops }: Region, carried: number): ReadonlySet<Op> {
   const inside = new Set([...args.slice(0, carried), ...ops.flatMap((op) => op.results)]);
   const available = new Set<ValueId>();
+  const own = new Set(args.slice(carried));
   const possible = new Set<Op>();
   for (const op of ops) {
     if (op.name !== 'cast' && !(op.name === 'all_gather' && gathersParameters(op))) continue;
     if (!reads(op).every((id) => !inside.has(id) || available.has(id))) continue;
+    if (!reads(op).some((id) => own.has(id) || available.has(id))) continue;
     possible.add(op);
     op.results.forEach((id) => available.add(id));
   }

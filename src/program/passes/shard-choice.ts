@@ -6,8 +6,9 @@ import { elementCount } from '../types.js';
 
 /**
  * Sharded data parallelism (Rajbhandari et al. 2020, "ZeRO"), by what else is sharded:
- * - `optimizer` (stage 1): parameters and optimizer state between steps; gradients are summed whole on every chip.
- * - `gradients` (stage 2): gradients too, from each microbatch on.
+ * - `optimizer` (stage 1): parameters and optimizer state between steps; gradients are added up whole over microbatches
+ *   and dealt out at the end.
+ * - `gradients` (stage 2): gradients too, from each microbatch on: the same as stage 1 where there is only one.
  * - `parameters` (stage 3): each layer's parameters are gathered when it runs.
  * In each stage a chip updates its own part alone.
  */

@@ -85,7 +85,7 @@ export function updateParameters(program: Program, config: OptimizerConfig, opti
   const parameters = program.inputs.filter((input) => input.kind === 'parameter');
   const inputs: ProgramInput[] = [...program.inputs];
   const outputs: ProgramOutput[] = program.outputs.filter((one) => options.keepGradients === true || !isGradient(one));
-  const { dtype } = builder.type(parameters[0]!.value);
+  const dtype = updateType(builder.type(parameters[0]!.value).dtype);
   const scalar = (name: 'learning-rate' | 'step'): ValueId => {
     const value = builder.value({ shape: [], dtype, states: {} }, 'input', name);
     inputs.push({ kind: 'data', name, value });
@@ -146,13 +146,16 @@ export function updateParameters(program: Program, config: OptimizerConfig, opti
   return builder.finish(inputs, outputs);
 }
 
-/** Emits one tensor's update: (parameter, gradient, state…) → (parameter, state…), in the parameter's type. */
+/** Updates are computed in f32 at least: squares and small steps vanish in a half. */
+const updateType = (parameter: DType): DType => (parameter === 'f64' ? 'f64' : 'f32');
+
+/** Emits one tensor's update: (parameter, gradient, state…) → (parameter, state…), each rounded once to its type. */
 function createUpdate(builder: Builder, config: OptimizerConfig, { learningRate, step, scaled }: Step) {
   return ({ group, decayed, name }: ParameterInput, operands: readonly ValueId[]): ValueId[] => {
     const id = `update/${name}`;
     const phase = 'optimizer' as const;
     const weightDecay = decayed ? (group === 'classifier' ? config.classifierWeightDecay : config.weightDecay) : 0;
-    const { dtype } = builder.type(operands[0]!);
+    const dtype = updateType(builder.type(operands[0]!).dtype);
     const inType = (value: ValueId, to: DType): ValueId =>
       builder.type(value).dtype === to
         ? value

@@ -61,7 +61,7 @@ function consumersOf(gather: Op, ops: readonly Op[], { readers }: Uses): Consume
   // Readers are in the order of the block.
   for (const op of readers.get(value) ?? []) {
     const consumer = asConsumer(op, value);
-    if (consumer === undefined || ops.indexOf(op) > end) break;
+    if (consumer === undefined || ops.indexOf(op) >= end) break;
     found.push(consumer);
     end = Math.min(end, ...(readers.get(op.results[0]!) ?? []).map((reader) => ops.indexOf(reader)));
   }
