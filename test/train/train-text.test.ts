@@ -20,7 +20,7 @@ const PLANS = {
   'data=2': '--mesh data=2 --microbatches 2',
   'model=2, rings': '--mesh model=2 --linears ring',
   'data=2, sharded parameters': '--mesh data=2 --shard parameters --rematerialize full',
-  'data=2,model=2, all sharded': '--mesh data=2,model=2 --shard gradients --linears bidirectional',
+  'data=2,model=2, all sharded': '--mesh data=2,model=2 --shard gradients --linears ring',
 };
 type Name = keyof typeof PLANS;
 
