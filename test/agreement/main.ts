@@ -6,9 +6,15 @@
 import Table from 'cli-table3';
 import { messageOf } from '../../src/runtime/failure.js';
 import type { FamilyName } from '../../src/runtime/index.js';
-import { AGREEMENT_PLANS, DEEP_PLANS, ROUNDED_PLANS } from './plans.js';
+import { AGREEMENT_PLANS, DEEP_PLANS, MULTI_QUERY_PLANS, ROUNDED_PLANS } from './plans.js';
 import type { Comparison, ModelName } from './suite.js';
 import { compare, MODELS } from './suite.js';
+
+const PLANS: Readonly<Record<ModelName, readonly string[]>> = {
+  vit: [...AGREEMENT_PLANS, ...DEEP_PLANS, ...ROUNDED_PLANS],
+  decoder: [...AGREEMENT_PLANS, ...ROUNDED_PLANS],
+  'multi-query decoder': MULTI_QUERY_PLANS,
+};
 
 const SIZE = { batch: 16, steps: 5 };
 
@@ -65,9 +71,7 @@ for (const model of Object.keys(MODELS) as ModelName[]) {
     process.stderr.write(`${model} ${plan}: ${cells.join(' ')}\n`);
     table.push([plan, ranks, ...cells, ...Array.from({ length: 4 - cells.length }, () => '–'), tensor]);
   };
-  const plans = model === 'vit' ? [...AGREEMENT_PLANS, ...DEEP_PLANS] : AGREEMENT_PLANS;
-  for (const plan of plans) await add(plan, ['reference', 'onnx']);
-  for (const plan of ROUNDED_PLANS) await add(plan, ['reference', 'onnx']);
+  for (const plan of PLANS[model]) await add(plan, ['reference', 'onnx']);
   console.log(table.toString());
 }
 console.log(

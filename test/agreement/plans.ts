@@ -24,7 +24,7 @@ export const AGREEMENT_PLANS: readonly string[] = [
   'data=4 microbatches=1 shard=parameters bucket=1kB rematerialize=full',
   'data=2 microbatches=2 shard=parameters shard-tensors=*/kernel',
   'data=2 microbatches=1 shard=gradients shard-minimum=300',
-  'data=2,model=2 microbatches=1 shard=parameters shard-axes=data,model activations=sequence',
+  'data=2,model=2 microbatches=1 shard=parameters shard-axes=model activations=sequence',
   'data=2,model=4 microbatches=1 shard=optimizer shard-axes=model activations=sequence',
   'data=4 microbatches=4 shard=parameters rematerialize=selective overlap-gradients=false',
   // The model axis in its three layouts.
@@ -66,6 +66,15 @@ export const DEEP_PLANS: readonly string[] = [
   'data=4 microbatches=2 shard=parameters prefetch=2',
   'data=2,model=4 microbatches=2 linears=bidirectional shard=parameters rematerialize=full prefetch=2',
   'data=2 microbatches=1 rematerialize=full rematerialize-layers=0,2',
+];
+
+/** Plans for a decoder whose one key and value head, and so whose kernel of it, is whole on every chip. */
+export const MULTI_QUERY_PLANS: readonly string[] = [
+  'data=2,model=2 microbatches=1 shard=parameters shard-axes=data,model',
+  'data=2,model=2 microbatches=2 shard=optimizer shard-axes=data,model activations=sequence linears=ring',
+  'model=4 microbatches=2 linears=bidirectional rematerialize=full',
+  'data=2,model=4 microbatches=1 linears=bidirectional shard=gradients',
+  'data=2,model=2 microbatches=2 activations=replicated overlap-gradients=false',
 ];
 
 /** Plans in smaller types; rounding sets how close they come. */

@@ -9,7 +9,11 @@ import { allTensors, OPTIMIZERS, worstTensor } from './case.js';
 import type { AgreementRun } from './run.js';
 import { runJob } from './run.js';
 
-export const MODELS = { vit: SMALL_VIT, decoder: SMALL_DECODER } as const satisfies Record<string, ModelConfig>;
+export const MODELS = {
+  vit: SMALL_VIT,
+  decoder: SMALL_DECODER,
+  'multi-query decoder': { ...SMALL_DECODER, keyValueHeads: 1, norm: 'layer', parallelLayers: true, tiedHead: true },
+} as const satisfies Record<string, ModelConfig>;
 export type ModelName = keyof typeof MODELS;
 type OptimizerName = keyof typeof OPTIMIZERS;
 
