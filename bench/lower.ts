@@ -8,7 +8,7 @@ import Table from 'cli-table3';
 import { Assessor } from '../src/cli/assess.js';
 import type { Job } from '../src/job/index.js';
 import { lowerJob, parsePlanInput, resolveJob } from '../src/job/index.js';
-import type { Program } from '../src/program/index.js';
+import type { Op, Program } from '../src/program/index.js';
 import { memoryUse, print, printOp } from '../src/program/index.js';
 
 const PLANS = {
@@ -67,7 +67,8 @@ const lineCount = (text: string): number => text.split('\n').length - 1;
 
 /** The lines of a layer, forward or backward, of the last microbatch where that is apart. */
 function layerLines(program: Program, id: string): number {
-  const layer = program.ops.find((op) => op.id === id || op.id === `last/${id}`);
+  const inside = (ops: readonly Op[]): Op[] => ops.flatMap((op) => [op, ...inside(op.region?.ops ?? [])]);
+  const layer = inside(program.ops).find((op) => op.id === id || op.id === `last/${id}`);
   if (layer === undefined) throw new Error(`no layer ${id} in the program`);
   return lineCount(printOp(program, layer));
 }
