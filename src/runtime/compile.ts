@@ -2,6 +2,7 @@
 import { coordinate } from '../mesh/index.js';
 import type { CollectiveName, DType, MoveName, Op, Program, Region, ValueId } from '../program/index.js';
 import { attributesOf, elementCount, IN_PLACE, invalid, isCollective, isMove } from '../program/index.js';
+import { lastUses } from '../program/last-uses.js';
 import { reads } from '../program/passes/fuse.js';
 import type { CompiledKernel, KernelFamily, KernelSpec } from './kernels/family.js';
 
@@ -77,20 +78,6 @@ export interface Block {
 export interface CompiledProgram {
   readonly program: Program;
   readonly block: Block;
-}
-
-/** For each op, the block's own values whose last use it is; `live` are needed after the block. */
-function dyingValues(ops: readonly Op[], owned: readonly ValueId[], live: readonly ValueId[]): ValueId[][] {
-  const droppable = new Set(owned);
-  live.forEach((id) => droppable.delete(id));
-  return ops
-    .toReversed()
-    .map((op) => {
-      const last = [...new Set([...reads(op), ...op.results])].filter((id) => droppable.has(id));
-      last.forEach((id) => droppable.delete(id));
-      return last;
-    })
-    .reverse();
 }
 
 /** For results of a kernel's ops, the one of `dying` operands that they may take over. */
@@ -178,7 +165,7 @@ export async function compileProgram(program: Program, family: KernelFamily, ran
     isAhead = false,
   ): Promise<Block> {
     const owned = [...args, ...resultsOf(ops)];
-    const dying = dyingValues(ops, owned, live);
+    const dying = lastUses(ops, owned, live);
     const steps: Step[] = [];
     for (const [index, op] of ops.entries()) steps.push(await compileStep(op, dying[index]!, isAhead));
     return { steps, owned };

@@ -1,5 +1,6 @@
 /** What is known of a program's values before it is walked: where each is used for the last time. */
 import { attributesOf } from '../builder.js';
+import { lastUses } from '../last-uses.js';
 import { reads } from '../passes/fuse.js';
 import type { Op, Program, Region, ValueId } from '../types.js';
 import { regionOps } from '../types.js';
@@ -49,18 +50,14 @@ class Compiler {
    * @param owned values that end in the block unless they are live
    */
   block(ops: readonly Op[], live: readonly ValueId[], owned: ReadonlySet<ValueId>): Block {
-    const seen = new Set(live);
-    const steps: Step[] = [];
+    const uses = lastUses(ops, owned, live);
     const rest = new Set(owned);
-    for (const op of ops.toReversed()) {
-      const drops = [...new Set([...reads(op), ...op.results])].filter((id) => !seen.has(id) && owned.has(id));
-      drops.forEach((id) => {
-        seen.add(id);
-        rest.delete(id);
-      });
-      steps.push({ op, drops, ...this.#inner(op, new Set(drops)) });
-    }
-    return { steps: steps.reverse(), rest: [...rest] };
+    uses.flat().forEach((id) => rest.delete(id));
+    const steps = ops.map((op, index): Step => {
+      const drops = uses[index]!;
+      return { op, drops, ...this.#inner(op, new Set(drops)) };
+    });
+    return { steps, rest: [...rest] };
   }
 
   /** @param dying operands that nothing after the op uses */
