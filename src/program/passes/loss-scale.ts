@@ -16,15 +16,15 @@ export interface LossScaling {
   readonly interval: number;
 }
 
-/** The largest scale; beyond it f32 sums of scaled losses come near their end. */
+/** The largest scale that it grows to; beyond it f32 sums of scaled losses come near their end. */
 const LARGEST = 2 ** 24;
 
 export interface ScaledStep {
   /** 0 where all gradients are finite: f32 []. */
   readonly nonfinite: ValueId;
-  /** What gradients are multiplied by: [] of the parameters' type. */
+  /** What gradients are multiplied by: [] of the type that updates are computed in. */
   readonly inverse: ValueId;
-  /** Updates that were made, this one included: [] of the parameters' type. */
+  /** Updates that were made, this one included: [], of the same type. */
   readonly step: ValueId;
 }
 
@@ -76,7 +76,7 @@ function countNonfinite(builder: Builder, gradients: readonly ValueId[]): ValueI
  */
 export function emitScaledStep(
   builder: Builder,
-  { interval }: LossScaling,
+  { initial, interval }: LossScaling,
   scale: CounterInput,
   gradients: readonly ValueId[],
   dtype: DType,
@@ -85,7 +85,8 @@ export function emitScaledStep(
   const nonfinite = countNonfinite(builder, gradients);
   const finite = counterInput(builder, 'finite-steps', 0, 'f32');
   const applied = counterInput(builder, 'applied-steps', 0, dtype);
-  const attributes = { interval, largest: LARGEST };
+  // A job that starts higher is not taken down by a streak of finite steps.
+  const attributes = { interval, largest: Math.max(LARGEST, initial) };
   const [nextScale, nextFinite] = builder.emitAll(
     'update_loss_scale',
     [scale.value, finite.value, nonfinite],
