@@ -60,9 +60,9 @@ function record(plan: Plan): Trace {
 function linkBytesOf({ collectives }: Plan, { fabric }: Machine): Float64Array {
   const linkBytes = new Float64Array(fabric.links.length);
   const sent = new Map<ReadonlyMap<number, number>, number>();
-  for (const { traffic, times } of collectives)
-    for (const { pattern, bytes } of traffic)
-      sent.set(pattern.linkShares, (sent.get(pattern.linkShares) ?? 0) + times * bytes);
+  for (const { schedule, times } of collectives)
+    for (const { pattern, steps, bytes } of schedule.channels.flat())
+      sent.set(pattern.linkShares, (sent.get(pattern.linkShares) ?? 0) + times * steps * bytes);
   for (const [linkShares, bytes] of sent)
     for (const [link, share] of linkShares) linkBytes[link] = linkBytes[link]! + share * bytes;
   return linkBytes;
@@ -86,7 +86,7 @@ export function execute(program: Program, machine: Machine, stack: Stack): Execu
     get trace() {
       return (trace ??= record(plan));
     },
-    folded: collectives.every(({ traffic }) => traffic.every(({ pattern }) => pattern.even)),
+    folded: collectives.every(({ schedule }) => schedule.channels.flat().every(({ pattern }) => pattern.even)),
     exposure: walk.exposure.totals(),
     computeTicks: {
       matmul: ticks(computeTicks.matmul),

@@ -13,8 +13,8 @@ import { kernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
-import type { Network, Pattern } from './network/index.js';
-import { createNetwork } from './network/index.js';
+import type { CollectiveSchedule, Network, Pattern } from './network/index.js';
+import { createNetwork, scheduleTicks } from './network/index.js';
 
 /** Where a chip's compute time goes. */
 export const COMPUTE_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
@@ -42,9 +42,10 @@ export interface CollectiveStep {
   readonly asynchronous: boolean;
   /** Whether a second run waits, when it is issued, until the first is done. */
   readonly single: boolean;
+  /** Where nothing else is on its links. */
   readonly duration: Ticks;
+  readonly schedule: CollectiveSchedule;
   readonly sentBytes: number;
-  readonly traffic: readonly { readonly pattern: Pattern; readonly bytes: number }[];
   readonly times: number;
   /** Its place in `Plan.collectives`. */
   readonly index: number;
@@ -182,7 +183,7 @@ class Planner {
         by,
         bytes: bytes(typeBytes(types[index]!)),
       }));
-    const time = this.#network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const schedule = this.#network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
     const step: CollectiveStep = {
       kind: 'collective',
       op,
@@ -191,9 +192,9 @@ class Planner {
       reads: op.operands,
       asynchronous: op.asynchronous === true && this.#stack.overlapsCommunication,
       single: !early,
-      duration: toTicks(time.seconds),
+      duration: scheduleTicks(schedule),
+      schedule,
       sentBytes: collectiveBytes(name, types, axisSize(this.#program.mesh, axis)),
-      traffic: time.rounds.map((round) => ({ pattern: round.pattern, bytes: round.steps * round.bytes })),
       times,
       index: this.collectives.length,
     };
@@ -251,9 +252,9 @@ function capturedBy(region: Region): ValueId[] {
 /** Axes whose collectives use a common link, directly or through others, take turns on one resource. */
 function lanesOf(collectives: readonly CollectiveStep[]): Map<AxisName, number> {
   const patterns = new Map<AxisName, Set<Pattern>>();
-  for (const { axis, traffic } of collectives) {
+  for (const { axis, schedule } of collectives) {
     const known = patterns.get(axis) ?? new Set();
-    traffic.forEach(({ pattern }) => known.add(pattern));
+    schedule.channels.flat().forEach(({ pattern }) => known.add(pattern));
     patterns.set(axis, known);
   }
   let lanes: { readonly axes: readonly AxisName[]; readonly links: ReadonlySet<number> }[] = [];

@@ -1,3 +1,4 @@
 export * from './clock.js';
+export * from './fluid.js';
 export * from './queue.js';
 export * from './resource.js';

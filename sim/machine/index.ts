@@ -1,3 +1,3 @@
 export * from './machine.js';
 export { formatSlice } from './torus-placement.js';
-export type { Fabric, Link, Machine, Stage } from './types.js';
+export type { Fabric, Link, Machine, Stage, StageKind } from './types.js';

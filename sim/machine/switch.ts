@@ -7,13 +7,17 @@ import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { groups, rankCount } from '../../src/mesh/index.js';
 import type { BytesPerSecond } from '../../src/units.js';
 import { bytesPerSecond, seconds } from '../../src/units.js';
-import type { Fabric, Layout, Link, Stage } from './types.js';
+import type { Fabric, Layout, Link, Stage, StageKind } from './types.js';
 
 function switchFabric(chips: number, topology: SwitchTopology): Fabric {
   const { chipsPerNode, nodePerChipPerDirection, nodeLatency, networkPerChipPerDirection, networkLatency } = topology;
   const links: Link[] = [];
+  const node = (chip: number): number => Math.floor(chip / chipsPerNode);
+  const network = chips + node(chips - 1) + 1;
   const port = (chip: number, name: string, rate: BytesPerSecond, latency: Link['latency']): void => {
-    links.push({ name: `chip ${chip} ${name}`, bytesPerSecond: rate, latency });
+    const hub = name.endsWith('network') ? network : chips + node(chip);
+    const ends = name.startsWith('to') ? { from: chip, to: hub } : { from: hub, to: chip };
+    links.push({ name: `chip ${chip} ${name}`, ...ends, bytesPerSecond: rate, latency });
   };
   // A way is two ports long; its latency stands at the first.
   for (let chip = 0; chip < chips; chip++) {
@@ -22,9 +26,9 @@ function switchFabric(chips: number, topology: SwitchTopology): Fabric {
     port(chip, 'to network', networkPerChipPerDirection.achievable, networkLatency);
     port(chip, 'from network', networkPerChipPerDirection.achievable, seconds(0));
   }
-  const node = (chip: number): number => Math.floor(chip / chipsPerNode);
   return {
     links,
+    vertices: network + 1,
     route: (from, to) => {
       if (from === to) return [];
       return node(from) === node(to) ? [from * 4, to * 4 + 1] : [from * 4 + 2, to * 4 + 3];
@@ -33,20 +37,22 @@ function switchFabric(chips: number, topology: SwitchTopology): Fabric {
 }
 
 /** Ranks along each axis, `stride` apart, cut where their node ends if all nodes hold equal shares of the group. */
-function switchStages(mesh: Mesh, chipsPerNode: number): Map<AxisName, Stage[]> {
+function switchStages(mesh: Mesh, chipsPerNode: number, inNode: StageKind): Map<AxisName, Stage[]> {
   const stages = new Map<AxisName, Stage[]>();
   for (const { name, size } of mesh.axes) {
     const all = groups(mesh, name);
     const stride = all[0]![1]! - all[0]![0]!;
     const perNode = chipsPerNode / stride;
-    const stage = (label: string, rings: readonly (readonly number[])[]): Stage => ({
+    const stage = (label: string, kind: StageKind, rings: readonly (readonly number[])[]): Stage => ({
       label,
+      kind,
+      reducesInSwitch: false,
       length: rings[0]!.length,
       bidirectional: false,
       groups: rings,
     });
-    if (stride % chipsPerNode === 0) stages.set(name, [stage(`${size} nodes`, all)]);
-    else if (perNode % size === 0) stages.set(name, [stage(`${size} in a node`, all)]);
+    if (stride % chipsPerNode === 0) stages.set(name, [stage(`${size} nodes`, 'network', all)]);
+    else if (perNode % size === 0) stages.set(name, [stage(`${size} in a node`, inNode, all)]);
     else if (Number.isInteger(perNode) && size % perNode === 0) {
       const nodes = size / perNode;
       const across = all.flatMap((group) =>
@@ -55,8 +61,8 @@ function switchStages(mesh: Mesh, chipsPerNode: number): Map<AxisName, Stage[]> 
       const inside = all.flatMap((group) =>
         Array.from({ length: nodes }, (_, index) => group.slice(index * perNode, (index + 1) * perNode)),
       );
-      stages.set(name, [stage(`${nodes} nodes`, across), stage(`${perNode} in a node`, inside)]);
-    } else stages.set(name, [stage(`${size}, across nodes unevenly`, all)]);
+      stages.set(name, [stage(`${nodes} nodes`, 'network', across), stage(`${perNode} in a node`, inNode, inside)]);
+    } else stages.set(name, [stage(`${size}, across nodes unevenly`, 'network', all)]);
   }
   return stages;
 }
@@ -65,7 +71,7 @@ export function switchLayout(topology: SwitchTopology, mesh: Mesh): Layout {
   return {
     computeSlowdown: 1,
     fabric: switchFabric(rankCount(mesh), topology),
-    stages: switchStages(mesh, topology.chipsPerNode),
+    stages: switchStages(mesh, topology.chipsPerNode, 'node'),
     chipOf: (rank) => rank,
   };
 }
@@ -78,13 +84,15 @@ export function sharedMemoryLayout(topology: SharedMemoryTopology, mesh: Mesh): 
   const busy = cores === 1 ? 0 : (Math.min(chips, cores) - 1) / (cores - 1);
   const links = Array.from({ length: chips }, (_, chip) => ({
     name: `chip ${chip} copies`,
+    from: chip,
+    to: chips,
     bytesPerSecond: bytesPerSecond(transferPerChip.achievable / turns),
     latency: messageLatency,
   }));
   return {
     computeSlowdown: turns / (1 - (1 - busyCoreRateFraction) * busy),
-    fabric: { links, route: (from, to) => (from === to ? [] : [from]) },
-    stages: switchStages(mesh, chips),
+    fabric: { links, vertices: chips + 1, route: (from, to) => (from === to ? [] : [from]) },
+    stages: switchStages(mesh, chips, 'host'),
     chipOf: (rank) => rank,
   };
 }

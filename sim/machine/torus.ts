@@ -8,6 +8,8 @@ import type { Fabric, Layout, Link, Stage } from './types.js';
 
 const NAMES = ['x', 'y', 'z', 'w'];
 
+const around = (position: number, length: number): number => (position + length) % length;
+
 /** Chips are numbered row-major: the last dimension varies fastest. */
 function stridesOf(slice: readonly number[]): number[] {
   return slice.map((_, dimension) => slice.slice(dimension + 1).reduce((product, length) => product * length, 1));
@@ -28,6 +30,8 @@ function torusFabric(slice: readonly number[], wrapped: readonly boolean[], topo
         table[(chip * slice.length + dimension) * 2 + index] = links.length;
         links.push({
           name: `chip ${chip} ${way > 0 ? '+' : '-'}${NAMES[dimension] ?? dimension}`,
+          from: chip,
+          to: chip + (around(position + way, length) - position) * strides[dimension]!,
           bytesPerSecond: topology.linkPerDirection.achievable,
           latency: topology.hopLatency,
         });
@@ -36,6 +40,7 @@ function torusFabric(slice: readonly number[], wrapped: readonly boolean[], topo
   }
   return {
     links,
+    vertices: chips,
     /** Dimension after dimension, the shorter way round; half of the chips take either way when both are as long. */
     route: (from, to) => {
       const path: number[] = [];
@@ -51,7 +56,7 @@ function torusFabric(slice: readonly number[], wrapped: readonly boolean[], topo
         let position = start;
         for (let hop = 0; hop < hops; hop++) {
           path.push(table[(chip * slice.length + dimension) * 2 + (goesUp ? 0 : 1)]!);
-          const next = (position + (goesUp ? 1 : -1) + length) % length;
+          const next = around(position + (goesUp ? 1 : -1), length);
           chip += (next - position) * stride;
           position = next;
         }
@@ -75,7 +80,7 @@ function stageOf(segment: Segment, slice: readonly number[], wrapped: readonly b
   const whole = length === slice[dimension];
   const part = whole ? `${length}` : `${length} of ${slice[dimension]}${stride > 1 ? `, ${stride} apart` : ''}`;
   const label = `${NAMES[dimension] ?? dimension} (${part}${ring ? ', wrapped' : ''})`;
-  return { label, length, bidirectional: ring, groups };
+  return { label, kind: 'torus', reducesInSwitch: false, length, bidirectional: ring, groups };
 }
 
 /** @throws MeshwrightError MESH_DOES_NOT_MULTIPLY when the slice can't be */

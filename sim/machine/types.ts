@@ -6,6 +6,9 @@ import type { BytesPerSecond, Seconds } from '../../src/units.js';
 /** One direction of a physical link, or one direction of a port. */
 export interface Link {
   readonly name: string;
+  /** Vertices: the chips by their number, then switches and network cards. */
+  readonly from: number;
+  readonly to: number;
   readonly bytesPerSecond: BytesPerSecond;
   readonly latency: Seconds;
 }
@@ -13,9 +16,13 @@ export interface Link {
 /** Links are known by their index in `links`. */
 export interface Fabric {
   readonly links: readonly Link[];
+  /** Chips, switches and network cards. */
+  readonly vertices: number;
   /** The links from one chip to another, in order; none from a chip to itself. */
   route(from: number, to: number): readonly number[];
 }
+
+export type StageKind = 'torus' | 'node' | 'network' | 'host';
 
 /**
  * A part of a mesh axis that lies along one thing: a torus dimension, a node, or the network between nodes. An axis is
@@ -23,6 +30,10 @@ export interface Fabric {
  */
 export interface Stage {
   readonly label: string;
+  /** What it lies along: a torus dimension, a node's own links, the network between nodes or slices, a host's memory. */
+  readonly kind: StageKind;
+  /** Whether what joins it can add up what passes through (NVLink SHARP, InfiniBand SHARP). */
+  readonly reducesInSwitch: boolean;
   readonly length: number;
   /** Whether a ring over it closes, so that data can go both ways round at once. */
   readonly bidirectional: boolean;

@@ -1,3 +1,5 @@
 export * from './max-min.js';
 export * from './network.js';
 export * from './pattern.js';
+export * from './time.js';
+export * from './types.js';

@@ -6,37 +6,12 @@
 import { MeshwrightError } from '../../src/errors.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import { groups } from '../../src/mesh/index.js';
-import type { CollectiveName } from '../../src/program/index.js';
-import type { Bytes, Seconds } from '../../src/units.js';
-import { bytes, seconds } from '../../src/units.js';
+import type { Bytes } from '../../src/units.js';
+import { bytes } from '../../src/units.js';
 import type { Machine, Stage } from '../machine/index.js';
-import type { Flow, Pattern } from './pattern.js';
 import { createPattern } from './pattern.js';
-
-/** A pattern that ran `steps` times with as many bytes each. */
-export interface Round {
-  readonly pattern: Pattern;
-  readonly steps: number;
-  readonly bytes: Bytes;
-}
-
-export interface CollectiveTime {
-  readonly seconds: Seconds;
-  readonly rounds: readonly Round[];
-}
-
-export interface CollectiveRequest {
-  readonly name: CollectiveName;
-  readonly axis: AxisName;
-  /** What each rank holds before, of all the tensors together. */
-  readonly heldBytes: Bytes;
-  /** Of a `permute`: what each tensor holds and how far it moves along the axis; their bytes add up to `heldBytes`. */
-  readonly shifts?: readonly { readonly by: number; readonly bytes: Bytes }[];
-}
-
-export interface Network {
-  collective(request: CollectiveRequest): CollectiveTime;
-}
+import { patternSeconds } from './time.js';
+import type { CollectiveRequest, Flow, Network, Pattern, Round } from './types.js';
 
 const around = (index: number, length: number): number => ((index % length) + length) % length;
 
@@ -87,7 +62,7 @@ export function createNetwork(machine: Machine): Network {
   /** The slowest first, by what a large message takes. */
   const LARGE = 1e9;
   const slowestFirst = (axis: AxisName): Stage[] =>
-    stagesOf(axis).toSorted((a, b) => ringOf(axis, b).time(LARGE) - ringOf(axis, a).time(LARGE));
+    stagesOf(axis).toSorted((a, b) => patternSeconds(ringOf(axis, b), LARGE) - patternSeconds(ringOf(axis, a), LARGE));
 
   const gather = (axis: AxisName, heldBytes: number): Round[] => {
     let held = heldBytes;
@@ -145,11 +120,5 @@ export function createNetwork(machine: Machine): Network {
     }
   };
 
-  return {
-    collective: (request) => {
-      const rounds = roundsOf(request);
-      const total = rounds.reduce((sum, { pattern, steps, bytes: each }) => sum + steps * pattern.time(each), 0);
-      return { seconds: seconds(total), rounds };
-    },
-  };
+  return { collective: (request) => ({ algorithm: 'ring', channels: [roundsOf(request)] }) };
 }

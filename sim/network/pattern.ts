@@ -3,27 +3,9 @@
  * worked out once, on the whole machine, and then scales with the bytes.
  */
 import type { Fabric } from '../machine/index.js';
-import type { Seconds } from '../../src/units.js';
-import { seconds } from '../../src/units.js';
+import { bytesPerSecond, seconds } from '../../src/units.js';
 import { maxMinRates } from './max-min.js';
-
-export interface Flow {
-  readonly from: number;
-  readonly to: number;
-  /** Of the pattern's bytes. */
-  readonly share: number;
-  /** Which of the groups that run the collective side by side. */
-  readonly group: number;
-}
-
-export interface Pattern {
-  /** How long until all flows have arrived, given the bytes that a share of 1 stands for. */
-  time(bytes: number): Seconds;
-  /** Whether all groups take equally long, so that one stands for all of them exactly. */
-  readonly even: boolean;
-  /** What each link carries, in multiples of the pattern's bytes. */
-  readonly linkShares: ReadonlyMap<number, number>;
-}
+import type { Flow, Pattern, SlowestFlow } from './types.js';
 
 /** Ends that differ by less are one. */
 const EQUAL = 1e-9;
@@ -62,7 +44,7 @@ export function createPattern(fabric: Fabric, flows: readonly Flow[]): Pattern {
   );
   const linkShares = new Map<number, number>();
   // Few flows differ, so that the latest is found among few: (latency, seconds per byte).
-  const distinct = new Map<string, { latency: number; perByte: number }>();
+  const distinct = new Map<string, SlowestFlow>();
   const kindsOfGroup = new Map<number, Set<string>>();
   flows.forEach(({ share, group }, index) => {
     const path = paths[index]!;
@@ -70,12 +52,16 @@ export function createPattern(fabric: Fabric, flows: readonly Flow[]): Pattern {
     const latency = path.reduce((total, link) => total + fabric.links[link]!.latency, 0);
     const perByte = ends[index]!;
     const kind = `${latency} ${perByte}`;
-    distinct.set(kind, { latency, perByte });
+    if (!distinct.has(kind)) {
+      const rate = bytesPerSecond(perByte === 0 ? Infinity : share / perByte);
+      distinct.set(kind, { latency: seconds(latency), share, rate });
+    }
     kindsOfGroup.set(group, (kindsOfGroup.get(group) ?? new Set()).add(kind));
   });
   const kinds = [...distinct.values()];
-  const time = (bytes: number): Seconds =>
-    seconds(kinds.reduce((latest, { latency, perByte }) => Math.max(latest, latency + perByte * bytes), 0));
+  const end = ({ latency, share, rate }: SlowestFlow, bytes: number): number => latency + (bytes * share) / rate;
+  const slowest = (bytes: number): SlowestFlow =>
+    kinds.reduce((latest, kind) => (end(kind, bytes) > end(latest, bytes) ? kind : latest));
   const groupKinds = new Set([...kindsOfGroup.values()].map((found) => [...found].sort().join()));
-  return { time, even: groupKinds.size <= 1, linkShares };
+  return { flows, paths, slowest, even: groupKinds.size <= 1, linkShares };
 }

@@ -8,7 +8,8 @@ const evenOn = (hardware: string, mesh: { data: number; model: number }): boolea
   const network = createNetwork(createMachine({ hardware: loadHardware(hardware), mesh: createMesh(mesh) }));
   return network
     .collective({ name: 'all_gather', axis: 'model', heldBytes: bytes(1e6) })
-    .rounds.every(({ pattern }) => pattern.even);
+    .channels.flat()
+    .every(({ pattern }) => pattern.even);
 };
 
 test('one chip stands for all exactly where all groups lie alike, and only there', () => {

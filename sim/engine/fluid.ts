@@ -1,0 +1,41 @@
+/**
+ * An amount of work that goes down at a rate which changes now and then: bytes of a flow, time of a kernel. The clock is
+ * whole ticks; what is left is a double, brought up to date only when the rate changes, so that whoever sees the same
+ * changes at the same times ends at the same tick.
+ */
+import type { Ticks } from './clock.js';
+import { addTicks, ticks } from './clock.js';
+
+export class Fluid {
+  #left: number;
+  #perTick = 0;
+  #since: Ticks;
+
+  constructor(amount: number, now: Ticks) {
+    this.#left = amount;
+    this.#since = now;
+  }
+
+  /** What is left when the rate last changed. */
+  get left(): number {
+    return this.#left;
+  }
+
+  /** @param perTick above 0; the same rate as before changes nothing */
+  setRate(perTick: number, now: Ticks): void {
+    if (perTick === this.#perTick) return;
+    this.#left = Math.max(0, this.#left - (now - this.#since) * this.#perTick);
+    this.#perTick = perTick;
+    this.#since = now;
+  }
+
+  /** When nothing is left, at the rate of now. */
+  get end(): Ticks {
+    return this.#left === 0 ? this.#since : addTicks(this.#since, ticks(Math.round(this.#left / this.#perTick)));
+  }
+
+  /** Moves what is left in time, as `EventQueue.leap` does. */
+  leap(by: Ticks): void {
+    this.#since = addTicks(this.#since, by);
+  }
+}
