@@ -115,7 +115,7 @@ describe.runIf(process.platform === 'linux')('the memory of a training step', { 
     ['recomputing', 8, 'data=1 microbatches=1', 'data=1 microbatches=1 rematerialize=full'],
     ['sharding optimizer state', 4, 'data=2 microbatches=1', 'data=2 microbatches=1 shard=optimizer'],
     ['sharding parameters', 4, 'data=2 microbatches=1', 'data=2 microbatches=1 shard=parameters'],
-  ])('is within 15 %% of what liveness says, and %s saves as much as it says', async (_how, batch, plain, saving) => {
+  ])('is within 15 %% of what liveness says, and %s at batch %i saves as much as it says', async (_how, batch, plain, saving) => {
     const [kept, saved] = [await measure(batch, plain), await measure(batch, saving)];
     for (const measured of [kept, saved]) {
       expect(measured.livenessBytes).toBeGreaterThan(200e6);
