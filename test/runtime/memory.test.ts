@@ -115,18 +115,21 @@ describe.runIf(process.platform === 'linux')('the memory of a training step', { 
     ['recomputing', 8, 'data=1 microbatches=1', 'data=1 microbatches=1 rematerialize=full'],
     ['sharding optimizer state', 4, 'data=2 microbatches=1', 'data=2 microbatches=1 shard=optimizer'],
     ['sharding parameters', 4, 'data=2 microbatches=1', 'data=2 microbatches=1 shard=parameters'],
-  ])('is within 15 %% of what liveness says, and %s at batch %i saves as much as it says', async (_how, batch, plain, saving) => {
-    const [kept, saved] = [await measure(batch, plain), await measure(batch, saving)];
-    for (const measured of [kept, saved]) {
-      expect(measured.livenessBytes).toBeGreaterThan(200e6);
-      expect(measured.peakBytesByStep[0]).toBeGreaterThan(measured.peakBeforeBytes);
-      expect(above(measured) / measured.livenessBytes).toBeGreaterThan(0.85);
-      expect(above(measured) / measured.livenessBytes).toBeLessThan(1.15);
-      // The state is there before the first step.
-      expect((measured.initializedBytes - measured.loadedBytes) / measured.stateBytes).toBeGreaterThan(0.95);
-    }
-    const difference = (above(kept) - above(saved)) / (kept.livenessBytes - saved.livenessBytes);
-    expect(difference).toBeGreaterThan(0.75);
-    expect(difference).toBeLessThan(1.25);
-  });
+  ])(
+    'is within 15 %% of what liveness says, and %s at batch %i saves as much as it says',
+    async (_how, batch, plain, saving) => {
+      const [kept, saved] = [await measure(batch, plain), await measure(batch, saving)];
+      for (const measured of [kept, saved]) {
+        expect(measured.livenessBytes).toBeGreaterThan(200e6);
+        expect(measured.peakBytesByStep[0]).toBeGreaterThan(measured.peakBeforeBytes);
+        expect(above(measured) / measured.livenessBytes).toBeGreaterThan(0.85);
+        expect(above(measured) / measured.livenessBytes).toBeLessThan(1.15);
+        // The state is there before the first step.
+        expect((measured.initializedBytes - measured.loadedBytes) / measured.stateBytes).toBeGreaterThan(0.95);
+      }
+      const difference = (above(kept) - above(saved)) / (kept.livenessBytes - saved.livenessBytes);
+      expect(difference).toBeGreaterThan(0.75);
+      expect(difference).toBeLessThan(1.25);
+    },
+  );
 });
