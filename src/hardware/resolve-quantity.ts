@@ -9,7 +9,11 @@ import type { Bandwidth } from './types.js';
 export type Place = (path: Path) => string;
 
 /** A quantity above zero: nothing that a chip has is of size or rate zero. */
-export function positive<D extends Dimension>(text: unknown, dimension: D, place: string) {
+export function positive<D extends Dimension>(
+  text: unknown,
+  dimension: D,
+  place: string,
+): ReturnType<typeof parseQuantity<D>> {
   const amount = parseQuantity(text, dimension, place);
   if (amount > 0) return amount;
   throw new MeshwrightError('QUANTITY_INVALID', { place, expected: 'more than zero', got: JSON.stringify(text) });
