@@ -4,6 +4,8 @@
  */
 import type { Fabric } from '../machine/index.js';
 import { bytesPerSecond, seconds } from '../../src/units.js';
+import type { PatternEnds } from './ends.js';
+import { patternEnds } from './ends.js';
 import { maxMinRates } from './max-min.js';
 import type { Flow, Pattern, SlowestFlow } from './types.js';
 
@@ -37,7 +39,7 @@ function endsPerByte(flows: readonly Flow[], paths: readonly (readonly number[])
 
 export function createPattern(fabric: Fabric, flows: readonly Flow[]): Pattern {
   const paths = flows.map(({ from, to }) => fabric.route(from, to));
-  const ends = endsPerByte(
+  const endTimes = endsPerByte(
     flows,
     paths,
     fabric.links.map((link) => link.bytesPerSecond),
@@ -50,7 +52,7 @@ export function createPattern(fabric: Fabric, flows: readonly Flow[]): Pattern {
     const path = paths[index]!;
     for (const link of path) linkShares.set(link, (linkShares.get(link) ?? 0) + share);
     const latency = path.reduce((total, link) => total + fabric.links[link]!.latency, 0);
-    const perByte = ends[index]!;
+    const perByte = endTimes[index]!;
     const kind = `${latency} ${perByte}`;
     if (!distinct.has(kind)) {
       const rate = bytesPerSecond(perByte === 0 ? Infinity : share / perByte);
@@ -63,5 +65,15 @@ export function createPattern(fabric: Fabric, flows: readonly Flow[]): Pattern {
   const slowest = (bytes: number): SlowestFlow =>
     kinds.reduce((latest, kind) => (end(kind, bytes) > end(latest, bytes) ? kind : latest));
   const groupKinds = new Set([...kindsOfGroup.values()].map((found) => [...found].sort().join()));
-  return { flows, paths, slowest, even: groupKinds.size <= 1, linkShares };
+  let ends: PatternEnds | undefined;
+  return {
+    flows,
+    paths,
+    get ends() {
+      return (ends ??= patternEnds(flows, paths, fabric.vertices));
+    },
+    slowest,
+    even: groupKinds.size <= 1,
+    linkShares,
+  };
 }

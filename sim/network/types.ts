@@ -6,6 +6,7 @@
 import type { AxisName } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
 import type { Bytes, BytesPerSecond, Seconds } from '../../src/units.js';
+import type { PatternEnds } from './ends.js';
 
 export const ALGORITHMS = [
   'ring',
@@ -40,6 +41,8 @@ export interface Pattern {
   readonly flows: readonly Flow[];
   /** The links of each flow, by index in the machine's fabric. */
   readonly paths: readonly (readonly number[])[];
+  /** Worked out when first asked for; rows for all vertices of the fabric. */
+  readonly ends: PatternEnds;
   /** Where nothing else is on the links: the flow that ends last. */
   slowest(bytes: number): SlowestFlow;
   /** Whether all groups take equally long, so that one stands for all of them exactly. */
