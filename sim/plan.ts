@@ -14,7 +14,7 @@ import type { Ticks } from './engine/index.js';
 import { ticks, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
 import type { CollectiveSchedule, Network, Pattern } from './network/index.js';
-import { createNetwork, scheduleTicks } from './network/index.js';
+import { createNetwork, timeAlone } from './network/index.js';
 
 /** Where a chip's compute time goes. */
 export const COMPUTE_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
@@ -192,7 +192,7 @@ class Planner {
       reads: op.operands,
       asynchronous: op.asynchronous === true && this.#stack.overlapsCommunication,
       single: !early,
-      duration: scheduleTicks(schedule),
+      duration: timeAlone(schedule, this.#network.sharing),
       schedule,
       sentBytes: collectiveBytes(name, types, axisSize(this.#program.mesh, axis)),
       times,

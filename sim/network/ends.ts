@@ -1,16 +1,5 @@
 /** A pattern by its ends: which flows each chip sends and receives, and the links of each, in compressed sparse rows. */
-import type { Flow } from './types.js';
-
-/** The flows that chip c sends are `sends[sendStarts[c]]` up to `sends[sendStarts[c + 1]]`; the same for the others. */
-export interface PatternEnds {
-  readonly sendStarts: Int32Array;
-  readonly sends: Int32Array;
-  readonly receiveStarts: Int32Array;
-  readonly receives: Int32Array;
-  /** The links of flow f are `path[pathStarts[f]]` up to `path[pathStarts[f + 1]]`. */
-  readonly pathStarts: Int32Array;
-  readonly path: Int32Array;
-}
+import type { Flow, PatternEnds } from './types.js';
 
 /** Flows in rows by their `key`, in their own order within each. */
 function rows(flows: readonly Flow[], chips: number, key: 'from' | 'to'): [Int32Array, Int32Array] {
