@@ -13,7 +13,7 @@ import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
 import type { CollectiveSchedule, Network } from './network/index.js';
-import { createNetwork, scheduleTicks } from './network/index.js';
+import { createNetwork, timeAlone } from './network/index.js';
 import { SharedLinks } from './shared-links.js';
 
 /** Where a kernel's time goes, where nothing is beside it. */
@@ -191,7 +191,7 @@ class Planner {
         bytes: bytes(typeBytes(types[index]!)),
       }));
     const schedule = this.#network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
-    const duration = scheduleTicks(schedule);
+    const duration = timeAlone(schedule, this.#network.sharing);
     const sentBytes = bytes(collectiveBytes(name, types, axisSize(this.#program.mesh, axis)));
     const step: CollectiveStep = {
       kind: 'collective',
