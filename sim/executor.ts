@@ -16,7 +16,7 @@ import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds } from './engine/index.js';
 import type { ExposureTotals } from './exposure.js';
 import type { Machine } from './machine/index.js';
-import type { ComputeCategory, Plan } from './plan.js';
+import type { CollectiveChoice, ComputeCategory, Plan } from './plan.js';
 import { COMPUTE_CATEGORIES, planProgram } from './plan.js';
 import { Walk } from './walk.js';
 
@@ -69,8 +69,8 @@ function linkBytesOf({ collectives }: Plan, { fabric }: Machine): Float64Array {
 }
 
 /** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program */
-export function execute(program: Program, machine: Machine, stack: Stack): Execution {
-  const plan = planProgram(program, machine, stack);
+export function execute(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice = {}): Execution {
+  const plan = planProgram(program, machine, stack, asked);
   const { kernels, collectives } = plan;
   const walk = new Walk(plan);
   const duration = walk.run();

@@ -11,6 +11,7 @@ import { ticks, toSeconds } from './engine/index.js';
 import type { Execution } from './executor.js';
 import { execute } from './executor.js';
 import type { Machine } from './machine/index.js';
+import type { CollectiveChoice } from './plan.js';
 
 /** The peak of a chip's memory, from the liveness analysis. */
 export interface MemoryInput {
@@ -30,6 +31,8 @@ export interface SimulationInput {
   /** Of the whole step, over all chips. */
   readonly tokensPerStep: number;
   readonly memory: MemoryInput;
+  /** Algorithms of collectives that were asked for; the fastest elsewhere. */
+  readonly collectives?: CollectiveChoice;
 }
 
 export const TIME_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead', 'exposedCommunication', 'idle'] as const;
@@ -131,7 +134,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
     throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
   }
-  const execution = execute(program, machine, stack);
+  const execution = execute(program, machine, stack, input.collectives);
   const { computeTicks, duration: stepTicks } = execution;
   const { exposed, exposedByAxis, hidden } = execution.exposure;
   const { matmul, memory: memoryTicks, vector, overhead } = computeTicks;

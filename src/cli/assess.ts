@@ -12,7 +12,7 @@ import type { MemoryUse, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
-import type { Execution, Machine, SimulationResult } from '../../sim/index.js';
+import type { CollectiveChoice, Execution, Machine, SimulationResult } from '../../sim/index.js';
 import { createMachine, simulateExecution } from '../../sim/index.js';
 
 /** A simulation with what only the job knows. */
@@ -49,6 +49,12 @@ export class Assessor {
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
   readonly #machines = new Map<string, Machine>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
+  readonly #collectives: CollectiveChoice;
+
+  /** @param collectives algorithms that were asked for, instead of the fastest */
+  constructor(collectives: CollectiveChoice = {}) {
+    this.#collectives = collectives;
+  }
 
   #lower(job: Job): { program: Program; memory: MemoryUse } {
     const key = `${JSON.stringify([job.model, job.batch, job.precision, job.optimizer])} ${formatPlan(job.plan)}`;
@@ -97,6 +103,7 @@ export class Assessor {
       modelFlops: flops(exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),
       memory,
+      collectives: this.#collectives,
     });
     const simulation = {
       ...result,

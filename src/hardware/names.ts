@@ -7,3 +7,16 @@ export type Status = (typeof STATUSES)[number];
 /** The element types that a profile may state a matmul rate for; the same names as the program's. */
 export const MATMUL_DTYPES = ['f64', 'f32', 'bf16', 'f16'] as const;
 export type MatmulDType = (typeof MATMUL_DTYPES)[number];
+
+/** How a collective can be run; what each does is in `sim/network`. */
+export const ALGORITHMS = [
+  'ring',
+  'bidirectional-ring',
+  'multi-axis',
+  'halving-doubling',
+  'tree',
+  'direct',
+  'hierarchical',
+  'in-switch',
+] as const;
+export type AlgorithmName = (typeof ALGORITHMS)[number];
