@@ -4,6 +4,6 @@ export * from './executor.js';
 export * from './exposure.js';
 export * from './machine/index.js';
 export * from './network/index.js';
-export type { ComputeCategory } from './plan.js';
+export type { CollectiveChoice, ComputeCategory } from './plan.js';
 export { COMPUTE_CATEGORIES } from './plan.js';
 export * from './simulate.js';

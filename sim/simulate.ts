@@ -8,7 +8,7 @@ import { forEachOp, isCompute, matmulFlops as matmulFlopsOf, recordOf } from '..
 import type { Bytes, Flops } from '../src/units.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds } from './engine/index.js';
-import type { Execution } from './executor.js';
+import type { Execution, ExecutionOptions } from './executor.js';
 import { execute } from './executor.js';
 import type { Machine } from './machine/index.js';
 import { COMPUTE_CATEGORIES } from './plan.js';
@@ -20,7 +20,7 @@ export interface MemoryInput {
   readonly peakOpId: string;
 }
 
-export interface SimulationInput {
+export interface SimulationInput extends ExecutionOptions {
   /** After `fuse`. */
   readonly program: Program;
   /** Made for the program's mesh. */
@@ -132,18 +132,11 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
     throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
   }
-  if (machine.chipSlowdown.size > 0) {
-    throw new MeshwrightError('JOB_INVALID', {
-      place: 'fault',
-      expected: 'chips that compute alike, since one is simulated for all of them',
-      got: `chip ${[...machine.chipSlowdown.keys()].join(', ')} slower`,
-    });
-  }
-  const execution = execute(program, machine, stack);
+  const execution = execute(program, machine, stack, input);
   const { computeTicks, duration: stepTicks } = execution;
   const { exposed, exposedByAxis, hidden } = execution.exposure;
-  const { matmul, memory: memoryTicks, vector, overhead, contention } = computeTicks;
-  const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - contention - exposed);
+  const { matmul, memory: memoryTicks, vector, overhead, contention, variation } = computeTicks;
+  const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - contention - variation - exposed);
   const stepSeconds = toSeconds(stepTicks);
   const dtype = matmulDtype(program, hardware.defaultDtype);
   const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
@@ -178,6 +171,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
       vector: time(vector),
       overhead: time(overhead),
       contention: time(contention),
+      variation: time(variation),
       exposedCommunication: time(exposed),
       idle: time(idle),
     },

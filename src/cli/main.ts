@@ -7,6 +7,7 @@ import { readFault } from './faults.js';
 import { MeshwrightError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import { nearest } from '../text.js';
+import { addCollectiveFlag } from './collective-flag.js';
 import { addJobFlags, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
@@ -38,7 +39,11 @@ function createProgram(): Command {
     .action(async (name: string | undefined, flags: { json?: boolean }) =>
       (await import('./commands/hardware.js')).hardware(name, flags),
     );
-  json(addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan')))
+  json(
+    addCollectiveFlag(
+      addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan')),
+    ),
+  )
     .option('--trace <file>', 'write the simulated step for Perfetto')
     .option(
       '--fault <fault>',
@@ -55,7 +60,11 @@ function createProgram(): Command {
     .action(async (file: string | undefined, flags: SimulateFlags) =>
       (await import('./commands/simulate.js')).simulate(file, flags),
     );
-  json(addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')))
+  json(
+    addCollectiveFlag(
+      addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')),
+    ),
+  )
     .option('--top <count>', 'how many plans to show', whole('--top'), 10)
     .option('--output <file>', 'write the first plan as a job file')
     .action(async (file: string | undefined, flags: PlanFlags) =>

@@ -129,7 +129,7 @@ export function inputOf(changes: Partial<SimulationInput> & { readonly hardware?
     program: layeredProgram(mesh),
     machine: createMachine({ hardware, mesh }),
     stack: STACK,
-    modelFlops: flops(1e12),
+    modelFlops: flops(1e11),
     tokensPerStep: 16 * 512,
     memory: { peakBytes: bytes(1e9), byRole: { parameter: bytes(1e9) }, peakOpId: 'up' },
     ...rest,

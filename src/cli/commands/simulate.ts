@@ -7,12 +7,13 @@ import { nearest } from '../../text.js';
 import { formatBytes, formatPercent, formatSeconds, bytes, seconds } from '../../units.js';
 import type { JobSimulation } from '../assess.js';
 import { Assessor } from '../assess.js';
+import type { CollectiveFlag } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { writeTrace } from '../run-folder.js';
 
-export interface SimulateFlags extends JobFlags {
+export interface SimulateFlags extends JobFlags, CollectiveFlag {
   readonly trace?: string;
   readonly program?: boolean;
   readonly programOp?: string;
@@ -21,7 +22,7 @@ export interface SimulateFlags extends JobFlags {
 
 /** `meshwright simulate`: predicts one plan. */
 export function simulate(file: string | undefined, flags: SimulateFlags): void {
-  const assessor = new Assessor(flags.fault);
+  const assessor = new Assessor({ faults: flags.fault, collectives: flags.collective });
   const job = assessor.resolve(jobInput(file, flags));
   if (flags.program) {
     process.stdout.write(print(lowerJob(job)));
