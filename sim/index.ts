@@ -7,3 +7,5 @@ export * from './network/index.js';
 export type { CollectiveChoice, ComputeCategory } from './plan.js';
 export { COMPUTE_CATEGORIES } from './plan.js';
 export * from './simulate.js';
+export type { Jitter, UnfoldRequest } from './unfold/index.js';
+export type { SpreadSeconds, UnfoldedSummary } from './unfolded-summary.js';

@@ -11,6 +11,9 @@ import { ticks, toSeconds } from './engine/index.js';
 import type { Execution, ExecutionOptions } from './executor.js';
 import { execute } from './executor.js';
 import type { Machine } from './machine/index.js';
+import type { UnfoldedSummary } from './unfolded-summary.js';
+import { summarizeUnfolded } from './unfolded-summary.js';
+import type { UnfoldRequest } from './unfold/index.js';
 import { COMPUTE_CATEGORIES } from './plan.js';
 
 /** The peak of a chip's memory, from the liveness analysis. */
@@ -31,6 +34,8 @@ export interface SimulationInput extends ExecutionOptions {
   /** Of the whole step, over all chips. */
   readonly tokensPerStep: number;
   readonly memory: MemoryInput;
+  /** Runs every chip and link, which is done in any case where the machine has slow chips. */
+  readonly unfold?: UnfoldRequest;
 }
 
 export const TIME_CATEGORIES = [...COMPUTE_CATEGORIES, 'exposedCommunication', 'idle'] as const;
@@ -56,6 +61,8 @@ export interface SimulationResult {
   readonly dtype: FloatType;
   /** One chip was simulated and stands for all, exactly; false where groups of chips lie differently on the machine. */
   readonly folded: boolean;
+  /** Every chip and link was run: times are those of the chip that ends last. Null where one chip was. */
+  readonly unfolded: UnfoldedSummary | null;
   readonly stepTimeSeconds: number;
   readonly tokensPerSecond: number;
   readonly tokensPerSecondPerChip: number;
@@ -155,6 +162,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     ),
     dtype,
     folded: execution.folded,
+    unfolded: execution.unfolded ? summarizeUnfolded(execution.unfolded, input.unfold) : null,
     stepTimeSeconds: stepSeconds,
     tokensPerSecond: tokensPerStep / stepSeconds,
     tokensPerSecondPerChip: tokensPerStep / stepSeconds / chips,
@@ -175,7 +183,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
       exposedCommunication: time(exposed),
       idle: time(idle),
     },
-    computeSeconds: time(ticks(matmul + memoryTicks + vector + contention)),
+    computeSeconds: time(ticks(matmul + memoryTicks + vector + contention + variation)),
     overheadSeconds: time(overhead),
     exposedCommunicationSeconds: time(exposed),
     exposedCommunicationByAxisSeconds: Object.fromEntries(

@@ -12,7 +12,7 @@ import type { MemoryUse, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
-import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult } from '../../sim/index.js';
+import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult, UnfoldRequest } from '../../sim/index.js';
 import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
@@ -111,7 +111,7 @@ export class Assessor {
     return { bytes: this.#lower(job).memory.peakBytes, capacity: memoryLimit(job, stackOf(job)) };
   }
 
-  assess(job: Job, stack: Stack = stackOf(job)): Assessment {
+  assess(job: Job, stack: Stack = stackOf(job), unfold?: UnfoldRequest): Assessment {
     const { program, memory } = this.#lower(job);
     const { exact, formula, parameters } = this.#flops(job);
     const { result, execution } = simulateExecution({
@@ -122,6 +122,7 @@ export class Assessor {
       tokensPerStep: job.batch * tokensPerExample(job.model),
       memory,
       collectives: this.#collectives,
+      ...(unfold === undefined ? {} : { unfold }),
     });
     const simulation = {
       ...result,

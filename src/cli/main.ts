@@ -8,7 +8,7 @@ import { MeshwrightError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, whole } from './options.js';
+import { addJobFlags, number, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { ImagesFlags } from './commands/images.js';
@@ -50,6 +50,13 @@ function createProgram(): Command {
       'a slow or dead link, or a slow chip: link=0+x:dead, link=0+x:0.5, chip=17:1.3; may be given several times',
       readFault,
     )
+    .option('--unfold', 'run every chip and link instead of one chip that stands for all')
+    .option(
+      '--jitter <fraction>',
+      'how much the time of a kernel varies: standard deviation over mean; unfolds',
+      number('--jitter'),
+    )
+    .option('--seed <number>', 'of the jitter (default: 0)', whole('--seed', 0))
     .addOption(new Option('--program', 'print the program that each chip runs instead').conflicts(['json', 'trace']))
     .addOption(
       new Option(
