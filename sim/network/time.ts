@@ -3,21 +3,42 @@ import type { Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
 import type { Ticks } from '../engine/index.js';
 import { ticks, toTicks } from '../engine/index.js';
-import type { CollectiveSchedule, Pattern, Round } from './types.js';
+import { ChannelRun, setContended, setRates, timeChannels } from './channel-run.js';
+import type { Channel, CollectiveSchedule, Pattern, Round, Sharing } from './types.js';
 
 export function patternSeconds(pattern: Pattern, bytes: number): Seconds {
   const { latency, share, rate } = pattern.slowest(bytes);
   return seconds(latency + (bytes * share) / rate);
 }
 
+const transferTicks = ({ pattern, bytes }: Round): Ticks => {
+  const { share, rate } = pattern.slowest(bytes);
+  return toTicks(seconds((bytes * share) / rate));
+};
+const latencyTicks = ({ pattern, bytes }: Round): Ticks => toTicks(pattern.slowest(bytes).latency);
+
 /** One step: the transfer and the latency are each a whole number of ticks. */
-export function stepTicks({ pattern, bytes }: Round): Ticks {
-  const { latency, share, rate } = pattern.slowest(bytes);
-  return ticks(toTicks(seconds((bytes * share) / rate)) + toTicks(latency));
+export const stepTicks = (round: Round): Ticks => ticks(transferTicks(round) + latencyTicks(round));
+
+const channelTicks = (rounds: Channel): number =>
+  rounds.reduce((sum, round) => sum + round.steps * stepTicks(round), 0);
+
+/** Channels from event to event, sharing links wherever their transfers meet. */
+function playTicks(schedule: Pick<CollectiveSchedule, 'channels'>, sharing: Sharing): Ticks {
+  let now = ticks(0);
+  let running = timeChannels(schedule).map((rounds) => new ChannelRun(rounds, now));
+  while (running.length > 0) {
+    setContended(running, sharing, now);
+    setRates(running, sharing, now);
+    now = ticks(Math.min(...running.map(({ next }) => next)));
+    running = running.filter((channel) => channel.next > now || channel.pass() !== 'end');
+  }
+  return now;
 }
 
-/** Channels are taken to share no links. */
-export function scheduleTicks({ channels }: CollectiveSchedule): Ticks {
-  const total = (rounds: readonly Round[]) => rounds.reduce((sum, round) => sum + round.steps * stepTicks(round), 0);
-  return ticks(Math.max(0, ...channels.map(total)));
+/** Where nothing else is on the links: all channels from the same moment on, sharing the links that they share. */
+export function timeAlone(schedule: Pick<CollectiveSchedule, 'channels'>, sharing: Sharing): Ticks {
+  const { channels } = schedule;
+  if (channels.length === 1) return ticks(channelTicks(channels[0]!));
+  return playTicks(schedule, sharing);
 }
