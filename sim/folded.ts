@@ -208,7 +208,6 @@ class FoldedChip implements Sink {
     if (this.#patternsChanged) {
       setContended(channels, sharing, this.now);
       const running = this.#openRuns.filter(({ begun }) => begun);
-      running.sort((a, b) => a.step.index - b.step.index);
       this.#load = joinLoads(
         running.map(({ step }) => step.load),
         chip.chip,

@@ -16,8 +16,11 @@ import { createNetwork, timeAlone, timeChannels } from './network/index.js';
 /** Where a kernel's time goes, where nothing is beside it. */
 export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
 export type KernelCategory = (typeof KERNEL_CATEGORIES)[number];
-/** Where a chip's compute time goes. `contention`: what collectives beside kernels add to them. */
-export const COMPUTE_CATEGORIES = [...KERNEL_CATEGORIES, 'contention'] as const;
+/**
+ * Where a chip's compute time goes. `contention`: what collectives beside kernels add to them; `variation`: what a slow
+ * chip and jitter do, which may be less than nothing.
+ */
+export const COMPUTE_CATEGORIES = [...KERNEL_CATEGORIES, 'contention', 'variation'] as const;
 export type ComputeCategory = (typeof COMPUTE_CATEGORIES)[number];
 
 export interface KernelStep {

@@ -132,11 +132,19 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
     throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
   }
+  if (machine.chipSlowdown.size > 0) {
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'fault',
+      expected: 'chips that compute alike, since one is simulated for all of them',
+      got: `chip ${[...machine.chipSlowdown.keys()].join(', ')} slower`,
+    });
+  }
   const execution = execute(program, machine, stack);
   const { computeTicks, duration: stepTicks } = execution;
   const { exposed, exposedByAxis, hidden } = execution.exposure;
-  const { matmul, memory: memoryTicks, vector, overhead, contention } = computeTicks;
-  const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - contention - exposed);
+  const { matmul, memory: memoryTicks, vector, overhead, contention, variation } = computeTicks;
+  const compute = ticks(matmul + memoryTicks + vector + contention + variation);
+  const idle = ticks(stepTicks - compute - overhead - exposed);
   const stepSeconds = toSeconds(stepTicks);
   const dtype = matmulDtype(program, hardware.defaultDtype);
   const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
@@ -171,10 +179,11 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
       vector: time(vector),
       overhead: time(overhead),
       contention: time(contention),
+      variation: time(variation),
       exposedCommunication: time(exposed),
       idle: time(idle),
     },
-    computeSeconds: time(ticks(matmul + memoryTicks + vector + contention)),
+    computeSeconds: time(compute),
     overheadSeconds: time(overhead),
     exposedCommunicationSeconds: time(exposed),
     exposedCommunicationByAxisSeconds: Object.fromEntries(
