@@ -6,13 +6,13 @@
  * All that comes to pass at one tick does so before rates change, so that they do not depend on the order of it.
  */
 import { MeshwrightError } from '../src/errors.js';
-import { ChannelRun } from './channel-run.js';
 import type { Load } from './cost/index.js';
 import { NO_LOAD, joinLoads, slowdown } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { Fluid, addTicks, ticks } from './engine/index.js';
 import type { ExposureTotals } from './exposure.js';
 import { Exposure } from './exposure.js';
+import { ChannelRun, setContended, setRates } from './network/index.js';
 import type { Pending, RunId } from './pending.js';
 import type { CollectiveStep, KernelStep, Plan } from './plan.js';
 import type { Leaps, Sink } from './walk.js';
@@ -202,32 +202,24 @@ class FoldedChip implements Sink {
 
   /** Gives all that is under way the rate that it has from now on. */
   #refresh(): void {
+    if (!this.#patternsChanged && !this.#ratesChanged) return;
+    const { sharing, chip } = this.#plan;
+    const channels = this.#active.map(({ channel }) => channel);
     if (this.#patternsChanged) {
-      const active = this.#active;
-      const { links, chip } = this.#plan;
-      for (const { channel } of active)
-        channel.setContended(
-          active.some((other) => other.channel !== channel && links.meet(other.channel.pattern, channel.pattern)),
-          this.now,
-        );
-      const running = this.#openRuns.filter(({ begun }) => begun).map(({ step }) => step);
-      running.sort((a, b) => a.index - b.index);
+      setContended(channels, sharing, this.now);
+      const running = this.#openRuns.filter(({ begun }) => begun);
       this.#load = joinLoads(
-        running.map(({ load }) => load),
+        running.map(({ step }) => step.load),
         chip.chip,
       );
-    } else if (!this.#ratesChanged) return;
+    }
     this.#patternsChanged = false;
     this.#ratesChanged = false;
-    const transferring = this.#active.filter(({ channel }) => channel.transferring);
-    if (transferring.length > 0) {
-      const { fractions, even } = this.#plan.links.rates(transferring.map(({ channel }) => channel.pattern));
-      this.even &&= even;
-      transferring.forEach(({ channel }, index) => channel.setRate(fractions[index]!, this.now));
-    }
+    const even = setRates(channels, sharing, this.now);
+    this.even &&= even;
     if (this.#kernel) {
       const { step, work } = this.#kernel;
-      work.setRate(1 / slowdown(step.cost, this.#plan.chip, this.#load), this.now);
+      work.setRate(1 / slowdown(step.cost, chip, this.#load), this.now);
     }
   }
 

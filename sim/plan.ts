@@ -5,16 +5,13 @@ import { axisSize } from '../src/mesh/index.js';
 import type { Attributes, CollectiveName, Op, Program, Region, ValueId } from '../src/program/index.js';
 import { attributesOf, collectiveBytes, isCollective, isCompute, regionOps, typeBytes } from '../src/program/index.js';
 import { bytes } from '../src/units.js';
-import type { TimedRound } from './channel-run.js';
-import { timeChannel } from './channel-run.js';
 import type { ComputeChip, KernelCost, Load } from './cost/index.js';
 import { collectiveLoad, kernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
-import type { CollectiveSchedule, Network, NetworkOptions } from './network/index.js';
-import { createNetwork, timeAlone } from './network/index.js';
-import { SharedLinks } from './shared-links.js';
+import type { CollectiveSchedule, Network, NetworkOptions, Sharing, TimedRound } from './network/index.js';
+import { createNetwork, timeAlone, timeChannels } from './network/index.js';
 
 /** Where a kernel's time goes, where nothing is beside it. */
 export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
@@ -123,7 +120,8 @@ export interface Plan {
   readonly kernels: readonly KernelStep[];
   readonly collectives: readonly CollectiveStep[];
   readonly chip: ComputeChip;
-  readonly links: SharedLinks;
+  /** What patterns that are on the links at the same time get of them. */
+  readonly sharing: Sharing;
   readonly hostDuration: Ticks;
 }
 
@@ -145,16 +143,16 @@ function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'byCategor
 class Planner {
   readonly kernels: KernelStep[] = [];
   readonly collectives: CollectiveStep[] = [];
+  readonly network: Network;
   readonly #program: Program;
   readonly #machine: Machine;
   readonly #stack: Stack;
-  readonly #network: Network;
 
   constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
     this.#program = program;
     this.#machine = machine;
     this.#stack = stack;
-    this.#network = createNetwork(machine, {
+    this.network = createNetwork(machine, {
       ...asked,
       ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
     });
@@ -199,8 +197,8 @@ class Planner {
         by,
         bytes: bytes(typeBytes(types[index]!)),
       }));
-    const schedule = this.#network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
-    const duration = timeAlone(schedule, this.#network.sharing);
+    const schedule = this.network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const duration = timeAlone(schedule, this.network.sharing);
     const sentBytes = bytes(collectiveBytes(name, types, axisSize(this.#program.mesh, axis)));
     const step: CollectiveStep = {
       kind: 'collective',
@@ -212,7 +210,7 @@ class Planner {
       single: !early,
       duration,
       schedule,
-      channels: schedule.channels.map(timeChannel).filter((rounds) => rounds.length > 0),
+      channels: timeChannels(schedule),
       load: collectiveLoad(name, sentBytes, toSeconds(duration), this.#machine.chip),
       sentBytes,
       times,
@@ -278,6 +276,6 @@ export function planProgram(program: Program, machine: Machine, stack: Stack, as
   const steps = planner.block(program.ops, 1);
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);
-  const links = new SharedLinks(machine.fabric);
-  return { program, steps, kernels, collectives, chip: machine, links, hostDuration };
+  const { sharing } = planner.network;
+  return { program, steps, kernels, collectives, chip: machine, sharing, hostDuration };
 }

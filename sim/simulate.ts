@@ -143,7 +143,8 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
   const { computeTicks, duration: stepTicks } = execution;
   const { exposed, exposedByAxis, hidden } = execution.exposure;
   const { matmul, memory: memoryTicks, vector, overhead, contention, variation } = computeTicks;
-  const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - contention - variation - exposed);
+  const compute = ticks(matmul + memoryTicks + vector + contention + variation);
+  const idle = ticks(stepTicks - compute - overhead - exposed);
   const stepSeconds = toSeconds(stepTicks);
   const dtype = matmulDtype(program, hardware.defaultDtype);
   const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
@@ -183,7 +184,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
       exposedCommunication: time(exposed),
       idle: time(idle),
     },
-    computeSeconds: time(ticks(matmul + memoryTicks + vector + contention + variation)),
+    computeSeconds: time(compute),
     overheadSeconds: time(overhead),
     exposedCommunicationSeconds: time(exposed),
     exposedCommunicationByAxisSeconds: Object.fromEntries(
