@@ -1,3 +1,5 @@
+export * from './attention.js';
 export * from './kernel.js';
 export * from './matmul.js';
+export * from './pieces.js';
 export * from './traffic.js';

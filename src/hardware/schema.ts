@@ -27,6 +27,11 @@ const points = z.strictObject({
 });
 const matmul = z.strictObject({ peak: quantity, achievable, points: points.optional() });
 
+const tiles = z.strictObject({
+  ...provenance,
+  values: z.array(z.strictObject({ rows: size, columns: size, efficiency: z.number().positive().max(1) })).min(1),
+});
+
 const torus = z.strictObject({
   kind: z.literal('torus'),
   dimensions: count,
@@ -68,8 +73,17 @@ export const hardwareSchema = z.strictObject({
       bf16: matmul.optional(),
       f16: matmul.optional(),
     }),
-    matrixUnit: z.strictObject({ rows: count, columns: count, depth: count, units: count }),
+    matrixUnit: z.strictObject({
+      rows: count,
+      columns: count,
+      depth: count,
+      units: count,
+      tiles: tiles.optional(),
+      leastRows: count.optional(),
+      startDepth: count.optional(),
+    }),
     vectorRate: quantity,
+    fusedAttention: z.strictObject({ forward: fraction, backward: fraction }).optional(),
   }),
   topology: z.discriminatedUnion('kind', [torus, switched, sharedMemory]),
 });
@@ -79,8 +93,11 @@ export const stackSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and hyphens'),
   title: z.string().min(1),
   elementwise: sourced(z.enum(['none', 'cluster'])),
+  epilogues: sourced(z.enum(['fused', 'separate'])),
+  attention: sourced(z.enum(['fused', 'unfused'])),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,
+  hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
   overlapsCommunication: sourced(z.boolean()),
   reservedMemoryFraction: share,
