@@ -2,6 +2,7 @@ import { MeshwrightError } from '../../errors.js';
 import { lowerJob } from '../../job/index.js';
 import type { Op, Program } from '../../program/index.js';
 import { print, printOp, regionOps } from '../../program/index.js';
+import type { Faults } from '../../../sim/index.js';
 import { nearest } from '../../text.js';
 import { formatBytes, formatPercent, formatSeconds, bytes, seconds } from '../../units.js';
 import type { JobSimulation } from '../assess.js';
@@ -15,11 +16,12 @@ export interface SimulateFlags extends JobFlags {
   readonly trace?: string;
   readonly program?: boolean;
   readonly programOp?: string;
+  readonly fault?: Faults;
 }
 
 /** `meshwright simulate`: predicts one plan. */
 export function simulate(file: string | undefined, flags: SimulateFlags): void {
-  const assessor = new Assessor();
+  const assessor = new Assessor(flags.fault);
   const job = assessor.resolve(jobInput(file, flags));
   if (flags.program) {
     process.stdout.write(print(lowerJob(job)));
@@ -77,6 +79,7 @@ export function printSimulation(result: JobSimulation): void {
     ['', ''],
     [
       ...(result.slice ? [['torus slice', result.slice.join(' × ')]] : []),
+      ...(result.faults.length > 0 ? [['faults', result.faults.join(' ')]] : []),
       ['step time', formatSeconds(seconds(step))],
       ['MFU', `${formatPercent(result.mfu)} (by 6·N + 12·L·H·Q·T: ${formatPercent(result.mfuByFormula)})`],
       ['HFU', formatPercent(result.hfu)],
