@@ -12,7 +12,7 @@ import { collectiveLoad, kernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
-import type { CollectiveSchedule, Network } from './network/index.js';
+import type { CollectiveSchedule, Network, NetworkOptions } from './network/index.js';
 import { createNetwork, timeAlone } from './network/index.js';
 import { SharedLinks } from './shared-links.js';
 
@@ -121,6 +121,9 @@ export interface RepeatStep {
 
 export type Step = KernelStep | CollectiveStep | MoveStep | JoinStep | ElementStep | ManualStep | RepeatStep;
 
+/** Algorithms that were asked for, instead of the fastest. */
+export type CollectiveChoice = Omit<NetworkOptions, 'offered'>;
+
 export interface Plan {
   readonly program: Program;
   readonly steps: readonly Step[];
@@ -156,11 +159,14 @@ class Planner {
   readonly #stack: Stack;
   readonly #network: Network;
 
-  constructor(program: Program, machine: Machine, stack: Stack) {
+  constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
     this.#program = program;
     this.#machine = machine;
     this.#stack = stack;
-    this.#network = createNetwork(machine);
+    this.#network = createNetwork(machine, {
+      ...asked,
+      ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
+    });
   }
 
   block(ops: readonly Op[], times: number, early = false): Step[] {
@@ -272,9 +278,12 @@ function capturedBy(region: Region): ValueId[] {
   return [...used].filter((id) => !made.has(id));
 }
 
-/** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program */
-export function planProgram(program: Program, machine: Machine, stack: Stack): Plan {
-  const planner = new Planner(program, machine, stack);
+/**
+ * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program, PLAN_INVALID when
+ * an algorithm that was asked for does not apply
+ */
+export function planProgram(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice = {}): Plan {
+  const planner = new Planner(program, machine, stack, asked);
   const steps = planner.block(program.ops, 1);
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);

@@ -101,6 +101,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     hostTimePerOp: time('hostTimePerOp'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
     overlapsCommunication: document.overlapsCommunication.value,
+    ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
     document,
   };
