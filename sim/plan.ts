@@ -30,6 +30,13 @@ export interface KernelStep {
   readonly reads: readonly ValueId[];
   readonly cost: KernelCost;
   readonly duration: Ticks;
+  /** What a host that launches op by op needs for it; launching collectives takes it no time. */
+  readonly hostDuration: Ticks;
+  /**
+   * The chip begins it no earlier than this after the host has come to it: all waiting for the host put in front, so that
+   * the end is exact.
+   */
+  readonly hostDelay: Ticks;
   readonly byCategory: Readonly<Record<KernelCategory, number>>;
   /** How often the step runs it. */
   readonly times: number;
@@ -126,7 +133,7 @@ export interface Plan {
 }
 
 /** The duration is rounded once; the parts are rounded where they end, so that they add up to it. */
-function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'byCategory'> {
+function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'hostDuration' | 'hostDelay' | 'byCategory'> {
   const parts = [cost.matmulSeconds, cost.memorySeconds, cost.vectorSeconds, cost.overheadSeconds];
   const byCategory = { matmul: 0, memory: 0, vector: 0, overhead: 0 };
   let elapsed = 0;
@@ -137,7 +144,9 @@ function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'byCategor
     byCategory[category] = end - before;
     before = end;
   });
-  return { duration: ticks(before), byCategory };
+  const hostDuration = toTicks(cost.hostSeconds);
+  const hostDelay = ticks(hostDuration === 0 ? 0 : Math.max(0, toTicks(cost.hostPathSeconds) - before));
+  return { duration: ticks(before), hostDuration, hostDelay, byCategory };
 }
 
 class Planner {

@@ -28,6 +28,11 @@ const points = z.strictObject({
 });
 const matmul = z.strictObject({ peak: quantity, achievable, points: points.optional() });
 
+const tiles = z.strictObject({
+  ...provenance,
+  values: z.array(z.strictObject({ rows: size, columns: size, efficiency: z.number().positive().max(1) })).min(1),
+});
+
 const torus = z.strictObject({
   kind: z.literal('torus'),
   dimensions: sourced(z.int().positive().max(TORUS_DIMENSIONS.length)),
@@ -97,9 +102,18 @@ export const hardwareSchema = z.strictObject({
       bf16: matmul.optional(),
       f16: matmul.optional(),
     }),
-    matrixUnit: z.strictObject({ rows: count, columns: count, depth: count, units: count }),
+    matrixUnit: z.strictObject({
+      rows: count,
+      columns: count,
+      depth: count,
+      units: count,
+      tiles: tiles.optional(),
+      leastRows: count.optional(),
+      startDepth: count.optional(),
+    }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
     vectorRate: quantity,
+    fusedAttention: z.strictObject({ forward: fraction, backward: fraction }).optional(),
   }),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });
@@ -111,8 +125,11 @@ export const stackSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and hyphens'),
   title: z.string().min(1),
   elementwise: sourced(z.enum(['none', 'cluster'])),
+  epilogues: sourced(z.enum(['fused', 'separate'])),
+  attention: sourced(z.enum(['fused', 'unfused'])),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,
+  hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
   overlapsCommunication: sourced(z.boolean()),
   collectives: sourced(
