@@ -163,7 +163,7 @@ describe('the topology', () => {
     const palm = await simulate(flags);
     expect(palm.placement.data?.[0]).toBe('2 slices');
     expect(palm.slice).toEqual([12, 16, 16]);
-    const slow = await step('tpu-v4', 'value: 25 GB/s', 'value: 2.5 GB/s', flags.replace('--hardware tpu-v4', ''));
+    const slow = await step('tpu-v4', 'value: 25 GB/s', 'value: 2.5 GB/s', flags.replace(' --hardware tpu-v4', ''));
     expect(slow).toBeGreaterThan(palm.stepTimeSeconds);
   });
 
