@@ -1,2 +1,3 @@
 export * from './kernel.js';
 export * from './matmul.js';
+export * from './traffic.js';
