@@ -13,17 +13,39 @@ import type { Span, Trace } from '../src/trace/index.js';
 import { spanId } from '../src/trace/index.js';
 import type { KernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
-import { ticks, toSeconds } from './engine/index.js';
+import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { ExposureTotals } from './exposure.js';
 import type { Machine } from './machine/index.js';
-import type { ComputeCategory, Plan } from './plan.js';
+import type { RunId } from './instructions.js';
+import { linearize } from './instructions.js';
+import type { CollectiveStep, ComputeCategory, KernelStep, Plan } from './plan.js';
 import { COMPUTE_CATEGORIES, planProgram } from './plan.js';
 import { Walk } from './walk.js';
 
+/** What became of an instruction. */
+export interface Occurrence {
+  readonly step: KernelStep | CollectiveStep;
+  /** Of the repeats around it, outermost first. */
+  readonly iterations: readonly number[];
+  /** Of a collective. */
+  readonly run?: RunId;
+  /** What the chip waited for before it, and what a collective waited for that was issued. */
+  readonly after: readonly RunId[];
+  readonly operands: readonly RunId[];
+  /** When the chip came to it and had what is in `after`. */
+  readonly issued: Ticks;
+  /** Of a collective: on the links. */
+  readonly start: Ticks;
+  readonly end: Ticks;
+}
+
 export interface Execution {
+  readonly plan: Plan;
   readonly duration: Ticks;
   /** All spans in the order of issue. Recorded in a run of its own when first asked for. */
   readonly trace: Trace;
+  /** What the spans are made of, in the same order, with what each waited for; from the same run. */
+  readonly occurrences: readonly Occurrence[];
   /**
    * One rank was simulated and stands for all, exactly. Otherwise groups of ranks take different times for their
    * collectives, and all are given that of the slowest.
@@ -57,6 +79,30 @@ function record(plan: Plan): Trace {
   return { source: 'simulated', step: 0, duration: toSeconds(walk.run()), spans };
 }
 
+function occurrencesOf(plan: Plan, trace: Trace): Occurrence[] {
+  const spans = trace.spans.filter(({ kind }) => kind !== 'host');
+  const found: Occurrence[] = [];
+  const ends: Ticks[] = [];
+  let now = plan.hostDuration;
+  for (const instruction of linearize(plan)) {
+    for (const run of instruction.after) now = ticks(Math.max(now, ends[run]!));
+    if (instruction.kind === 'wait') continue;
+    const { step, iterations, after } = instruction;
+    const span = spans[found.length]!;
+    const [start, end] = [toTicks(span.start), toTicks(span.end)];
+    if (instruction.kind === 'kernel') {
+      found.push({ step, iterations, after, operands: [], issued: start, start, end });
+      now = end;
+    } else {
+      const { run, operands } = instruction;
+      found.push({ step, iterations, after, operands, run, issued: now, start, end });
+      ends[run] = end;
+      if (instruction.synchronous) now = end;
+    }
+  }
+  return found;
+}
+
 function linkBytesOf({ collectives }: Plan, { fabric }: Machine): Float64Array {
   const linkBytes = new Float64Array(fabric.links.length);
   const sent = new Map<ReadonlyMap<number, number>, number>();
@@ -82,7 +128,11 @@ export function execute(program: Program, machine: Machine, stack: Stack): Execu
   }
   let trace: Trace | undefined;
   return {
+    plan,
     duration,
+    get occurrences() {
+      return occurrencesOf(plan, this.trace);
+    },
     get trace() {
       return (trace ??= record(plan));
     },

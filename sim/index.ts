@@ -1,9 +1,15 @@
+export * from './categories.js';
 export * from './bounds/index.js';
 export * from './cost/index.js';
+export * from './critical-path.js';
 export * from './executor.js';
 export * from './exposure.js';
+export * from './links.js';
 export * from './machine/index.js';
+export * from './memory-timeline.js';
 export * from './network/index.js';
+export * from './ops.js';
 export type { ComputeCategory } from './plan.js';
 export { COMPUTE_CATEGORIES } from './plan.js';
+export * from './report.js';
 export * from './simulate.js';
