@@ -13,3 +13,4 @@ export type { ComputeCategory } from './plan.js';
 export { COMPUTE_CATEGORIES } from './plan.js';
 export * from './report.js';
 export * from './simulate.js';
+export * from './step-trace.js';

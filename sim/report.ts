@@ -17,7 +17,7 @@ import { opUse } from './ops.js';
 import type { SimulationResult } from './simulate.js';
 
 /** A step of more runs of kernels and collectives is not looked at one by one: that takes too long and too much memory. */
-export const MOST_RUNS = 2_000_000;
+export const MOST_RUNS = 1_000_000;
 
 /** Of kernels, and of collectives. */
 const LISTED = 20;
