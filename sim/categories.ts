@@ -2,7 +2,7 @@
 import type { Ticks } from './engine/index.js';
 import { ticks } from './engine/index.js';
 import type { Execution } from './executor.js';
-import { COMPUTE_CATEGORIES } from './plan.js';
+import { KERNEL_CATEGORIES } from './plan.js';
 
 export const TIME_CATEGORIES = [
   /** Kernels outside of the update, by what limits each of their pieces: the matrix units, … */
@@ -35,7 +35,7 @@ export function ticksByCategory({ plan, duration, exposure, computeTicks }: Exec
     memory: computeTicks.memory,
     vector: computeTicks.vector,
     overhead: computeTicks.overhead - plan.hostDuration,
-    contention: 0,
+    contention: computeTicks.contention,
     optimizer: 0,
     host: plan.hostDuration,
     exposedCommunication: exposure.exposed,
@@ -43,7 +43,7 @@ export function ticksByCategory({ plan, duration, exposure, computeTicks }: Exec
   };
   for (const { op, byCategory, times } of plan.kernels) {
     if (op.phase !== 'optimizer') continue;
-    for (const category of COMPUTE_CATEGORIES) {
+    for (const category of KERNEL_CATEGORIES) {
       found[category] -= times * byCategory[category];
       found.optimizer += times * byCategory[category];
     }

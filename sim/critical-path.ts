@@ -8,9 +8,9 @@ import type { Phase } from '../src/program/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds } from './engine/index.js';
 import type { TimeCategory } from './categories.js';
-import type { Occurrence } from './executor.js';
+import type { Occurrence } from './folded.js';
 import type { CollectiveStep, KernelStep } from './plan.js';
-import { COMPUTE_CATEGORIES } from './plan.js';
+import { KERNEL_CATEGORIES } from './plan.js';
 
 /** An op's part of the path, all of its runs together. */
 export interface CriticalOp {
@@ -118,7 +118,7 @@ function* segments(occurrences: readonly Occurrence[], duration: number, host: n
 function addKernel(into: Record<CriticalCategory, number>, step: KernelStep, runs: number, ticksOnPath: number): void {
   into.contention += ticksOnPath - runs * step.duration;
   if (step.op.phase === 'optimizer') into.optimizer += runs * step.duration;
-  else for (const category of COMPUTE_CATEGORIES) into[category] += runs * step.byCategory[category];
+  else for (const category of KERNEL_CATEGORIES) into[category] += runs * step.byCategory[category];
 }
 
 /** @param occurrences of all that a chip did, in the order of issue */

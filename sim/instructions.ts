@@ -5,8 +5,8 @@
 import type { AxisName } from '../src/mesh/index.js';
 import type { Pending, RunId } from './pending.js';
 import type { CollectiveStep, KernelStep, Plan } from './plan.js';
-import type { Sink } from './tree-walk.js';
-import { walkTree } from './tree-walk.js';
+import type { Sink } from './walk.js';
+import { walkTree } from './walk.js';
 
 export type { RunId } from './pending.js';
 

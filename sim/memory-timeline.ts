@@ -2,7 +2,7 @@
 import type { MemorySample, Program, Role } from '../src/program/index.js';
 import { ROLES, memorySamples } from '../src/program/index.js';
 import { toSeconds } from './engine/index.js';
-import type { Occurrence } from './executor.js';
+import type { Occurrence } from './folded.js';
 
 export interface MemoryPoint {
   /** From the start of the step: when a kernel starts, or a collective is issued. */

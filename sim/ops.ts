@@ -4,11 +4,11 @@ import type { CollectiveName, Phase } from '../src/program/index.js';
 import type { FlopsPerSecond } from '../src/units.js';
 import { exposedTimes } from '../src/trace/index.js';
 import { ticks, toSeconds } from './engine/index.js';
-import type { Occurrence } from './executor.js';
+import type { Occurrence } from './folded.js';
 import type { Machine } from './machine/index.js';
 import type { AlgorithmName } from './network/index.js';
-import type { CollectiveStep, ComputeCategory, KernelStep } from './plan.js';
-import { COMPUTE_CATEGORIES } from './plan.js';
+import type { CollectiveStep, KernelCategory, KernelStep } from './plan.js';
+import { KERNEL_CATEGORIES } from './plan.js';
 
 export interface KernelUse {
   readonly id: string;
@@ -19,7 +19,7 @@ export interface KernelUse {
   /** Of the step. */
   readonly share: number;
   /** What most of its time goes to. */
-  readonly limitedBy: ComputeCategory;
+  readonly limitedBy: KernelCategory;
   /** Matmul FLOPs without padding; 0 where it has none. */
   readonly matmulFlopsPerSecond: number;
   /** Of the peak that MFU is counted by. */
@@ -105,7 +105,7 @@ export function opUse(
     kernels.push({
       ...common,
       share: seconds / stepSeconds,
-      limitedBy: COMPUTE_CATEGORIES.reduce((most, one) => (byCategory[one] > byCategory[most] ? one : most)),
+      limitedBy: KERNEL_CATEGORIES.reduce((most, one) => (byCategory[one] > byCategory[most] ? one : most)),
       matmulFlopsPerSecond: rate(cost.matmulFlops),
       peakFlopsShare: rate(cost.matmulFlops) / peak,
       memoryBytesPerSecond: rate(cost.memoryBytes),

@@ -3,7 +3,8 @@ import type { Program } from '../src/program/index.js';
 import type { Arrow, CounterSample, TraceProcess } from '../src/trace/index.js';
 import { seconds } from '../src/units.js';
 import { toSeconds } from './engine/index.js';
-import type { Execution, Occurrence } from './executor.js';
+import type { Execution } from './executor.js';
+import type { Occurrence } from './folded.js';
 import { memoryTimeline } from './memory-timeline.js';
 
 /** Into how many spans of time the memory's course is cut. */

@@ -34,6 +34,11 @@ export class Fluid {
     return this.#left === 0 ? this.#since : addTicks(this.#since, ticks(Math.round(this.#left / this.#perTick)));
   }
 
+  /** All that decides how it goes on, relative to the clock. */
+  describe(now: Ticks): readonly number[] {
+    return [this.#left, this.#perTick, now - this.#since];
+  }
+
   /** Moves what is left in time, as `EventQueue.leap` does. */
   leap(by: Ticks): void {
     this.#since = addTicks(this.#since, by);

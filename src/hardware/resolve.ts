@@ -70,6 +70,15 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       got: defaultDtype,
     });
   }
+  const collectiveUnits = chip.collectiveUnits?.value ?? 0;
+  if (collectiveUnits >= unit.units.value) {
+    throw new MeshwrightError('HARDWARE_INVALID', {
+      place: place(['chip', 'collectiveUnits', 'value']),
+      expected: `fewer than the ${unit.units.value} of chip.matrixUnit.units`,
+      got: String(collectiveUnits),
+      hint: 'it is how many of them a collective takes while it runs; without the field, none',
+    });
+  }
   return {
     memoryCapacity: positive(memory.capacity.value, 'bytes', place(['chip', 'memory', 'capacity', 'value'])),
     // Kernels whose data lies in the caches may beat a copy through memory, which a first measurement is.
@@ -81,6 +90,7 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       depth: unit.depth.value,
       units: unit.units.value,
     },
+    collectiveUnits,
     vectorRate: positive(
       chip.vectorRate.value,
       'flopsPerSecond',

@@ -69,6 +69,7 @@ export const hardwareSchema = z.strictObject({
       f16: matmul.optional(),
     }),
     matrixUnit: z.strictObject({ rows: count, columns: count, depth: count, units: count }),
+    collectiveUnits: sourced(z.int().nonnegative()).optional(),
     vectorRate: quantity,
   }),
   topology: z.discriminatedUnion('kind', [torus, switched, sharedMemory]),

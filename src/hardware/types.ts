@@ -43,6 +43,8 @@ export interface Chip {
   readonly memoryBandwidth: Bandwidth;
   readonly matmul: Readonly<Partial<Record<MatmulDType, MatmulRate>>>;
   readonly matrixUnit: MatrixUnit;
+  /** How many of the matrix unit's `units` a collective takes while it runs; 0 where copy engines do all of it. */
+  readonly collectiveUnits: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
   /** Present where `peak` is a first measurement and not a datasheet's: which one MFU is relative to. */
