@@ -19,11 +19,14 @@ const LABEL = 10;
 /** Bars longer than this are no easier to compare. */
 const WIDEST = 120;
 
-const time = (value: number): string => formatSeconds(seconds(value));
-const size = (value: number): string => formatBytes(bytes(value));
-const whole = (share: number): string => (share > 0 && share < 0.005 ? '<1 %' : formatPercent(share, 0));
-const grouped = (value: number): string =>
-  (value < 100 ? value.toPrecision(3) : String(Math.round(value))).replace(/\B(?=(\d{3})+$)/g, ',');
+/** A value and its unit stay on one line. */
+const unbroken = (text: string): string => text.replaceAll(' ', '\u00a0');
+const time = (value: number): string => unbroken(formatSeconds(seconds(value)));
+const size = (value: number): string => unbroken(formatBytes(bytes(value)));
+const whole = (share: number): string => unbroken(share > 0 && share < 0.005 ? '<1 %' : formatPercent(share, 0));
+/** Three digits: `2.97T`, `745K`. */
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 
 /** Words that go on in further lines under a label. */
 function paragraph(label: string, text: string, width: number): string[] {
@@ -60,23 +63,29 @@ const parts = (byCategory: Readonly<Partial<Record<TimeCategory, number>>>, byAx
 
 function boundLine({ bounds, boundShare, stepTimeSeconds }: SimulationReport): string {
   const by = {
-    compute: 'its matmuls at peak rate',
+    compute: 'matmuls at peak rate',
     memory: 'memory traffic at peak bandwidth',
     network: `what has to be sent (${bounds.networkThrough ?? 'nothing'})`,
   }[bounds.limit];
-  return `${time(stepTimeSeconds)}; at least ${time(bounds.seconds)} for ${by}: ${whole(boundShare)} of it`;
+  return `${time(stepTimeSeconds)}; bound ${time(bounds.seconds)} (${whole(boundShare)} of it): ${by}`;
 }
 
 function timeLines(
   { timeByCategorySeconds, exposedCommunicationByAxisSeconds, stepTimeSeconds }: SimulationReport,
   width: number,
 ): string[] {
-  const all = parts(timeByCategorySeconds, exposedCommunicationByAxisSeconds, 'exposed');
-  const longest = Math.max(...all.map(([name]) => name.length));
+  const small = ([, value]: Part): boolean => value / stepTimeSeconds < 0.005;
+  const found = parts(timeByCategorySeconds, exposedCommunicationByAxisSeconds, 'exposed');
+  const rest = found.filter(small);
+  const together: Part = [rest.map(([name]) => name).join(', '), rest.reduce((sum, [, value]) => sum + value, 0)];
+  const all = [...found.filter((part) => !small(part)), ...(rest.length === 0 ? [] : [together])];
+  const longest = Math.max(...found.map(([name]) => name.length));
   const room = width - LABEL - longest - 19;
   return all.map(([name, value], index) => {
     const share = value / stepTimeSeconds;
-    const head = (index === 0 ? 'Time' : '').padEnd(LABEL) + name.padEnd(longest);
+    const head =
+      (index === 0 ? 'Time' : '').padEnd(LABEL) +
+      (name === together[0] && rest.length > 1 ? 'the rest' : name).padEnd(longest);
     return `${head}  ${time(value).padStart(7)}  ${whole(share).padStart(5)}  ${bar(share, room)}`;
   });
 }
@@ -86,25 +95,30 @@ function hiddenLine({ overlapFraction, hiddenCommunicationSeconds, details }: Si
   const byAxis = Object.entries(details?.communicationByAxis ?? {})
     .map(([axis, { hiddenSeconds, busySeconds }]) => `${axis} ${time(hiddenSeconds)} of ${time(busySeconds)}`)
     .join(', ');
-  const all = `${time(hiddenCommunicationSeconds)} of communication behind kernels (${whole(overlapFraction)} of it)`;
-  return byAxis === '' ? all : `${all}; ${byAxis}`;
+  const all = `${whole(overlapFraction)} of communication`;
+  return byAxis === '' ? `${all}, ${time(hiddenCommunicationSeconds)}` : `${all}: ${byAxis}`;
 }
 
 function pathLine({ details, runs, stepTimeSeconds }: SimulationReport): string {
-  if (details === null) return `not followed: ${grouped(runs)} kernels and collectives a step are too many`;
+  if (details === null) return `not followed: ${grouped.format(runs)} kernels and collectives a step are too many`;
   const { byCategorySeconds, collectivesByAxisSeconds } = details.criticalPath;
   return parts(byCategorySeconds, collectivesByAxisSeconds, 'collectives')
-    .filter(([, value]) => value / stepTimeSeconds >= 0.005)
+    .filter(([, value]) => value / stepTimeSeconds >= 0.01)
+    .slice(0, 4)
     .map(([name, value]) => `${name} ${whole(value / stepTimeSeconds)}`)
     .join(', ');
 }
 
-function kernelsLine({ details }: SimulationReport): string | undefined {
-  const texts = (details?.kernels ?? []).slice(0, 3).map(({ id, share, limitedBy, peakFlopsShare }) => {
+/** As many of those that take longest as there is room for. */
+function kernelsLine({ details }: SimulationReport, width: number): string | undefined {
+  let line = '';
+  for (const { id, share, limitedBy, peakFlopsShare } of details?.kernels ?? []) {
     const limit = limitedBy === 'matmul' ? `${whole(peakFlopsShare)} of peak` : CATEGORY_WORDS[limitedBy];
-    return `${id} ${whole(share)} (${limit})`;
-  });
-  return texts.length === 0 ? undefined : texts.join(', ');
+    const longer = `${line}${line === '' ? '' : ', '}${id} ${whole(share)} (${limit})`;
+    if (line !== '' && LABEL + longer.length > width) break;
+    line = longer;
+  }
+  return line === '' ? undefined : line;
 }
 
 function memoryLines(report: SimulationReport, width: number): string[] {
@@ -116,9 +130,9 @@ function memoryLines(report: SimulationReport, width: number): string[] {
   const gauge = `${'█'.repeat(used)}${'·'.repeat(cells - used)}`;
   const state = fits ? '' : ' — DOES NOT FIT';
   const roles = Object.entries(report.memoryBytesByRole)
-    .filter(([, value]) => (value ?? 0) > 0)
-    .sort(([, a], [, b]) => (b ?? 0) - (a ?? 0))
-    .map(([role, value]) => `${role} ${size(value ?? 0)}`)
+    .filter(([, value]) => value >= 0.01 * peak)
+    .sort(([, a], [, b]) => b - a)
+    .map(([role, value]) => `${role} ${size(value)}`)
     .join(', ');
   return [
     `${'Memory'.padEnd(LABEL)}${head} ${gauge} ${whole(peak / usable)}${state}`,
@@ -129,14 +143,15 @@ function memoryLines(report: SimulationReport, width: number): string[] {
 function linksLine({ links }: SimulationReport): string {
   if (links.busiest === null) return 'nothing is sent';
   const { name, utilization } = links.busiest;
-  return `busiest ${name}, ${whole(utilization)} used; all ${grouped(links.count)} ${whole(links.meanUtilization)} on average`;
+  return `busiest ${name}, ${whole(utilization)} used; mean of ${grouped.format(links.count)} ${whole(links.meanUtilization)}`;
 }
 
 function trainingLine({ training }: SimulationReport): string | undefined {
   if (training === null) return undefined;
   const { steps, tokens, days, chipHours } = training;
-  const length = days >= 1 ? `${grouped(days)} days` : time(days * 86400);
-  return `${grouped(steps)} steps (${grouped(tokens)} tokens): ${length}, ${grouped(chipHours)} chip-hours`;
+  const [amount, unit] = days >= 1 ? [days, 'days'] : [days * 24, 'hours'];
+  const length = amount >= 1 ? unbroken(`${grouped.format(amount)} ${unit}`) : time(days * 86400);
+  return `${length} for ${grouped.format(steps)} steps, ${short.format(tokens)} tokens; ${short.format(chipHours)} chip-hours`;
 }
 
 /** @param columns of the terminal */
@@ -146,25 +161,28 @@ export function simulationLines(report: SimulationReport, columns: number): stri
   const on = (label: string, text: string | undefined): string[] =>
     text === undefined ? [] : paragraph(label, text, width);
   const lying = slice ? ` (torus ${slice.join(' × ')})` : '';
-  const advice = report.advice.slice(0, 2);
-  return [
+  const advice = report.advice.filter(({ share }) => share === null || share >= 0.05).slice(0, 2);
+  const lines = [
     `${report.model} on ${report.chips} × ${report.hardware}${lying}, batch ${report.batch}`,
     ...on('Plan', report.plan),
-    '',
     ...on('Step', boundLine(report)),
     ...on(
       'MFU',
       `${formatPercent(mfu)} (${formatPercent(mfuByFormula)} by 6·N + 12·L·H·Q·T), HFU ${formatPercent(hfu)}`,
     ),
-    ...on('Tokens', `${grouped(tokensPerSecondPerChip)} per second and chip, ${grouped(tokensPerSecond)} in all`),
+    ...on(
+      'Tokens',
+      `${grouped.format(tokensPerSecondPerChip)} per second and chip, ${short.format(tokensPerSecond)} in all`,
+    ),
     ...on('Training', trainingLine(report)),
     '',
     ...timeLines(report, width),
     ...on('Hidden', hiddenLine(report)),
     ...on('Path', pathLine(report)),
-    ...on('Kernels', kernelsLine(report)),
+    ...on('Kernels', kernelsLine(report, width)),
     ...memoryLines(report, width),
     ...on('Links', linksLine(report)),
     ...advice.flatMap(({ what, change }, index) => paragraph(index === 0 ? 'To try' : '', `${what}: ${change}`, width)),
   ];
+  return lines.map((line) => line.replaceAll('\u00a0', ' '));
 }
