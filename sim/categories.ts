@@ -15,6 +15,8 @@ export const TIME_CATEGORIES = [
   'overhead',
   /** By how much collectives beside them slow kernels down. */
   'contention',
+  /** By how much a slow chip or jitter does: below zero where a chip's kernels happen to be faster. */
+  'variation',
   /** The kernels of the update, launches included. */
   'optimizer',
   /** The host, before the step's first kernel. */
@@ -36,6 +38,7 @@ export function ticksByCategory({ plan, duration, exposure, computeTicks }: Exec
     vector: computeTicks.vector,
     overhead: computeTicks.overhead - plan.hostDuration,
     contention: computeTicks.contention,
+    variation: computeTicks.variation,
     optimizer: 0,
     host: plan.hostDuration,
     exposedCommunication: exposure.exposed,

@@ -26,12 +26,15 @@ export interface CriticalOp {
   readonly share: number;
 }
 
-export type CriticalCategory = Exclude<TimeCategory, 'exposedCommunication'>;
+export type CriticalCategory = Exclude<TimeCategory, 'exposedCommunication' | 'variation'>;
 
 export interface CriticalPath {
   /** Longest first; adds up to the step. */
   readonly ops: readonly CriticalOp[];
-  /** What is on the path, as for the step's time; with `collectivesByAxisSeconds` it adds up to the step. */
+  /**
+   * What is on the path, as for the step's time, its variation a part of `contention`; with `collectivesByAxisSeconds`
+   * it adds up to the step.
+   */
   readonly byCategorySeconds: Readonly<Record<CriticalCategory, number>>;
   readonly collectivesByAxisSeconds: Readonly<Partial<Record<AxisName, number>>>;
 }
@@ -111,7 +114,7 @@ function* segments(occurrences: readonly Occurrence[], duration: number, host: n
 }
 
 /**
- * A kernel's time by category: what it takes alone, and what collectives beside it add.
+ * A kernel's time by category: what it takes alone, and what collectives beside it, a slow chip and jitter add.
  *
  * @param ticksOnPath of all of its runs on the path
  */

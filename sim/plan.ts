@@ -13,14 +13,17 @@ import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
 import type { CollectiveSchedule, Network } from './network/index.js';
-import { createNetwork, scheduleTicks } from './network/index.js';
+import { createNetwork, timeAlone } from './network/index.js';
 import { SharedLinks } from './shared-links.js';
 
 /** Where a kernel's time goes, where nothing is beside it. */
 export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
 export type KernelCategory = (typeof KERNEL_CATEGORIES)[number];
-/** Where a chip's compute time goes. `contention`: what collectives beside kernels add to them. */
-export const COMPUTE_CATEGORIES = [...KERNEL_CATEGORIES, 'contention'] as const;
+/**
+ * Where a chip's compute time goes. `contention`: what collectives beside kernels add to them; `variation`: what a slow
+ * chip and jitter do, which may be less than nothing.
+ */
+export const COMPUTE_CATEGORIES = [...KERNEL_CATEGORIES, 'contention', 'variation'] as const;
 export type ComputeCategory = (typeof COMPUTE_CATEGORIES)[number];
 
 export interface KernelStep {
@@ -191,7 +194,7 @@ class Planner {
         bytes: bytes(typeBytes(types[index]!)),
       }));
     const schedule = this.#network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
-    const duration = scheduleTicks(schedule);
+    const duration = timeAlone(schedule, this.#network.sharing);
     const sentBytes = bytes(collectiveBytes(name, types, axisSize(this.#program.mesh, axis)));
     const step: CollectiveStep = {
       kind: 'collective',

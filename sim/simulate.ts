@@ -61,7 +61,7 @@ export interface SimulationResult {
   readonly executedFlopsPerChip: number;
   /** Adds up to the step time. */
   readonly timeByCategorySeconds: Readonly<Record<TimeCategory, number>>;
-  /** Matmul, memory, vector, contention and optimizer. */
+  /** Matmul, memory, vector, contention, variation and optimizer. */
   readonly computeSeconds: number;
   /** Overhead and host. */
   readonly overheadSeconds: number;
@@ -109,6 +109,13 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
     throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
   }
+  if (machine.chipSlowdown.size > 0) {
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'fault',
+      expected: 'chips that compute alike, since one is simulated for all of them',
+      got: `chip ${[...machine.chipSlowdown.keys()].join(', ')} slower`,
+    });
+  }
   const execution = execute(program, machine, stack);
   const { exposed, exposedByAxis, hidden } = execution.exposure;
   const byCategory = ticksByCategory(execution);
@@ -141,7 +148,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     modelFlops,
     executedFlopsPerChip: execution.matmulFlops,
     timeByCategorySeconds: mapCategories((category) => time(byCategory[category])),
-    computeSeconds: time(sumOf(byCategory, ['matmul', 'memory', 'vector', 'contention', 'optimizer'])),
+    computeSeconds: time(sumOf(byCategory, ['matmul', 'memory', 'vector', 'contention', 'variation', 'optimizer'])),
     overheadSeconds: time(sumOf(byCategory, ['overhead', 'host'])),
     exposedCommunicationSeconds: time(exposed),
     exposedCommunicationByAxisSeconds: Object.fromEntries(

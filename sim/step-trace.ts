@@ -38,9 +38,11 @@ export function arrowsOf(occurrences: readonly Occurrence[]): Arrow[] {
   return arrows;
 }
 
-export function stepTrace({ trace, occurrences, duration }: Execution, program: Program): TraceProcess {
-  // The host, where it works, is the first span and no occurrence.
-  const before = trace.spans.length - occurrences.length;
+/** Of an execution of all chips, arrows and memory are those of the chip that the step's length is of. */
+export function stepTrace({ trace, occurrences, duration, plan, unfolded }: Execution, program: Program): TraceProcess {
+  const firstOfRank = trace.spans.findIndex(({ rank }) => rank === (unfolded?.lastRank ?? 0));
+  // The host, where it works, is a rank's first span and no occurrence.
+  const before = firstOfRank + (plan.hostDuration > 0 ? 1 : 0);
   const arrows = arrowsOf(occurrences).map(({ name, from, to }) => ({ name, from: from + before, to: to + before }));
   const counters = memoryTimeline(program, occurrences, toSeconds(duration), MEMORY_SPANS).map(
     (point): CounterSample => ({

@@ -1,4 +1,4 @@
 export * from './kernel.js';
 export * from './matmul.js';
-export * from './traffic.js';
 export * from './contention.js';
+export * from './traffic.js';

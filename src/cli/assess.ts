@@ -12,8 +12,9 @@ import type { MemoryUse, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
-import type { Execution, Machine, SimulationResult } from '../../sim/index.js';
-import { createMachine, simulateExecution } from '../../sim/index.js';
+import type { Execution, Faults, Machine, SimulationResult } from '../../sim/index.js';
+import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
+import { NO_FAULTS, faultTexts } from './faults.js';
 
 /** A simulation with what only the job knows. */
 export interface JobSimulation extends SimulationResult {
@@ -22,6 +23,8 @@ export interface JobSimulation extends SimulationResult {
   readonly microbatches: number;
   /** The whole plan in its short form. */
   readonly plan: string;
+  /** Links and chips that are slow or dead, as `--fault` has them. */
+  readonly faults: readonly string[];
   /** The N of the formula below: all but the classifier of a vision transformer, all of a decoder. */
   readonly formulaParameters: number;
   /** PaLM's 6·N + 12·L·H·Q·T a token, as a cross-check of `mfu`. */
@@ -47,9 +50,14 @@ const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
+  readonly #faults: Faults;
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
   readonly #machines = new Map<string, Machine>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
+
+  constructor(faults: Faults = NO_FAULTS) {
+    this.#faults = faults;
+  }
 
   #lower(job: Job): { program: Program; memory: MemoryUse } {
     const key = `${JSON.stringify([job.model, job.batch, job.precision, job.optimizer])} ${formatPlan(job.plan)}`;
@@ -63,11 +71,19 @@ export class Assessor {
   }
 
   #machine(job: Job): Machine {
-    const { mesh, slice } = job.plan;
-    const key = `${job.hardwareName} ${formatMesh(mesh)} ${slice?.join('x') ?? ''}`;
+    const { mesh, slice, slices, twist, placement } = job.plan;
+    const key = JSON.stringify([job.hardwareName, formatMesh(mesh), slice, slices, twist, placement]);
     let machine = this.#machines.get(key);
     if (machine === undefined) {
-      machine = createMachine({ hardware: job.hardware, mesh, ...(slice ? { slice } : {}) });
+      const whole = createMachine({
+        hardware: job.hardware,
+        mesh,
+        twist,
+        ...(slice === undefined ? {} : { slice }),
+        ...(slices === undefined ? {} : { slices }),
+        ...(placement === undefined ? {} : { placement }),
+      });
+      machine = withFaults(whole, this.#faults);
       this.#machines.set(key, machine);
     }
     return machine;
@@ -106,6 +122,7 @@ export class Assessor {
       batch: job.batch,
       microbatches: job.plan.microbatches,
       plan: formatPlan(job.plan),
+      faults: faultTexts(this.#faults),
       formulaParameters: parameters,
       mfuByFormula: (result.mfu * formula) / exact,
     };

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
+import { readFault } from './faults.js';
 import { MeshwrightError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import { nearest } from '../text.js';
@@ -39,6 +40,11 @@ function createProgram(): Command {
     );
   json(addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan')))
     .option('--trace <file>', 'write the simulated step for Perfetto')
+    .option(
+      '--fault <fault>',
+      'a slow or dead link, or a slow chip: link=0+x:dead, link=0+x:0.5, chip=17:1.3; may be given several times',
+      readFault,
+    )
     .option('--links', 'list what goes over each link')
     .option('--steps <count>', 'how many steps a training has, to say how long it takes', whole('--steps'))
     .addOption(

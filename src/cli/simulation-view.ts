@@ -10,6 +10,7 @@ const CATEGORY_WORDS: Readonly<Record<Exclude<TimeCategory, 'exposedCommunicatio
   vector: 'vector',
   overhead: 'launches',
   contention: 'contention',
+  variation: 'variation',
   optimizer: 'update',
   host: 'host',
   idle: 'idle',
@@ -165,6 +166,7 @@ export function simulationLines(report: SimulationReport, columns: number): stri
   const lines = [
     `${report.model} on ${report.chips} × ${report.hardware}${lying}, batch ${report.batch}`,
     ...on('Plan', report.plan),
+    ...(report.faults.length > 0 ? on('Faults', report.faults.join(' ')) : []),
     ...on('Step', boundLine(report)),
     ...on(
       'MFU',

@@ -46,7 +46,9 @@ describe('a simulation in a terminal', () => {
     expect(cells.toSorted((a, b) => b - a)).toEqual(cells);
     expect(bars[0]).toContain('model exposed');
     expect(bars[1]).toContain('matmuls');
-    expect(cells[0]! / cells[1]!).toBeCloseTo(exposed.model! / time.matmul, 1);
+    // Whole cells only: either may lack up to one.
+    const ratio = exposed.model! / time.matmul;
+    expect(Math.abs(cells[0]! - ratio * cells[1]!)).toBeLessThanOrEqual(1 + ratio);
   });
 
   it('says what does not fit, how much, and of what there is most', () => {

@@ -1,13 +1,14 @@
 /** Machines with round numbers, and a small sharded program with a repeated layer. */
-import type { Hardware, Stack, Topology } from '../../src/hardware/index.js';
+import type { Hardware, NodeTopology, Stack, Topology, TorusTopology } from '../../src/hardware/index.js';
 import { loadHardware, loadStack } from '../../src/hardware/index.js';
-import type { Mesh } from '../../src/mesh/index.js';
+import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import type { Program, ProgramInput } from '../../src/program/index.js';
 import { Builder, fuse, verify } from '../../src/program/index.js';
 import { bytes, bytesPerSecond, flops, seconds } from '../../src/units.js';
-import type { SimulationInput } from '../../sim/index.js';
-import { createMachine } from '../../sim/index.js';
+import type { Machine, SimulationInput } from '../../sim/index.js';
+import { toSeconds } from '../../sim/engine/index.js';
+import { createMachine, createNetwork, scheduleTicks } from '../../sim/index.js';
 
 export const LINK = 1e9;
 export const HOP = 1e-6;
@@ -15,31 +16,58 @@ export const HOP = 1e-6;
 const link = { peak: bytesPerSecond(LINK), achievable: bytesPerSecond(LINK) };
 
 /** A torus that wraps on axes whose length is a multiple of `wrapMultiple`. */
-export const torusOf = (dimensions: number, wrapMultiple = 1): Topology => ({
+export const torusOf = (dimensions: number, wrapMultiple = 1): TorusTopology => ({
   kind: 'torus',
   dimensions,
   largestSlice: Array.from({ length: dimensions }, () => 64),
   linkPerDirection: link,
   hopLatency: seconds(HOP),
   wraparound: { multiple: wrapMultiple, rule: 'per-axis' },
+  canTwist: true,
 });
 
-export const switchOf = (chipsPerNode: number, networkBytesPerSecond = LINK / 10): Topology => ({
+export const switchOf = (chipsPerNode: number, networkBytesPerSecond = LINK / 10): NodeTopology => ({
   kind: 'switch',
   chipsPerNode,
   nodePerChipPerDirection: link,
   nodeLatency: seconds(HOP),
-  networkPerChipPerDirection: {
-    peak: bytesPerSecond(networkBytesPerSecond),
-    achievable: bytesPerSecond(networkBytesPerSecond),
+  reducesInSwitch: false,
+  network: {
+    cardsPerNode: chipsPerNode,
+    cardPerDirection: {
+      peak: bytesPerSecond(networkBytesPerSecond),
+      achievable: bytesPerSecond(networkBytesPerSecond),
+    },
+    latency: seconds(10 * HOP),
+    reducesInSwitch: false,
   },
-  networkLatency: seconds(10 * HOP),
 });
 
 export const withTopology = (topology: Topology): Hardware => ({ ...loadHardware('tpu-v4'), topology });
 
 export const machineOf = (topology: Topology, mesh: Mesh, slice?: readonly number[]) =>
   createMachine({ hardware: withTopology(topology), mesh, ...(slice === undefined ? {} : { slice }) });
+
+/** The links of a way by name; fails where one does not begin where the one before ends. */
+export function namesOf({ fabric }: Machine, from: number, to: number): string[] {
+  let at = from;
+  const names = fabric.route(from, to).map((index) => {
+    const link = fabric.links[index]!;
+    if (link.from !== at) throw new Error(`${link.name} begins at ${link.from}, not at ${at}`);
+    at = link.to;
+    return link.name;
+  });
+  if (at !== to) throw new Error(`the way from ${from} to ${to} ends at ${at}`);
+  return names;
+}
+
+/** Seconds of a collective over an axis, nothing else on the links. */
+export const collectiveSeconds = (
+  machine: Machine,
+  name: 'all_gather' | 'all_reduce' | 'all_to_all',
+  axis: AxisName,
+  heldBytes: number,
+): number => toSeconds(scheduleTicks(createNetwork(machine).collective({ name, axis, heldBytes: bytes(heldBytes) })));
 
 export const STACK: Stack = loadStack('xla');
 

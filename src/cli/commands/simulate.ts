@@ -3,6 +3,7 @@ import { MeshwrightError } from '../../errors.js';
 import { lowerJob } from '../../job/index.js';
 import type { Op, Program } from '../../program/index.js';
 import { print, printOp, regionOps } from '../../program/index.js';
+import type { Faults } from '../../../sim/index.js';
 import { nearest } from '../../text.js';
 import { bytes, formatBytes, formatPercent } from '../../units.js';
 import { MOST_RUNS, stepTrace } from '../../../sim/index.js';
@@ -20,11 +21,12 @@ export interface SimulateFlags extends JobFlags, ReportFlags {
   readonly trace?: string;
   readonly program?: boolean;
   readonly programOp?: string;
+  readonly fault?: Faults;
 }
 
 /** `meshwright simulate`: predicts one plan. */
 export function simulate(file: string | undefined, flags: SimulateFlags): void {
-  const assessor = new Assessor();
+  const assessor = new Assessor(flags.fault);
   const job = assessor.resolve(jobInput(file, flags));
   if (flags.program) {
     process.stdout.write(print(lowerJob(job)));
