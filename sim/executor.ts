@@ -15,7 +15,7 @@ import type { ExposureTotals } from './exposure.js';
 import type { Occurrence } from './folded.js';
 import { runFolded } from './folded.js';
 import type { Machine } from './machine/index.js';
-import type { ComputeCategory, Plan } from './plan.js';
+import type { CollectiveChoice, ComputeCategory, Plan } from './plan.js';
 import { KERNEL_CATEGORIES, planProgram } from './plan.js';
 import type { ChipSpreads, UnfoldRequest } from './unfold/index.js';
 import { unfoldStep } from './unfold/index.js';
@@ -125,12 +125,24 @@ function runAll(plan: Plan, machine: Machine, request: UnfoldRequest): Outcome {
   return { duration, exposure, contention, variation, folded: false, unfolded, linkBytes, recorded };
 }
 
+export interface ExecutionOptions {
+  /** Runs every chip and link, which is done in any case where chips differ. */
+  readonly unfold?: UnfoldRequest;
+  /** Algorithms of collectives that were asked for; the fastest elsewhere. */
+  readonly collectives?: CollectiveChoice;
+}
+
 /**
- * @param unfold runs every chip and link, which is done in any case where chips differ
- * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program
+ * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program, PLAN_INVALID when
+ * an algorithm that was asked for does not apply
  */
-export function execute(program: Program, machine: Machine, stack: Stack, unfold?: UnfoldRequest): Execution {
-  const plan = planProgram(program, machine, stack);
+export function execute(
+  program: Program,
+  machine: Machine,
+  stack: Stack,
+  { unfold, collectives }: ExecutionOptions = {},
+): Execution {
+  const plan = planProgram(program, machine, stack, collectives);
   const differ = machine.chipSlowdown.size > 0;
   const outcome = unfold || differ ? runAll(plan, machine, unfold ?? {}) : runOne(plan, machine);
   const { duration, folded, unfolded, exposure, contention, variation, linkBytes } = outcome;

@@ -6,13 +6,13 @@
  * All that comes to pass at one tick does so before rates change, so that they do not depend on the order of it.
  */
 import { MeshwrightError } from '../src/errors.js';
-import { ChannelRun } from './channel-run.js';
 import type { Load } from './cost/index.js';
 import { NO_LOAD, joinLoads, slowdown } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { Fluid, addTicks, ticks } from './engine/index.js';
 import type { ExposureTotals } from './exposure.js';
 import { Exposure } from './exposure.js';
+import { ChannelRun, setContended, setRates } from './network/index.js';
 import type { Pending, RunId } from './pending.js';
 import type { CollectiveStep, KernelStep, Plan } from './plan.js';
 import type { Leaps, Sink } from './walk.js';
@@ -53,6 +53,8 @@ interface Mark {
   readonly now: Ticks;
   readonly exposure: ExposureTotals;
   readonly contention: number;
+  readonly host: number;
+  readonly hostWaits: number;
 }
 
 class FoldedChip implements Sink {
@@ -64,6 +66,9 @@ class FoldedChip implements Sink {
   /** Whether all that shared links got the same of them on every chip. */
   even = true;
   now = ticks(0);
+  /** When the host has launched all kernels so far, which it does ahead of the chip, and how many waited for it. */
+  #host = 0;
+  #hostWaits = 0;
   readonly #plan: Plan;
   readonly #recording: boolean;
   /** By collective, one an axis: what was issued and is not done; the first runs as soon as its operands are there. */
@@ -85,7 +90,13 @@ class FoldedChip implements Sink {
     this.#laneOf = plan.collectives.map(({ axis }) => lanes.get(axis)!);
     this.leaps = recording
       ? undefined
-      : { mark: this.#mark, describe: this.#describe, placeOf: this.#placeOf, leap: this.#leap };
+      : {
+          mark: this.#mark,
+          repeats: this.#repeats,
+          describe: this.#describe,
+          placeOf: this.#placeOf,
+          leap: this.#leap,
+        };
   }
 
   run(): void {
@@ -93,12 +104,15 @@ class FoldedChip implements Sink {
     this.exposure.setBusy(true, this.now);
     this.now = addTicks(this.now, hostDuration);
     this.exposure.setBusy(false, this.now);
+    this.#host = this.now;
     walkTree(this.#plan, this);
     while (this.#openRuns.length > 0) this.#advance();
   }
 
   kernel(step: KernelStep, after: Pending, iterations: readonly number[]): void {
     this.wait(after);
+    const issued = this.now;
+    this.#waitForHost(step);
     const start = this.now;
     this.exposure.setBusy(true, start);
     if (this.#openRuns.length === 0) this.now = addTicks(start, step.duration);
@@ -109,8 +123,7 @@ class FoldedChip implements Sink {
     }
     this.exposure.setBusy(false, this.now);
     this.contention += this.now - start - step.duration;
-    if (this.#recording)
-      this.occurrences.push({ step, iterations, after, operands: [], issued: start, start, end: this.now });
+    if (this.#recording) this.occurrences.push({ step, iterations, after, operands: [], issued, start, end: this.now });
   }
 
   collective(
@@ -142,14 +155,22 @@ class FoldedChip implements Sink {
 
   readonly isDone = (id: RunId): boolean => this.#open[id] === undefined;
 
+  #waitForHost({ hostDuration, hostDelay }: KernelStep): void {
+    const begin = this.#host + hostDelay;
+    this.#host += hostDuration;
+    if (hostDuration === 0 || begin <= this.now) return;
+    this.#hostWaits++;
+    while (this.now < begin) this.#advance(begin);
+  }
+
   #waitFor(id: RunId): void {
     while (this.#open[id] !== undefined) this.#advance();
   }
 
-  /** To the next time that anything comes to pass, and all that does. */
-  #advance(): void {
+  /** To the next time that anything comes to pass, and all that does; no further than to `latest`. */
+  #advance(latest = Infinity): void {
     this.#refresh();
-    let next = this.#kernel?.work.end ?? Infinity;
+    let next = this.#kernel?.work.end ?? latest;
     for (const { channel } of this.#active) if (channel.next < next) next = channel.next;
     if (next === Infinity) {
       const got = this.#openRuns.map(({ step }) => step.op.id).join(', ');
@@ -202,36 +223,40 @@ class FoldedChip implements Sink {
 
   /** Gives all that is under way the rate that it has from now on. */
   #refresh(): void {
+    if (!this.#patternsChanged && !this.#ratesChanged) return;
+    const { sharing, chip } = this.#plan;
+    const channels = this.#active.map(({ channel }) => channel);
     if (this.#patternsChanged) {
-      const active = this.#active;
-      const { links, chip } = this.#plan;
-      for (const { channel } of active)
-        channel.setContended(
-          active.some((other) => other.channel !== channel && links.meet(other.channel.pattern, channel.pattern)),
-          this.now,
-        );
-      const running = this.#openRuns.filter(({ begun }) => begun).map(({ step }) => step);
-      running.sort((a, b) => a.index - b.index);
+      setContended(channels, sharing, this.now);
+      const running = this.#openRuns.filter(({ begun }) => begun);
       this.#load = joinLoads(
-        running.map(({ load }) => load),
+        running.map(({ step }) => step.load),
         chip.chip,
       );
-    } else if (!this.#ratesChanged) return;
+    }
     this.#patternsChanged = false;
     this.#ratesChanged = false;
-    const transferring = this.#active.filter(({ channel }) => channel.transferring);
-    if (transferring.length > 0) {
-      const { fractions, even } = this.#plan.links.rates(transferring.map(({ channel }) => channel.pattern));
-      this.even &&= even;
-      transferring.forEach(({ channel }, index) => channel.setRate(fractions[index]!, this.now));
-    }
+    const even = setRates(channels, sharing, this.now);
+    this.even &&= even;
     if (this.#kernel) {
       const { step, work } = this.#kernel;
-      work.setRate(1 / slowdown(step.cost, this.#plan.chip, this.#load), this.now);
+      work.setRate(1 / slowdown(step.cost, chip, this.#load), this.now);
     }
   }
 
-  #mark = (): Mark => ({ now: this.now, exposure: this.exposure.totals(), contention: this.contention });
+  #mark = (): Mark => ({
+    now: this.now,
+    exposure: this.exposure.totals(),
+    contention: this.contention,
+    host: this.#host,
+    hostWaits: this.#hostWaits,
+  });
+
+  /** Either the host is as far ahead as it was, or it gets further ahead and nothing waited for it. */
+  #repeats = (before: Mark): boolean => {
+    const gained = this.now - this.#host - (before.now - before.host);
+    return gained === 0 || (gained > 0 && this.#hostWaits === before.hostWaits);
+  };
 
   #placeOf = (id: RunId): number => this.#openRuns.indexOf(this.#open[id]!);
 
@@ -250,6 +275,7 @@ class FoldedChip implements Sink {
 
   #leap = (before: Mark, times: number): void => {
     const by = ticks(times * (this.now - before.now));
+    this.#host += times * (this.#host - before.host);
     this.now = addTicks(this.now, by);
     for (const { channel } of this.#active) channel.leap(by);
     this.contention += times * (this.contention - before.contention);

@@ -5,16 +5,13 @@ import { axisSize } from '../src/mesh/index.js';
 import type { Attributes, CollectiveName, Op, Program, Region, ValueId } from '../src/program/index.js';
 import { attributesOf, collectiveBytes, isCollective, isCompute, regionOps, typeBytes } from '../src/program/index.js';
 import { bytes } from '../src/units.js';
-import type { TimedRound } from './channel-run.js';
-import { timeChannel } from './channel-run.js';
 import type { ComputeChip, KernelCost, Load } from './cost/index.js';
 import { collectiveLoad, kernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
-import type { CollectiveSchedule, Network } from './network/index.js';
-import { createNetwork, timeAlone } from './network/index.js';
-import { SharedLinks } from './shared-links.js';
+import type { CollectiveSchedule, Network, NetworkOptions, Sharing, TimedRound } from './network/index.js';
+import { createNetwork, timeAlone, timeChannels } from './network/index.js';
 
 /** Where a kernel's time goes, where nothing is beside it. */
 export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
@@ -33,6 +30,13 @@ export interface KernelStep {
   readonly reads: readonly ValueId[];
   readonly cost: KernelCost;
   readonly duration: Ticks;
+  /** What a host that launches op by op needs for it; launching collectives takes it no time. */
+  readonly hostDuration: Ticks;
+  /**
+   * The chip begins it no earlier than this after the host has come to it: all waiting for the host put in front, so that
+   * the end is exact.
+   */
+  readonly hostDelay: Ticks;
   readonly byCategory: Readonly<Record<KernelCategory, number>>;
   /** How often the step runs it. */
   readonly times: number;
@@ -114,18 +118,22 @@ export interface RepeatStep {
 
 export type Step = KernelStep | CollectiveStep | MoveStep | JoinStep | ElementStep | ManualStep | RepeatStep;
 
+/** Algorithms that were asked for, instead of the fastest. */
+export type CollectiveChoice = Omit<NetworkOptions, 'offered'>;
+
 export interface Plan {
   readonly program: Program;
   readonly steps: readonly Step[];
   readonly kernels: readonly KernelStep[];
   readonly collectives: readonly CollectiveStep[];
   readonly chip: ComputeChip;
-  readonly links: SharedLinks;
+  /** What patterns that are on the links at the same time get of them. */
+  readonly sharing: Sharing;
   readonly hostDuration: Ticks;
 }
 
 /** The duration is rounded once; the parts are rounded where they end, so that they add up to it. */
-function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'byCategory'> {
+function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'hostDuration' | 'hostDelay' | 'byCategory'> {
   const parts = [cost.matmulSeconds, cost.memorySeconds, cost.vectorSeconds, cost.overheadSeconds];
   const byCategory = { matmul: 0, memory: 0, vector: 0, overhead: 0 };
   let elapsed = 0;
@@ -136,22 +144,27 @@ function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'byCategor
     byCategory[category] = end - before;
     before = end;
   });
-  return { duration: ticks(before), byCategory };
+  const hostDuration = toTicks(cost.hostSeconds);
+  const hostDelay = ticks(hostDuration === 0 ? 0 : Math.max(0, toTicks(cost.hostPathSeconds) - before));
+  return { duration: ticks(before), hostDuration, hostDelay, byCategory };
 }
 
 class Planner {
   readonly kernels: KernelStep[] = [];
   readonly collectives: CollectiveStep[] = [];
+  readonly network: Network;
   readonly #program: Program;
   readonly #machine: Machine;
   readonly #stack: Stack;
-  readonly #network: Network;
 
-  constructor(program: Program, machine: Machine, stack: Stack) {
+  constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
     this.#program = program;
     this.#machine = machine;
     this.#stack = stack;
-    this.#network = createNetwork(machine);
+    this.network = createNetwork(machine, {
+      ...asked,
+      ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
+    });
   }
 
   block(ops: readonly Op[], times: number, early = false): Step[] {
@@ -193,8 +206,8 @@ class Planner {
         by,
         bytes: bytes(typeBytes(types[index]!)),
       }));
-    const schedule = this.#network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
-    const duration = timeAlone(schedule, this.#network.sharing);
+    const schedule = this.network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const duration = timeAlone(schedule, this.network.sharing);
     const sentBytes = bytes(collectiveBytes(name, types, axisSize(this.#program.mesh, axis)));
     const step: CollectiveStep = {
       kind: 'collective',
@@ -206,7 +219,7 @@ class Planner {
       single: !early,
       duration,
       schedule,
-      channels: schedule.channels.map(timeChannel).filter((rounds) => rounds.length > 0),
+      channels: timeChannels(schedule),
       load: collectiveLoad(name, sentBytes, toSeconds(duration), this.#machine.chip),
       sentBytes,
       times,
@@ -263,12 +276,15 @@ function capturedBy(region: Region): ValueId[] {
   return [...used].filter((id) => !made.has(id));
 }
 
-/** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program */
-export function planProgram(program: Program, machine: Machine, stack: Stack): Plan {
-  const planner = new Planner(program, machine, stack);
+/**
+ * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program, PLAN_INVALID when
+ * an algorithm that was asked for does not apply
+ */
+export function planProgram(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice = {}): Plan {
+  const planner = new Planner(program, machine, stack, asked);
   const steps = planner.block(program.ops, 1);
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);
-  const links = new SharedLinks(machine.fabric);
-  return { program, steps, kernels, collectives, chip: machine, links, hostDuration };
+  const { sharing } = planner.network;
+  return { program, steps, kernels, collectives, chip: machine, sharing, hostDuration };
 }

@@ -8,13 +8,16 @@ import { forEachOp, isCompute, matmulFlops as matmulFlopsOf, recordOf } from '..
 import type { Bytes, Flops } from '../src/units.js';
 import type { Ticks } from './engine/index.js';
 import { addTicks, ticks, toSeconds } from './engine/index.js';
-import type { Execution } from './executor.js';
+import type { Execution, ExecutionOptions } from './executor.js';
 import { execute } from './executor.js';
 import type { TicksByCategory, TimeCategory } from './categories.js';
 import { mapCategories, ticksByCategory } from './categories.js';
 import type { LinkSummary } from './links.js';
 import { linkUses, summarizeLinks } from './links.js';
 import type { Machine } from './machine/index.js';
+import type { UnfoldedSummary } from './unfolded-summary.js';
+import { summarizeUnfolded } from './unfolded-summary.js';
+import type { UnfoldRequest } from './unfold/index.js';
 
 /** The peak of a chip's memory, from the liveness analysis. */
 export interface MemoryInput {
@@ -23,7 +26,7 @@ export interface MemoryInput {
   readonly peakOpId: string;
 }
 
-export interface SimulationInput {
+export interface SimulationInput extends ExecutionOptions {
   /** After `fuse`. */
   readonly program: Program;
   /** Made for the program's mesh. */
@@ -34,6 +37,8 @@ export interface SimulationInput {
   /** Of the whole step, over all chips. */
   readonly tokensPerStep: number;
   readonly memory: MemoryInput;
+  /** Runs every chip and link, which is done in any case where the machine has slow chips. */
+  readonly unfold?: UnfoldRequest;
 }
 
 export interface SimulationResult {
@@ -49,6 +54,8 @@ export interface SimulationResult {
   readonly dtype: FloatType;
   /** One chip was simulated and stands for all, exactly; false where groups of chips lie differently on the machine. */
   readonly folded: boolean;
+  /** Every chip and link was run: times are those of the chip that ends last. Null where one chip was. */
+  readonly unfolded: UnfoldedSummary | null;
   readonly stepTimeSeconds: number;
   readonly tokensPerSecond: number;
   readonly tokensPerSecondPerChip: number;
@@ -109,14 +116,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
     throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
   }
-  if (machine.chipSlowdown.size > 0) {
-    throw new MeshwrightError('JOB_INVALID', {
-      place: 'fault',
-      expected: 'chips that compute alike, since one is simulated for all of them',
-      got: `chip ${[...machine.chipSlowdown.keys()].join(', ')} slower`,
-    });
-  }
-  const execution = execute(program, machine, stack);
+  const execution = execute(program, machine, stack, input);
   const { exposed, exposedByAxis, hidden } = execution.exposure;
   const byCategory = ticksByCategory(execution);
   const stepSeconds = toSeconds(execution.duration);
@@ -137,6 +137,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     ),
     dtype,
     folded: execution.folded,
+    unfolded: execution.unfolded ? summarizeUnfolded(execution.unfolded, input.unfold) : null,
     stepTimeSeconds: stepSeconds,
     tokensPerSecond: tokensPerStep / stepSeconds,
     tokensPerSecondPerChip: tokensPerStep / stepSeconds / chips,

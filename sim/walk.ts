@@ -34,6 +34,8 @@ export interface Leaps<Mark = unknown> {
   mark(): Mark;
   /** Adds what decides how the sink goes on, relative to its clock. */
   describe(numbers: number[]): void;
+  /** Whether what it did since, where what `describe` added is the same as then, is what it would do again. */
+  repeats(before: Mark): boolean;
   /** Which of the runs that are not done a run is, in the order of issue. */
   placeOf(run: RunId): number;
   /** Goes on as if what it did since `before` had been done `times` times more. Runs under way keep their ids. */
@@ -214,7 +216,7 @@ class TreeWalk {
       const { leaps } = this.#sink;
       if (leaps === undefined || left <= 0) continue;
       const numbers = this.#describe(step, [...current, ...early.flat()], made, leaps);
-      if (numbers && before && sameNumbers(numbers, before.numbers)) {
+      if (numbers && before && sameNumbers(numbers, before.numbers) && leaps.repeats(before.mark)) {
         leaps.leap(before.mark, left);
         for (const stack of made) stack.unshift(...Array.from({ length: left }, () => NOTHING));
         position += left;

@@ -6,7 +6,7 @@ import type { Op, Program, ValueId } from '../../src/program/index.js';
 import { attributesOf, isCompute, matmulFlops, recordOf, regionOps } from '../../src/program/index.js';
 import type { Flops, Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
-import { fastestRate, matmulRateOf, trafficBytes } from '../cost/index.js';
+import { attentionGroups, fastestRate, matmulRateOf, trafficBytes } from '../cost/index.js';
 import type { Machine } from '../machine/index.js';
 import { networkBound } from './network.js';
 
@@ -14,9 +14,15 @@ export const LIMITS = ['compute', 'memory', 'network'] as const;
 export type Limit = (typeof LIMITS)[number];
 
 export interface Bounds {
-  /** Matmul FLOPs that a chip executes, without padding, at the peak of their type. */
+  /**
+   * Matmul FLOPs that a chip executes, without padding, at the peak of their type; without what causal attention may
+   * leave out where one kernel could compute it.
+   */
   readonly computeSeconds: Seconds;
-  /** The model's matmul FLOPs, nothing recomputed, dealt evenly to the chips, at the peak of the fastest type: a bound of every plan. */
+  /**
+   * The model's matmul FLOPs, nothing recomputed, dealt evenly to the chips, at the peak of the fastest type. A bound of
+   * every plan, but for causal attention, of which a fused kernel leaves out up to half.
+   */
   readonly modelComputeSeconds: Seconds;
   /**
    * What each kernel reads from around it and leaves for others, at the peak of the chip's memory: parameters, optimizer
@@ -57,12 +63,15 @@ export function boundsOf(program: Program, machine: Machine, modelFlops: Flops):
   let bytes = 0;
   forEachKernel(program.ops, (kernel, times) => {
     const ops = kernel.name === 'kernel' ? kernel.region!.ops : [kernel];
+    const results = new Set(kernel.results);
+    const groups = attentionGroups(ops, values, results);
     for (const op of ops) {
       if (!isCompute(op.name)) continue;
       const { matmul } = recordOf(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
-      if (matmul !== undefined) compute += (times * matmulFlops(matmul)) / fastestRate(matmulRateOf(op, values, chip));
+      if (matmul === undefined) continue;
+      const share = groups.find((group) => group.ops.includes(op))?.share ?? 1;
+      compute += (times * share * matmulFlops(matmul)) / fastestRate(matmulRateOf(op, values, chip));
     }
-    const results = new Set(kernel.results);
     bytes += times * trafficBytes(ops, values, (id) => results.has(id));
   });
   const { peak, achievable } = chip.memoryBandwidth;

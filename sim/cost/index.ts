@@ -1,4 +1,6 @@
+export * from './attention.js';
+export * from './contention.js';
 export * from './kernel.js';
 export * from './matmul.js';
-export * from './contention.js';
+export * from './pieces.js';
 export * from './traffic.js';

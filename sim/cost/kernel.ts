@@ -1,14 +1,16 @@
 /**
- * What a kernel costs on a chip, pure: a roofline over its pieces. A matmul is a piece; so is every other op, or, with
- * a stack that fuses them, every run of neighbouring ops that are no matmuls. A piece takes as long as what limits it.
+ * What a kernel costs on a chip, pure: a roofline over its pieces, which are what the stack launches. A piece takes as
+ * long as what limits it.
  */
 import type { Chip, MatmulRate, Stack } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
-import type { ComputeName, Op, Value, ValueId, Work } from '../../src/program/index.js';
-import { isCompute, matmulFlops, recordOf } from '../../src/program/index.js';
+import type { Op, Value, ValueId } from '../../src/program/index.js';
+import { matmulFlops } from '../../src/program/index.js';
 import type { Bytes, Flops, Seconds } from '../../src/units.js';
 import { bytes, computeTime, flops, seconds, transferTime } from '../../src/units.js';
-import { matmulTime, paddedMatmulFlops } from './matmul.js';
+import { achievableRate, tilingOf } from './matmul.js';
+import type { Piece } from './pieces.js';
+import { piecesOf } from './pieces.js';
 import { trafficBytes } from './traffic.js';
 
 /** A chip at work; `computeSlowdown` ≥ 1 is how much longer everything takes because cores are shared. */
@@ -26,43 +28,21 @@ export interface KernelCost {
   readonly seconds: Seconds;
   /** FLOPs of the matmuls as written, which MFU and HFU count. */
   readonly matmulFlops: Flops;
-  /** With padding to tiles and waves. */
+  /** With padding to tiles and waves, and without what a fused causal attention leaves out. */
   readonly paddedMatmulFlops: Flops;
   readonly vectorFlops: Flops;
   /** Read from and written to the chip's memory. */
   readonly memoryBytes: Bytes;
-  /** Matmuls and clusters (or single ops): each pays the stack's overhead per op. */
+  /** What is launched one by one: each pays the stack's overhead per op. */
   readonly pieces: number;
-}
-
-interface Piece {
-  readonly ops: readonly Op[];
-  readonly work: readonly Work[];
-}
-
-function workOf(op: Op, values: readonly Value[]): Work {
-  if (!isCompute(op.name)) {
-    throw new MeshwrightError('INTERNAL', { place: op.id, expected: 'a compute op in a kernel', got: op.name });
-  }
-  const type = (id: ValueId) => values[id]!.type;
-  return recordOf<ComputeName>(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
-}
-
-function piecesOf(ops: readonly Op[], values: readonly Value[], cluster: boolean): Piece[] {
-  const pieces: { ops: Op[]; work: Work[] }[] = [];
-  let open: { ops: Op[]; work: Work[] } | undefined;
-  for (const op of ops) {
-    const work = workOf(op, values);
-    if (open !== undefined && work.matmul === undefined) {
-      open.ops.push(op);
-      open.work.push(work);
-      continue;
-    }
-    const piece = { ops: [op], work: [work] };
-    pieces.push(piece);
-    open = cluster && work.matmul === undefined ? piece : undefined;
-  }
-  return pieces;
+  /** What a host that launches them one by one needs for that. */
+  readonly hostSeconds: Seconds;
+  /**
+   * From when the host begins to launch them to when the chip has done them, if the chip has nothing else to do and never
+   * waits but for the host: with host time h a piece and pieces of d₁…dₙ, the largest of i·h + dᵢ + … + dₙ. A kernel
+   * that the chip could begin at t and the host at u ends at max(t + seconds, u + this).
+   */
+  readonly hostPathSeconds: Seconds;
 }
 
 /** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no rate for the op's type */
@@ -77,6 +57,38 @@ export function matmulRateOf(op: Op, values: readonly Value[], chip: Chip): Matm
   });
 }
 
+interface Matrix {
+  readonly seconds: number;
+  readonly flops: number;
+  readonly padded: number;
+  readonly splitBytes: number;
+}
+
+/** A piece's matmuls, one after the other. */
+function matrixOf({ matmuls, attention }: Piece, values: readonly Value[], chip: Chip): Matrix {
+  const total = { seconds: 0, flops: 0, padded: 0, splitBytes: 0 };
+  for (const { op, work } of matmuls) {
+    const rate = matmulRateOf(op, values, chip);
+    const balance = rate.achievable / chip.memoryBandwidth.achievable;
+    const tiling = tilingOf(work, chip.matrixUnit, balance);
+    total.flops += matmulFlops(work);
+    if (attention === undefined) {
+      total.padded += tiling.paddedFlops;
+      total.splitBytes += tiling.splitBytes;
+      total.seconds += computeTime(tiling.paddedFlops, achievableRate(work, rate, chip.matrixUnit, balance));
+      continue;
+    }
+    const padded = attention.share * tiling.paddedFlops;
+    const measured = chip.fusedAttention?.[attention.backward ? 'backward' : 'forward'];
+    total.padded += padded;
+    total.seconds +=
+      measured === undefined
+        ? padded / achievableRate(work, rate, chip.matrixUnit, balance)
+        : (attention.share * matmulFlops(work)) / (measured * rate.peak);
+  }
+  return total;
+}
+
 /**
  * @param op a `kernel`, or a bare compute op, which is a kernel of one
  * @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate
@@ -88,35 +100,33 @@ export function kernelCost(
   stack: Stack,
 ): KernelCost {
   const ops = op.name === 'kernel' ? op.region!.ops : [op];
-  const cluster = stack.elementwise === 'cluster';
-  const pieces = piecesOf(ops, values, cluster);
   const results = new Set(op.results);
+  const pieces = piecesOf(ops, values, stack, results);
   const users = new Map<ValueId, Set<Piece>>();
   for (const piece of pieces)
     for (const id of piece.ops.flatMap(({ operands }) => operands))
       users.set(id, (users.get(id) ?? new Set()).add(piece));
 
   const total = { matmul: 0, memory: 0, vector: 0, flops: 0, padded: 0, vectorFlops: 0, bytes: 0 };
-  for (const piece of pieces) {
+  let hostPath = 0;
+  pieces.forEach((piece, index) => {
     const escapes = (id: ValueId): boolean =>
-      !cluster || results.has(id) || [...(users.get(id) ?? [])].some((user) => user !== piece);
-    const pieceBytes = trafficBytes(piece.ops, values, escapes);
-    const vectorFlops = piece.work.reduce((sum, work) => sum + work.vectorFlops, 0);
-    const { matmul } = piece.work[0]!;
-    const memory = transferTime(bytes(pieceBytes), chip.memoryBandwidth.achievable);
-    const vector = computeTime(flops(vectorFlops), chip.vectorRate);
-    const matrix =
-      matmul === undefined ? 0 : matmulTime(matmul, matmulRateOf(piece.ops[0]!, values, chip), chip.matrixUnit);
-    if (matrix > 0 && matrix >= memory && matrix >= vector) total.matmul += matrix;
-    else if (memory >= vector) total.memory += memory;
-    else total.vector += vector;
-    total.bytes += pieceBytes;
-    total.vectorFlops += vectorFlops;
-    if (matmul !== undefined) {
-      total.flops += matmulFlops(matmul);
-      total.padded += paddedMatmulFlops(matmul, chip.matrixUnit);
-    }
-  }
+      stack.elementwise === 'none' || results.has(id) || [...(users.get(id) ?? [])].some((user) => user !== piece);
+    const matrix = matrixOf(piece, values, chip);
+    const moved = trafficBytes(piece.ops, values, escapes) + matrix.splitBytes;
+    const memory = transferTime(bytes(moved), chip.memoryBandwidth.achievable);
+    const vector = computeTime(flops(piece.vectorFlops), chip.vectorRate);
+    const longest = Math.max(matrix.seconds, memory, vector);
+    if (matrix.seconds > 0 && matrix.seconds === longest) total.matmul += longest;
+    else if (memory === longest) total.memory += longest;
+    else total.vector += longest;
+    total.bytes += moved;
+    total.vectorFlops += piece.vectorFlops;
+    total.flops += matrix.flops;
+    total.padded += matrix.padded;
+    const launch = stack.opOverhead + (index === 0 ? stack.kernelLaunchOverhead : 0);
+    hostPath = Math.max(hostPath, (index + 1) * stack.hostTimePerOp) + (longest + launch) * computeSlowdown;
+  });
   const overhead = stack.kernelLaunchOverhead + pieces.length * stack.opOverhead;
   return {
     matmulSeconds: seconds(total.matmul * computeSlowdown),
@@ -129,5 +139,7 @@ export function kernelCost(
     vectorFlops: flops(total.vectorFlops),
     memoryBytes: bytes(total.bytes),
     pieces: pieces.length,
+    hostSeconds: seconds(pieces.length * stack.hostTimePerOp),
+    hostPathSeconds: seconds(hostPath),
   };
 }

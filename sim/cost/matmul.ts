@@ -1,39 +1,70 @@
 /** The time of one matmul on a matrix unit: whole tiles and waves of the actual shape, at an achievable rate. */
-import type { MatmulPoint, MatmulRate, MatrixUnit } from '../../src/hardware/index.js';
+import type { MatmulPoint, MatmulRate, MatrixUnit, Tile } from '../../src/hardware/index.js';
 import type { MatmulWork } from '../../src/program/index.js';
 import { matmulFlops } from '../../src/program/index.js';
-import type { Flops, FlopsPerSecond, Seconds } from '../../src/units.js';
-import { computeTime, flops, flopsPerSecond } from '../../src/units.js';
+import type { Bytes, Flops, FlopsPerSecond, Seconds } from '../../src/units.js';
+import { bytes, computeTime, flops, flopsPerSecond } from '../../src/units.js';
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
-function paddedOneWay({ batch, m, n, k }: MatmulWork, { rows, columns, depth, units }: MatrixUnit): number {
-  const tiles = batch * Math.ceil(m / rows) * Math.ceil(n / columns);
-  return 2 * roundUp(tiles, units) * rows * columns * roundUp(k, depth);
+/** How a matmul is cut for the matrix units. */
+export interface Tiling {
+  /** FLOPs that the units spend at the best tile's pace: padding, the last wave, and each tile's start and end count. */
+  readonly paddedFlops: Flops;
+  /** In how many parts the inner dimension is cut, each a tile of its own, so that more units have work. */
+  readonly splits: number;
+  /** Terms of such parts, in f32, written and read again to be added up. */
+  readonly splitBytes: Bytes;
 }
 
+const F32_BYTES = 4;
+
 /**
- * FLOPs that the matrix units spend, those on padding included. A product can be computed as its transpose, so the
- * better of both ways round counts.
+ * The tiling that takes the least time among the unit's tiles, either way round (a product can be computed as its
+ * transpose). Where there are fewer tiles than units, the inner dimension is split, as cuBLAS does (split-k).
+ *
+ * @param balance FLOPs that the units do while memory moves a byte, which weighs a split's traffic against its gain
  */
-export function paddedMatmulFlops(work: MatmulWork, unit: MatrixUnit): Flops {
-  const { batch, m, n, k } = work;
-  return flops(Math.min(paddedOneWay(work, unit), paddedOneWay({ batch, m: n, n: m, k }, unit)));
+export function tilingOf({ batch, m, n, k }: MatmulWork, unit: MatrixUnit, balance: number): Tiling {
+  const { units, depth, leastRows = 1, startDepth = 0, tiles = [{ ...unit, efficiency: 1 }] } = unit;
+  let best: Tiling | undefined;
+  let least = Infinity;
+  const consider = (m: number, n: number, { rows, columns, efficiency }: Tile): void => {
+    const count = batch * Math.ceil(Math.max(m, leastRows) / rows) * Math.ceil(n / columns);
+    for (let splits = 1; splits === 1 || (count * splits <= units && k >= splits * depth); splits *= 2) {
+      const inner = roundUp(Math.ceil(k / splits), depth) + startDepth;
+      const padded = (2 * roundUp(count * splits, units) * rows * columns * inner) / efficiency;
+      const splitBytes = splits === 1 ? 0 : 2 * splits * batch * m * n * F32_BYTES;
+      const cost = padded + splitBytes * balance;
+      if (cost >= least) continue;
+      least = cost;
+      best = { paddedFlops: flops(padded), splits, splitBytes: bytes(splitBytes) };
+    }
+  };
+  for (const tile of tiles) {
+    consider(m, n, tile);
+    consider(n, m, tile);
+  }
+  return best!;
 }
 
 /** Weights fall with the fourth power of the distance: slower than the four dimensions grow, far points would win. */
 const DISTANCE_POWER = 4;
 
 /** The rate on padded FLOPs, so that a measured shape's own padding is not paid twice. */
-const paddedRate = (point: MatmulPoint, unit: MatrixUnit): number =>
-  point.rate * (paddedMatmulFlops(point, unit) / matmulFlops(point));
+const paddedRate = (point: MatmulPoint, unit: MatrixUnit, balance: number): number =>
+  point.rate * (tilingOf(point, unit, balance).paddedFlops / matmulFlops(point));
+
+/** The most that any matmul gets: the peak, or a measurement that beats it where the peak is a first measurement. */
+export const fastestRate = ({ peak, achievable, points }: MatmulRate): FlopsPerSecond =>
+  flopsPerSecond(points.reduce((most, { rate }) => Math.max(most, rate), Math.max(peak, achievable)));
 
 /**
  * Rate in padded FLOP/s for a shape: the profile's achievable rate, or, where shapes were measured, their rates
  * weighted by inverse distance (Shepard 1968) in the logarithms of batch, m, n and k. A measured shape gets exactly
- * what was measured.
+ * what was measured; no other gets more than the fastest rate.
  */
-export function achievableRate(work: MatmulWork, rate: MatmulRate, unit: MatrixUnit): FlopsPerSecond {
+export function achievableRate(work: MatmulWork, rate: MatmulRate, unit: MatrixUnit, balance: number): FlopsPerSecond {
   if (rate.points.length === 0) return rate.achievable;
   let weights = 0;
   let weighted = 0;
@@ -43,18 +74,14 @@ export function achievableRate(work: MatmulWork, rate: MatmulRate, unit: MatrixU
       Math.log(work.m / point.m) ** 2 +
       Math.log(work.n / point.n) ** 2 +
       Math.log(work.k / point.k) ** 2;
-    if (squared === 0) return flopsPerSecond(paddedRate(point, unit));
+    if (squared === 0) return flopsPerSecond(paddedRate(point, unit, balance));
     const weight = squared ** (-DISTANCE_POWER / 2);
     weights += weight;
-    weighted += weight * paddedRate(point, unit);
+    weighted += weight * paddedRate(point, unit, balance);
   }
   return flopsPerSecond(Math.min(weighted / weights, fastestRate(rate)));
 }
 
-/** The most that any matmul gets: the peak, or a measurement that beats it where the peak is a first measurement. */
-export const fastestRate = ({ peak, achievable, points }: MatmulRate): FlopsPerSecond =>
-  flopsPerSecond(points.reduce((most, { rate }) => Math.max(most, rate), Math.max(peak, achievable)));
-
 /** Time in the matrix units alone; memory traffic is the kernel's business. */
-export const matmulTime = (work: MatmulWork, rate: MatmulRate, unit: MatrixUnit): Seconds =>
-  computeTime(paddedMatmulFlops(work, unit), achievableRate(work, rate, unit));
+export const matmulTime = (work: MatmulWork, rate: MatmulRate, unit: MatrixUnit, balance: number): Seconds =>
+  computeTime(tilingOf(work, unit, balance).paddedFlops, achievableRate(work, rate, unit, balance));

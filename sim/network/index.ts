@@ -1,3 +1,4 @@
+export * from './channel-run.js';
 export * from './ends.js';
 export * from './max-min.js';
 export * from './network.js';

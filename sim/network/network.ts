@@ -4,6 +4,7 @@
  * the machine, for all programs that run on it.
  */
 import { MeshwrightError } from '../../src/errors.js';
+import type { OfferedAlgorithms } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
 import { TICKS_PER_SECOND } from '../engine/index.js';
@@ -65,7 +66,7 @@ function algorithmsOf(workshop: Workshop, axis: AxisName): AxisAlgorithms {
 /** Times are whole ticks, rounded at every step; what is known to be slower by more than that is left out. */
 const ROUNDING = 1e-3;
 
-function picker(sharing: Sharing, offered: readonly AlgorithmName[] | undefined): Pick {
+function picker(sharing: Sharing, offered: OfferedAlgorithms | undefined): Pick {
   const fastest = (options: readonly Option[]): readonly Channel[] => {
     let best: { readonly channels: readonly Channel[]; readonly time: number } | undefined;
     for (const option of options.toSorted((a, b) => a.least - b.least)) {
@@ -89,18 +90,15 @@ function picker(sharing: Sharing, offered: readonly AlgorithmName[] | undefined)
   return pick;
 }
 
-/** Of those that can do it, what the library has; where it has none of them members send to each other. */
+/** Of those that can do it, what the library has; all where that does not apply. */
 function allowed(
   algorithms: readonly Algorithm[],
   collective: GroupCollective,
-  offered: readonly AlgorithmName[] | undefined,
+  offered: OfferedAlgorithms | undefined,
 ): readonly Algorithm[] {
   const able = algorithms.filter(({ collectives }) => collectives.includes(collective));
-  if (offered === undefined) return able;
-  const had = able.filter(({ name }) => offered.includes(name));
-  if (had.length > 0) return had;
-  const sends = able.filter(({ name }) => name === 'direct');
-  return sends.length > 0 ? sends : able;
+  const had = able.filter(({ name }) => offered?.[collective]?.includes(name));
+  return had.length > 0 ? had : able;
 }
 
 class MachineNetworks {

@@ -15,9 +15,14 @@ const LARGE = 1e15;
 
 type Paths = readonly (readonly number[])[];
 
-/** Seconds per byte until each flow ends; rates are shared anew whenever flows end. */
-function endsPerByte(flows: readonly Flow[], paths: Paths, capacities: readonly number[]): Float64Array {
-  const ends = new Float64Array(flows.length);
+/**
+ * Each flow's rate from start to end, on the average where it changes: rates are shared anew whenever flows end. That of
+ * a flow whose rate stays is as the sharing gave it, to the bit.
+ */
+function ratesOf(flows: readonly Flow[], paths: Paths, capacities: readonly number[]): Float64Array {
+  const found = new Float64Array(flows.length).fill(Infinity);
+  const first = new Float64Array(flows.length);
+  const changed = new Uint8Array(flows.length);
   const left = Float64Array.from(flows, ({ share }) => share);
   let open: number[] = [];
   paths.forEach((path, flow) => path.length > 0 && open.push(flow));
@@ -28,41 +33,45 @@ function endsPerByte(flows: readonly Flow[], paths: Paths, capacities: readonly 
       capacities,
     );
     let next = Infinity;
-    open.forEach((flow, index) => (next = Math.min(next, left[flow]! / rates[index]!)));
+    open.forEach((flow, index) => {
+      if (first[flow] === 0) first[flow] = rates[index]!;
+      else if (first[flow] !== rates[index]) changed[flow] = 1;
+      next = Math.min(next, left[flow]! / rates[index]!);
+    });
     now += next;
     const stillOpen: number[] = [];
     open.forEach((flow, index) => {
       const rest = left[flow]! - rates[index]! * next;
       left[flow] = rest;
       if (rest > EQUAL * flows[flow]!.share) stillOpen.push(flow);
-      else ends[flow] = now;
+      else found[flow] = changed[flow] === 0 ? first[flow]! : flows[flow]!.share / now;
     });
     open = stillOpen;
   }
-  return ends;
+  return found;
 }
 
-/** Few flows differ, so that the latest is found among few kinds: latency, share and seconds per byte. */
+/** Few flows differ, so that the latest is found among few kinds. */
 interface Kinds {
   readonly kinds: readonly SlowestFlow[];
   /** By flow. */
   readonly kindOf: Int32Array;
 }
 
-function kindsOf(flows: readonly Flow[], paths: Paths, fabric: Fabric, ends: Float64Array): Kinds {
+function kindsOf(flows: readonly Flow[], paths: Paths, fabric: Fabric, rates: Float64Array): Kinds {
   const kinds: SlowestFlow[] = [];
   const byLatency = new Map<number, Map<number, number>>();
   const kindOf = new Int32Array(flows.length);
   flows.forEach(({ share }, flow) => {
     let latency = 0;
     for (const link of paths[flow]!) latency += fabric.links[link]!.latency;
-    const perByte = ends[flow]!;
+    const rate = rates[flow]!;
+    const perByte = share / rate;
     let known = byLatency.get(latency);
     if (known === undefined) byLatency.set(latency, (known = new Map<number, number>()));
     let kind = known.get(perByte);
     if (kind === undefined) {
-      const rate = bytesPerSecond(perByte === 0 ? Infinity : share / perByte);
-      kind = kinds.push({ latency: seconds(latency), share, rate }) - 1;
+      kind = kinds.push({ latency: seconds(latency), share, rate: bytesPerSecond(rate) }) - 1;
       known.set(perByte, kind);
     }
     kindOf[flow] = kind;
@@ -109,7 +118,7 @@ export function createPattern(
   paths: Paths = flows.map(({ from, to }) => fabric.route(from, to)),
 ): Pattern {
   const capacities = fabric.links.map((link) => link.bytesPerSecond);
-  const found = kindsOf(flows, paths, fabric, endsPerByte(flows, paths, capacities));
+  const found = kindsOf(flows, paths, fabric, ratesOf(flows, paths, capacities));
   const { kinds, kindOf } = found;
   const end = ({ latency, share, rate }: SlowestFlow, bytes: number): number => latency + (bytes * share) / rate;
   const slowest = (bytes: number): SlowestFlow =>

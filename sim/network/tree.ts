@@ -91,26 +91,31 @@ export function tree(workshop: Workshop, { length, groups }: Level): Algorithm |
 
   const { fabric } = workshop.machine;
   const first = groups[0]!;
-  const nearest = lazily(() => {
-    let least = Infinity;
-    for (const { child, parent } of shape().edges)
-      least = Math.min(
-        least,
-        fabric.route(first[child]!, first[parent]!).reduce((sum, link) => sum + fabric.links[link]!.latency, 0),
-      );
-    return least;
+  /** By step: the longest way among the first group's edges. */
+  const latencies = lazily(() => {
+    const found = new Float64Array(shape().steps);
+    const latency = (from: number, to: number): number =>
+      fabric.route(from, to).reduce((sum, link) => sum + fabric.links[link]!.latency, 0);
+    for (const { child, parent, up, down } of shape().edges) {
+      const [low, high] = [first[child]!, first[parent]!];
+      found[up] = Math.max(found[up]!, latency(low, high));
+      found[down] = Math.max(found[down]!, latency(high, low));
+    }
+    return found;
   });
   const leaving = lazily(() => {
     const rates = new Map<number, number>();
     for (const { from, bytesPerSecond } of fabric.links) rates.set(from, (rates.get(from) ?? 0) + bytesPerSecond);
     return first.reduce((fastest, chip) => Math.max(fastest, rates.get(chip) ?? 0), 0);
   });
-  /** A step with all edges in it sends up to four halves of a chunk from a chip, any other at least one. */
+  /** A step with all edges in it sends four halves of a chunk from some chip, any other at least one. */
   const atLeast = (heldBytes: number, chunks: number): number => {
     const { steps } = shape();
     const half = heldBytes / chunks / 2 / leaving();
-    const full = Math.max(0, chunks - steps + 1);
-    return (chunks + steps - 1) * (nearest() + half) + full * (length > 3 ? 2 : 0) * half;
+    let total = Math.max(0, chunks - steps + 1) * (length > 3 ? 3 : 0) * half;
+    for (let step = 0; step < chunks + steps - 1; step++)
+      total += half + Math.max(...latencies().subarray(Math.max(0, step - chunks + 1), step + 1));
+    return total;
   };
   const counts = lazily(() => {
     const most = groups.length * length * 4 * shape().steps > MOST_FLOWS ? 1 : MOST_CHUNKS;

@@ -3,21 +3,13 @@
  * round a pattern of flows that is repeated. A chip goes through a channel's steps on its own: it has done a step when it
  * has sent all it sends in it and got all it gets, and a flow starts once both its ends have come to its step.
  */
+import type { AlgorithmName, OfferedAlgorithms } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
 import type { Bytes, BytesPerSecond, Seconds } from '../../src/units.js';
 
-export const ALGORITHMS = [
-  'ring',
-  'bidirectional-ring',
-  'multi-axis',
-  'halving-doubling',
-  'tree',
-  'direct',
-  'hierarchical',
-  'in-switch',
-] as const;
-export type AlgorithmName = (typeof ALGORITHMS)[number];
+export { ALGORITHMS } from '../../src/hardware/index.js';
+export type { AlgorithmName } from '../../src/hardware/index.js';
 
 export interface Flow {
   readonly from: number;
@@ -110,8 +102,8 @@ export interface NetworkOptions {
   readonly algorithms?: Readonly<Partial<Record<CollectiveName, AlgorithmName>>>;
   /** Taken wherever it applies. */
   readonly preferred?: AlgorithmName;
-  /** What the stack's library has; what none of them can do is sent directly. All where absent. */
-  readonly offered?: readonly AlgorithmName[];
+  /** What the stack's library has for a collective; all where absent, or where none of them applies to an axis. */
+  readonly offered?: OfferedAlgorithms;
 }
 
 export interface Network {

@@ -74,6 +74,9 @@ class Unfolding {
   /** By chip. */
   readonly #cursor: Int32Array;
   readonly #computing: Uint8Array;
+  /** When the host has launched all kernels so far, and the kernel that waits for it (−1: none). */
+  readonly #host: Float64Array;
+  readonly #launching: Int32Array;
   readonly #kernelStart: Float64Array;
   readonly #ends: Float64Array;
   readonly #factors: Float64Array;
@@ -114,6 +117,8 @@ class Unfolding {
     this.#slowdowns = slowdown && new Slowdowns(script, chips, slowdown);
     this.#cursor = new Int32Array(chips);
     this.#computing = new Uint8Array(chips);
+    this.#host = new Float64Array(chips);
+    this.#launching = new Int32Array(chips).fill(-1);
     this.#kernelStart = new Float64Array(chips);
     this.#ends = new Float64Array(chips).fill(NaN);
     this.#factors = new Float64Array(chips).fill(1);
@@ -127,17 +132,20 @@ class Unfolding {
   }
 
   run(hostDuration: number): UnfoldedRun {
+    this.#host.fill(hostDuration);
     for (let chip = 0; chip < this.#chips; chip++) {
       if (hostDuration > 0) this.#compute(chip, hostDuration);
       else this.#goOn(chip);
     }
     const queue = this.#queue;
     const flows = this.#tables.flows;
+    this.#slowdowns?.settle(queue, flows);
+    this.#transfers.settle();
     while (queue.advance()) {
       do {
         for (let entity = queue.take(); entity >= 0; entity = queue.take()) {
           this.#events++;
-          if (entity >= flows) this.#kernelEnds(entity - flows);
+          if (entity >= flows) this.#chipIsDue(entity - flows);
           else if (this.#transfers.happens(entity)) this.#arrives(entity);
         }
       } while (queue.more());
@@ -177,7 +185,7 @@ class Unfolding {
 
   /** Does all that a chip can do now: instructions until it waits or computes, collectives whose turn has come. */
   #goOn(chip: number): void {
-    const { kind, subject, after, instruction, lane: laneOf, kernels } = this.#script;
+    const { kind, subject, after, lane: laneOf, kernels } = this.#script;
     let line = this.#cursor[chip]!;
     for (;;) {
       while (this.#beginAny(chip));
@@ -193,11 +201,14 @@ class Unfolding {
         if (this.#recorder.keeps(chip)) this.#recorder.issue(chip, subject[line]!, this.#queue.now);
       }
       if (kind[line] === KERNEL) {
-        const { duration } = kernels[subject[line]!]!;
-        const factor = this.#factors[chip]! * this.#jitter(chip, instruction[line]!);
-        const taken = factor === 1 ? duration : Math.round(duration * factor);
-        this.#alone[chip]! += taken;
-        this.#compute(chip, taken, subject[line]!);
+        const { hostDuration, hostDelay } = kernels[subject[line]!]!;
+        const begin = this.#host[chip]! + hostDelay;
+        this.#host[chip]! += hostDuration;
+        if (hostDuration > 0 && begin > this.#queue.now) {
+          this.#computing[chip] = 1;
+          this.#launching[chip] = line;
+          this.#queue.push(this.#tables.flows + chip, begin);
+        } else this.#launch(chip, line);
       }
       line++;
     }
@@ -213,6 +224,16 @@ class Unfolding {
     return this.#done[lane[run]! * this.#chips + chip]! > place[run]!;
   }
 
+  /** Begins the kernel of a line of the script. */
+  #launch(chip: number, line: number): void {
+    const { subject, instruction, kernels } = this.#script;
+    const { duration } = kernels[subject[line]!]!;
+    const factor = this.#factors[chip]! * this.#jitter(chip, instruction[line]!);
+    const taken = factor === 1 ? duration : Math.round(duration * factor);
+    this.#alone[chip]! += taken;
+    this.#compute(chip, taken, subject[line]!);
+  }
+
   /** @param kernel absent for the host, which nothing slows down */
   #compute(chip: number, duration: number, kernel = -1): void {
     const now = this.#queue.now;
@@ -222,6 +243,14 @@ class Unfolding {
     if (this.#slowdowns !== undefined && kernel >= 0 && duration > 0)
       this.#slowdowns.begin(chip, kernel, duration, now);
     else this.#queue.push(this.#tables.flows + chip, now + duration);
+  }
+
+  /** A kernel that waited for the host begins, or one ends. */
+  #chipIsDue(chip: number): void {
+    const line = this.#launching[chip]!;
+    this.#launching[chip] = -1;
+    if (line >= 0) this.#launch(chip, line);
+    else this.#kernelEnds(chip);
   }
 
   #kernelEnds(chip: number): void {

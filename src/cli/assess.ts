@@ -12,7 +12,7 @@ import type { MemoryUse, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
-import type { Execution, Faults, Machine, SimulationResult } from '../../sim/index.js';
+import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult, UnfoldRequest } from '../../sim/index.js';
 import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
@@ -48,15 +48,23 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
 const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
   bytes(hardware.chip.memoryCapacity * (1 - stack.reservedMemoryFraction));
 
+export interface AssessorOptions {
+  readonly faults?: Faults | undefined;
+  /** Algorithms that were asked for, instead of the fastest. */
+  readonly collectives?: CollectiveChoice | undefined;
+}
+
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
   readonly #faults: Faults;
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
   readonly #machines = new Map<string, Machine>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
+  readonly #collectives: CollectiveChoice;
 
-  constructor(faults: Faults = NO_FAULTS) {
+  constructor({ faults = NO_FAULTS, collectives = {} }: AssessorOptions = {}) {
     this.#faults = faults;
+    this.#collectives = collectives;
   }
 
   #lower(job: Job): { program: Program; memory: MemoryUse } {
@@ -104,7 +112,7 @@ export class Assessor {
     return { bytes: this.#lower(job).memory.peakBytes, capacity: memoryLimit(job, stackOf(job)) };
   }
 
-  assess(job: Job, stack: Stack = stackOf(job)): Assessment {
+  assess(job: Job, stack: Stack = stackOf(job), unfold?: UnfoldRequest): Assessment {
     const { program, memory } = this.#lower(job);
     const { exact, formula, parameters } = this.#flops(job);
     const machine = this.#machine(job);
@@ -115,6 +123,8 @@ export class Assessor {
       modelFlops: flops(exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),
       memory,
+      collectives: this.#collectives,
+      ...(unfold === undefined ? {} : { unfold }),
     });
     const simulation = {
       ...result,

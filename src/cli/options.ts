@@ -64,7 +64,8 @@ export const amount =
     throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
   };
 
-const number =
+/** Reads a number of at least 0. @throws MeshwrightError USAGE naming the flag */
+export const number =
   (flag: string) =>
   (text: string): number => {
     const value = Number(text);

@@ -155,6 +155,18 @@ function trainingLine({ training }: SimulationReport): string | undefined {
   return `${length} for ${grouped.format(steps)} steps, ${short.format(tokens)} tokens; ${short.format(chipHours)} chip-hours`;
 }
 
+/** Of a run of every chip: what differs between them. */
+function unfoldedLines({ unfolded }: SimulationReport, width: number): string[] {
+  if (unfolded === null) return [];
+  const { events, jitter, lastChip, chips } = unfolded;
+  const { min, mean, max } = chips.endSeconds;
+  const varied =
+    jitter === null ? '' : `, kernels varied by ${whole(jitter.coefficientOfVariation)} (seed ${jitter.seed})`;
+  const ends = `chips end at ${[min, mean, max].map(time).join(' … ')} (least, mean, most)`;
+  const what = `every chip and link, ${short.format(events)} events${varied}; ${ends}; below: chip ${lastChip}, the last`;
+  return paragraph('Unfolded', what, width);
+}
+
 /** @param columns of the terminal */
 export function simulationLines(report: SimulationReport, columns: number): string[] {
   const width = Math.max(60, Math.min(columns, WIDEST));
@@ -177,6 +189,7 @@ export function simulationLines(report: SimulationReport, columns: number): stri
       `${grouped.format(tokensPerSecondPerChip)} per second and chip, ${short.format(tokensPerSecond)} in all`,
     ),
     ...on('Training', trainingLine(report)),
+    ...unfoldedLines(report, width),
     '',
     ...timeLines(report, width),
     ...on('Hidden', hiddenLine(report)),

@@ -21,7 +21,7 @@ function matmulRate(field: MatmulField, path: Path, place: Place, mayExceedPeak:
 }
 
 function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Chip {
-  const { memory, matrixUnit: unit, peakVersion } = chip;
+  const { memory, matrixUnit: unit, fusedAttention, peakVersion } = chip;
   const matmul: Partial<Record<MatmulDType, MatmulRate>> = {};
   for (const dtype of MATMUL_DTYPES) {
     const field = chip.matmul[dtype];
@@ -55,6 +55,9 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       columns: unit.columns.value,
       depth: unit.depth.value,
       units: unit.units.value,
+      ...(unit.tiles === undefined ? {} : { tiles: unit.tiles.values }),
+      ...(unit.leastRows === undefined ? {} : { leastRows: unit.leastRows.value }),
+      ...(unit.startDepth === undefined ? {} : { startDepth: unit.startDepth.value }),
     },
     collectiveUnits,
     vectorRate: positive(
@@ -62,6 +65,9 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       'flopsPerSecond',
       place(['chip', 'vectorRate', 'value']),
     ) as FlopsPerSecond,
+    ...(fusedAttention === undefined
+      ? {}
+      : { fusedAttention: { forward: fusedAttention.forward.value, backward: fusedAttention.backward.value } }),
     ...(peakVersion === undefined ? {} : { peakVersion }),
   };
 }
@@ -82,16 +88,20 @@ export function resolveHardware({ value: document, place }: SourceFile<HardwareD
 
 /** @throws MeshwrightError QUANTITY_INVALID, with the file and line */
 export function resolveStack({ value: document, place }: SourceFile<StackDocument>): Stack {
-  const time = (name: 'kernelLaunchOverhead' | 'opOverhead' | 'hostOverheadPerStep'): Seconds =>
+  const time = (name: 'kernelLaunchOverhead' | 'opOverhead' | 'hostTimePerOp' | 'hostOverheadPerStep'): Seconds =>
     parseQuantity(document[name].value, 'time', place([name, 'value']));
   return {
     name: document.name,
     title: document.title,
     elementwise: document.elementwise.value,
+    epilogues: document.epilogues.value,
+    attention: document.attention.value,
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),
+    hostTimePerOp: time('hostTimePerOp'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
     overlapsCommunication: document.overlapsCommunication.value,
+    ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
     document,
   };

@@ -3,7 +3,7 @@
  * (`1.2 TB/s`), whose meaning `resolve.ts` reads. Unknown fields are refused.
  */
 import { z } from 'zod';
-import { MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
+import { ALGORITHMS, MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
 
 const provenance = {
   source: z.string('a source').min(3, 'a source of at least 3 characters'),
@@ -27,6 +27,11 @@ const points = z.strictObject({
   values: z.array(z.strictObject({ batch: size, m: size, n: size, k: size, rate: z.union([z.string(), z.number()]) })),
 });
 const matmul = z.strictObject({ peak: quantity, achievable, points: points.optional() });
+
+const tiles = z.strictObject({
+  ...provenance,
+  values: z.array(z.strictObject({ rows: size, columns: size, efficiency: z.number().positive().max(1) })).min(1),
+});
 
 const torus = z.strictObject({
   kind: z.literal('torus'),
@@ -97,22 +102,44 @@ export const hardwareSchema = z.strictObject({
       bf16: matmul.optional(),
       f16: matmul.optional(),
     }),
-    matrixUnit: z.strictObject({ rows: count, columns: count, depth: count, units: count }),
+    matrixUnit: z.strictObject({
+      rows: count,
+      columns: count,
+      depth: count,
+      units: count,
+      tiles: tiles.optional(),
+      leastRows: count.optional(),
+      startDepth: count.optional(),
+    }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
     vectorRate: quantity,
+    fusedAttention: z.strictObject({ forward: fraction, backward: fraction }).optional(),
   }),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });
+
+const algorithms = z.array(z.enum(ALGORITHMS)).min(1).optional();
 
 export const stackSchema = z.strictObject({
   schema: z.literal('meshwright/stack@1'),
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and hyphens'),
   title: z.string().min(1),
   elementwise: sourced(z.enum(['none', 'cluster'])),
+  epilogues: sourced(z.enum(['fused', 'separate'])),
+  attention: sourced(z.enum(['fused', 'unfused'])),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,
+  hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
   overlapsCommunication: sourced(z.boolean()),
+  collectives: sourced(
+    z.strictObject({
+      all_gather: algorithms,
+      reduce_scatter: algorithms,
+      all_reduce: algorithms,
+      all_to_all: algorithms,
+    }),
+  ).optional(),
   reservedMemoryFraction: share,
 });
 

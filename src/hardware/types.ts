@@ -1,6 +1,6 @@
 /** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
-import type { MatmulDType, WraparoundRule } from './names.js';
+import type { AlgorithmName, MatmulDType, WraparoundRule } from './names.js';
 import type { HardwareDocument, StackDocument } from './schema.js';
 
 /** A bandwidth: what the datasheet says, and what people reach. */
@@ -27,6 +27,13 @@ export interface MatmulRate {
   readonly points: readonly MatmulPoint[];
 }
 
+/** A tile that a matmul's result may be cut into, and how fast it is: relative to the fastest, at most 1. */
+export interface Tile {
+  readonly rows: number;
+  readonly columns: number;
+  readonly efficiency: number;
+}
+
 /**
  * How a matmul's shape is rounded up: each of m, n, k to whole tiles of `rows`, `columns`, `depth`, and the number of
  * output tiles to whole waves over `units` that work at the same time.
@@ -36,6 +43,15 @@ export interface MatrixUnit {
   readonly columns: number;
   readonly depth: number;
   readonly units: number;
+  /** Tiles of which the best is taken for each shape; without them there is one, of `rows` and `columns`. */
+  readonly tiles?: readonly Tile[];
+  /**
+   * Of a systolic array that holds a part of one factor and streams the rows of the other: loading the next part takes as
+   * long as streaming so many rows, so fewer are no faster.
+   */
+  readonly leastRows?: number;
+  /** What a tile's start and end take, as the inner dimension that would be multiplied meanwhile. */
+  readonly startDepth?: number;
 }
 
 export interface Chip {
@@ -47,6 +63,11 @@ export interface Chip {
   readonly collectiveUnits: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
+  /**
+   * What one kernel for all of attention reaches, as a fraction of the peak; without it, what its matmuls would reach
+   * one by one.
+   */
+  readonly fusedAttention?: { readonly forward: number; readonly backward: number };
   /** Present where `peak` is a first measurement and not a datasheet's: which one MFU is relative to. */
   readonly peakVersion?: number;
 }
@@ -147,20 +168,39 @@ export interface Hardware {
   readonly document: HardwareDocument;
 }
 
+export type OfferedAlgorithms = Readonly<
+  Partial<Record<'all_gather' | 'reduce_scatter' | 'all_reduce' | 'all_to_all', readonly AlgorithmName[] | undefined>>
+>;
+
 /** What software does with a chip. The same for every model and every number of chips. */
 export interface Stack {
   readonly name: string;
   readonly title: string;
   /** `none`: every op reads and writes memory. `cluster`: neighbouring ops that are no matmuls run as one. */
   readonly elementwise: 'none' | 'cluster';
+  /** `fused`: a matmul does what comes next to each element of its result before it is written. */
+  readonly epilogues: 'fused' | 'separate';
+  /**
+   * `fused`: where nobody else reads the scores and their softmax, one kernel computes both and the product with the
+   * values, and scores never reach memory. That is a matter of time; what is kept for the backward pass is the plan's
+   * (`rematerialize=selective` keeps neither, as such kernels do), and where it keeps them they are written.
+   */
+  readonly attention: 'fused' | 'unfused';
   /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */
   readonly kernelLaunchOverhead: Seconds;
   /** Each op (or cluster) inside a kernel. */
   readonly opOverhead: Seconds;
+  /**
+   * What a host that launches ops one by one needs for each. It runs ahead of the chip, which waits where the host is
+   * slower than its kernels.
+   */
+  readonly hostTimePerOp: Seconds;
   /** Once a step. */
   readonly hostOverheadPerStep: Seconds;
   /** Whether chips exchange beside their kernels; otherwise an asynchronous collective is done when it is issued. */
   readonly overlapsCommunication: boolean;
+  /** The algorithms that its communication library has for a collective; all there are where absent. */
+  readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */
   readonly reservedMemoryFraction: number;
   readonly document: StackDocument;

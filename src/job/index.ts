@@ -4,6 +4,7 @@ export * from './document.js';
 export * from './job.js';
 export * from './lower.js';
 export { parseMesh } from './plan-forms.js';
+export type { AxisPlacement } from './placement-form.js';
 export * from './plan-options.js';
 export * from './plan.js';
 export type { JobInput, ModelInput } from './schema.js';

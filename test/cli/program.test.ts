@@ -4,7 +4,8 @@ import { cli, createFolder, removeFolder } from './support.js';
 
 const RINGS =
   '--model vit-22b --hardware tpu-v4 --chips 1024 --batch 65536 --mesh data=64,model=16 --microbatches 32 --linears ring';
-const PALM = '--model palm-540b --hardware tpu-v4 --chips 6144 --batch 2048 --mesh data=512,model=12 --microbatches 1';
+const PALM = '--model palm-540b --hardware tpu-v4 --batch 2048 --microbatches 1';
+const FOUR_PODS = `${PALM} --chips 12288 --mesh data=1024,model=12`;
 
 let folder: string;
 beforeAll(() => {
@@ -24,10 +25,10 @@ describe('the program that each chip runs', () => {
 
   it('is printed for more chips than can be simulated', async () => {
     const [simulated, printed] = await Promise.all([
-      cli(`simulate ${PALM}`, folder),
-      cli(`simulate ${PALM} --program`, folder),
+      cli(`simulate ${FOUR_PODS}`, folder),
+      cli(`simulate ${FOUR_PODS} --program`, folder),
     ]);
-    expect(simulated.stderr).toContain('a slice of at most');
+    expect(simulated.stderr).toContain('up to 2 slices of at most 16×16×16');
     expect(printed).toMatchObject({ status: 0, stderr: '' });
   });
 

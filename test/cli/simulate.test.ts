@@ -200,6 +200,41 @@ describe('changed hardware changes what it should', () => {
   });
 });
 
+describe('the topology', () => {
+  const TASK_64 = '--model vit-g --chips 64 --batch 1024 --mesh data=16,model=4 --microbatches 8';
+  /** Seconds of a step on a profile of which one piece of text is another. */
+  async function step(profile: string, before: string, after: string, task = TASK_64): Promise<number> {
+    const name = `./topology-${profile}.yaml`;
+    writeFileSync(join(folder, name), editedProfile(profile, before, after).text);
+    return (await simulate(`${task} --hardware ${name}`)).stepTimeSeconds;
+  }
+
+  it.each([
+    ['tpu-v4', 'value: 45 GB/s', 'value: 20 GB/s'],
+    ['tpu-v4', 'value: 4\n', 'value: 3\n'],
+    ['h100-80gb-sxm', 'cardsPerNode: { value: 8', 'cardsPerNode: { value: 1'],
+    ['h100-80gb-sxm', 'chipsPerNode: { value: 8', 'chipsPerNode: { value: 2'],
+  ])('of %s with %j as %j makes a step longer', async (profile, before, after) => {
+    expect(await step(profile, before, after)).toBeGreaterThan(await step(profile, before, before));
+  });
+
+  it('where PaLM 540B lies on two slices, one slice being too small', async () => {
+    const flags = '--model palm-540b --hardware tpu-v4 --chips 6144 --batch 2048 --mesh data=512,model=12';
+    const palm = await simulate(flags);
+    expect(palm.placement.data?.[0]).toBe('2 slices');
+    expect(palm.slice).toEqual([12, 16, 16]);
+    const slow = await step('tpu-v4', 'value: 25 GB/s', 'value: 2.5 GB/s', flags.replace('--hardware tpu-v4', ''));
+    expect(slow).toBeGreaterThan(palm.stepTimeSeconds);
+  });
+
+  it('with a dead link is slower, and says which', async () => {
+    const whole = await simulate(`${TASK_64} --hardware tpu-v4`);
+    const faulty = await simulate(`${TASK_64} --hardware tpu-v4 --fault link=0+z:dead --fault link=5+x:0.5`);
+    expect(faulty.faults).toEqual(['link=0+z:dead', 'link=5+x:0.5']);
+    expect(faulty.stepTimeSeconds).toBeGreaterThan(whole.stepTimeSeconds);
+  });
+});
+
 describe('the models', () => {
   interface Row {
     readonly name: string;

@@ -65,6 +65,31 @@ describe('errors of a hardware profile say file, line and field', () => {
     expect(edited('  vectorRate:', `${units(7)}  vectorRate:`)().chip.collectiveUnits).toBe(7);
   });
 
+  it('a wraparound that does not say what its rule asks for, or says more', () => {
+    expect(edited('rule: every-axis', 'rule: none')).toThrow(
+      /HARDWARE_INVALID at edited.yaml:\d+ \(topology.wraparound.multiple\): expected no multiple, which rule none does not ask for, got 4/,
+    );
+    expect(edited('rule: every-axis', 'rule: listed')).toThrow(/topology.wraparound.multiple\): expected no multiple/);
+    expect(() =>
+      parseHardware(
+        text.replace(
+          /multiple:[^]*?rule: every-axis/,
+          'rule: listed\n    dimensions: { value: [true], source: mine, status: assumed }',
+        ),
+        'edited.yaml',
+      ),
+    ).toThrow(/topology.wraparound.dimensions.value\): expected true or false for 3 dimensions, got \[true\]/);
+    expect(() => parseHardware(text.replace(/multiple:[^]*?rule: every-axis/, 'rule: listed'), 'edited.yaml')).toThrow(
+      /topology.wraparound.dimensions\): expected which dimensions wrap, .* got nothing/,
+    );
+  });
+
+  it('a twist of a torus that has no wrapped links', () => {
+    expect(() => parseHardware(text.replace(/multiple:[^]*?rule: every-axis/, 'rule: none'), 'edited.yaml')).toThrow(
+      /topology.canTwist.value\): expected false where not all of two or more dimensions can wrap/,
+    );
+  });
+
   it('bad YAML', () => {
     expect(() => parseHardware('schema: [', 'edited.yaml')).toThrow(
       /HARDWARE_INVALID at edited.yaml:1: expected valid YAML/,

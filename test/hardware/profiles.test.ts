@@ -27,7 +27,7 @@ const profiles = [
 describe('shipped profiles', () => {
   it('are there', () => {
     expect(listHardware()).toEqual(['a100-80gb-sxm', 'h100-80gb-sxm', 'local', 'tpu-v4']);
-    expect(listStacks()).toEqual(['megatron', 'onnxruntime-cpu', 'pytorch', 'xla']);
+    expect(listStacks()).toEqual(['megatron', 'megatron-flash', 'onnxruntime-cpu', 'pytorch', 'xla', 'xla-flash']);
   });
 
   it.each(profiles)('%s has a source and a status for every number', (file) => {
@@ -45,7 +45,7 @@ describe('shipped profiles', () => {
 
   it("say whether chips exchange beside their kernels: only this machine's own ranks do not", () => {
     const overlapping = listStacks().filter((name) => loadStack(name).overlapsCommunication);
-    expect(overlapping).toEqual(['megatron', 'pytorch', 'xla']);
+    expect(overlapping).toEqual(['megatron', 'megatron-flash', 'pytorch', 'xla', 'xla-flash']);
   });
 
   it('have the public figures', () => {

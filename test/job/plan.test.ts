@@ -11,7 +11,7 @@ import {
   parsePlanInput,
   resolveJob,
 } from '../../src/job/index.js';
-import type { JobInput, Plan } from '../../src/job/index.js';
+import type { AxisPlacement, JobInput, Plan } from '../../src/job/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import { FLOATS, REMATERIALIZATIONS } from '../../src/program/index.js';
 import { bytes } from '../../src/units.js';
@@ -32,6 +32,13 @@ const plans: fc.Arbitrary<Plan> = fc
         .map(createMesh),
       microbatches: count(1),
       slice: fc.array(fc.integer({ min: 1, max: 16 }), { minLength: 1, maxLength: 3 }),
+      slices: count(1),
+      twist: fc.boolean(),
+      placement: fc.constantFrom<AxisPlacement[]>(
+        { model: ['x'] },
+        { data: ['z', 'y'] },
+        { data: ['y', 'z'], model: ['x'] },
+      ),
       rematerialize: fc.constantFrom(...REMATERIALIZATIONS),
       rematerializeLayers: fc.oneof(fc.constant('all' as const), layers),
       activations: fc.constantFrom('width' as const, 'sequence' as const, 'replicated' as const),
@@ -71,7 +78,7 @@ describe('the short form', () => {
 
   test('has every option that is not as usual, in the order of the table', () => {
     const text =
-      'data=2,model=4 microbatches=8 slice=2x4 rematerialize=full rematerialize-layers=0-2,5 activations=sequence ' +
+      'data=2,model=4 microbatches=8 slice=2x4 slices=2 twist=true placement=data:y,model:z+x rematerialize=full rematerialize-layers=0-2,5 activations=sequence ' +
       'linears=bidirectional shard=parameters shard-axes=data,model shard-tensors=encoder/*/kernel,embed/kernel ' +
       'shard-minimum=1000 prefetch=2 bucket=25MB overlap-gradients=false compute=f16 parameters=bf16 gradients=f32 ' +
       'optimizer-state=f32 loss-scale=1024 loss-scale-interval=100';
@@ -105,6 +112,14 @@ describe('the short form', () => {
     ['microbatches=0', /^JOB_INVALID at --plan \(microbatches\): expected a whole number of at least 1, got "0"$/],
     ['microbatches=1.5', /^JOB_INVALID at --plan \(microbatches\)/],
     ['slice=4xx4', /^JOB_INVALID at --plan \(slice\): expected a whole number of at least 1, got ""$/],
+    ['twist=yes', /^JOB_INVALID at --plan \(twist\): expected true or false, got "yes"$/],
+    [
+      'placement=model',
+      /^JOB_INVALID at --plan \(placement\): expected dimensions \(x, .*\) by axis, as in model:x,data:y\+z, got "model"$/,
+    ],
+    ['placement=model:x+x', /^JOB_INVALID at --plan \(placement\): expected each dimension once, got "model:x\+x"$/],
+    ['placement=model:q', /^JOB_INVALID at --plan \(placement\): expected dimensions x, y, z, w, v, u, got "model:q"$/],
+    ['placement=pipe:x', /^JOB_INVALID at --plan \(placement\)/],
     ['overlap-gradients=no', /^JOB_INVALID at --plan \(overlap-gradients\): expected true or false, got "no"$/],
     ['bucket=25', /^JOB_INVALID at --plan \(bucket\): expected none, or bytes with a unit, as in 25MB, got "25"$/],
     ['bucket=0MB', /^JOB_INVALID at --plan \(bucket\)/],
@@ -125,6 +140,7 @@ describe('the block of a job file', () => {
     const { plan, precision } = resolveJob(job('{}'), always);
     expect(plan).toEqual({ ...DEFAULT_PLAN, mesh: createMesh({ data: 2 }), microbatches: 1 });
     expect(DEFAULT_PLAN).toEqual({
+      twist: false,
       rematerialize: 'none',
       rematerializeLayers: 'all',
       activations: 'width',

@@ -29,6 +29,8 @@ const costs = fc
     vectorFlops: flops(1),
     memoryBytes: bytes((memory + beside * (matmul + vector)) * bandwidth),
     pieces: 1,
+    hostSeconds: seconds(0),
+    hostPathSeconds: seconds(0),
   }));
 const share = fc.double({ min: 0, max: 0.9, noNaN: true });
 const load = (computeShare: number, memoryShare: number): Load => ({
@@ -68,6 +70,8 @@ describe('a kernel beside collectives', () => {
       vectorFlops: flops(0),
       memoryBytes: bytes(1e-3 * memoryShare * bandwidth),
       pieces: 1,
+      hostSeconds: seconds(0),
+      hostPathSeconds: seconds(0),
     });
     expect(slowdown(cost(0.5), at, load(0.2, 0.1))).toBeCloseTo(1 / 0.8, 12);
     expect(slowdown(cost(0.5), at, load(0, 0.1))).toBe(1);

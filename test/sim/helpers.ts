@@ -8,7 +8,7 @@ import { Builder, fuse, verify } from '../../src/program/index.js';
 import { bytes, bytesPerSecond, flops, seconds } from '../../src/units.js';
 import type { Machine, SimulationInput } from '../../sim/index.js';
 import { toSeconds } from '../../sim/engine/index.js';
-import { createMachine, createNetwork, scheduleTicks } from '../../sim/index.js';
+import { createMachine, createNetwork, timeAlone } from '../../sim/index.js';
 
 export const LINK = 1e9;
 export const HOP = 1e-6;
@@ -67,7 +67,10 @@ export const collectiveSeconds = (
   name: 'all_gather' | 'all_reduce' | 'all_to_all',
   axis: AxisName,
   heldBytes: number,
-): number => toSeconds(scheduleTicks(createNetwork(machine).collective({ name, axis, heldBytes: bytes(heldBytes) })));
+): number => {
+  const network = createNetwork(machine);
+  return toSeconds(timeAlone(network.collective({ name, axis, heldBytes: bytes(heldBytes) }), network.sharing));
+};
 
 export const STACK: Stack = loadStack('xla');
 
@@ -129,7 +132,7 @@ export function inputOf(changes: Partial<SimulationInput> & { readonly hardware?
     program: layeredProgram(mesh),
     machine: createMachine({ hardware, mesh }),
     stack: STACK,
-    modelFlops: flops(1e12),
+    modelFlops: flops(1e11),
     tokensPerStep: 16 * 512,
     memory: { peakBytes: bytes(1e9), byRole: { parameter: bytes(1e9) }, peakOpId: 'up' },
     ...rest,

@@ -3,12 +3,13 @@ import { MeshwrightError } from '../../errors.js';
 import { lowerJob } from '../../job/index.js';
 import type { Op, Program } from '../../program/index.js';
 import { print, printOp, regionOps } from '../../program/index.js';
-import type { Faults } from '../../../sim/index.js';
+import type { Faults, UnfoldRequest } from '../../../sim/index.js';
 import { nearest } from '../../text.js';
 import { bytes, formatBytes, formatPercent } from '../../units.js';
 import { MOST_RUNS, stepTrace } from '../../../sim/index.js';
 import type { Assessment } from '../assess.js';
-import { Assessor } from '../assess.js';
+import { Assessor, stackOf } from '../assess.js';
+import type { CollectiveFlag } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
@@ -17,16 +18,19 @@ import type { ReportFlags, SimulationReport } from '../simulation-report.js';
 import { reportOn } from '../simulation-report.js';
 import { simulationLines } from '../simulation-view.js';
 
-export interface SimulateFlags extends JobFlags, ReportFlags {
+export interface SimulateFlags extends JobFlags, ReportFlags, CollectiveFlag {
   readonly trace?: string;
   readonly program?: boolean;
   readonly programOp?: string;
   readonly fault?: Faults;
+  readonly unfold?: boolean;
+  readonly jitter?: number;
+  readonly seed?: number;
 }
 
 /** `meshwright simulate`: predicts one plan. */
 export function simulate(file: string | undefined, flags: SimulateFlags): void {
-  const assessor = new Assessor(flags.fault);
+  const assessor = new Assessor({ faults: flags.fault, collectives: flags.collective });
   const job = assessor.resolve(jobInput(file, flags));
   if (flags.program) {
     process.stdout.write(print(lowerJob(job)));
@@ -37,7 +41,7 @@ export function simulate(file: string | undefined, flags: SimulateFlags): void {
     process.stdout.write(printOp(program, findOp(program, flags.programOp)));
     return;
   }
-  const assessment = assessor.assess(job);
+  const assessment = assessor.assess(job, stackOf(job), unfoldRequest(flags));
   const report = reportOn(assessment, flags);
   if (flags.trace !== undefined) writeStepTrace(flags.trace, assessment, report.runs);
   if (flags.json) printJson(report);
@@ -74,6 +78,14 @@ function printLinks({ links }: SimulationReport): void {
     (links.all ?? []).map((link) => [link.name, formatBytes(bytes(link.bytes)), formatPercent(link.utilization)]),
     [1, 2],
   );
+}
+
+/** @throws MeshwrightError USAGE for a seed of nothing */
+function unfoldRequest({ unfold, jitter, seed }: SimulateFlags): UnfoldRequest | undefined {
+  if (jitter !== undefined) return { jitter: { coefficientOfVariation: jitter, seed: seed ?? 0 } };
+  if (seed === undefined) return unfold ? {} : undefined;
+  const expected = '--jitter beside it, such as --jitter 0.05';
+  throw new MeshwrightError('USAGE', { place: '--seed', expected, got: 'no jitter that it could be the seed of' });
 }
 
 /** @throws MeshwrightError USAGE naming the nearest op */

@@ -3,9 +3,12 @@
  * While nothing else is on its links the steps of a round are alike, and it goes to the round's end at once; else it
  * goes step by step, beginning with where it is then.
  */
-import type { Ticks } from './engine/index.js';
-import { Fluid, TICKS_PER_SECOND, addTicks, ticks, toTicks } from './engine/index.js';
-import type { Channel, Pattern, Round } from './network/index.js';
+import type { Ticks } from '../engine/index.js';
+import { Fluid, TICKS_PER_SECOND, addTicks, ticks, toTicks } from '../engine/index.js';
+import type { CollectiveSchedule, Pattern, Round, Sharing } from './types.js';
+
+/** Rates that differ by less are one. */
+const EQUAL = 1e-9;
 
 /** A round with its times where nothing else is on its links. */
 export interface TimedRound {
@@ -14,15 +17,28 @@ export interface TimedRound {
   /** Of a step: ticks, not rounded, and so what its transfer has to do at rate 1. */
   readonly transfer: number;
   readonly latency: Ticks;
+  /** Where links are shared: what `Sharing` gives the pattern, over this, is the rate. */
+  readonly fullRate: number;
 }
 
-export function timeRound({ pattern, steps, bytes }: Round): TimedRound {
+function timeRound({ pattern, steps, bytes }: Round): TimedRound {
   const { latency, share, rate } = pattern.slowest(bytes);
-  return { pattern, steps, transfer: ((bytes * share) / rate) * TICKS_PER_SECOND, latency: toTicks(latency) };
+  const { bottleneck } = pattern;
+  return {
+    pattern,
+    steps,
+    transfer: ((bytes * share) / rate) * TICKS_PER_SECOND,
+    latency: toTicks(latency),
+    // Few bytes may wait longest for another flow than the bottleneck.
+    fullRate: share === bottleneck.share ? rate : (rate / share) * bottleneck.share,
+  };
 }
 
-/** Rounds without steps are left out. */
-export const timeChannel = (channel: Channel): TimedRound[] => channel.filter(({ steps }) => steps > 0).map(timeRound);
+/** Rounds without steps are left out, and channels without rounds. */
+export const timeChannels = ({ channels }: Pick<CollectiveSchedule, 'channels'>): TimedRound[][] =>
+  channels
+    .map((rounds) => rounds.filter(({ steps }) => steps > 0).map(timeRound))
+    .filter((rounds) => rounds.length > 0);
 
 /** What it does until it goes on: all that is left of the round, or a step's transfer or latency. */
 type Phase = 'round' | 'transfer' | 'latency';
@@ -73,14 +89,14 @@ export class ChannelRun {
     this.#done += steps;
     const start = addTicks(this.#stepStart, ticks(steps * step));
     this.#beginStep(start);
-    this.setRate(1, start);
+    this.#setFraction(1, start);
     if (now - start >= Math.round(transfer)) this.#beginLatency(ticks(start + Math.round(transfer)));
   }
 
-  /** @param fraction of the rate that the transfer has alone */
-  setRate(fraction: number, now: Ticks): void {
-    this.#transfer.setRate(fraction, now);
-    this.#next = this.#transfer.end;
+  /** @param rate that `Sharing` gives the pattern */
+  setRate(rate: number, now: Ticks): void {
+    const { pattern, fullRate } = this.#rounds[this.#index]!;
+    this.#setFraction(rate >= pattern.bottleneck.rate * (1 - EQUAL) ? 1 : rate / fullRate, now);
   }
 
   /**
@@ -120,6 +136,11 @@ export class ChannelRun {
     if (this.#phase === 'transfer') numbers.push(...this.#transfer.describe(now));
   }
 
+  #setFraction(fraction: number, now: Ticks): void {
+    this.#transfer.setRate(fraction, now);
+    this.#next = this.#transfer.end;
+  }
+
   #beginStep(now: Ticks): void {
     const { steps, transfer, latency } = this.#rounds[this.#index]!;
     this.#stepStart = now;
@@ -137,4 +158,26 @@ export class ChannelRun {
     this.#phase = 'latency';
     this.#next = addTicks(now, this.#rounds[this.#index]!.latency);
   }
+}
+
+/** Has channels that run side by side go step by step where their patterns meet. */
+export function setContended(channels: readonly ChannelRun[], sharing: Sharing, now: Ticks): void {
+  for (const channel of channels)
+    channel.setContended(
+      channels.some((other) => other !== channel && sharing.overlap(channel.pattern, other.pattern)),
+      now,
+    );
+}
+
+/**
+ * Gives all transfers of channels that go step by step the rate that they have from now on.
+ *
+ * @returns whether links are shared alike on every chip
+ */
+export function setRates(channels: readonly ChannelRun[], sharing: Sharing, now: Ticks): boolean {
+  const transferring = channels.filter((channel) => channel.transferring);
+  if (transferring.length === 0) return true;
+  const { rates, even } = sharing.sharedRates(transferring.map(({ pattern }) => pattern));
+  transferring.forEach((channel, index) => channel.setRate(rates[index]!, now));
+  return even;
 }
