@@ -31,6 +31,7 @@ export interface Unfolded {
 }
 
 export interface Execution {
+  readonly plan: Plan;
   readonly duration: Ticks;
   /** All spans in the order of issue. Recorded in a run of its own when first asked for. */
   readonly trace: Trace;
@@ -155,6 +156,7 @@ export function execute(
   const byRank = (): ByRank => (recorded ??= outcome.recorded());
   let trace: Trace | undefined;
   return {
+    plan,
     duration,
     get trace() {
       return (trace ??= traceOf(plan, duration, byRank()));

@@ -1,11 +1,18 @@
+export * from './categories.js';
 export * from './bounds/index.js';
 export * from './cost/index.js';
+export * from './critical-path.js';
 export * from './executor.js';
 export * from './exposure.js';
+export * from './links.js';
 export * from './machine/index.js';
+export * from './memory-timeline.js';
 export * from './network/index.js';
+export * from './ops.js';
 export type { CollectiveChoice, ComputeCategory } from './plan.js';
 export { COMPUTE_CATEGORIES } from './plan.js';
+export * from './report.js';
 export * from './simulate.js';
+export * from './step-trace.js';
 export type { Jitter, UnfoldRequest } from './unfold/index.js';
 export type { SpreadSeconds, UnfoldedSummary } from './unfolded-summary.js';

@@ -7,14 +7,17 @@ import type { FloatType, Program, Role } from '../src/program/index.js';
 import { forEachOp, isCompute, matmulFlops as matmulFlopsOf, recordOf } from '../src/program/index.js';
 import type { Bytes, Flops } from '../src/units.js';
 import type { Ticks } from './engine/index.js';
-import { ticks, toSeconds } from './engine/index.js';
+import { addTicks, ticks, toSeconds } from './engine/index.js';
 import type { Execution, ExecutionOptions } from './executor.js';
 import { execute } from './executor.js';
+import type { TicksByCategory, TimeCategory } from './categories.js';
+import { mapCategories, ticksByCategory } from './categories.js';
+import type { LinkSummary } from './links.js';
+import { linkUses, summarizeLinks } from './links.js';
 import type { Machine } from './machine/index.js';
 import type { UnfoldedSummary } from './unfolded-summary.js';
 import { summarizeUnfolded } from './unfolded-summary.js';
 import type { UnfoldRequest } from './unfold/index.js';
-import { COMPUTE_CATEGORIES } from './plan.js';
 
 /** The peak of a chip's memory, from the liveness analysis. */
 export interface MemoryInput {
@@ -36,16 +39,6 @@ export interface SimulationInput extends ExecutionOptions {
   readonly memory: MemoryInput;
   /** Runs every chip and link, which is done in any case where the machine has slow chips. */
   readonly unfold?: UnfoldRequest;
-}
-
-export const TIME_CATEGORIES = [...COMPUTE_CATEGORIES, 'exposedCommunication', 'idle'] as const;
-export type TimeCategory = (typeof TIME_CATEGORIES)[number];
-
-export interface LinkUse {
-  readonly name: string;
-  readonly bytes: number;
-  /** Of what the link could carry during the step at its achievable rate. */
-  readonly utilization: number;
 }
 
 export interface SimulationResult {
@@ -75,7 +68,9 @@ export interface SimulationResult {
   readonly executedFlopsPerChip: number;
   /** Adds up to the step time. */
   readonly timeByCategorySeconds: Readonly<Record<TimeCategory, number>>;
+  /** Matmul, memory, vector, contention, variation and optimizer. */
   readonly computeSeconds: number;
+  /** Overhead and host. */
   readonly overheadSeconds: number;
   readonly exposedCommunicationSeconds: number;
   readonly exposedCommunicationByAxisSeconds: Readonly<Partial<Record<AxisName, number>>>;
@@ -90,13 +85,7 @@ export interface SimulationResult {
   /** What the runtime keeps for itself. */
   readonly reservedMemoryBytesPerChip: number;
   readonly fits: boolean;
-  readonly links: {
-    readonly count: number;
-    readonly totalBytes: number;
-    readonly meanUtilization: number;
-    /** Null where nothing is sent. */
-    readonly busiest: LinkUse | null;
-  };
+  readonly links: LinkSummary;
 }
 
 const MFU_CONVENTION =
@@ -116,20 +105,8 @@ function matmulDtype(program: Program, fallback: FloatType): FloatType {
   return [...total].reduce((most, one) => (one[1] > most[1] ? one : most), [fallback, 0] as const)[0];
 }
 
-function linkSummary({ fabric }: Machine, linkBytes: Float64Array, stepSeconds: number): SimulationResult['links'] {
-  let busiest: LinkUse | null = null;
-  let totalBytes = 0;
-  let utilizations = 0;
-  fabric.links.forEach(({ name, bytesPerSecond }, index) => {
-    const bytes = linkBytes[index]!;
-    const utilization = stepSeconds === 0 ? 0 : bytes / (bytesPerSecond * stepSeconds);
-    totalBytes += bytes;
-    utilizations += utilization;
-    if (bytes > 0 && utilization > (busiest?.utilization ?? 0)) busiest = { name, bytes, utilization };
-  });
-  const count = fabric.links.length;
-  return { count, totalBytes, meanUtilization: count === 0 ? 0 : utilizations / count, busiest };
-}
+const sumOf = (of: TicksByCategory, categories: readonly TimeCategory[]): Ticks =>
+  categories.reduce((total, category) => addTicks(total, of[category]), ticks(0));
 
 /** As `simulate`, with the execution behind it: its trace, and what every kernel costs. */
 export function simulateExecution(input: SimulationInput): { result: SimulationResult; execution: Execution } {
@@ -140,12 +117,9 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
   }
   const execution = execute(program, machine, stack, input);
-  const { computeTicks, duration: stepTicks } = execution;
   const { exposed, exposedByAxis, hidden } = execution.exposure;
-  const { matmul, memory: memoryTicks, vector, overhead, contention, variation } = computeTicks;
-  const compute = ticks(matmul + memoryTicks + vector + contention + variation);
-  const idle = ticks(stepTicks - compute - overhead - exposed);
-  const stepSeconds = toSeconds(stepTicks);
+  const byCategory = ticksByCategory(execution);
+  const stepSeconds = toSeconds(execution.duration);
   const dtype = matmulDtype(program, hardware.defaultDtype);
   const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
   const available = peak * chips * stepSeconds;
@@ -174,18 +148,9 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     peakVersion: chip.peakVersion ?? null,
     modelFlops,
     executedFlopsPerChip: execution.matmulFlops,
-    timeByCategorySeconds: {
-      matmul: time(matmul),
-      memory: time(memoryTicks),
-      vector: time(vector),
-      overhead: time(overhead),
-      contention: time(contention),
-      variation: time(variation),
-      exposedCommunication: time(exposed),
-      idle: time(idle),
-    },
-    computeSeconds: time(compute),
-    overheadSeconds: time(overhead),
+    timeByCategorySeconds: mapCategories((category) => time(byCategory[category])),
+    computeSeconds: time(sumOf(byCategory, ['matmul', 'memory', 'vector', 'contention', 'variation', 'optimizer'])),
+    overheadSeconds: time(sumOf(byCategory, ['overhead', 'host'])),
     exposedCommunicationSeconds: time(exposed),
     exposedCommunicationByAxisSeconds: Object.fromEntries(
       Object.entries(exposedByAxis).map(([axis, value]) => [axis, time(value)]),
@@ -198,7 +163,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     memoryCapacityBytesPerChip: chip.memoryCapacity,
     reservedMemoryBytesPerChip: reserved,
     fits: memory.peakBytes <= chip.memoryCapacity - reserved,
-    links: linkSummary(machine, execution.linkBytes, stepSeconds),
+    links: summarizeLinks(linkUses(machine, execution.linkBytes, stepSeconds)),
   };
   return { result, execution };
 }

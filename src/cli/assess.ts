@@ -34,6 +34,7 @@ export interface JobSimulation extends SimulationResult {
 export interface Assessment {
   readonly job: Job;
   readonly program: Program;
+  readonly machine: Machine;
   readonly simulation: JobSimulation;
   readonly execution: Execution;
 }
@@ -114,9 +115,10 @@ export class Assessor {
   assess(job: Job, stack: Stack = stackOf(job), unfold?: UnfoldRequest): Assessment {
     const { program, memory } = this.#lower(job);
     const { exact, formula, parameters } = this.#flops(job);
+    const machine = this.#machine(job);
     const { result, execution } = simulateExecution({
       program,
-      machine: this.#machine(job),
+      machine,
       stack,
       modelFlops: flops(exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),
@@ -134,7 +136,7 @@ export class Assessor {
       formulaParameters: parameters,
       mfuByFormula: (result.mfu * formula) / exact,
     };
-    return { job, program, simulation, execution };
+    return { job, program, machine, simulation, execution };
   }
 
   /** A whole job; without a count of microbatches the fewest that fit are taken. */

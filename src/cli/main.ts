@@ -8,7 +8,7 @@ import { MeshwrightError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, number, whole } from './options.js';
+import { addJobFlags, amount, number, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { ImagesFlags } from './commands/images.js';
@@ -57,12 +57,25 @@ function createProgram(): Command {
       number('--jitter'),
     )
     .option('--seed <number>', 'of the jitter (default: 0)', whole('--seed', 0))
-    .addOption(new Option('--program', 'print the program that each chip runs instead').conflicts(['json', 'trace']))
+    .option('--links', 'list what goes over each link')
+    .option('--steps <count>', 'how many steps a training has, to say how long it takes', whole('--steps'))
+    .addOption(
+      new Option('--tokens <count>', 'or how many tokens, e.g. 300e9').argParser(amount('--tokens')).conflicts('steps'),
+    )
+    .addOption(
+      new Option('--program', 'print the program that each chip runs instead').conflicts([
+        'json',
+        'trace',
+        'links',
+        'steps',
+        'tokens',
+      ]),
+    )
     .addOption(
       new Option(
         '--program-op <id>',
         'print one op of it with what is in it, e.g. a layer: encoder or decoder',
-      ).conflicts(['json', 'trace', 'program']),
+      ).conflicts(['json', 'trace', 'links', 'steps', 'tokens', 'program']),
     )
     .action(async (file: string | undefined, flags: SimulateFlags) =>
       (await import('./commands/simulate.js')).simulate(file, flags),

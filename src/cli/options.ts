@@ -54,6 +54,16 @@ export const whole =
     });
   };
 
+/** Reads a count that may be written with an exponent. @throws MeshwrightError USAGE naming the flag */
+export const amount =
+  (flag: string) =>
+  (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (Number.isSafeInteger(value) && value >= 1) return value;
+    const expected = 'a whole number of at least 1, such as 300000000000 or 300e9';
+    throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
+  };
+
 /** Reads a number of at least 0. @throws MeshwrightError USAGE naming the flag */
 export const number =
   (flag: string) =>

@@ -1,10 +1,10 @@
 /** A run is a folder: `job.yaml`, `metrics.jsonl`, `trace.json`, `comparison.json`, and the profile it was predicted by. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
 import type { TraceProcess } from '../trace/index.js';
-import { traceEvents } from '../trace/index.js';
+import { traceText } from '../trace/index.js';
 
 /**
  * @param flag that names the folder, for the hint
@@ -67,9 +67,15 @@ export function writeText(folder: string, name: string, text: string): void {
 export const writeDocument = (folder: string, name: string, document: unknown): void =>
   writeText(folder, name, `${JSON.stringify(document, null, 2)}\n`);
 
+/** @throws MeshwrightError USAGE */
 export function writeTrace(path: string, processes: readonly TraceProcess[]): void {
   try {
-    writeFileSync(path, `${JSON.stringify(traceEvents(processes))}\n`);
+    const file = openSync(path, 'w');
+    try {
+      for (const piece of traceText(processes)) writeFileSync(file, piece);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     throw new MeshwrightError('USAGE', {
       place: path,

@@ -7,14 +7,18 @@
 import type { Bytes } from '../units.js';
 import { bytes } from '../units.js';
 import { attributesOf } from './builder.js';
-import type { Binding, Buffer, Pending } from './memory/account.js';
+import type { Binding, Buffer, MemorySample, Pending } from './memory/account.js';
 import { Account, ROLES } from './memory/account.js';
 import type { Block, RepeatBlock, Step } from './memory/blocks.js';
 import { compileBlocks } from './memory/blocks.js';
 import type { State } from './memory/settled.js';
 import { goesOnAlike, leap, sameState, stateOf } from './memory/settled.js';
+import { isCollective, isCompute } from './ops/index.js';
 import type { Op, Program, Role, ValueId } from './types.js';
 import { unstacked } from './types.js';
+
+export type { MemorySample } from './memory/account.js';
+export { ROLES } from './memory/account.js';
 
 export interface MemoryUse {
   readonly peakBytes: Bytes;
@@ -39,19 +43,22 @@ export const IN_PLACE: Partial<Record<Op['name'], readonly (readonly [number, nu
 };
 
 class Walk {
-  readonly account = new Account();
+  readonly account: Account;
   readonly #program: Program;
   readonly #everyIteration: boolean;
   readonly #env: (Binding | undefined)[] = [];
   /** Collectives that may be under way, of the innermost repeat. */
   #pending: Pending[] = [];
+  #inKernel = false;
 
-  constructor(program: Program, everyIteration: boolean) {
+  constructor(program: Program, everyIteration: boolean, sampling = false) {
+    this.account = new Account(sampling);
     this.#program = program;
     this.#everyIteration = everyIteration;
   }
 
   run(): void {
+    this.account.begin('start');
     for (const { value } of this.#program.inputs) {
       const { type, role } = this.#program.values[value]!;
       const one = () => this.account.allocate(unstacked(type), role);
@@ -98,8 +105,11 @@ class Walk {
     if (repeat) this.#repeat(step, repeat, early);
     else if (op.name === 'manual') this.#manual(step, early);
     else if (op.name === 'kernel') {
+      this.account.begin(op.id);
       this.#read(op);
+      this.#inKernel = true;
       this.#block(inner!);
+      this.#inKernel = false;
     } else if (op.name === 'join_stacks') {
       this.#bind(
         op.results[0]!,
@@ -108,10 +118,13 @@ class Walk {
     } else if (op.name === 'element') {
       const stack = this.#env[op.operands[0]!] as Buffer[];
       this.#bind(op.results[0]!, stack[attributesOf(op, 'element').index]!);
-    } else if (op.asynchronous === true) this.#start(op, early);
-    else {
-      this.#read(op);
-      this.#allocate(op);
+    } else {
+      if (!this.#inKernel && (isCompute(op.name) || isCollective(op.name))) this.account.begin(op.id);
+      if (op.asynchronous === true) this.#start(op, early);
+      else {
+        this.#read(op);
+        this.#allocate(op);
+      }
     }
   }
 
@@ -244,4 +257,14 @@ export function memoryUse(program: Program, everyIteration = false): MemoryUse {
   const { peak, peakByRole, peakOpId } = walk.account;
   const byRole = Object.fromEntries(ROLES.map((role, index) => [role, bytes(peakByRole[index]!)]));
   return { peakBytes: bytes(peak), byRole: byRole as Record<Role, Bytes>, peakOpId };
+}
+
+/**
+ * What is live while each kernel and collective of a step runs, in the order of issue; before them what the step begins
+ * with. All iterations are walked.
+ */
+export function memorySamples(program: Program): readonly MemorySample[] {
+  const walk = new Walk(program, true, true);
+  walk.run();
+  return walk.account.samples!;
 }

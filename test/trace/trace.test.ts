@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Span, TimedSpan } from '../../src/trace/index.js';
-import { differencesByKind, joinSpans, spanId, summarizeSteps, traceEvents, typical } from '../../src/trace/index.js';
+import { differencesByKind, joinSpans, spanId, summarizeSteps, typical } from '../../src/trace/index.js';
 import { seconds } from '../../src/units.js';
 
 const span = (id: string, rank: number, start: number, end: number, more: Partial<Span> = {}): Span => ({
@@ -119,35 +119,4 @@ describe('the join', () => {
       { kind: 'forward kernels', predictedSeconds: 3, measuredSeconds: 3 },
     ]);
   });
-});
-
-test('trace events have a named process for each source and a named thread for each rank and kind', () => {
-  const { traceEvents: events } = traceEvents([
-    { name: 'measured', spans: [span('a', 0, 0, 1e-3), span('b', 1, 0, 2e-3, { kind: 'collective', sentBytes: 8 })] },
-    { name: 'simulated', spans: [span('a', 0, 0, 1e-3)] },
-  ]);
-  expect(events.filter(({ name }) => name === 'process_name').map(({ args }) => args?.['name'])).toEqual([
-    'measured',
-    'simulated',
-  ]);
-  expect(events.filter(({ name }) => name === 'thread_name')).toHaveLength(3);
-  const complete = events.filter(({ ph }) => ph === 'X');
-  expect(complete.map(({ dur }) => dur)).toEqual([1000, 2000, 1000]);
-  expect(new Set(complete.map(({ pid, tid }) => `${pid}/${tid}`)).size).toBe(3);
-});
-
-test('collectives over different axes, which may overlap, have threads of their own', () => {
-  const collective = (id: string, start: number, axis: 'data' | 'model') =>
-    span(id, 0, start, start + 2e-3, { kind: 'collective', axis });
-  const { traceEvents: events } = traceEvents([
-    {
-      name: 'simulated',
-      spans: [collective('a', 0, 'data'), collective('b', 1e-3, 'model'), collective('c', 2e-3, 'data')],
-    },
-  ]);
-  const threads = events.filter(({ name }) => name === 'thread_name').map(({ args }) => args?.['name']);
-  expect(threads).toEqual(['rank 0 collectives over data', 'rank 0 collectives over model']);
-  const [a, b, c] = events.filter(({ ph }) => ph === 'X').map(({ tid }) => tid);
-  expect(a).toBe(c);
-  expect(a).not.toBe(b);
 });

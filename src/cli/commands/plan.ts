@@ -30,7 +30,9 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
     options: given,
   };
   const progress = createProgress('plans simulated', flags.json === true);
-  const { ranked, rejected, candidates } = new Assessor({ collectives: flags.collective }).rank(task, space, () => progress.advance());
+  const { ranked, rejected, candidates } = new Assessor({ collectives: flags.collective }).rank(task, space, () =>
+    progress.advance(),
+  );
   progress.end();
   const top = ranked.slice(0, flags.top);
   if (flags.output !== undefined) writeNew(flags.output, formatJob(ranked[0]!.job, dirname(flags.output)));

@@ -1,19 +1,24 @@
+import { statSync } from 'node:fs';
 import { MeshwrightError } from '../../errors.js';
 import { lowerJob } from '../../job/index.js';
 import type { Op, Program } from '../../program/index.js';
 import { print, printOp, regionOps } from '../../program/index.js';
-import type { Faults, SpreadSeconds, UnfoldRequest } from '../../../sim/index.js';
+import type { Faults, UnfoldRequest } from '../../../sim/index.js';
 import { nearest } from '../../text.js';
-import { formatBytes, formatPercent, formatSeconds, bytes, seconds } from '../../units.js';
-import type { JobSimulation } from '../assess.js';
+import { bytes, formatBytes, formatPercent } from '../../units.js';
+import { MOST_RUNS, stepTrace } from '../../../sim/index.js';
+import type { Assessment } from '../assess.js';
 import { Assessor, stackOf } from '../assess.js';
 import type { CollectiveFlag } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { writeTrace } from '../run-folder.js';
+import type { ReportFlags, SimulationReport } from '../simulation-report.js';
+import { reportOn } from '../simulation-report.js';
+import { simulationLines } from '../simulation-view.js';
 
-export interface SimulateFlags extends JobFlags, CollectiveFlag {
+export interface SimulateFlags extends JobFlags, ReportFlags, CollectiveFlag {
   readonly trace?: string;
   readonly program?: boolean;
   readonly programOp?: string;
@@ -36,10 +41,43 @@ export function simulate(file: string | undefined, flags: SimulateFlags): void {
     process.stdout.write(printOp(program, findOp(program, flags.programOp)));
     return;
   }
-  const { simulation, execution } = assessor.assess(job, stackOf(job), unfoldRequest(flags));
-  if (flags.trace !== undefined) writeTrace(flags.trace, [{ name: 'simulated', spans: execution.trace.spans }]);
-  if (flags.json) printJson(simulation);
-  else printSimulation(simulation);
+  const assessment = assessor.assess(job, stackOf(job), unfoldRequest(flags));
+  const report = reportOn(assessment, flags);
+  if (flags.trace !== undefined) writeStepTrace(flags.trace, assessment, report.runs);
+  if (flags.json) printJson(report);
+  else {
+    simulationLines(report, process.stdout.columns ?? 80).forEach(printLine);
+    if (flags.links) printLinks(report);
+    if (flags.trace !== undefined) printTrace(flags.trace, report.runs);
+  }
+}
+
+/** @throws MeshwrightError USAGE for a step that is too long for a file that anything opens */
+function writeStepTrace(path: string, { program, execution }: Assessment, runs: number): void {
+  if (runs > MOST_RUNS) {
+    throw new MeshwrightError('USAGE', {
+      place: '--trace',
+      expected: `a step of at most ${MOST_RUNS} kernels and collectives`,
+      got: String(runs),
+      hint: 'microbatches are alike: simulate with fewer',
+    });
+  }
+  writeTrace(path, [stepTrace(execution, program)]);
+}
+
+function printTrace(path: string, runs: number): void {
+  const written = formatBytes(bytes(statSync(path).size));
+  printLine();
+  printLine(`${path}: ${runs} kernels and collectives, ${written}; opens in https://ui.perfetto.dev`);
+}
+
+function printLinks({ links }: SimulationReport): void {
+  printLine();
+  printTable(
+    ['link', 'sent', 'used'],
+    (links.all ?? []).map((link) => [link.name, formatBytes(bytes(link.bytes)), formatPercent(link.utilization)]),
+    [1, 2],
+  );
 }
 
 /** @throws MeshwrightError USAGE for a seed of nothing */
@@ -66,66 +104,4 @@ function findOp(program: Program, id: string): Op {
     got: JSON.stringify(id),
     hint: `did you mean ${nearest(id, [...found.keys()])}?`,
   });
-}
-
-const share = (value: number, whole: number): string =>
-  `${formatSeconds(seconds(value))} (${formatPercent(value / whole)})`;
-
-function unfoldedRows({ unfolded }: JobSimulation): string[][] {
-  if (unfolded === null) return [];
-  const { events, flows, jitter, lastChip, chips } = unfolded;
-  const range = ({ min, mean, max }: SpreadSeconds): string =>
-    [min, mean, max].map((value) => formatSeconds(seconds(value))).join(' … ');
-  return [
-    ['  unfolded', `${events} events, ${flows} flows; what follows is of chip ${lastChip}, the last to end`],
-    ...(jitter === null ? [] : [['  jitter', `${formatPercent(jitter.coefficientOfVariation)}, seed ${jitter.seed}`]]),
-    ['  chips end at', `${range(chips.endSeconds)} (least, mean, most)`],
-    ['  chips idle', range(chips.idleSeconds)],
-  ];
-}
-
-export function printSimulation(result: JobSimulation): void {
-  const { stepTimeSeconds: step } = result;
-  const byAxis = Object.entries(result.exposedCommunicationByAxisSeconds)
-    .map(([axis, value]) => `${axis} ${formatSeconds(seconds(value ?? 0))}`)
-    .join(', ');
-  const hidden =
-    result.overlapFraction === null
-      ? 'none: nothing is sent'
-      : `${formatSeconds(seconds(result.hiddenCommunicationSeconds))} (${formatPercent(result.overlapFraction)} of all communication)`;
-  const roles = Object.entries(result.memoryBytesByRole)
-    .filter(([, value]) => (value ?? 0) > 0)
-    .map(([role, value]) => `${role} ${formatBytes(bytes(value ?? 0))}`)
-    .join(', ');
-  printLine(`${result.model} on ${result.chips} × ${result.hardware}, batch ${result.batch}`);
-  printLine(`plan ${result.plan}`);
-  printLine();
-  printTable(
-    ['', ''],
-    [
-      ...(result.slice ? [['torus slice', result.slice.join(' × ')]] : []),
-      ...(result.faults.length > 0 ? [['faults', result.faults.join(' ')]] : []),
-      ['step time', formatSeconds(seconds(step))],
-      ...unfoldedRows(result),
-      ['MFU', `${formatPercent(result.mfu)} (by 6·N + 12·L·H·Q·T: ${formatPercent(result.mfuByFormula)})`],
-      ['HFU', formatPercent(result.hfu)],
-      ['tokens/s per chip', result.tokensPerSecondPerChip.toFixed(1)],
-      ['compute', share(result.computeSeconds, step)],
-      ['exposed communication', `${share(result.exposedCommunicationSeconds, step)}${byAxis ? `: ${byAxis}` : ''}`],
-      ['hidden communication', hidden],
-      ['overhead', share(result.overheadSeconds, step)],
-      [
-        'peak memory per chip',
-        `${formatBytes(bytes(result.peakMemoryBytesPerChip))} of ${formatBytes(bytes(result.memoryCapacityBytesPerChip))}${result.fits ? '' : ' — DOES NOT FIT'}`,
-      ],
-      ['  by role', roles],
-      ['  reached at', result.peakMemoryOpId],
-      [
-        'busiest link',
-        result.links.busiest
-          ? `${result.links.busiest.name}, ${formatPercent(result.links.busiest.utilization)} used`
-          : 'none',
-      ],
-    ],
-  );
 }

@@ -30,6 +30,15 @@ export interface Pending {
 
 const indexOf: Readonly<Record<Role, number>> = { parameter: 0, gradient: 1, optimizer: 2, activation: 3, input: 4 };
 
+/** What was live, at its highest, while an op ran. */
+export interface MemorySample {
+  /** At which of the ops of a kernel that was, or of the structure after it. */
+  readonly opId: string;
+  readonly totalBytes: number;
+  /** In the order of `ROLES`. */
+  readonly liveBytes: readonly number[];
+}
+
 export class Account {
   /** Bytes by role, in the order of `ROLES`. */
   readonly live = ROLES.map(() => 0);
@@ -38,6 +47,12 @@ export class Account {
   peak = 0;
   peakByRole: readonly number[] = [...this.live];
   peakOpId = 'start';
+  /** One for each kernel and collective in the order of issue, where they are kept; the first is what a step begins with. */
+  readonly samples: MemorySample[] | undefined;
+
+  constructor(sampling: boolean) {
+    this.samples = sampling ? [] : undefined;
+  }
 
   allocate(type: ValueType, role: Role): Buffer {
     const size = typeBytes(type);
@@ -76,7 +91,14 @@ export class Account {
     for (const other of after) this.settle(other);
   }
 
+  /** A kernel or collective begins. */
+  begin(opId: string): void {
+    this.samples?.push({ opId, totalBytes: this.total, liveBytes: [...this.live] });
+  }
+
   mark(opId: string): void {
+    if (this.samples && this.total > this.samples.at(-1)!.totalBytes)
+      this.samples[this.samples.length - 1] = { opId, totalBytes: this.total, liveBytes: [...this.live] };
     if (this.total <= this.peak) return;
     this.peak = this.total;
     this.peakByRole = [...this.live];

@@ -1,0 +1,63 @@
+/** The document of `simulate`: a job's simulation, looked at closely, with what only the job and the flags know. */
+import type { Details } from '../../sim/index.js';
+import { detailsOf } from '../../sim/index.js';
+import type { Job } from '../job/index.js';
+import { flops } from '../units.js';
+import type { Assessment, JobSimulation } from './assess.js';
+import type { Advice } from './advice.js';
+import { adviceOn } from './advice.js';
+
+/** How long a whole training takes at this step time, evaluation, checkpoints and failures aside. */
+export interface TrainingLength {
+  readonly steps: number;
+  readonly tokens: number;
+  /** Of 86,400 s. */
+  readonly days: number;
+  readonly chipHours: number;
+}
+
+export interface SimulationReport extends JobSimulation, Details {
+  readonly links: Details['links'];
+  /** Null where it isn't known how many steps there are. */
+  readonly training: TrainingLength | null;
+  /** What costs most of what could be saved, first. */
+  readonly advice: readonly Advice[];
+}
+
+export interface ReportFlags {
+  readonly steps?: number;
+  readonly tokens?: number;
+  readonly links?: boolean;
+}
+
+/** @param perStep tokens of a step, over all chips */
+function stepsOf({ training }: Job, { steps, tokens }: ReportFlags, perStep: number): number | undefined {
+  if (tokens !== undefined) return Math.ceil(tokens / perStep);
+  return steps ?? training.steps;
+}
+
+export function reportOn({ job, program, machine, simulation, execution }: Assessment, flags: ReportFlags) {
+  const { stepTimeSeconds, tokensPerSecond, modelFlops, chips } = simulation;
+  const listLinks = flags.links === true;
+  const details = detailsOf({
+    result: simulation,
+    execution,
+    program,
+    machine,
+    modelFlops: flops(modelFlops),
+    listLinks,
+  });
+  const tokensPerStep = Math.round(tokensPerSecond * stepTimeSeconds);
+  const steps = stepsOf(job, flags, tokensPerStep);
+  const seconds = (steps ?? 0) * stepTimeSeconds;
+  const report: SimulationReport = {
+    ...simulation,
+    ...details,
+    training:
+      steps === undefined
+        ? null
+        : { steps, tokens: steps * tokensPerStep, days: seconds / 86400, chipHours: (seconds / 3600) * chips },
+    advice: adviceOn(job.plan, simulation, details),
+  };
+  return report;
+}

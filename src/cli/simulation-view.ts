@@ -1,0 +1,203 @@
+/** A simulation as a person reads it: what bounds it, where the time and the memory go, and what would help. */
+import type { TimeCategory } from '../../sim/index.js';
+import { TIME_CATEGORIES } from '../../sim/index.js';
+import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
+import type { SimulationReport } from './simulation-report.js';
+
+const CATEGORY_WORDS: Readonly<Record<Exclude<TimeCategory, 'exposedCommunication'>, string>> = {
+  matmul: 'matmuls',
+  memory: 'memory-bound',
+  vector: 'vector',
+  overhead: 'launches',
+  contention: 'contention',
+  variation: 'variation',
+  optimizer: 'update',
+  host: 'host',
+  idle: 'idle',
+};
+
+const LABEL = 10;
+/** Bars longer than this are no easier to compare. */
+const WIDEST = 120;
+
+/** A value and its unit stay on one line. */
+const unbroken = (text: string): string => text.replaceAll(' ', '\u00a0');
+const time = (value: number): string => unbroken(formatSeconds(seconds(value)));
+const size = (value: number): string => unbroken(formatBytes(bytes(value)));
+const whole = (share: number): string => unbroken(share > 0 && share < 0.005 ? '<1 %' : formatPercent(share, 0));
+/** Three digits: `2.97T`, `745K`. */
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+
+/** Words that go on in further lines under a label. */
+function paragraph(label: string, text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && LABEL + line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line += (line === '' ? '' : ' ') + word;
+  }
+  lines.push(line);
+  return lines.map((one, index) => (index === 0 ? label : '').padEnd(LABEL) + one);
+}
+
+/** Eighths of a cell; what isn't nothing shows. */
+function bar(share: number, cells: number): string {
+  const eighths = Math.max(share > 0 ? 1 : 0, Math.round(Math.min(1, share) * cells * 8));
+  return '█'.repeat(Math.floor(eighths / 8)) + (['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths % 8] ?? '');
+}
+
+type Part = readonly [name: string, value: number];
+
+/** What a step is made of, or its critical path, longest first. */
+const parts = (byCategory: Readonly<Partial<Record<TimeCategory, number>>>, byAxis: object, word: string): Part[] =>
+  [
+    ...TIME_CATEGORIES.flatMap((category): Part[] =>
+      category === 'exposedCommunication' ? [] : [[CATEGORY_WORDS[category], byCategory[category] ?? 0]],
+    ),
+    ...Object.entries(byAxis).map(([axis, value]): Part => [`${axis} ${word}`, value as number]),
+  ]
+    .filter(([, value]) => value > 0)
+    .sort(([, a], [, b]) => b - a);
+
+function boundLine({ bounds, boundShare, stepTimeSeconds }: SimulationReport): string {
+  const by = {
+    compute: 'matmuls at peak rate',
+    memory: 'memory traffic at peak bandwidth',
+    network: `what has to be sent (${bounds.networkThrough ?? 'nothing'})`,
+  }[bounds.limit];
+  return `${time(stepTimeSeconds)}; bound ${time(bounds.seconds)} (${whole(boundShare)} of it): ${by}`;
+}
+
+function timeLines(
+  { timeByCategorySeconds, exposedCommunicationByAxisSeconds, stepTimeSeconds }: SimulationReport,
+  width: number,
+): string[] {
+  const small = ([, value]: Part): boolean => value / stepTimeSeconds < 0.005;
+  const found = parts(timeByCategorySeconds, exposedCommunicationByAxisSeconds, 'exposed');
+  const rest = found.filter(small);
+  const together: Part = [rest.map(([name]) => name).join(', '), rest.reduce((sum, [, value]) => sum + value, 0)];
+  const all = [...found.filter((part) => !small(part)), ...(rest.length === 0 ? [] : [together])];
+  const longest = Math.max(...found.map(([name]) => name.length));
+  const room = width - LABEL - longest - 19;
+  return all.map(([name, value], index) => {
+    const share = value / stepTimeSeconds;
+    const head =
+      (index === 0 ? 'Time' : '').padEnd(LABEL) +
+      (name === together[0] && rest.length > 1 ? 'the rest' : name).padEnd(longest);
+    return `${head}  ${time(value).padStart(7)}  ${whole(share).padStart(5)}  ${bar(share, room)}`;
+  });
+}
+
+function hiddenLine({ overlapFraction, hiddenCommunicationSeconds, details }: SimulationReport): string {
+  if (overlapFraction === null) return 'nothing is sent';
+  const byAxis = Object.entries(details?.communicationByAxis ?? {})
+    .map(([axis, { hiddenSeconds, busySeconds }]) => `${axis} ${time(hiddenSeconds)} of ${time(busySeconds)}`)
+    .join(', ');
+  const all = `${whole(overlapFraction)} of communication`;
+  return byAxis === '' ? `${all}, ${time(hiddenCommunicationSeconds)}` : `${all}: ${byAxis}`;
+}
+
+function pathLine({ details, runs, stepTimeSeconds }: SimulationReport): string {
+  if (details === null) return `not followed: ${grouped.format(runs)} kernels and collectives a step are too many`;
+  const { byCategorySeconds, collectivesByAxisSeconds } = details.criticalPath;
+  return parts(byCategorySeconds, collectivesByAxisSeconds, 'collectives')
+    .filter(([, value]) => value / stepTimeSeconds >= 0.01)
+    .slice(0, 4)
+    .map(([name, value]) => `${name} ${whole(value / stepTimeSeconds)}`)
+    .join(', ');
+}
+
+/** As many of those that take longest as there is room for. */
+function kernelsLine({ details }: SimulationReport, width: number): string | undefined {
+  let line = '';
+  for (const { id, share, limitedBy, peakFlopsShare } of details?.kernels ?? []) {
+    const limit = limitedBy === 'matmul' ? `${whole(peakFlopsShare)} of peak` : CATEGORY_WORDS[limitedBy];
+    const longer = `${line}${line === '' ? '' : ', '}${id} ${whole(share)} (${limit})`;
+    if (line !== '' && LABEL + longer.length > width) break;
+    line = longer;
+  }
+  return line === '' ? undefined : line;
+}
+
+function memoryLines(report: SimulationReport, width: number): string[] {
+  const { peakMemoryBytesPerChip: peak, memoryCapacityBytesPerChip, reservedMemoryBytesPerChip, fits } = report;
+  const usable = memoryCapacityBytesPerChip - reservedMemoryBytesPerChip;
+  const head = `${size(peak)} of ${size(usable)}`;
+  const cells = Math.min(40, width - LABEL - head.length - 24);
+  const used = Math.min(cells, Math.round((peak / usable) * cells));
+  const gauge = `${'█'.repeat(used)}${'·'.repeat(cells - used)}`;
+  const state = fits ? '' : ' — DOES NOT FIT';
+  const roles = Object.entries(report.memoryBytesByRole)
+    .filter(([, value]) => value >= 0.01 * peak)
+    .sort(([, a], [, b]) => b - a)
+    .map(([role, value]) => `${role} ${size(value)}`)
+    .join(', ');
+  return [
+    `${'Memory'.padEnd(LABEL)}${head} ${gauge} ${whole(peak / usable)}${state}`,
+    ...paragraph('', `${roles}; peak at ${report.peakMemoryOpId}`, width),
+  ];
+}
+
+function linksLine({ links }: SimulationReport): string {
+  if (links.busiest === null) return 'nothing is sent';
+  const { name, utilization } = links.busiest;
+  return `busiest ${name}, ${whole(utilization)} used; mean of ${grouped.format(links.count)} ${whole(links.meanUtilization)}`;
+}
+
+function trainingLine({ training }: SimulationReport): string | undefined {
+  if (training === null) return undefined;
+  const { steps, tokens, days, chipHours } = training;
+  const [amount, unit] = days >= 1 ? [days, 'days'] : [days * 24, 'hours'];
+  const length = amount >= 1 ? unbroken(`${grouped.format(amount)} ${unit}`) : time(days * 86400);
+  return `${length} for ${grouped.format(steps)} steps, ${short.format(tokens)} tokens; ${short.format(chipHours)} chip-hours`;
+}
+
+/** Of a run of every chip: what differs between them. */
+function unfoldedLines({ unfolded }: SimulationReport, width: number): string[] {
+  if (unfolded === null) return [];
+  const { events, jitter, lastChip, chips } = unfolded;
+  const { min, mean, max } = chips.endSeconds;
+  const varied =
+    jitter === null ? '' : `, kernels varied by ${whole(jitter.coefficientOfVariation)} (seed ${jitter.seed})`;
+  const ends = `chips end at ${[min, mean, max].map(time).join(' … ')} (least, mean, most)`;
+  const what = `every chip and link, ${short.format(events)} events${varied}; ${ends}; below: chip ${lastChip}, the last`;
+  return paragraph('Unfolded', what, width);
+}
+
+/** @param columns of the terminal */
+export function simulationLines(report: SimulationReport, columns: number): string[] {
+  const width = Math.max(60, Math.min(columns, WIDEST));
+  const { slice, mfu, hfu, mfuByFormula, tokensPerSecond, tokensPerSecondPerChip } = report;
+  const on = (label: string, text: string | undefined): string[] =>
+    text === undefined ? [] : paragraph(label, text, width);
+  const lying = slice ? ` (torus ${slice.join(' × ')})` : '';
+  const advice = report.advice.filter(({ share }) => share === null || share >= 0.05).slice(0, 2);
+  const lines = [
+    `${report.model} on ${report.chips} × ${report.hardware}${lying}, batch ${report.batch}`,
+    ...on('Plan', report.plan),
+    ...(report.faults.length > 0 ? on('Faults', report.faults.join(' ')) : []),
+    ...on('Step', boundLine(report)),
+    ...on(
+      'MFU',
+      `${formatPercent(mfu)} (${formatPercent(mfuByFormula)} by 6·N + 12·L·H·Q·T), HFU ${formatPercent(hfu)}`,
+    ),
+    ...on(
+      'Tokens',
+      `${grouped.format(tokensPerSecondPerChip)} per second and chip, ${short.format(tokensPerSecond)} in all`,
+    ),
+    ...on('Training', trainingLine(report)),
+    ...unfoldedLines(report, width),
+    '',
+    ...timeLines(report, width),
+    ...on('Hidden', hiddenLine(report)),
+    ...on('Path', pathLine(report)),
+    ...on('Kernels', kernelsLine(report, width)),
+    ...memoryLines(report, width),
+    ...on('Links', linksLine(report)),
+    ...advice.flatMap(({ what, change }, index) => paragraph(index === 0 ? 'To try' : '', `${what}: ${change}`, width)),
+  ];
+  return lines.map((line) => line.replaceAll('\u00a0', ' '));
+}
