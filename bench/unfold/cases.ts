@@ -50,7 +50,7 @@ export function allReduceOnTorus(length: number, heldBytes: number): AllReduceFi
 export function trainingStep(data: number, jitter?: number): JobSimulation {
   const plan = parsePlanInput(`data=${data},model=8 shard=parameters microbatches=1`, 'plan');
   const job = resolveJob(
-    { model: { name: 'llama-3-70b', depth: 8 }, hardware: 'tpu-v4', chips: 8 * data, batch: 8 * data, plan },
+    { model: { preset: 'llama-3-70b', depth: 8 }, hardware: 'tpu-v4', chips: 8 * data, batch: 8 * data, plan },
     () => true,
   );
   const request = jitter === undefined ? {} : { jitter: { coefficientOfVariation: jitter, seed: 0 } };
