@@ -2,10 +2,6 @@
  * The virtual executor: runs a program on a machine in simulated time. All chips run the same program on the same shapes
  * and every pattern of flows covers the whole machine, so one rank stands for all of them (folding): exactly where all
  * groups of ranks lie alike, which the result says.
- *
- * Collectives over one axis run one after the other, in the order of issue. So do those over axes that use a common link
- * anywhere on the machine, directly or through a third axis' links (both through a node's network cards, say): that is
- * no faster than sharing the link, where a real one might use what each leaves idle. Others run at the same time.
  */
 import type { Stack } from '../src/hardware/index.js';
 import type { Program } from '../src/program/index.js';
@@ -15,22 +11,25 @@ import type { KernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds } from './engine/index.js';
 import type { ExposureTotals } from './exposure.js';
+import type { FoldedRun, Occurrence } from './folded.js';
+import { runFolded } from './folded.js';
 import type { Machine } from './machine/index.js';
 import type { ComputeCategory, Plan } from './plan.js';
-import { COMPUTE_CATEGORIES, planProgram } from './plan.js';
-import { Walk } from './walk.js';
+import { KERNEL_CATEGORIES, planProgram } from './plan.js';
 
 export interface Execution {
   readonly duration: Ticks;
   /** All spans in the order of issue. Recorded in a run of its own when first asked for. */
   readonly trace: Trace;
+  /** What the spans are made of, in the same order, with what each waited for; from the same run. */
+  readonly occurrences: readonly Occurrence[];
   /**
    * One rank was simulated and stands for all, exactly. Otherwise groups of ranks take different times for their
    * collectives, and all are given that of the slowest.
    */
   readonly folded: boolean;
   readonly exposure: ExposureTotals;
-  /** Ticks of all kernels and the host, by what limited them; they add up to the spans. */
+  /** Ticks of all kernels and the host, by what limited them and slowed them down; they add up to the spans. */
   readonly computeTicks: Readonly<Record<ComputeCategory, Ticks>>;
   /** Matmul FLOPs that one chip executed. */
   readonly matmulFlops: number;
@@ -40,21 +39,24 @@ export interface Execution {
   readonly linkBytes: Float64Array;
 }
 
-function record(plan: Plan): Trace {
+function traceOf(plan: Plan, { duration, occurrences }: FoldedRun): Trace {
   const spans: Span[] = [];
   const host = plan.hostDuration;
   if (host > 0) {
     const times = { start: toSeconds(ticks(0)), end: toSeconds(host) };
     spans.push({ id: 'host/step', kind: 'host', name: 'step', phase: 'forward', rank: 0, ...times });
   }
-  const walk = new Walk(plan, (step, iterations, start, end) => {
+  for (const { step, iterations, issued, start, end } of occurrences) {
     const { kind, op } = step;
     const id = spanId(op, iterations);
     const common = { id, kind, phase: op.phase, rank: 0, start: toSeconds(start), end: toSeconds(end) };
     if (step.kind === 'kernel') spans.push({ ...common, name: 'kernel' });
-    else spans.push({ ...common, name: step.name, sentBytes: step.sentBytes, axis: step.axis });
-  });
-  return { source: 'simulated', step: 0, duration: toSeconds(walk.run()), spans };
+    else {
+      const { name, sentBytes, axis } = step;
+      spans.push({ ...common, name, sentBytes, axis, issued: toSeconds(issued) });
+    }
+  }
+  return { source: 'simulated', step: 0, duration: toSeconds(duration), spans };
 }
 
 function linkBytesOf({ collectives }: Plan, { fabric }: Machine): Float64Array {
@@ -72,27 +74,32 @@ function linkBytesOf({ collectives }: Plan, { fabric }: Machine): Float64Array {
 export function execute(program: Program, machine: Machine, stack: Stack): Execution {
   const plan = planProgram(program, machine, stack);
   const { kernels, collectives } = plan;
-  const walk = new Walk(plan);
-  const duration = walk.run();
-  const computeTicks = { matmul: 0, memory: 0, vector: 0, overhead: plan.hostDuration as number };
+  const { duration, exposure, contention, even } = runFolded(plan);
+  const computeTicks = { matmul: 0, memory: 0, vector: 0, overhead: plan.hostDuration as number, contention };
   let matmulFlops = 0;
   for (const { byCategory, cost, times } of kernels) {
-    for (const category of COMPUTE_CATEGORIES) computeTicks[category] += times * byCategory[category];
+    for (const category of KERNEL_CATEGORIES) computeTicks[category] += times * byCategory[category];
     matmulFlops += times * cost.matmulFlops;
   }
+  let recorded: FoldedRun | undefined;
+  const recordedRun = (): FoldedRun => (recorded ??= runFolded(plan, true));
   let trace: Trace | undefined;
   return {
     duration,
     get trace() {
-      return (trace ??= record(plan));
+      return (trace ??= traceOf(plan, recordedRun()));
     },
-    folded: collectives.every(({ schedule }) => schedule.channels.flat().every(({ pattern }) => pattern.even)),
-    exposure: walk.exposure.totals(),
+    get occurrences() {
+      return recordedRun().occurrences;
+    },
+    folded: even && collectives.every(({ schedule }) => schedule.channels.flat().every(({ pattern }) => pattern.even)),
+    exposure,
     computeTicks: {
       matmul: ticks(computeTicks.matmul),
       memory: ticks(computeTicks.memory),
       vector: ticks(computeTicks.vector),
       overhead: ticks(computeTicks.overhead),
+      contention,
     },
     matmulFlops,
     kernels: new Map(kernels.map(({ op, cost }) => [op.id, cost])),

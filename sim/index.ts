@@ -1,3 +1,4 @@
+export * from './bounds/index.js';
 export * from './cost/index.js';
 export * from './executor.js';
 export * from './exposure.js';

@@ -2,10 +2,13 @@
  * What every chip does in a step, in the order of issue, with all that repeats written out: the walk over a program
  * without a clock. Whatever runs it decides when things happen.
  */
-import type { CollectiveStep, KernelStep } from './plan.js';
+import type { AxisName } from '../src/mesh/index.js';
+import type { Pending, RunId } from './pending.js';
+import type { CollectiveStep, KernelStep, Plan } from './plan.js';
+import type { Sink } from './walk.js';
+import { walkTree } from './walk.js';
 
-/** Which run of which collective: its place in the order of issue of all runs, from 0. */
-export type RunId = number;
+export type { RunId } from './pending.js';
 
 export type Instruction = KernelInstruction | CollectiveInstruction | WaitInstruction;
 
@@ -37,4 +40,60 @@ export interface CollectiveInstruction {
 export interface WaitInstruction {
   readonly kind: 'wait';
   readonly after: readonly RunId[];
+}
+
+class Writer implements Sink {
+  readonly instructions: Instruction[] = [];
+  /** By axis: the last run that the chip has waited for; those before it are done too. */
+  readonly #doneOf = new Map<AxisName, RunId>();
+  readonly #axisOf: AxisName[] = [];
+
+  kernel(step: KernelStep, after: Pending, iterations: readonly number[]): void {
+    this.instructions.push({ kind: 'kernel', step, after, iterations });
+    this.#waited(after);
+  }
+
+  collective(
+    step: CollectiveStep,
+    run: RunId,
+    after: Pending,
+    operands: Pending,
+    synchronous: boolean,
+    iterations: readonly number[],
+  ): void {
+    this.#axisOf.push(step.axis);
+    this.#waited(after);
+    this.instructions.push({
+      kind: 'collective',
+      step,
+      run,
+      after,
+      operands: operands.some((operand) => this.isDone(operand))
+        ? operands.filter((operand) => !this.isDone(operand))
+        : operands,
+      synchronous,
+      iterations,
+    });
+    if (synchronous) this.#waited([run]);
+  }
+
+  wait(after: Pending): void {
+    this.instructions.push({ kind: 'wait', after });
+    this.#waited(after);
+  }
+
+  isDone(run: RunId): boolean {
+    return run <= (this.#doneOf.get(this.#axisOf[run]!) ?? -1);
+  }
+
+  #waited(runs: Pending): void {
+    for (const run of runs) if (!this.isDone(run)) this.#doneOf.set(this.#axisOf[run]!, run);
+  }
+}
+
+/** Everything that every chip does in a step. What a chip has waited for is not named again. */
+export function linearize(plan: Plan): Instruction[] {
+  const writer = new Writer();
+  walkTree(plan, writer);
+  return writer.instructions;
 }

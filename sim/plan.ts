@@ -1,23 +1,26 @@
-/**
- * A program made ready to be walked: what each kernel and collective costs, worked out once, and which collectives take
- * turns on the same links.
- */
+/** A program made ready to be walked: what each kernel and collective costs, worked out once. */
 import type { Stack } from '../src/hardware/index.js';
 import type { AxisName } from '../src/mesh/index.js';
 import { axisSize } from '../src/mesh/index.js';
 import type { Attributes, CollectiveName, Op, Program, Region, ValueId } from '../src/program/index.js';
 import { attributesOf, collectiveBytes, isCollective, isCompute, regionOps, typeBytes } from '../src/program/index.js';
 import { bytes } from '../src/units.js';
-import type { KernelCost } from './cost/index.js';
-import { kernelCost } from './cost/index.js';
+import type { TimedRound } from './channel-run.js';
+import { timeChannel } from './channel-run.js';
+import type { ComputeChip, KernelCost, Load } from './cost/index.js';
+import { collectiveLoad, kernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
-import { ticks, toTicks } from './engine/index.js';
+import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
-import type { CollectiveSchedule, Network, Pattern } from './network/index.js';
+import type { CollectiveSchedule, Network } from './network/index.js';
 import { createNetwork, scheduleTicks } from './network/index.js';
+import { SharedLinks } from './shared-links.js';
 
-/** Where a chip's compute time goes. */
-export const COMPUTE_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
+/** Where a kernel's time goes, where nothing is beside it. */
+export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
+export type KernelCategory = (typeof KERNEL_CATEGORIES)[number];
+/** Where a chip's compute time goes. `contention`: what collectives beside kernels add to them. */
+export const COMPUTE_CATEGORIES = [...KERNEL_CATEGORIES, 'contention'] as const;
 export type ComputeCategory = (typeof COMPUTE_CATEGORIES)[number];
 
 export interface KernelStep {
@@ -27,7 +30,7 @@ export interface KernelStep {
   readonly reads: readonly ValueId[];
   readonly cost: KernelCost;
   readonly duration: Ticks;
-  readonly byCategory: Readonly<Record<ComputeCategory, number>>;
+  readonly byCategory: Readonly<Record<KernelCategory, number>>;
   /** How often the step runs it. */
   readonly times: number;
 }
@@ -45,6 +48,10 @@ export interface CollectiveStep {
   /** Where nothing else is on its links. */
   readonly duration: Ticks;
   readonly schedule: CollectiveSchedule;
+  /** Of the schedule, those that take any step. */
+  readonly channels: readonly (readonly TimedRound[])[];
+  /** What it takes of its chip meanwhile. */
+  readonly load: Load;
   readonly sentBytes: number;
   readonly times: number;
   /** Its place in `Plan.collectives`. */
@@ -109,8 +116,8 @@ export interface Plan {
   readonly steps: readonly Step[];
   readonly kernels: readonly KernelStep[];
   readonly collectives: readonly CollectiveStep[];
-  /** Of each axis: the resource that its collectives take. */
-  readonly lanes: ReadonlyMap<AxisName, number>;
+  readonly chip: ComputeChip;
+  readonly links: SharedLinks;
   readonly hostDuration: Ticks;
 }
 
@@ -120,7 +127,7 @@ function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'byCategor
   const byCategory = { matmul: 0, memory: 0, vector: 0, overhead: 0 };
   let elapsed = 0;
   let before = 0;
-  COMPUTE_CATEGORIES.forEach((category, index) => {
+  KERNEL_CATEGORIES.forEach((category, index) => {
     elapsed += parts[index]!;
     const end = Math.round(elapsed * 1e10);
     byCategory[category] = end - before;
@@ -184,6 +191,8 @@ class Planner {
         bytes: bytes(typeBytes(types[index]!)),
       }));
     const schedule = this.#network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const duration = scheduleTicks(schedule);
+    const sentBytes = bytes(collectiveBytes(name, types, axisSize(this.#program.mesh, axis)));
     const step: CollectiveStep = {
       kind: 'collective',
       op,
@@ -192,9 +201,11 @@ class Planner {
       reads: op.operands,
       asynchronous: op.asynchronous === true && this.#stack.overlapsCommunication,
       single: !early,
-      duration: scheduleTicks(schedule),
+      duration,
       schedule,
-      sentBytes: collectiveBytes(name, types, axisSize(this.#program.mesh, axis)),
+      channels: schedule.channels.map(timeChannel).filter((rounds) => rounds.length > 0),
+      load: collectiveLoad(name, sentBytes, toSeconds(duration), this.#machine.chip),
+      sentBytes,
       times,
       index: this.collectives.length,
     };
@@ -249,32 +260,12 @@ function capturedBy(region: Region): ValueId[] {
   return [...used].filter((id) => !made.has(id));
 }
 
-/** Axes whose collectives use a common link, directly or through others, take turns on one resource. */
-function lanesOf(collectives: readonly CollectiveStep[]): Map<AxisName, number> {
-  const patterns = new Map<AxisName, Set<Pattern>>();
-  for (const { axis, schedule } of collectives) {
-    const known = patterns.get(axis) ?? new Set();
-    schedule.channels.flat().forEach(({ pattern }) => known.add(pattern));
-    patterns.set(axis, known);
-  }
-  let lanes: { readonly axes: readonly AxisName[]; readonly links: ReadonlySet<number> }[] = [];
-  for (const [axis, used] of patterns) {
-    const links = new Set([...used].flatMap(({ linkShares }) => [...linkShares.keys()]));
-    const sharing = lanes.filter((lane) => [...lane.links].some((link) => links.has(link)));
-    const joined = {
-      axes: [...sharing.flatMap(({ axes }) => axes), axis],
-      links: new Set([...sharing.flatMap((lane) => [...lane.links]), ...links]),
-    };
-    lanes = [...lanes.filter((lane) => !sharing.includes(lane)), joined];
-  }
-  return new Map(lanes.flatMap(({ axes }, index) => axes.map((axis) => [axis, index] as const)));
-}
-
 /** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program */
 export function planProgram(program: Program, machine: Machine, stack: Stack): Plan {
   const planner = new Planner(program, machine, stack);
   const steps = planner.block(program.ops, 1);
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);
-  return { program, steps, kernels, collectives, lanes: lanesOf(collectives), hostDuration };
+  const links = new SharedLinks(machine.fabric);
+  return { program, steps, kernels, collectives, chip: machine, links, hostDuration };
 }

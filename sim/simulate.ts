@@ -11,6 +11,7 @@ import { ticks, toSeconds } from './engine/index.js';
 import type { Execution } from './executor.js';
 import { execute } from './executor.js';
 import type { Machine } from './machine/index.js';
+import { COMPUTE_CATEGORIES } from './plan.js';
 
 /** The peak of a chip's memory, from the liveness analysis. */
 export interface MemoryInput {
@@ -32,7 +33,7 @@ export interface SimulationInput {
   readonly memory: MemoryInput;
 }
 
-export const TIME_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead', 'exposedCommunication', 'idle'] as const;
+export const TIME_CATEGORIES = [...COMPUTE_CATEGORIES, 'exposedCommunication', 'idle'] as const;
 export type TimeCategory = (typeof TIME_CATEGORIES)[number];
 
 export interface LinkUse {
@@ -134,8 +135,8 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
   const execution = execute(program, machine, stack);
   const { computeTicks, duration: stepTicks } = execution;
   const { exposed, exposedByAxis, hidden } = execution.exposure;
-  const { matmul, memory: memoryTicks, vector, overhead } = computeTicks;
-  const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - exposed);
+  const { matmul, memory: memoryTicks, vector, overhead, contention } = computeTicks;
+  const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - contention - exposed);
   const stepSeconds = toSeconds(stepTicks);
   const dtype = matmulDtype(program, hardware.defaultDtype);
   const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
@@ -169,10 +170,11 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
       memory: time(memoryTicks),
       vector: time(vector),
       overhead: time(overhead),
+      contention: time(contention),
       exposedCommunication: time(exposed),
       idle: time(idle),
     },
-    computeSeconds: time(ticks(matmul + memoryTicks + vector)),
+    computeSeconds: time(ticks(matmul + memoryTicks + vector + contention)),
     overheadSeconds: time(overhead),
     exposedCommunicationSeconds: time(exposed),
     exposedCommunicationByAxisSeconds: Object.fromEntries(

@@ -1,114 +1,94 @@
 /**
- * The walk over a plan in simulated time, for one rank. Ops are issued in program order, as a core or a stream runs
- * them: what comes after a kernel is issued when it ends. A reader of a pending result waits for it. A synchronous
- * collective is waited for at once. An asynchronous one holds nothing up: it takes its turn on its links after those
- * issued before it, once its operands are there; but a second run of it is not issued before the first is done, unless
- * it is issued ahead. Where the stack does not overlap communication, all are synchronous.
+ * The walk over a plan, for one chip, without a clock: ops are issued in program order to a sink, with what each waits
+ * for. A reader of a pending result waits for it. A synchronous collective is waited for at once; an asynchronous one
+ * holds nothing up, but a second run of it is not issued before the first is done, unless it is issued ahead.
  *
- * Nothing depends on anything but what was issued before, so an iteration of a repeat that begins in the same state as
- * the one before, relative to the clock, does the same again: unless spans are recorded, such iterations are leapt over.
+ * A sink that has a clock can leap: nothing depends on anything but what was issued before, so an iteration of a repeat
+ * that ends as the one before did, relative to the clock, is followed by more like it.
  */
 import type { ValueId } from '../src/program/index.js';
-import type { Ticks } from './engine/index.js';
-import { EventQueue, Resource, ticks } from './engine/index.js';
-import type { ExposureTotals } from './exposure.js';
-import { Exposure } from './exposure.js';
+import type { Pending, Readiness, RunId } from './pending.js';
+import { NOTHING, READY, union } from './pending.js';
 import type { CollectiveStep, JoinStep, KernelStep, ManualStep, Plan, RepeatStep, Step } from './plan.js';
 
-/** Gets each run of a kernel or collective, in the order of issue, and the iterations around it, outermost first. */
-export type Recorder = (
-  step: KernelStep | CollectiveStep,
-  iterations: readonly number[],
-  start: Ticks,
-  end: Ticks,
-) => void;
-
-/** When a value is there: of a stack, all of it, and, where they differ, each element. */
-interface Readiness {
-  readonly at: number;
-  readonly elements: readonly number[] | undefined;
+/** Gets what a chip does, in the order of issue; see `Instruction`. `iterations` of the repeats around, outermost first. */
+export interface Sink {
+  kernel(step: KernelStep, after: Pending, iterations: readonly number[]): void;
+  collective(
+    step: CollectiveStep,
+    run: RunId,
+    after: Pending,
+    operands: Pending,
+    synchronous: boolean,
+    iterations: readonly number[],
+  ): void;
+  wait(after: Pending): void;
+  /** Whether the chip goes on only after the end of a run, so that nothing need wait for it. */
+  isDone(run: RunId): boolean;
+  /** Of a sink that leaps. */
+  readonly leaps?: Leaps | undefined;
 }
 
-/** What decides how the walk goes on from the end of an iteration, relative to the clock. */
-interface State {
-  readonly now: Ticks;
-  readonly exposure: ExposureTotals;
+/** `Mark` is what a leap needs to know of the end of the iteration before. */
+export interface Leaps<Mark = unknown> {
+  mark(): Mark;
+  /** Adds what decides how the sink goes on, relative to its clock. */
+  describe(numbers: number[]): void;
+  /** Which of the runs that are not done a run is, in the order of issue. */
+  placeOf(run: RunId): number;
+  /** Goes on as if what it did since `before` had been done `times` times more. Runs under way keep their ids. */
+  leap(before: Mark, times: number): void;
+}
+
+interface IterationEnd {
+  readonly mark: unknown;
   readonly numbers: readonly number[];
-  readonly events: readonly unknown[];
 }
 
-const sameList = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+const SEPARATOR = -1;
+
+const sameNumbers = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((item, index) => item === b[index]);
 
-export class Walk {
-  readonly exposure = new Exposure();
-  readonly #plan: Plan;
-  readonly #record: Recorder | undefined;
-  readonly #queue = new EventQueue();
-  readonly #lanes: readonly Resource[];
-  readonly #laneOf: readonly Resource[];
-  /** By value; 0 for all that never pends. */
-  readonly #ready: Float64Array;
-  readonly #elements: (readonly number[] | undefined)[] = [];
-  /** By collective: when the last run of it ends, and what happens when one begins and ends. */
-  readonly #lastEnd: Float64Array;
-  readonly #begin: readonly (() => void)[];
-  readonly #end: readonly (() => void)[];
-  readonly #iterations: number[] = [];
+class TreeWalk {
+  readonly #sink: Sink;
+  readonly #isDone: (run: RunId) => boolean;
+  /** By value; absent for all that is there. */
+  readonly #runs: (Pending | undefined)[] = [];
+  readonly #elements: (readonly Pending[] | undefined)[] = [];
+  /** By collective, and of each run: a number of its axis. */
+  readonly #axes: readonly number[];
+  readonly #axisOfRun: number[] = [];
+  /** By collective. */
+  readonly #lastRun: (RunId | undefined)[] = [];
+  #iterations: readonly number[] = [];
 
-  constructor(plan: Plan, record?: Recorder) {
-    const { collectives, lanes, program } = plan;
-    this.#plan = plan;
-    this.#record = record;
-    const resources = new Map([...new Set(lanes.values())].map((lane) => [lane, new Resource(this.#queue)]));
-    this.#lanes = [...resources.values()];
-    this.#laneOf = collectives.map(({ axis }) => resources.get(lanes.get(axis)!)!);
-    this.#ready = new Float64Array(program.values.length);
-    this.#lastEnd = new Float64Array(collectives.length);
-    this.#begin = collectives.map((step) => () => this.exposure.begin(step, this.#queue.now));
-    this.#end = collectives.map((step) => () => this.exposure.end(step, this.#queue.now));
+  constructor({ collectives }: Plan, sink: Sink) {
+    this.#sink = sink;
+    this.#isDone = (run) => sink.isDone(run);
+    const axes = [...new Set(collectives.map(({ axis }) => axis))];
+    this.#axes = collectives.map(({ axis }) => axes.indexOf(axis));
   }
 
-  /** @returns when all is done */
-  run(): Ticks {
-    this.#work(this.#plan.hostDuration);
-    this.#block(this.#plan.steps);
-    return this.#queue.run();
-  }
-
-  #work(duration: Ticks): void {
-    this.exposure.setBusy(true, this.#queue.now);
-    this.#queue.runUntil(ticks(this.#queue.now + duration));
-    this.exposure.setBusy(false, this.#queue.now);
-  }
-
-  #waitUntil(time: number): void {
-    if (time > this.#queue.now) this.#queue.runUntil(ticks(time));
-  }
-
-  #lastOf(reads: readonly ValueId[]): number {
-    let last = 0;
-    for (const id of reads) if (this.#ready[id]! > last) last = this.#ready[id]!;
-    return last;
-  }
-
-  #block(steps: readonly Step[]): void {
+  block(steps: readonly Step[]): void {
     for (const step of steps) {
       switch (step.kind) {
         case 'kernel':
-          this.#kernel(step);
+          this.#sink.kernel(step, this.#lastOf(step.reads), this.#iterations);
           break;
         case 'collective':
           this.#collective(step);
           break;
-        case 'move':
-          this.#waitUntil(this.#lastOf(step.reads));
+        case 'move': {
+          const after = this.#lastOf(step.reads);
+          if (after.length > 0) this.#sink.wait(after);
           break;
+        }
         case 'join':
           this.#join(step);
           break;
         case 'element':
-          this.#bind(step.result, { at: this.#elementReady(step.stack, step.index), elements: undefined });
+          this.#bind(step.result, { runs: this.#elementRuns(step.stack, step.index), elements: undefined });
           break;
         case 'manual':
           this.#manual(step);
@@ -119,68 +99,104 @@ export class Walk {
     }
   }
 
-  #kernel(step: KernelStep): void {
-    this.#waitUntil(this.#lastOf(step.reads));
-    const start = this.#queue.now;
-    this.#work(step.duration);
-    this.#record?.(step, this.#iterations, start, this.#queue.now);
+  #union(a: Pending, b: Pending): Pending {
+    return union(a, b, (run) => this.#axisOfRun[run]!);
+  }
+
+  /** Without those that are done. */
+  #open(runs: Pending | undefined): Pending {
+    if (runs === undefined || runs.length === 0) return NOTHING;
+    if (!runs.some(this.#isDone)) return runs;
+    const open = runs.filter((run) => !this.#isDone(run));
+    return open.length === 0 ? NOTHING : open;
+  }
+
+  #runsOf(id: ValueId): Pending {
+    const runs = this.#runs[id];
+    if (runs === undefined) return NOTHING;
+    const open = this.#open(runs);
+    if (open.length === 0) {
+      this.#runs[id] = undefined;
+      this.#elements[id] = undefined;
+    }
+    return open;
+  }
+
+  #lastOf(reads: readonly ValueId[]): Pending {
+    let last = NOTHING;
+    for (const id of reads) if (this.#runs[id] !== undefined) last = this.#union(last, this.#runsOf(id));
+    return last;
   }
 
   #collective(step: CollectiveStep): void {
-    const { index, duration, op, asynchronous } = step;
-    if (step.single) this.#waitUntil(this.#lastEnd[index]!);
-    const there = ticks(this.#lastOf(step.reads));
-    const end = this.#laneOf[index]!.use(there, duration, this.#begin[index]!, this.#end[index]!);
-    this.#lastEnd[index] = end;
-    this.#record?.(step, this.#iterations, ticks(end - duration), end);
-    if (asynchronous) for (const id of op.results) this.#ready[id] = end;
-    else this.#waitUntil(end);
+    const { index, op, asynchronous, single, reads } = step;
+    const previous = this.#lastRun[index];
+    const after = !single || previous === undefined || this.#isDone(previous) ? NOTHING : [previous];
+    const operands = this.#lastOf(reads);
+    const run = this.#axisOfRun.length;
+    this.#axisOfRun.push(this.#axes[index]!);
+    this.#lastRun[index] = run;
+    this.#sink.collective(step, run, after, operands, !asynchronous, this.#iterations);
+    const runs = asynchronous ? [run] : undefined;
+    for (const id of op.results) this.#runs[id] = runs;
   }
 
-  #readiness = (id: ValueId): Readiness => ({ at: this.#ready[id]!, elements: this.#elements[id] });
+  #readiness = (id: ValueId): Readiness => {
+    const runs = this.#runsOf(id);
+    return runs.length === 0 ? READY : { runs, elements: this.#elements[id] };
+  };
 
-  #bind(id: ValueId, { at, elements }: Readiness): void {
-    this.#ready[id] = at;
-    this.#elements[id] = elements;
+  #bind(id: ValueId, { runs, elements }: Readiness): void {
+    this.#runs[id] = runs.length === 0 ? undefined : runs;
+    this.#elements[id] = runs.length === 0 ? undefined : elements;
   }
 
-  #elementReady(stack: ValueId, element: number): number {
-    return this.#elements[stack]?.[element] ?? this.#ready[stack]!;
+  #elementRuns(stack: ValueId, element: number): Pending {
+    const runs = this.#runsOf(stack);
+    if (runs.length === 0) return NOTHING;
+    const elements = this.#elements[stack];
+    return elements === undefined ? runs : this.#open(elements[element]);
   }
 
   #join({ operands, result, lengths }: JoinStep): void {
+    const runs = this.#lastOf(operands);
+    if (runs.length === 0) return this.#bind(result, READY);
     const elements = operands.flatMap((id, index) =>
-      Array.from({ length: lengths[index]! }, (_, element) => this.#elementReady(id, element)),
+      Array.from({ length: lengths[index]! }, (_, element) => this.#elementRuns(id, element)),
     );
-    this.#bind(result, { at: this.#lastOf(operands), elements });
+    this.#bind(result, { runs, elements });
   }
 
   #manual({ operands, args, steps, yields, results }: ManualStep): void {
     args.forEach((id, index) => this.#bind(id, this.#readiness(operands[index]!)));
-    this.#block(steps);
-    results.forEach((id, index) => this.#bind(id, this.#readiness(yields[index]!)));
+    this.block(steps);
+    const readiness = yields.map(this.#readiness);
+    results.forEach((id, index) => this.#bind(id, readiness[index]!));
   }
 
   #repeat(step: RepeatStep): void {
     const { count, carried, operands, args, ahead, yields, results, reverse, first, firsts } = step;
+    const around = this.#iterations;
     const early: Readiness[][] = [];
-    const made: number[][] = results.slice(carried).map(() => []);
+    /** Of each result that is stacked, by position. */
+    const made: Pending[][] = results.slice(carried).map(() => []);
     const elementAt = (position: number): number => (reverse ? count - 1 - position : position);
     const enter = (position: number): void => {
       const element = elementAt(position);
-      this.#iterations.push(first + element);
-      for (let index = carried; index < args.length; index++)
-        this.#ready[args[index]!] = this.#elementReady(operands[index]!, firsts[index - carried]! + element);
+      this.#iterations = [...around, first + element];
+      for (let index = carried; index < args.length; index++) {
+        const runs = this.#elementRuns(operands[index]!, firsts[index - carried]! + element);
+        this.#bind(args[index]!, { runs, elements: undefined });
+      }
     };
     const issueAhead = (position: number): void => {
       enter(position);
-      this.#block(ahead!.steps);
-      this.#iterations.pop();
+      this.block(ahead!.steps);
       early.push(ahead!.results.map(this.#readiness));
     };
 
     let current = operands.slice(0, carried).map(this.#readiness);
-    let before: State | undefined;
+    let before: IterationEnd | undefined;
     for (let position = 0; position < count; position++) {
       if (ahead) {
         for (let next = position === 0 ? 0 : position + ahead.by; next <= position + ahead.by && next < count; next++)
@@ -189,72 +205,72 @@ export class Walk {
       }
       enter(position);
       current.forEach((readiness, index) => this.#bind(args[index]!, readiness));
-      this.#block(step.steps);
+      this.block(step.steps);
       current = yields.slice(0, carried).map(this.#readiness);
-      made.forEach((stack, index) => (stack[elementAt(position)] = this.#ready[yields[carried + index]!]!));
-      this.#iterations.pop();
+      made.forEach((stack, index) => stack.push(this.#runsOf(yields[carried + index]!)));
 
       // The last iterations issue nothing ahead.
       const left = count - 1 - (ahead?.by ?? 0) - position;
-      if (this.#record !== undefined || left <= 0) continue;
-      const state = this.#state(step, current, early);
-      if (state && before && sameList(state.numbers, before.numbers) && sameList(state.events, before.events)) {
-        const period = state.now - before.now;
-        this.#leap(step, left, period, before.exposure);
-        const later = (time: number): number => (time > state.now ? time + left * period : time);
-        const shift = ({ at, elements }: Readiness): Readiness => ({ at: later(at), elements: elements?.map(later) });
-        current = current.map(shift);
-        early.forEach((values, index) => (early[index] = values.map(shift)));
-        for (const stack of made) {
-          const like = stack[elementAt(position)]!;
-          for (let next = 1; next <= left; next++)
-            stack[elementAt(position + next)] = like === 0 ? 0 : like + next * period;
-        }
+      const { leaps } = this.#sink;
+      if (leaps === undefined || left <= 0) continue;
+      const numbers = this.#describe(step, [...current, ...early.flat()], made, leaps);
+      if (numbers && before && sameNumbers(numbers, before.numbers)) {
+        leaps.leap(before.mark, left);
+        for (const stack of made) stack.unshift(...Array.from({ length: left }, () => NOTHING));
         position += left;
-      }
-      before = state;
+        before = undefined;
+      } else before = numbers && { mark: leaps.mark(), numbers };
     }
+    this.#iterations = around;
     results.forEach((id, index) => {
-      if (index < carried) this.#bind(id, current[index]!);
-      else {
-        const elements = made[index - carried]!;
-        const at = elements.reduce((last, time) => Math.max(last, time), 0);
-        this.#bind(id, { at, elements: at > this.#queue.now ? elements : undefined });
-      }
+      if (index < carried) return this.#bind(id, current[index]!);
+      const stack = made[index - carried]!;
+      const runs = stack.reduce((all, one) => this.#union(all, this.#open(one)), NOTHING);
+      const elements = runs.length === 0 ? undefined : reverse ? stack.toReversed() : stack;
+      this.#bind(id, { runs, elements });
     });
   }
 
-  /** Undefined where iterations to come differ in when their elements are there. */
-  #state(
+  /** All that decides how iterations go on; undefined where those to come differ in when their elements are there. */
+  #describe(
     { captured, operands, carried, collectives }: RepeatStep,
-    current: readonly Readiness[],
-    early: readonly (readonly Readiness[])[],
-  ): State | undefined {
-    const { now } = this.#queue;
+    values: readonly Readiness[],
+    made: readonly (readonly Pending[])[],
+    leaps: Leaps,
+  ): number[] | undefined {
     for (let index = carried; index < operands.length; index++)
-      if (this.#ready[operands[index]!]! > now) return undefined;
+      if (this.#runsOf(operands[index]!).length > 0) return undefined;
     const numbers: number[] = [];
-    const add = (time: number): void => void numbers.push(time > now ? time - now : 0);
-    const addAll = ({ at, elements }: Readiness): void => {
-      add(at);
-      if (at > now) elements?.forEach(add);
+    const add = (runs: Pending | undefined): void => {
+      for (const run of this.#open(runs)) numbers.push(leaps.placeOf(run));
+      numbers.push(SEPARATOR);
     };
-    this.#lanes.forEach(({ freeAt }) => add(freeAt));
-    collectives.forEach((index) => add(this.#lastEnd[index]!));
+    const addAll = ({ runs, elements }: Readiness): void => {
+      add(runs);
+      if (this.#open(runs).length > 0) elements?.forEach(add);
+    };
+    for (const index of collectives) {
+      const run = this.#lastRun[index];
+      add(run === undefined ? NOTHING : [run]);
+    }
     captured.forEach((id) => addAll(this.#readiness(id)));
-    current.forEach(addAll);
-    early.forEach((values) => values.forEach(addAll));
-    const upcoming = this.#queue.upcoming();
-    const events = [...this.exposure.running, ...upcoming.flatMap(({ delay, action }) => [delay, action])];
-    return { now, exposure: this.exposure.totals(), numbers, events };
+    values.forEach(addAll);
+    // Those still pending, by how long ago they were made.
+    for (const stack of made) {
+      for (let ago = 0; ago < stack.length; ago++) {
+        const runs = this.#open(stack[stack.length - 1 - ago]);
+        if (runs.length === 0) continue;
+        numbers.push(ago);
+        add(runs);
+      }
+      numbers.push(SEPARATOR);
+    }
+    leaps.describe(numbers);
+    return numbers;
   }
+}
 
-  /** Goes on as if the iteration since `before`, which took `period`, had run `times` times more. */
-  #leap({ collectives }: RepeatStep, times: number, period: number, before: ExposureTotals): void {
-    const by = ticks(times * period);
-    this.#queue.leap(by);
-    this.#lanes.forEach((lane) => lane.leap(by));
-    for (const index of collectives) this.#lastEnd[index]! += by;
-    this.exposure.repeat(before, times, this.#queue.now);
-  }
+/** Issues all of a plan to a sink. */
+export function walkTree(plan: Plan, sink: Sink): void {
+  new TreeWalk(plan, sink).block(plan.steps);
 }

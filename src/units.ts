@@ -54,7 +54,7 @@ const UNITS = {
 
 export type Dimension = keyof typeof UNITS;
 
-interface DimensionTypes {
+export interface DimensionTypes {
   time: Seconds;
   bytes: Bytes;
   bytesPerSecond: BytesPerSecond;

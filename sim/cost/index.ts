@@ -1,2 +1,4 @@
 export * from './kernel.js';
 export * from './matmul.js';
+export * from './contention.js';
+export * from './traffic.js';

@@ -5,10 +5,11 @@
 import type { Chip, MatmulRate, Stack } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import type { ComputeName, Op, Value, ValueId, Work } from '../../src/program/index.js';
-import { isCompute, matmulFlops, recordOf, typeBytes } from '../../src/program/index.js';
+import { isCompute, matmulFlops, recordOf } from '../../src/program/index.js';
 import type { Bytes, Flops, Seconds } from '../../src/units.js';
 import { bytes, computeTime, flops, seconds, transferTime } from '../../src/units.js';
 import { matmulTime, paddedMatmulFlops } from './matmul.js';
+import { trafficBytes } from './traffic.js';
 
 /** A chip at work; `computeSlowdown` ≥ 1 is how much longer everything takes because cores are shared. */
 export interface ComputeChip {
@@ -64,28 +65,8 @@ function piecesOf(ops: readonly Op[], values: readonly Value[], cluster: boolean
   return pieces;
 }
 
-/** Bytes that an op reads of an operand: all of it, but of a table only the rows that are looked up. */
-function readBytes({ name, operands, results }: Op, operand: number, values: readonly Value[]): number {
-  const isTable = name === 'embedding' && operand === 0;
-  return typeBytes(values[isTable ? results[0]! : operands[operand]!]!.type);
-}
-
-/** Bytes of what a piece reads from outside and of what it makes that others read. */
-function trafficBytes(piece: Piece, values: readonly Value[], usedOutside: (id: ValueId) => boolean): number {
-  const made = new Set(piece.ops.flatMap(({ results }) => results));
-  const read = new Map<ValueId, number>();
-  for (const op of piece.ops) {
-    op.operands.forEach((id, operand) => {
-      if (!made.has(id)) read.set(id, Math.max(read.get(id) ?? 0, readBytes(op, operand, values)));
-    });
-  }
-  let total = 0;
-  for (const size of read.values()) total += size;
-  for (const id of made) if (usedOutside(id)) total += typeBytes(values[id]!.type);
-  return total;
-}
-
-function matmulRateOf(op: Op, values: readonly Value[], chip: Chip): MatmulRate {
+/** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no rate for the op's type */
+export function matmulRateOf(op: Op, values: readonly Value[], chip: Chip): MatmulRate {
   const { dtype } = values[op.operands[0]!]!.type;
   const rate = dtype === 'i32' ? undefined : chip.matmul[dtype];
   if (rate !== undefined) return rate;
@@ -119,7 +100,7 @@ export function kernelCost(
   for (const piece of pieces) {
     const escapes = (id: ValueId): boolean =>
       !cluster || results.has(id) || [...(users.get(id) ?? [])].some((user) => user !== piece);
-    const pieceBytes = trafficBytes(piece, values, escapes);
+    const pieceBytes = trafficBytes(piece.ops, values, escapes);
     const vectorFlops = piece.work.reduce((sum, work) => sum + work.vectorFlops, 0);
     const { matmul } = piece.work[0]!;
     const memory = transferTime(bytes(pieceBytes), chip.memoryBandwidth.achievable);

@@ -48,8 +48,12 @@ export function achievableRate(work: MatmulWork, rate: MatmulRate, unit: MatrixU
     weights += weight;
     weighted += weight * paddedRate(point, unit);
   }
-  return flopsPerSecond(weighted / weights);
+  return flopsPerSecond(Math.min(weighted / weights, fastestRate(rate)));
 }
+
+/** The most that any matmul gets: the peak, or a measurement that beats it where the peak is a first measurement. */
+export const fastestRate = ({ peak, achievable, points }: MatmulRate): FlopsPerSecond =>
+  flopsPerSecond(points.reduce((most, { rate }) => Math.max(most, rate), Math.max(peak, achievable)));
 
 /** Time in the matrix units alone; memory traffic is the kernel's business. */
 export const matmulTime = (work: MatmulWork, rate: MatmulRate, unit: MatrixUnit): Seconds =>

@@ -6,6 +6,13 @@
 import type { Ticks } from './clock.js';
 import { addTicks, ticks } from './clock.js';
 
+/** What is left of an amount after some ticks at a rate. */
+export const leftAfter = (left: number, elapsed: number, perTick: number): number =>
+  Math.max(0, left - elapsed * perTick);
+
+/** Ticks until nothing is left. */
+export const ticksLeft = (left: number, perTick: number): number => (left === 0 ? 0 : Math.round(left / perTick));
+
 export class Fluid {
   #left: number;
   #perTick = 0;
@@ -24,14 +31,19 @@ export class Fluid {
   /** @param perTick above 0; the same rate as before changes nothing */
   setRate(perTick: number, now: Ticks): void {
     if (perTick === this.#perTick) return;
-    this.#left = Math.max(0, this.#left - (now - this.#since) * this.#perTick);
+    this.#left = leftAfter(this.#left, now - this.#since, this.#perTick);
     this.#perTick = perTick;
     this.#since = now;
   }
 
   /** When nothing is left, at the rate of now. */
   get end(): Ticks {
-    return this.#left === 0 ? this.#since : addTicks(this.#since, ticks(Math.round(this.#left / this.#perTick)));
+    return addTicks(this.#since, ticks(ticksLeft(this.#left, this.#perTick)));
+  }
+
+  /** All that decides how it goes on, relative to the clock. */
+  describe(now: Ticks): readonly number[] {
+    return [this.#left, this.#perTick, now - this.#since];
   }
 
   /** Moves what is left in time, as `EventQueue.leap` does. */

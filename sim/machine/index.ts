@@ -1,3 +1,4 @@
 export * from './machine.js';
-export { formatSlice } from './torus-placement.js';
+export { formatSlice } from './torus-shape.js';
+export type { Placement } from './torus-placement.js';
 export type { Fabric, Link, Machine, Stage, StageKind } from './types.js';

@@ -1,35 +1,60 @@
 /** From a hardware profile and a mesh to a machine. */
-import type { Hardware } from '../../src/hardware/index.js';
+import type { Chip, Hardware } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import type { Mesh } from '../../src/mesh/index.js';
 import { rankCount } from '../../src/mesh/index.js';
-import { sharedMemoryLayout, switchLayout } from './switch.js';
+import { bytesPerSecond } from '../../src/units.js';
+import { nodeLayout } from './nodes.js';
+import { sharedMemoryLayout } from './shared-memory.js';
+import type { TorusOptions } from './torus.js';
 import { torusLayout } from './torus.js';
 import type { Layout, Machine } from './types.js';
 
-export interface MachineOptions {
+/**
+ * What only a torus has is refused elsewhere: `slice`, the lengths of its dimensions, without which the fastest for this
+ * mesh is taken; `slices`, how many of them; `twist`; `placement`, which dimensions axes lie on.
+ */
+export interface MachineOptions extends TorusOptions {
   readonly hardware: Hardware;
   /** One rank a chip. */
   readonly mesh: Mesh;
-  /** Lengths of a torus' dimensions; without it the fastest slice for this mesh is taken. Refused elsewhere. */
-  readonly slice?: readonly number[];
 }
 
-function layout({ hardware, mesh, slice }: MachineOptions): Layout {
-  const { topology } = hardware;
-  if (topology.kind === 'torus') return torusLayout(topology, mesh, slice);
-  if (slice !== undefined) {
+function layout({ hardware, mesh, ...options }: MachineOptions): Layout {
+  const { topology, chip } = hardware;
+  if (topology.kind === 'torus') return torusLayout(topology, mesh, options);
+  const { slice, slices, twist, placement } = options;
+  const wanted = [
+    slice === undefined ? undefined : (['slice', slice.join('×')] as const),
+    slices === undefined ? undefined : (['slices', String(slices)] as const),
+    twist === true ? (['twist', 'true'] as const) : undefined,
+    placement === undefined ? undefined : (['placement', Object.keys(placement).join(', ')] as const),
+  ].find((one) => one !== undefined);
+  if (wanted !== undefined) {
+    const [place, got] = wanted;
     throw new MeshwrightError('JOB_INVALID', {
-      place: 'slice',
-      expected: `no slice, which only a torus has (${hardware.name} is of kind ${topology.kind})`,
-      got: slice.join('×'),
+      place,
+      expected: `no ${place}, which only a torus has (${hardware.name} is of kind ${topology.kind})`,
+      got,
     });
   }
-  return topology.kind === 'switch' ? switchLayout(topology, mesh) : sharedMemoryLayout(topology, mesh);
+  return topology.kind === 'shared-memory' ? sharedMemoryLayout(topology, chip, mesh) : nodeLayout(topology, mesh);
 }
 
-/** @throws MeshwrightError MESH_DOES_NOT_MULTIPLY when there is no such slice, JOB_INVALID for a slice of no torus */
+/** A chip that others leave less than its own memory bandwidth. */
+function chipWith(chip: Chip, memorySlowdown: number): Chip {
+  if (memorySlowdown === 1) return chip;
+  const { peak, achievable } = chip.memoryBandwidth;
+  return { ...chip, memoryBandwidth: { peak, achievable: bytesPerSecond(achievable / memorySlowdown) } };
+}
+
+/**
+ * @throws MeshwrightError MESH_DOES_NOT_MULTIPLY when mesh, slices and placement don't go together, JOB_INVALID of what
+ *   this topology doesn't have
+ */
 export function createMachine(options: MachineOptions): Machine {
   const { hardware, mesh } = options;
-  return { hardware, chip: hardware.chip, mesh, chips: rankCount(mesh), ...layout(options) };
+  const found = layout(options);
+  const chip = chipWith(hardware.chip, found.memorySlowdown);
+  return { hardware, chip, mesh, chips: rankCount(mesh), chipSlowdown: new Map(), ...found };
 }

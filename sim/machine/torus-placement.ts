@@ -1,8 +1,14 @@
 /** Which torus dimensions, or parts of them, each mesh axis lies on, and the slice to choose where none was asked for. */
-import type { TorusTopology } from '../../src/hardware/index.js';
+import type { TorusDimension, TorusTopology } from '../../src/hardware/index.js';
+import { TORUS_DIMENSIONS } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { formatMesh, rankCount } from '../../src/mesh/index.js';
+import type { TorusShape } from './torus-shape.js';
+import { divisors, formatSlice, isRing, shapeOf, slicesOf } from './torus-shape.js';
+
+/** The whole dimensions that mesh axes are to lie on, the most significant first; the other axes get what is left. */
+export type Placement = Readonly<Partial<Record<AxisName, readonly TorusDimension[]>>>;
 
 /** `length` chips of a dimension, `stride` apart. */
 export interface Segment {
@@ -23,22 +29,14 @@ interface Score {
   readonly hops: number;
 }
 
-export const formatSlice = (slice: readonly number[]): string => slice.join('×');
-
-/** Which dimensions of a slice are closed to rings. */
-export function wrappedDimensions(slice: readonly number[], { wraparound }: TorusTopology): boolean[] {
-  const fits = slice.map((length) => length > 1 && length % wraparound.multiple === 0);
-  return wraparound.rule === 'per-axis' ? fits : fits.map(() => fits.every(Boolean));
-}
-
 /** Whether the ring over a segment closes within the dimension's own ring. */
-export const closes = ({ dimension, length, stride }: Segment, slice: readonly number[], wrapped: readonly boolean[]) =>
-  wrapped[dimension] === true && length * stride === slice[dimension] && length > 2;
+export const closes = ({ dimension, length, stride }: Segment, shape: TorusShape): boolean =>
+  isRing(shape, dimension) && length * stride === shape.lengths[dimension] && length > 2;
 
-function score(segments: readonly Segment[], slice: readonly number[], wrapped: readonly boolean[]): Score {
+function score(segments: readonly Segment[], shape: TorusShape): Score {
   // Rings of a segment whose chips are `stride` apart interleave, so as many share each link.
   const stages = segments.map((segment) => {
-    const ring = closes(segment, slice, wrapped);
+    const ring = closes(segment, shape);
     const { length, stride } = segment;
     return { length, perByte: stride / (ring ? 2 : 1), hops: ring ? stride : (length - 1) * stride };
   });
@@ -66,9 +64,6 @@ function compareScores(a: readonly Score[], b: readonly Score[]): number {
   return hops(a) - hops(b);
 }
 
-const divisors = (value: number): number[] =>
-  Array.from({ length: value }, (_, index) => index + 1).filter((candidate) => value % candidate === 0);
-
 /** All ways to write `size` as a product of divisors of `free`, one a dimension. */
 function* splits(size: number, free: readonly number[]): Generator<number[]> {
   const [first, ...rest] = free;
@@ -81,80 +76,105 @@ function* splits(size: number, free: readonly number[]): Generator<number[]> {
   }
 }
 
-/** Places the innermost axis first, each where an all-gather over it is fastest. */
-export function placeOnTorus(mesh: Mesh, slice: readonly number[], wrapped: readonly boolean[]): TorusPlacement {
-  const used = slice.map(() => 1);
+/** Where an axis has its best all-gather on what is left of the slice; nothing where it doesn't fit there. */
+function bestSegments(size: number, used: readonly number[], shape: TorusShape) {
+  let best: { readonly segments: Segment[]; readonly score: Score } | undefined;
+  const free = shape.lengths.map((length, dimension) => length / used[dimension]!);
+  for (const lengths of splits(size, free)) {
+    const segments = lengths.flatMap((length, dimension) =>
+      length > 1 ? [{ dimension, length, stride: used[dimension]! }] : [],
+    );
+    const found = score(segments, shape);
+    if (best === undefined || compareScores([found], [best.score]) < 0) best = { segments, score: found };
+  }
+  return best;
+}
+
+/** Places axes that were asked for first, then the others, the innermost first; nothing where they don't fit. */
+export function placeOnTorus(mesh: Mesh, shape: TorusShape, wanted: Placement): TorusPlacement | undefined {
+  const used = shape.lengths.map(() => 1);
   const segments = new Map<AxisName, readonly Segment[]>();
-  const scores: Score[] = [];
-  for (const { name, size } of mesh.axes.toReversed()) {
-    let best: { segments: Segment[]; score: Score } | undefined;
-    const free = slice.map((length, dimension) => length / used[dimension]!);
-    for (const lengths of splits(size, free)) {
-      const candidate = lengths.flatMap((length, dimension) =>
-        length > 1 ? [{ dimension, length, stride: used[dimension]! }] : [],
-      );
-      const found = score(candidate, slice, wrapped);
-      if (best === undefined || compareScores([found], [best.score]) < 0) best = { segments: candidate, score: found };
-    }
-    if (best === undefined) {
-      const got = `a slice of ${formatSlice(slice)}`;
-      throw new MeshwrightError('MESH_DOES_NOT_MULTIPLY', { place: 'slice', expected: formatMesh(mesh), got });
-    }
+  const scores = new Map<AxisName, Score>();
+  for (const { name, size } of mesh.axes) {
+    const on = wanted[name];
+    if (on === undefined) continue;
+    const whole = on.flatMap((dimension): Segment[] => {
+      const at = TORUS_DIMENSIONS.indexOf(dimension);
+      const length = shape.lengths[at]!;
+      used[at]! *= length;
+      return length > 1 ? [{ dimension: at, length, stride: 1 }] : [];
+    });
+    if (whole.reduce((product, { length }) => product * length, 1) !== size) return undefined;
+    segments.set(name, whole);
+    scores.set(name, score(whole, shape));
+  }
+  const innermostFirst = mesh.axes.toReversed();
+  for (const { name, size } of innermostFirst) {
+    if (segments.has(name)) continue;
+    const best = bestSegments(size, used, shape);
+    if (best === undefined) return undefined;
     for (const { dimension, length } of best.segments) used[dimension]! *= length;
     segments.set(name, best.segments);
-    scores.push(best.score);
+    scores.set(name, best.score);
   }
-  return { segments, scores };
+  return { segments, scores: innermostFirst.map(({ name }) => scores.get(name)!) };
 }
 
-const within = (slice: readonly number[], largest: readonly number[]): boolean => {
-  const limits = largest.toSorted((a, b) => a - b);
-  return slice.toSorted((a, b) => a - b).every((length, index) => length <= limits[index]!);
-};
+/** @throws MeshwrightError JOB_INVALID of dimensions that the torus lacks, or that two axes want */
+export function checkPlacement(placement: Placement, mesh: Mesh, { dimensions }: TorusTopology): void {
+  const known = TORUS_DIMENSIONS.slice(0, dimensions);
+  const fail = (expected: string, got: string): never => {
+    throw new MeshwrightError('JOB_INVALID', { place: 'placement', expected, got });
+  };
+  const seen = new Set<TorusDimension>();
+  for (const [axis, wanted] of Object.entries(placement)) {
+    if (!mesh.axes.some(({ name }) => name === axis)) {
+      fail(`axes of the mesh that lies on a slice, ${formatMesh(mesh)}`, axis);
+    }
+    for (const dimension of wanted) {
+      if (!known.includes(dimension)) fail(`dimensions of the torus, ${known.join(', ')}`, dimension);
+      if (seen.has(dimension)) fail('each dimension for one axis', `${dimension} twice`);
+      seen.add(dimension);
+    }
+  }
+}
+
+const formatPlacement = (placement: Placement): string =>
+  Object.entries(placement)
+    .map(([axis, dimensions]) => `${axis}:${dimensions.join('+')}`)
+    .join(',');
 
 /** @throws MeshwrightError MESH_DOES_NOT_MULTIPLY */
-export function checkSlice(slice: readonly number[], chips: number, topology: TorusTopology): void {
-  const fail = (expected: string): never => {
-    throw new MeshwrightError('MESH_DOES_NOT_MULTIPLY', { place: 'slice', expected, got: formatSlice(slice) });
-  };
-  if (slice.length !== topology.dimensions || !slice.every((length) => Number.isInteger(length) && length > 0)) {
-    fail(`${topology.dimensions} whole lengths, such as ${formatSlice(topology.largestSlice)}`);
-  }
-  const product = slice.reduce((total, length) => total * length, 1);
-  if (product !== chips) fail(`lengths that multiply to the ${chips} chips of the mesh`);
-  if (!within(slice, topology.largestSlice)) fail(`at most ${formatSlice(topology.largestSlice)}`);
+export function placementOn(mesh: Mesh, shape: TorusShape, wanted: Placement): TorusPlacement {
+  const found = placeOnTorus(mesh, shape, wanted);
+  if (found !== undefined) return found;
+  const got = `a slice of ${formatSlice(shape.lengths)}`;
+  const asked = Object.keys(wanted).length > 0;
+  throw new MeshwrightError('MESH_DOES_NOT_MULTIPLY', {
+    place: asked ? 'placement' : 'slice',
+    expected: asked
+      ? `dimensions whose lengths multiply to each axis of ${formatMesh(mesh)}, with ${formatPlacement(wanted)}`
+      : formatMesh(mesh),
+    got,
+    ...(asked ? { hint: 'give another slice or placement, or leave the placement out' } : {}),
+  });
 }
 
-function* shapes(chips: number, dimensions: number, from: number): Generator<number[]> {
-  if (dimensions === 1) {
-    if (chips >= from) yield [chips];
-    return;
-  }
-  for (const length of divisors(chips)) {
-    if (length >= from) for (const rest of shapes(chips / length, dimensions - 1, length)) yield [length, ...rest];
-  }
-}
-
-/**
- * The slice on which the mesh's all-gathers are fastest, the innermost axis' first; then that with the shortest ways.
- *
- * @throws MeshwrightError MESH_DOES_NOT_MULTIPLY when no slice has that many chips
- */
-export function bestSlice(mesh: Mesh, topology: TorusTopology): readonly number[] {
-  const chips = rankCount(mesh);
+/** The slice on which the mesh's all-gathers are fastest, the innermost axis' first; then that with the shortest ways. */
+export function bestSlice(
+  mesh: Mesh,
+  topology: TorusTopology,
+  twisted: boolean,
+  wanted: Placement,
+): readonly number[] | undefined {
   let best: { slice: number[]; scores: readonly Score[]; girth: number } | undefined;
-  const most = topology.largestSlice.reduce((total, length) => total * length, 1);
-  for (const slice of chips > most ? [] : shapes(chips, topology.dimensions, 1)) {
-    if (!within(slice, topology.largestSlice)) continue;
-    const { scores } = placeOnTorus(mesh, slice, wrappedDimensions(slice, topology));
+  const everyOrder = Object.keys(wanted).length > 0;
+  for (const slice of slicesOf(rankCount(mesh), topology, { twisted, everyOrder })) {
+    const scores = placeOnTorus(mesh, shapeOf(slice, topology, twisted), wanted)?.scores;
+    if (scores === undefined) continue;
     const girth = slice.reduce((total, length) => total + length, 0);
     const order = best === undefined ? -1 : compareScores(scores, best.scores) || girth - best.girth;
     if (order < 0) best = { slice, scores, girth };
   }
-  if (best !== undefined) return best.slice;
-  throw new MeshwrightError('MESH_DOES_NOT_MULTIPLY', {
-    place: 'mesh',
-    expected: `a number of chips that a slice of at most ${formatSlice(topology.largestSlice)} can have`,
-    got: `${chips} (${formatMesh(mesh)})`,
-  });
+  return best?.slice;
 }

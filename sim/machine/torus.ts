@@ -1,112 +1,108 @@
-/** A torus of chips, each joined to its neighbours along every dimension; axes that don't wrap are lines. */
+/** Slices of a torus, one or several over the data-center network, and the mesh on them. */
 import type { TorusTopology } from '../../src/hardware/index.js';
+import { TORUS_DIMENSIONS } from '../../src/hardware/index.js';
 import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { coordinate, rankCount } from '../../src/mesh/index.js';
-import type { Segment } from './torus-placement.js';
-import { bestSlice, checkSlice, closes, placeOnTorus, wrappedDimensions } from './torus-placement.js';
-import type { Fabric, Layout, Link, Stage } from './types.js';
+import { addCardNetwork } from './card-network.js';
+import { FabricBuilder } from './fabric-builder.js';
+import type { SlicedMesh } from './slices.js';
+import { chooseSlices } from './slices.js';
+import { addTorus, stridesOf } from './torus-fabric.js';
+import type { Placement, Segment } from './torus-placement.js';
+import { closes, placementOn } from './torus-placement.js';
+import type { TorusShape } from './torus-shape.js';
+import { shapeOf } from './torus-shape.js';
+import type { Fabric, Layout, Stage } from './types.js';
 
-const NAMES = ['x', 'y', 'z', 'w'];
-
-const around = (position: number, length: number): number => (position + length) % length;
-
-/** Chips are numbered row-major: the last dimension varies fastest. */
-function stridesOf(slice: readonly number[]): number[] {
-  return slice.map((_, dimension) => slice.slice(dimension + 1).reduce((product, length) => product * length, 1));
+export interface TorusOptions {
+  readonly slice?: readonly number[];
+  readonly slices?: number;
+  readonly twist?: boolean;
+  readonly placement?: Placement;
 }
 
-function torusFabric(slice: readonly number[], wrapped: readonly boolean[], topology: TorusTopology): Fabric {
-  const chips = slice.reduce((product, length) => product * length, 1);
-  const strides = stridesOf(slice);
-  const links: Link[] = [];
-  /** Link index by ((chip · dimensions) + dimension) · 2 + (0 up, 1 down); −1 where a line ends. */
-  const table = new Int32Array(chips * slice.length * 2).fill(-1);
-  for (let chip = 0; chip < chips; chip++) {
-    slice.forEach((length, dimension) => {
-      const position = Math.floor(chip / strides[dimension]!) % length;
-      [1, -1].forEach((way, index) => {
-        const inside = position + way >= 0 && position + way < length;
-        if (length === 1 || (!inside && wrapped[dimension] !== true)) return;
-        table[(chip * slice.length + dimension) * 2 + index] = links.length;
-        links.push({
-          name: `chip ${chip} ${way > 0 ? '+' : '-'}${NAMES[dimension] ?? dimension}`,
-          from: chip,
-          to: chip + (around(position + way, length) - position) * strides[dimension]!,
-          bytesPerSecond: topology.linkPerDirection.achievable,
-          latency: topology.hopLatency,
+function torusFabric(shape: TorusShape, slices: number, topology: TorusTopology): Fabric {
+  const chipsPerSlice = shape.lengths.reduce((product, length) => product * length, 1);
+  const chips = chipsPerSlice * slices;
+  const builder = new FabricBuilder(chips);
+  const inSlice = addTorus(builder, shape, slices, topology);
+  const { dataCenterNetwork } = topology;
+  const between =
+    slices === 1 || dataCenterNetwork === undefined
+      ? undefined
+      : addCardNetwork(builder, {
+          owner: 'host',
+          chips,
+          chipsPerOwner: dataCenterNetwork.chipsPerHost,
+          cardsPerOwner: 1,
+          cardPerDirection: dataCenterNetwork.hostPerDirection,
+          latency: dataCenterNetwork.latency,
         });
-      });
-    });
-  }
+  const sliceOf = (chip: number): number => Math.floor(chip / chipsPerSlice);
   return {
-    links,
-    vertices: chips,
-    /** Dimension after dimension, the shorter way round; half of the chips take either way when both are as long. */
-    route: (from, to) => {
-      const path: number[] = [];
-      let chip = from;
-      slice.forEach((length, dimension) => {
-        const stride = strides[dimension]!;
-        const start = Math.floor(from / stride) % length;
-        const end = Math.floor(to / stride) % length;
-        const up = (end - start + length) % length;
-        const goesUp =
-          wrapped[dimension] === true ? up < length - up || (up === length - up && start % 2 === 0) : end > start;
-        const hops = wrapped[dimension] === true ? Math.min(up, length - up) : Math.abs(end - start);
-        let position = start;
-        for (let hop = 0; hop < hops; hop++) {
-          path.push(table[(chip * slice.length + dimension) * 2 + (goesUp ? 0 : 1)]!);
-          const next = around(position + (goesUp ? 1 : -1), length);
-          chip += (next - position) * stride;
-          position = next;
-        }
-      });
-      return path;
-    },
+    links: builder.links,
+    vertices: builder.vertices,
+    route: (from, to) => (sliceOf(from) === sliceOf(to) ? inSlice(from, to) : between!(from, to)),
   };
 }
 
-function stageOf(segment: Segment, slice: readonly number[], wrapped: readonly boolean[]): Stage {
+function stageOf(segment: Segment, shape: TorusShape, chips: number): Stage {
   const { dimension, length, stride } = segment;
-  const chipStride = stridesOf(slice)[dimension]!;
-  const chips = slice.reduce((product, size) => product * size, 1);
+  const { lengths } = shape;
+  const chipStride = stridesOf(lengths)[dimension]!;
   const groups: number[][] = [];
   for (let chip = 0; chip < chips; chip++) {
-    const position = Math.floor(chip / chipStride) % slice[dimension]!;
+    const position = Math.floor(chip / chipStride) % lengths[dimension]!;
     if (Math.floor(position / stride) % length !== 0) continue;
     groups.push(Array.from({ length }, (_, index) => chip + index * stride * chipStride));
   }
-  const ring = closes(segment, slice, wrapped);
-  const whole = length === slice[dimension];
-  const part = whole ? `${length}` : `${length} of ${slice[dimension]}${stride > 1 ? `, ${stride} apart` : ''}`;
-  const label = `${NAMES[dimension] ?? dimension} (${part}${ring ? ', wrapped' : ''})`;
+  const ring = closes(segment, shape);
+  const whole = length === lengths[dimension];
+  const part = whole ? `${length}` : `${length} of ${lengths[dimension]}${stride > 1 ? `, ${stride} apart` : ''}`;
+  const label = `${TORUS_DIMENSIONS[dimension]} (${part}${ring ? ', wrapped' : ''})`;
   return { label, kind: 'torus', reducesInSwitch: false, length, bidirectional: ring, groups };
 }
 
-/** @throws MeshwrightError MESH_DOES_NOT_MULTIPLY when the slice can't be */
-export function torusLayout(topology: TorusTopology, mesh: Mesh, asked: readonly number[] | undefined): Layout {
-  const slice = asked ?? bestSlice(mesh, topology);
-  checkSlice(slice, rankCount(mesh), topology);
-  const wrapped = wrappedDimensions(slice, topology);
-  const { segments } = placeOnTorus(mesh, slice, wrapped);
+/** The same chip of every slice. */
+const acrossSlices = (slices: number, chipsPerSlice: number): Stage => ({
+  label: `${slices} slices`,
+  kind: 'network',
+  reducesInSwitch: false,
+  length: slices,
+  bidirectional: false,
+  groups: Array.from({ length: chipsPerSlice }, (_, chip) =>
+    Array.from({ length: slices }, (_one, slice) => slice * chipsPerSlice + chip),
+  ),
+});
+
+/**
+ * @throws MeshwrightError MESH_DOES_NOT_MULTIPLY or JOB_INVALID when slice, slices, twist or placement can't be; PLAN_INVALID
+ *   when the mesh is cut nowhere
+ */
+export function torusLayout(topology: TorusTopology, mesh: Mesh, options: TorusOptions): Layout {
+  const { twist: twisted = false, placement = {} } = options;
+  const { slices, slice, inner, cut }: SlicedMesh = chooseSlices(topology, mesh, options);
+  const shape = shapeOf(slice, topology, twisted);
+  const { segments } = placementOn(inner, shape, placement);
   const strides = stridesOf(slice);
+  const chipsPerSlice = rankCount(inner);
   const stages = new Map<AxisName, Stage[]>();
   for (const { name } of mesh.axes) {
-    stages.set(
-      name,
-      segments.get(name)!.map((segment) => stageOf(segment, slice, wrapped)),
-    );
+    const inSlice = (segments.get(name) ?? []).map((segment) => stageOf(segment, shape, slices * chipsPerSlice));
+    stages.set(name, name === cut ? [acrossSlices(slices, chipsPerSlice), ...inSlice] : inSlice);
   }
   const chipOf = (rank: number): number => {
     let chip = 0;
     for (const { name } of mesh.axes) {
       let rest = coordinate(mesh, rank, name);
-      for (const { dimension, length, stride } of segments.get(name)!.toReversed()) {
+      for (const { dimension, length, stride } of (segments.get(name) ?? []).toReversed()) {
         chip += (rest % length) * stride * strides[dimension]!;
         rest = Math.floor(rest / length);
       }
+      chip += rest * chipsPerSlice;
     }
     return chip;
   };
-  return { slice, computeSlowdown: 1, fabric: torusFabric(slice, wrapped, topology), stages, chipOf };
+  const fabric = torusFabric(shape, slices, topology);
+  return { slice, slices, twisted, computeSlowdown: 1, memorySlowdown: 1, fabric, stages, chipOf };
 }

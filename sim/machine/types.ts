@@ -43,13 +43,22 @@ export interface Stage {
 
 export interface Machine {
   readonly hardware: Hardware;
+  /** The hardware's, its memory bandwidth divided by `memorySlowdown`. */
   readonly chip: Chip;
   /** At least 1: how much longer computing takes because chips share cores. */
   readonly computeSlowdown: number;
+  /** At least 1: how much less of its memory bandwidth a chip has, besides, because chips share a host's memory. */
+  readonly memorySlowdown: number;
+  /** Chips that compute slower than the others, each with how many times as long they take; empty unless `withFaults`. */
+  readonly chipSlowdown: ReadonlyMap<number, number>;
   readonly mesh: Mesh;
   readonly chips: number;
   /** Lengths of the torus' dimensions; absent elsewhere. */
   readonly slice?: readonly number[];
+  /** How many such slices the data-center network joins; absent elsewhere. */
+  readonly slices?: number;
+  /** Whether the torus is twisted; absent elsewhere. */
+  readonly twisted?: boolean;
   readonly fabric: Fabric;
   readonly stages: ReadonlyMap<AxisName, readonly Stage[]>;
   /** The chip that a rank of the mesh runs on. */
@@ -57,6 +66,7 @@ export interface Machine {
 }
 
 /** What a topology gives; the rest of a machine is the same for all of them. */
-export type Layout = Pick<Machine, 'computeSlowdown' | 'fabric' | 'stages' | 'chipOf'> & {
-  readonly slice?: readonly number[];
-};
+export type Layout = Pick<
+  Machine,
+  'computeSlowdown' | 'memorySlowdown' | 'fabric' | 'stages' | 'chipOf' | 'slice' | 'slices' | 'twisted'
+>;

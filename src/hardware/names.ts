@@ -7,3 +7,11 @@ export type Status = (typeof STATUSES)[number];
 /** The element types that a profile may state a matmul rate for; the same names as the program's. */
 export const MATMUL_DTYPES = ['f64', 'f32', 'bf16', 'f16'] as const;
 export type MatmulDType = (typeof MATMUL_DTYPES)[number];
+
+/** What the dimensions of a torus are called, the first first. */
+export const TORUS_DIMENSIONS = ['x', 'y', 'z', 'w', 'v', 'u'] as const;
+export type TorusDimension = (typeof TORUS_DIMENSIONS)[number];
+
+/** Which dimensions of a slice are rings: each where it fits, all or none, none at all, or those that are listed. */
+export const WRAPAROUND_RULES = ['every-axis', 'per-axis', 'none', 'listed'] as const;
+export type WraparoundRule = (typeof WRAPAROUND_RULES)[number];

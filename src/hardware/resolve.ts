@@ -1,49 +1,15 @@
 /** From a checked document to numbers with units. */
 import { MeshwrightError } from '../errors.js';
-import type { Dimension, FlopsPerSecond, Seconds } from '../units.js';
-import { bytesPerSecond, flopsPerSecond, parseQuantity } from '../units.js';
+import type { FlopsPerSecond, Seconds } from '../units.js';
+import { flopsPerSecond, parseQuantity } from '../units.js';
 import type { MatmulDType } from './names.js';
 import { MATMUL_DTYPES } from './names.js';
-import type { HardwareDocument, MatmulField, RateField, StackDocument } from './schema.js';
+import type { HardwareDocument, MatmulField, StackDocument } from './schema.js';
+import { bandwidth, positive, rateOf } from './resolve-quantity.js';
+import type { Place } from './resolve-quantity.js';
+import { resolveTopology } from './resolve-topology.js';
 import type { Path, SourceFile } from '../source.js';
-import type { Bandwidth, Chip, Hardware, MatmulRate, Stack, Topology } from './types.js';
-
-type Place = (path: Path) => string;
-
-/** A quantity above zero: nothing that a chip has is of size or rate zero. */
-function positive<D extends Dimension>(text: unknown, dimension: D, place: string) {
-  const amount = parseQuantity(text, dimension, place);
-  if (amount > 0) return amount;
-  throw new MeshwrightError('QUANTITY_INVALID', { place, expected: 'more than zero', got: JSON.stringify(text) });
-}
-
-type RateDimension = 'bytesPerSecond' | 'flopsPerSecond';
-
-function rateOf<D extends RateDimension>(
-  field: Pick<RateField, 'peak' | 'achievable'>,
-  dimension: D,
-  path: Path,
-  place: Place,
-  mayExceedPeak: boolean,
-): { peak: number; achievable: number } {
-  const peak: number = positive(field.peak.value, dimension, place([...path, 'peak', 'value']));
-  const { value } = field.achievable;
-  const achievablePlace = place([...path, 'achievable', 'value']);
-  const achievable: number = typeof value === 'number' ? value * peak : positive(value, dimension, achievablePlace);
-  if (achievable > peak && !mayExceedPeak) {
-    throw new MeshwrightError('QUANTITY_INVALID', {
-      place: achievablePlace,
-      expected: `at most the peak, ${field.peak.value}`,
-      got: String(value),
-    });
-  }
-  return { peak, achievable };
-}
-
-function bandwidth(field: RateField, path: Path, place: Place, mayExceedPeak = false): Bandwidth {
-  const { peak, achievable } = rateOf(field, 'bytesPerSecond', path, place, mayExceedPeak);
-  return { peak: bytesPerSecond(peak), achievable: bytesPerSecond(achievable) };
-}
+import type { Chip, Hardware, MatmulRate, Stack } from './types.js';
 
 function matmulRate(field: MatmulField, path: Path, place: Place, mayExceedPeak: boolean): MatmulRate {
   const { peak, achievable } = rateOf(field, 'flopsPerSecond', path, place, mayExceedPeak);
@@ -70,6 +36,15 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       got: defaultDtype,
     });
   }
+  const collectiveUnits = chip.collectiveUnits?.value ?? 0;
+  if (collectiveUnits >= unit.units.value) {
+    throw new MeshwrightError('HARDWARE_INVALID', {
+      place: place(['chip', 'collectiveUnits', 'value']),
+      expected: `fewer than the ${unit.units.value} of chip.matrixUnit.units`,
+      got: String(collectiveUnits),
+      hint: 'it is how many of them a collective takes while it runs; without the field, none',
+    });
+  }
   return {
     memoryCapacity: positive(memory.capacity.value, 'bytes', place(['chip', 'memory', 'capacity', 'value'])),
     // Kernels whose data lies in the caches may beat a copy through memory, which a first measurement is.
@@ -81,6 +56,7 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       depth: unit.depth.value,
       units: unit.units.value,
     },
+    collectiveUnits,
     vectorRate: positive(
       chip.vectorRate.value,
       'flopsPerSecond',
@@ -88,53 +64,6 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
     ) as FlopsPerSecond,
     ...(peakVersion === undefined ? {} : { peakVersion }),
   };
-}
-
-function resolveTopology({ topology }: HardwareDocument, place: Place): Topology {
-  const rate = (field: RateField, name: string): Bandwidth => bandwidth(field, ['topology', name], place);
-  const time = (value: unknown, name: string): Seconds =>
-    parseQuantity(value, 'time', place(['topology', name, 'value']));
-  switch (topology.kind) {
-    case 'torus': {
-      const dimensions = topology.dimensions.value;
-      const largestSlice = topology.largestSlice.value;
-      if (largestSlice.length !== dimensions) {
-        throw new MeshwrightError('HARDWARE_INVALID', {
-          place: place(['topology', 'largestSlice', 'value']),
-          expected: `${dimensions} lengths`,
-          got: JSON.stringify(largestSlice),
-        });
-      }
-      return {
-        kind: 'torus',
-        dimensions,
-        largestSlice,
-        linkPerDirection: rate(topology.linkBandwidthPerDirection, 'linkBandwidthPerDirection'),
-        hopLatency: time(topology.hopLatency.value, 'hopLatency'),
-        wraparound: { multiple: topology.wraparound.multiple.value, rule: topology.wraparound.rule },
-      };
-    }
-    case 'switch':
-      return {
-        kind: 'switch',
-        chipsPerNode: topology.chipsPerNode.value,
-        nodePerChipPerDirection: rate(topology.nodeBandwidthPerChipPerDirection, 'nodeBandwidthPerChipPerDirection'),
-        nodeLatency: time(topology.nodeLatency.value, 'nodeLatency'),
-        networkPerChipPerDirection: rate(
-          topology.networkBandwidthPerChipPerDirection,
-          'networkBandwidthPerChipPerDirection',
-        ),
-        networkLatency: time(topology.networkLatency.value, 'networkLatency'),
-      };
-    case 'shared-memory':
-      return {
-        kind: 'shared-memory',
-        cores: topology.cores.value,
-        busyCoreRateFraction: topology.busyCoreRateFraction.value,
-        transferPerChip: rate(topology.transferBandwidthPerChip, 'transferBandwidthPerChip'),
-        messageLatency: time(topology.messageLatency.value, 'messageLatency'),
-      };
-  }
 }
 
 /** @throws MeshwrightError QUANTITY_INVALID, HARDWARE_INVALID, with the file and line */

@@ -3,7 +3,7 @@
  * (`1.2 TB/s`), whose meaning `resolve.ts` reads. Unknown fields are refused.
  */
 import { z } from 'zod';
-import { MATMUL_DTYPES, STATUSES } from './names.js';
+import { MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
 
 const provenance = {
   source: z.string('a source').min(3, 'a source of at least 3 characters'),
@@ -15,6 +15,7 @@ const sourced = <T extends z.ZodType>(value: T) => z.strictObject({ value, ...pr
 const quantity = sourced(z.union([z.string(), z.number()]));
 const count = sourced(z.int().positive());
 const fraction = sourced(z.number().positive().max(1));
+const flag = sourced(z.boolean());
 const share = sourced(z.number().min(0).lt(1));
 /** A fraction of the peak, or a rate. */
 const achievable = sourced(z.union([z.string(), z.number().positive().max(1)]));
@@ -29,21 +30,48 @@ const matmul = z.strictObject({ peak: quantity, achievable, points: points.optio
 
 const torus = z.strictObject({
   kind: z.literal('torus'),
-  dimensions: count,
+  dimensions: sourced(z.int().positive().max(TORUS_DIMENSIONS.length)),
   largestSlice: sourced(z.array(size).min(1)),
   linkBandwidthPerDirection: rate,
   hopLatency: quantity,
-  wraparound: z.strictObject({ multiple: count, rule: z.enum(['every-axis', 'per-axis']) }),
+  wraparound: z.strictObject({
+    rule: z.enum(WRAPAROUND_RULES),
+    multiple: count.optional(),
+    dimensions: sourced(z.array(z.boolean())).optional(),
+  }),
+  canTwist: flag.optional(),
+  dataCenterNetwork: z
+    .strictObject({
+      chipsPerHost: count,
+      hostBandwidthPerDirection: rate,
+      latency: quantity,
+      mostSlices: count,
+    })
+    .optional(),
 });
 
-const switched = z.strictObject({
-  kind: z.literal('switch'),
+const network = z.strictObject({
+  cardsPerNode: count,
+  cardBandwidthPerDirection: rate,
+  latency: quantity,
+  inSwitchReduction: flag.optional(),
+  fatTree: z
+    .strictObject({
+      nodesPerLeaf: count,
+      rails: flag,
+      oversubscription: sourced(z.number('a number of at least 1').min(1, 'a number of at least 1')),
+    })
+    .optional(),
+});
+
+const node = {
   chipsPerNode: count,
   nodeBandwidthPerChipPerDirection: rate,
   nodeLatency: quantity,
-  networkBandwidthPerChipPerDirection: rate,
-  networkLatency: quantity,
-});
+  network: network.optional(),
+};
+const switched = z.strictObject({ kind: z.literal('switch'), ...node, inSwitchReduction: flag.optional() });
+const fullyConnected = z.strictObject({ kind: z.literal('fully-connected'), ...node });
 
 const sharedMemory = z.strictObject({
   kind: z.literal('shared-memory'),
@@ -51,6 +79,7 @@ const sharedMemory = z.strictObject({
   busyCoreRateFraction: fraction,
   transferBandwidthPerChip: rate,
   messageLatency: quantity,
+  hostMemoryBandwidth: rate,
 });
 
 export const hardwareSchema = z.strictObject({
@@ -69,9 +98,10 @@ export const hardwareSchema = z.strictObject({
       f16: matmul.optional(),
     }),
     matrixUnit: z.strictObject({ rows: count, columns: count, depth: count, units: count }),
+    collectiveUnits: sourced(z.int().nonnegative()).optional(),
     vectorRate: quantity,
   }),
-  topology: z.discriminatedUnion('kind', [torus, switched, sharedMemory]),
+  topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });
 
 export const stackSchema = z.strictObject({

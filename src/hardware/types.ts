@@ -1,6 +1,6 @@
 /** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
-import type { MatmulDType } from './names.js';
+import type { MatmulDType, WraparoundRule } from './names.js';
 import type { HardwareDocument, StackDocument } from './schema.js';
 
 /** A bandwidth: what the datasheet says, and what people reach. */
@@ -43,33 +43,82 @@ export interface Chip {
   readonly memoryBandwidth: Bandwidth;
   readonly matmul: Readonly<Partial<Record<MatmulDType, MatmulRate>>>;
   readonly matrixUnit: MatrixUnit;
+  /** How many of the matrix unit's `units` a collective takes while it runs; 0 where copy engines do all of it. */
+  readonly collectiveUnits: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
   /** Present where `peak` is a first measurement and not a datasheet's: which one MFU is relative to. */
   readonly peakVersion?: number;
 }
 
+/** Slices joined by the network between hosts, each of which has one card for all its chips. */
+export interface DataCenterNetwork {
+  readonly chipsPerHost: number;
+  readonly hostPerDirection: Bandwidth;
+  /** Of a message from a chip of one slice to one of another. */
+  readonly latency: Seconds;
+  readonly mostSlices: number;
+}
+
+export interface Wraparound {
+  /**
+   * `every-axis`: all dimensions wrap if each is a multiple of `multiple`. `per-axis`: each decides for itself. `none`:
+   * all are lines. `listed`: those of `dimensions`, whatever their length.
+   */
+  readonly rule: WraparoundRule;
+  /** 1 where the rule needs none. */
+  readonly multiple: number;
+  /** Of `listed` alone. */
+  readonly dimensions?: readonly boolean[];
+}
+
 export interface TorusTopology {
   readonly kind: 'torus';
   readonly dimensions: number;
-  /** Largest length of each dimension, in any order. */
+  /** Largest length of each dimension, in any order; in this order where wraparound is `listed`. */
   readonly largestSlice: readonly number[];
   /** Of one link, one way. A chip has two links a dimension. */
   readonly linkPerDirection: Bandwidth;
   readonly hopLatency: Seconds;
-  /** `every-axis`: all dimensions wrap if each is a multiple of it. `per-axis`: each decides for itself. */
-  readonly wraparound: { readonly multiple: number; readonly rule: 'every-axis' | 'per-axis' };
+  readonly wraparound: Wraparound;
+  /** Whether slices of lengths k and 2k may be had twisted. */
+  readonly canTwist: boolean;
+  readonly dataCenterNetwork?: DataCenterNetwork;
 }
 
-export interface SwitchTopology {
-  readonly kind: 'switch';
+/** Leaf switches and, above them, spines. */
+export interface FatTree {
+  readonly nodesPerLeaf: number;
+  /** Whether the cards of one number have leaves of their own, instead of all cards of a node sharing one. */
+  readonly rails: boolean;
+  /** What all cards of a leaf can send over what its links to the spines can. */
+  readonly oversubscription: number;
+}
+
+/** Between nodes. */
+export interface CardNetwork {
+  /** Chips share a card where there are fewer; a chip uses its cards together where there are more. */
+  readonly cardsPerNode: number;
+  readonly cardPerDirection: Bandwidth;
+  /** Of a message from a chip of one node to one of another. */
+  readonly latency: Seconds;
+  /** Whether its switches add up what passes through (InfiniBand SHARP). */
+  readonly reducesInSwitch: boolean;
+  /** Without one, all cards are on one switch that never is the bottleneck. */
+  readonly fatTree?: FatTree;
+}
+
+export interface NodeTopology {
+  /** `switch`: any two chips of a node reach each other at full rate. `fully-connected`: each pair has its own link. */
+  readonly kind: 'switch' | 'fully-connected';
   readonly chipsPerNode: number;
-  /** From one chip into its node's switch, one way. */
+  /** All that a chip can send to others of its node, one way. */
   readonly nodePerChipPerDirection: Bandwidth;
   readonly nodeLatency: Seconds;
-  /** From one chip to other nodes, one way. */
-  readonly networkPerChipPerDirection: Bandwidth;
-  readonly networkLatency: Seconds;
+  /** Whether the node's switch adds up what passes through (NVLink SHARP). */
+  readonly reducesInSwitch: boolean;
+  /** Absent where there is one node alone. */
+  readonly network?: CardNetwork;
 }
 
 /** One machine whose chips are threads: they exchange by copying, and more of them than cores take turns. */
@@ -80,9 +129,11 @@ export interface SharedMemoryTopology {
   readonly busyCoreRateFraction: number;
   readonly transferPerChip: Bandwidth;
   readonly messageLatency: Seconds;
+  /** What all cores together can read and write. */
+  readonly hostMemory: Bandwidth;
 }
 
-export type Topology = TorusTopology | SwitchTopology | SharedMemoryTopology;
+export type Topology = TorusTopology | NodeTopology | SharedMemoryTopology;
 
 export interface Hardware {
   readonly name: string;

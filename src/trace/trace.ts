@@ -20,6 +20,8 @@ export interface Span {
   readonly end: Seconds;
   /** For a collective: bytes that this rank sent. */
   readonly sentBytes?: number;
+  /** For a collective, where it is known: when its turn could have come; it starts when it is on the links. */
+  readonly issued?: Seconds;
   /** For a collective: those over one axis follow each other, those over several may run at once. */
   readonly axis?: AxisName;
 }

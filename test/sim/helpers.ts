@@ -1,5 +1,5 @@
 /** Machines with round numbers, and a small sharded program with a repeated layer. */
-import type { Hardware, Stack, Topology } from '../../src/hardware/index.js';
+import type { Hardware, NodeTopology, Stack, Topology, TorusTopology } from '../../src/hardware/index.js';
 import { loadHardware, loadStack } from '../../src/hardware/index.js';
 import type { Mesh } from '../../src/mesh/index.js';
 import { createMesh } from '../../src/mesh/index.js';
@@ -15,25 +15,31 @@ export const HOP = 1e-6;
 const link = { peak: bytesPerSecond(LINK), achievable: bytesPerSecond(LINK) };
 
 /** A torus that wraps on axes whose length is a multiple of `wrapMultiple`. */
-export const torusOf = (dimensions: number, wrapMultiple = 1): Topology => ({
+export const torusOf = (dimensions: number, wrapMultiple = 1): TorusTopology => ({
   kind: 'torus',
   dimensions,
   largestSlice: Array.from({ length: dimensions }, () => 64),
   linkPerDirection: link,
   hopLatency: seconds(HOP),
   wraparound: { multiple: wrapMultiple, rule: 'per-axis' },
+  canTwist: true,
 });
 
-export const switchOf = (chipsPerNode: number, networkBytesPerSecond = LINK / 10): Topology => ({
+export const switchOf = (chipsPerNode: number, networkBytesPerSecond = LINK / 10): NodeTopology => ({
   kind: 'switch',
   chipsPerNode,
   nodePerChipPerDirection: link,
   nodeLatency: seconds(HOP),
-  networkPerChipPerDirection: {
-    peak: bytesPerSecond(networkBytesPerSecond),
-    achievable: bytesPerSecond(networkBytesPerSecond),
+  reducesInSwitch: false,
+  network: {
+    cardsPerNode: chipsPerNode,
+    cardPerDirection: {
+      peak: bytesPerSecond(networkBytesPerSecond),
+      achievable: bytesPerSecond(networkBytesPerSecond),
+    },
+    latency: seconds(10 * HOP),
+    reducesInSwitch: false,
   },
-  networkLatency: seconds(10 * HOP),
 });
 
 export const withTopology = (topology: Topology): Hardware => ({ ...loadHardware('tpu-v4'), topology });

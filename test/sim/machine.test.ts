@@ -81,8 +81,8 @@ describe('errors', () => {
     expect(() => tpu(64, 32, [4, 16, 32])).toThrow(
       'MESH_DOES_NOT_MULTIPLY at slice: expected at most 16×16×16, got 4×16×32',
     );
-    expect(() => tpu(384, 16)).toThrow(
-      /expected a number of chips that a slice of at most 16×16×16 can have, got 6144/,
+    expect(() => tpu(768, 16)).toThrow(
+      /expected a number of chips that up to 2 slices of at most 16×16×16 can have, got 12288/,
     );
   });
 

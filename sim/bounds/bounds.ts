@@ -1,0 +1,86 @@
+/**
+ * Lower bounds of a step that no execution of this program on this machine can beat, whatever it overlaps, and of the
+ * model's own arithmetic under any plan. All rates are peaks.
+ */
+import type { Op, Program, ValueId } from '../../src/program/index.js';
+import { attributesOf, isCompute, matmulFlops, recordOf, regionOps } from '../../src/program/index.js';
+import type { Flops, Seconds } from '../../src/units.js';
+import { seconds } from '../../src/units.js';
+import { fastestRate, matmulRateOf, trafficBytes } from '../cost/index.js';
+import type { Machine } from '../machine/index.js';
+import { networkBound } from './network.js';
+
+export const LIMITS = ['compute', 'memory', 'network'] as const;
+export type Limit = (typeof LIMITS)[number];
+
+export interface Bounds {
+  /** Matmul FLOPs that a chip executes, without padding, at the peak of their type. */
+  readonly computeSeconds: Seconds;
+  /** The model's matmul FLOPs, nothing recomputed, dealt evenly to the chips, at the peak of the fastest type: a bound of every plan. */
+  readonly modelComputeSeconds: Seconds;
+  /**
+   * What each kernel reads from around it and leaves for others, at the peak of the chip's memory: parameters, optimizer
+   * state, gradients and activations between kernels, as if all within a kernel were fused.
+   */
+  readonly memorySeconds: Seconds;
+  /** What the chips have to exchange, through their own links or a cut of the machine, at the peak of the links. */
+  readonly networkSeconds: Seconds;
+  /** Which links bound it: a cut's name; null where nothing is sent. */
+  readonly networkThrough: string | null;
+  /** The largest of the bounds of this program (`modelComputeSeconds` is a part of `computeSeconds`). */
+  readonly seconds: Seconds;
+  readonly limit: Limit;
+}
+
+/** Kernels, and compute ops outside of kernels, with how often a step runs them. */
+function forEachKernel(ops: readonly Op[], visit: (op: Op, times: number) => void, times = 1): void {
+  for (const op of ops) {
+    if (op.name === 'kernel' || isCompute(op.name)) visit(op, times);
+    else if (op.region !== undefined)
+      forEachKernel(
+        regionOps(op.region),
+        visit,
+        op.name === 'repeat' ? times * attributesOf(op, 'repeat').count : times,
+      );
+  }
+}
+
+/**
+ * @param modelFlops matmul FLOPs of the unsharded step, forward and backward, nothing recomputed
+ * @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate
+ */
+export function boundsOf(program: Program, machine: Machine, modelFlops: Flops): Bounds {
+  const { chip, chips, computeSlowdown } = machine;
+  const { values } = program;
+  const type = (id: ValueId) => values[id]!.type;
+  let compute = 0;
+  let bytes = 0;
+  forEachKernel(program.ops, (kernel, times) => {
+    const ops = kernel.name === 'kernel' ? kernel.region!.ops : [kernel];
+    for (const op of ops) {
+      if (!isCompute(op.name)) continue;
+      const { matmul } = recordOf(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
+      if (matmul !== undefined) compute += (times * matmulFlops(matmul)) / fastestRate(matmulRateOf(op, values, chip));
+    }
+    const results = new Set(kernel.results);
+    bytes += times * trafficBytes(ops, values, (id) => results.has(id));
+  });
+  const { peak, achievable } = chip.memoryBandwidth;
+  const network = networkBound(program, machine);
+  const model = modelFlops / chips / Math.max(...Object.values(chip.matmul).map(fastestRate));
+  const found: Record<Limit, number> = {
+    compute: compute * computeSlowdown,
+    memory: (bytes / Math.max(peak, achievable)) * computeSlowdown,
+    network: network.seconds,
+  };
+  const limit = LIMITS.reduce((most, one) => (found[one] > found[most] ? one : most));
+  return {
+    computeSeconds: seconds(found.compute),
+    modelComputeSeconds: seconds(model * computeSlowdown),
+    memorySeconds: seconds(found.memory),
+    networkSeconds: seconds(found.network),
+    networkThrough: network.through,
+    seconds: seconds(found[limit]),
+    limit,
+  };
+}

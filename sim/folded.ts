@@ -1,0 +1,275 @@
+/**
+ * One chip in virtual time, which stands for all: a sink of the tree walk that runs what it is given at once. Collectives
+ * over one axis take turns, in the order of issue; those over different axes run side by side and share the links they
+ * have in common. Kernels take longer beside collectives.
+ *
+ * All that comes to pass at one tick does so before rates change, so that they do not depend on the order of it.
+ */
+import { MeshwrightError } from '../src/errors.js';
+import { ChannelRun } from './channel-run.js';
+import type { Load } from './cost/index.js';
+import { NO_LOAD, joinLoads, slowdown } from './cost/index.js';
+import type { Ticks } from './engine/index.js';
+import { Fluid, addTicks, ticks } from './engine/index.js';
+import type { ExposureTotals } from './exposure.js';
+import { Exposure } from './exposure.js';
+import type { Pending, RunId } from './pending.js';
+import type { CollectiveStep, KernelStep, Plan } from './plan.js';
+import type { Leaps, Sink } from './walk.js';
+import { walkTree } from './walk.js';
+
+/** What became of an instruction. */
+export interface Occurrence {
+  readonly step: KernelStep | CollectiveStep;
+  /** Of the repeats around it, outermost first. */
+  readonly iterations: readonly number[];
+  /** Of a collective. */
+  readonly run?: RunId;
+  /** What the chip waited for before it, and what a collective waited for that was issued. */
+  readonly after: Pending;
+  readonly operands: Pending;
+  /** When the chip came to it and had what is in `after`. */
+  readonly issued: Ticks;
+  /** Of a collective: on the links. */
+  readonly start: Ticks;
+  readonly end: Ticks;
+}
+
+interface CollectiveRun {
+  readonly id: RunId;
+  readonly step: CollectiveStep;
+  readonly operands: Pending;
+  readonly occurrence: { start: Ticks; end: Ticks } | undefined;
+  begun: boolean;
+  channelsLeft: number;
+}
+
+interface ActiveChannel {
+  readonly run: CollectiveRun;
+  readonly channel: ChannelRun;
+}
+
+interface Mark {
+  readonly now: Ticks;
+  readonly exposure: ExposureTotals;
+  readonly contention: number;
+}
+
+class FoldedChip implements Sink {
+  readonly exposure = new Exposure();
+  readonly occurrences: Occurrence[] = [];
+  readonly leaps: Leaps<Mark> | undefined;
+  /** Ticks by which kernels took longer because of collectives beside them. */
+  contention = 0;
+  /** Whether all that shared links got the same of them on every chip. */
+  even = true;
+  now = ticks(0);
+  readonly #plan: Plan;
+  readonly #recording: boolean;
+  /** By collective, one an axis: what was issued and is not done; the first runs as soon as its operands are there. */
+  readonly #laneOf: readonly CollectiveRun[][];
+  /** By run; absent for those that are done. */
+  readonly #open: (CollectiveRun | undefined)[] = [];
+  #openRuns: CollectiveRun[] = [];
+  #active: ActiveChannel[] = [];
+  /** Whether patterns came or went, or what is on the links or beside a kernel did. */
+  #patternsChanged = false;
+  #ratesChanged = false;
+  #load: Load = NO_LOAD;
+  #kernel: { readonly step: KernelStep; readonly work: Fluid } | undefined;
+
+  constructor(plan: Plan, recording: boolean) {
+    this.#plan = plan;
+    this.#recording = recording;
+    const lanes = new Map(plan.collectives.map(({ axis }) => [axis, [] as CollectiveRun[]]));
+    this.#laneOf = plan.collectives.map(({ axis }) => lanes.get(axis)!);
+    this.leaps = recording
+      ? undefined
+      : { mark: this.#mark, describe: this.#describe, placeOf: this.#placeOf, leap: this.#leap };
+  }
+
+  run(): void {
+    const { hostDuration } = this.#plan;
+    this.exposure.setBusy(true, this.now);
+    this.now = addTicks(this.now, hostDuration);
+    this.exposure.setBusy(false, this.now);
+    walkTree(this.#plan, this);
+    while (this.#openRuns.length > 0) this.#advance();
+  }
+
+  kernel(step: KernelStep, after: Pending, iterations: readonly number[]): void {
+    this.wait(after);
+    const start = this.now;
+    this.exposure.setBusy(true, start);
+    if (this.#openRuns.length === 0) this.now = addTicks(start, step.duration);
+    else {
+      this.#kernel = { step, work: new Fluid(step.duration, start) };
+      this.#ratesChanged = true;
+      while (this.#kernel !== undefined) this.#advance();
+    }
+    this.exposure.setBusy(false, this.now);
+    this.contention += this.now - start - step.duration;
+    if (this.#recording)
+      this.occurrences.push({ step, iterations, after, operands: [], issued: start, start, end: this.now });
+  }
+
+  collective(
+    step: CollectiveStep,
+    id: RunId,
+    after: Pending,
+    operands: Pending,
+    synchronous: boolean,
+    iterations: readonly number[],
+  ): void {
+    this.wait(after);
+    const issued = this.now;
+    let occurrence;
+    if (this.#recording) {
+      occurrence = { step, iterations, run: id, after, operands, issued, start: issued, end: issued };
+      this.occurrences.push(occurrence);
+    }
+    const run = { id, step, operands, occurrence, begun: false, channelsLeft: step.channels.length };
+    this.#open[id] = run;
+    this.#openRuns.push(run);
+    this.#laneOf[step.index]!.push(run);
+    this.#beginNext();
+    if (synchronous) this.#waitFor(id);
+  }
+
+  wait(after: Pending): void {
+    for (const id of after) this.#waitFor(id);
+  }
+
+  readonly isDone = (id: RunId): boolean => this.#open[id] === undefined;
+
+  #waitFor(id: RunId): void {
+    while (this.#open[id] !== undefined) this.#advance();
+  }
+
+  /** To the next time that anything comes to pass, and all that does. */
+  #advance(): void {
+    this.#refresh();
+    let next = this.#kernel?.work.end ?? Infinity;
+    for (const { channel } of this.#active) if (channel.next < next) next = channel.next;
+    if (next === Infinity) {
+      const got = this.#openRuns.map(({ step }) => step.op.id).join(', ');
+      throw new MeshwrightError('INTERNAL', { place: 'folded run', expected: 'something under way', got });
+    }
+    this.now = ticks(next);
+    if (this.#kernel?.work.end === next) this.#kernel = undefined;
+    let finished = false;
+    const due = this.#active.filter(({ channel }) => channel.next === next);
+    for (const { run, channel } of due) {
+      const came = channel.pass();
+      this.#ratesChanged = true;
+      if (came !== 'phase') this.#patternsChanged = true;
+      if (came === 'end') {
+        this.#active = this.#active.filter((other) => other.channel !== channel);
+        if (--run.channelsLeft === 0) {
+          this.#finish(run);
+          finished = true;
+        }
+      }
+    }
+    if (finished) this.#beginNext();
+  }
+
+  /** Begins what can begin, in the order of issue. */
+  #beginNext(): void {
+    for (const run of this.#openRuns)
+      if (!run.begun && this.#laneOf[run.step.index]![0] === run && run.operands.every(this.isDone)) this.#begin(run);
+  }
+
+  #begin(run: CollectiveRun): void {
+    run.begun = true;
+    if (run.occurrence) run.occurrence.start = this.now;
+    this.exposure.begin(run.step, this.now);
+    this.#patternsChanged = true;
+    for (const rounds of run.step.channels) this.#active.push({ run, channel: new ChannelRun(rounds, this.now) });
+    if (run.channelsLeft > 0) return;
+    this.#finish(run);
+    this.#beginNext();
+  }
+
+  #finish(run: CollectiveRun): void {
+    if (run.occurrence) run.occurrence.end = this.now;
+    this.exposure.end(run.step, this.now);
+    this.#open[run.id] = undefined;
+    this.#openRuns = this.#openRuns.filter((other) => other !== run);
+    this.#laneOf[run.step.index]!.shift();
+    this.#patternsChanged = true;
+  }
+
+  /** Gives all that is under way the rate that it has from now on. */
+  #refresh(): void {
+    if (this.#patternsChanged) {
+      const active = this.#active;
+      const { links, chip } = this.#plan;
+      for (const { channel } of active)
+        channel.setContended(
+          active.some((other) => other.channel !== channel && links.meet(other.channel.pattern, channel.pattern)),
+          this.now,
+        );
+      const running = this.#openRuns.filter(({ begun }) => begun).map(({ step }) => step);
+      running.sort((a, b) => a.index - b.index);
+      this.#load = joinLoads(
+        running.map(({ load }) => load),
+        chip.chip,
+      );
+    } else if (!this.#ratesChanged) return;
+    this.#patternsChanged = false;
+    this.#ratesChanged = false;
+    const transferring = this.#active.filter(({ channel }) => channel.transferring);
+    if (transferring.length > 0) {
+      const { fractions, even } = this.#plan.links.rates(transferring.map(({ channel }) => channel.pattern));
+      this.even &&= even;
+      transferring.forEach(({ channel }, index) => channel.setRate(fractions[index]!, this.now));
+    }
+    if (this.#kernel) {
+      const { step, work } = this.#kernel;
+      work.setRate(1 / slowdown(step.cost, this.#plan.chip, this.#load), this.now);
+    }
+  }
+
+  #mark = (): Mark => ({ now: this.now, exposure: this.exposure.totals(), contention: this.contention });
+
+  #placeOf = (id: RunId): number => this.#openRuns.indexOf(this.#open[id]!);
+
+  #describe = (numbers: number[]): void => {
+    for (const { step, operands, begun } of this.#openRuns) {
+      numbers.push(step.index, begun ? 1 : 0);
+      for (const id of operands) if (!this.isDone(id)) numbers.push(this.#placeOf(id));
+      numbers.push(-1);
+    }
+    for (const { run, channel } of this.#active) {
+      numbers.push(this.#placeOf(run.id));
+      channel.describe(this.now, numbers);
+    }
+    for (const collective of this.exposure.running) numbers.push((collective as CollectiveStep).index);
+  };
+
+  #leap = (before: Mark, times: number): void => {
+    const by = ticks(times * (this.now - before.now));
+    this.now = addTicks(this.now, by);
+    for (const { channel } of this.#active) channel.leap(by);
+    this.contention += times * (this.contention - before.contention);
+    this.exposure.repeat(before.exposure, times, this.now);
+  };
+}
+
+export interface FoldedRun {
+  readonly duration: Ticks;
+  readonly exposure: ExposureTotals;
+  readonly contention: Ticks;
+  readonly even: boolean;
+  /** In the order of issue, where they are recorded. */
+  readonly occurrences: readonly Occurrence[];
+}
+
+/** @param recording keeps what became of each instruction, and leaps over none */
+export function runFolded(plan: Plan, recording = false): FoldedRun {
+  const chip = new FoldedChip(plan, recording);
+  chip.run();
+  const { now, exposure, contention, even, occurrences } = chip;
+  return { duration: now, exposure: exposure.totals(), contention: ticks(contention), even, occurrences };
+}

@@ -1,0 +1,142 @@
+/** The links of slices of a torus, and the shortest ways through them. */
+import type { Bandwidth, TorusTopology } from '../../src/hardware/index.js';
+import { TORUS_DIMENSIONS } from '../../src/hardware/index.js';
+import type { BytesPerSecond, Seconds } from '../../src/units.js';
+import type { FabricBuilder } from './fabric-builder.js';
+import type { TorusShape } from './torus-shape.js';
+import type { Link } from './types.js';
+
+/** Chips are numbered row-major: the last dimension varies fastest. */
+export const stridesOf = (lengths: readonly number[]): number[] =>
+  lengths.map((_, dimension) => lengths.slice(dimension + 1).reduce((product, length) => product * length, 1));
+
+/** Its name is made when it is asked for: there are six a chip. */
+class TorusLink implements Link {
+  readonly from: number;
+  readonly to: number;
+  readonly bytesPerSecond: BytesPerSecond;
+  readonly latency: Seconds;
+  readonly #way: number;
+
+  constructor(from: number, to: number, way: number, rate: Bandwidth, latency: Seconds) {
+    this.from = from;
+    this.to = to;
+    this.#way = way;
+    this.bytesPerSecond = rate.achievable;
+    this.latency = latency;
+  }
+
+  get name(): string {
+    return `chip ${this.from} ${this.#way % 2 === 0 ? '+' : '-'}${TORUS_DIMENSIONS[this.#way >> 1]}`;
+  }
+}
+
+/** The chips of slices, numbered slice after slice, and the way between two of one slice: links by index. */
+export function addTorus(
+  builder: FabricBuilder,
+  shape: TorusShape,
+  slices: number,
+  { linkPerDirection, hopLatency }: TorusTopology,
+): (from: number, to: number) => number[] {
+  const { lengths, wrapped, shifts } = shape;
+  const dimensions = lengths.length;
+  const chipsPerSlice = lengths.reduce((product, length) => product * length, 1);
+  const strides = stridesOf(lengths);
+  const position = (chip: number, dimension: number): number =>
+    Math.floor((chip % chipsPerSlice) / strides[dimension]!) % lengths[dimension]!;
+  /** The neighbour, or −1 at the end of a line. */
+  const neighbour = (chip: number, dimension: number, way: number): number => {
+    const [length, at] = [lengths[dimension]!, position(chip, dimension) + way];
+    if (at >= 0 && at < length) return chip + way * strides[dimension]!;
+    if (length === 1 || wrapped[dimension] !== true) return -1;
+    let end = chip + (at < 0 ? length - 1 : 1 - length) * strides[dimension]!;
+    shifts[dimension]!.forEach((shift, other) => {
+      // Half of a ring: the same both ways.
+      const [was, round] = [position(chip, other), lengths[other]!];
+      end += (((was + shift) % round) - was) * strides[other]!;
+    });
+    return end;
+  };
+  /** Link index by ((chip · dimensions) + dimension) · 2 + (0 up, 1 down); −1 where a line ends. */
+  const table = new Int32Array(chipsPerSlice * slices * dimensions * 2).fill(-1);
+  for (let chip = 0; chip < chipsPerSlice * slices; chip++) {
+    for (let way = 0; way < dimensions * 2; way++) {
+      const to = neighbour(chip, way >> 1, way % 2 === 0 ? 1 : -1);
+      if (to < 0) continue;
+      table[chip * dimensions * 2 + way] = builder.add(new TorusLink(chip, to, way, linkPerDirection, hopLatency));
+    }
+  }
+
+  const offsets = shape.twisted ? twistedOffsets(shape, strides) : undefined;
+  /** Hops along each dimension, below zero downwards. */
+  const offset = (from: number, to: number): readonly number[] => {
+    if (offsets !== undefined) {
+      const positions = lengths.map((_, dimension) => position(from, dimension));
+      const apart = lengths.map((_, dimension) => position(to, dimension) - positions[dimension]!);
+      const ways = offsets(apart);
+      return ways[positions.reduce((total, one) => total + one, 0) % ways.length]!;
+    }
+    return lengths.map((length, dimension) => {
+      const [start, end] = [position(from, dimension), position(to, dimension)];
+      if (wrapped[dimension] !== true) return end - start;
+      const up = (end - start + length) % length;
+      const goesUp = up < length - up || (up === length - up && start % 2 === 0);
+      return goesUp ? up : up - length;
+    });
+  };
+  // Dimension after dimension; where several ways are as short, chips take them in turn.
+  return (from, to) => {
+    const path: number[] = [];
+    let chip = from;
+    offset(from, to).forEach((hops, dimension) => {
+      const way = dimension * 2 + (hops > 0 ? 0 : 1);
+      for (let hop = 0; hop < Math.abs(hops); hop++) {
+        const link = table[chip * dimensions * 2 + way]!;
+        path.push(link);
+        chip = builder.links[link]!.to;
+      }
+    });
+    return path;
+  };
+}
+
+/** Once round no dimension of a shortest way is gone more often. */
+const MOST_ROUNDS = 2;
+
+/**
+ * A twisted torus looks the same from every chip: two that are as far apart have the same shortest ways. They are found
+ * among all that lead there, which differ by rounds of the dimensions.
+ */
+function twistedOffsets({ lengths, shifts }: TorusShape, strides: readonly number[]) {
+  const known = new Map<number, readonly (readonly number[])[]>();
+  const shortest = (apart: readonly number[]): (readonly number[])[] => {
+    let least = Infinity;
+    let found: (readonly number[])[] = [];
+    const visit = (offset: readonly number[], dimension: number): void => {
+      if (dimension === lengths.length) {
+        const hops = offset.reduce((total, one) => total + Math.abs(one), 0);
+        if (hops < least) [least, found] = [hops, [offset]];
+        else if (hops === least) found.push(offset);
+        return;
+      }
+      for (let rounds = -MOST_ROUNDS; rounds <= MOST_ROUNDS; rounds++) {
+        visit(
+          // A round of this dimension comes out shifted in the others, which is to be made up for.
+          offset.map(
+            (one, other) => one + rounds * (other === dimension ? lengths[other]! : -shifts[dimension]![other]!),
+          ),
+          dimension + 1,
+        );
+      }
+    };
+    visit(apart, 0);
+    return found;
+  };
+  return (apart: readonly number[]): readonly (readonly number[])[] => {
+    const around = apart.map((one, dimension) => (one + lengths[dimension]!) % lengths[dimension]!);
+    const key = around.reduce((total, one, dimension) => total + one * strides[dimension]!, 0);
+    let ways = known.get(key);
+    if (ways === undefined) known.set(key, (ways = shortest(around)));
+    return ways;
+  };
+}

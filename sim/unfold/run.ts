@@ -1,0 +1,323 @@
+/**
+ * A step on every chip and every link, as discrete events: when a kernel ends on a chip, when a flow leaves its links,
+ * when it arrives. All chips go through the same script, each at its own pace; they meet where flows join them.
+ */
+import { MeshwrightError } from '../../src/errors.js';
+import type { AxisName } from '../../src/mesh/index.js';
+import type { Ticks } from '../engine/index.js';
+import { ticks, toSeconds } from '../engine/index.js';
+import type { Instruction } from '../instructions.js';
+import type { Fabric } from '../machine/index.js';
+import type { CollectiveStep, KernelStep } from '../plan.js';
+import { Channels } from './channels.js';
+import { ChipTimes } from './chip-times.js';
+import type { FlowTables, ScheduleRounds } from './flows.js';
+import { flowTables } from './flows.js';
+import type { Jitter } from './jitter.js';
+import { jitterFactors } from './jitter.js';
+import { EntityQueue } from './queue.js';
+import type { RunLists, Script } from './script.js';
+import { COLLECTIVE, KERNEL, scriptOf } from './script.js';
+import { Slowdowns } from './slowdowns.js';
+import { Transfers } from './transfers.js';
+
+export interface UnfoldOptions {
+  readonly chips: number;
+  readonly fabric: Fabric;
+  readonly instructions: readonly Instruction[];
+  /** What the host does on every chip before all else. */
+  readonly hostDuration?: Ticks;
+  /** By chip: how much longer its kernels take. */
+  readonly chipSlowdown?: ReadonlyMap<number, number>;
+  readonly jitter?: Jitter;
+  /** How much longer a kernel takes beside collectives, in the order of their issue; not at all where absent. */
+  readonly slowdown?: (kernel: KernelStep, beside: readonly CollectiveStep[]) => number;
+  /** Chips whose runs of kernels and collectives are kept. */
+  readonly recorded?: readonly number[];
+}
+
+/** A run of a kernel or a collective on a chip. */
+export interface ChipSpan {
+  readonly chip: number;
+  /** Its place among the instructions. */
+  readonly instruction: number;
+  readonly start: Ticks;
+  readonly end: Ticks;
+}
+
+export interface UnfoldedRun {
+  /** Until the last chip has done all. */
+  readonly duration: Ticks;
+  /** By chip: ticks until it has done all, at work, of communication beside it, and of communication alone by axis. */
+  readonly ends: Float64Array;
+  readonly busy: Float64Array;
+  readonly hidden: Float64Array;
+  readonly exposedByAxis: ReadonlyMap<AxisName, Float64Array>;
+  /** Bytes that went over each link. */
+  readonly linkBytes: Float64Array;
+  readonly events: number;
+  readonly flows: number;
+  readonly spans: readonly ChipSpan[];
+}
+
+class Unfolding {
+  readonly #chips: number;
+  readonly #script: Script;
+  readonly #tables: FlowTables;
+  readonly #queue: EntityQueue;
+  readonly #transfers: Transfers;
+  readonly #channels: Channels;
+  readonly #times: ChipTimes;
+  readonly #slowdowns: Slowdowns | undefined;
+  /** By run: the rounds of its channels. */
+  readonly #rounds: readonly ScheduleRounds[];
+  /** By lane: its first channel. */
+  readonly #firstChannel: Int32Array;
+  readonly #laneOfChannel: Int32Array;
+  /** By chip. */
+  readonly #cursor: Int32Array;
+  readonly #computing: Uint8Array;
+  readonly #kernelStart: Float64Array;
+  readonly #ends: Float64Array;
+  readonly #factors: Float64Array;
+  readonly #recorded: Uint8Array;
+  /** By lane and chip (lane × chips + chip): runs issued and done, channels left of the one that runs, its beginning. */
+  readonly #issued: Int32Array;
+  readonly #done: Int32Array;
+  readonly #channelsLeft: Int32Array;
+  readonly #runStart: Float64Array;
+  readonly #jitter: (chip: number, instruction: number) => number;
+  readonly #spans: ChipSpan[] = [];
+  #events = 0;
+
+  constructor(options: UnfoldOptions) {
+    const { chips, fabric, instructions, chipSlowdown, jitter, slowdown, recorded } = options;
+    const script = scriptOf(instructions);
+    const lanes = script.laneRuns.length;
+    this.#chips = chips;
+    this.#script = script;
+    this.#firstChannel = new Int32Array(lanes + 1);
+    const laneSchedules = script.laneRuns.map((runs, lane) => {
+      const schedules = [...new Set(Array.from(runs, (run) => script.collectives[run]!.step.schedule))];
+      const channels = Math.max(...schedules.map((schedule) => schedule.channels.length));
+      this.#firstChannel[lane + 1] = this.#firstChannel[lane]! + channels;
+      return { firstChannel: this.#firstChannel[lane]!, schedules };
+    });
+    const channels = this.#firstChannel[lanes]!;
+    this.#laneOfChannel = new Int32Array(channels);
+    for (let lane = 0; lane < lanes; lane++)
+      this.#laneOfChannel.fill(lane, this.#firstChannel[lane]!, this.#firstChannel[lane + 1]!);
+    const { tables, roundsOf } = flowTables(chips, fabric, laneSchedules);
+    this.#tables = tables;
+    this.#rounds = script.collectives.map(({ step }) => roundsOf.get(step.schedule)!);
+    this.#queue = new EntityQueue(tables.flows + chips);
+    const capacities = Float64Array.from(fabric.links, (link) => link.bytesPerSecond);
+    this.#transfers = new Transfers(tables, capacities, this.#queue);
+    this.#channels = new Channels(tables, this.#transfers, channels, chips);
+    this.#times = new ChipTimes(chips, lanes);
+    this.#slowdowns = slowdown && new Slowdowns(script, chips, slowdown);
+    this.#cursor = new Int32Array(chips);
+    this.#computing = new Uint8Array(chips);
+    this.#kernelStart = new Float64Array(chips);
+    this.#ends = new Float64Array(chips).fill(NaN);
+    this.#factors = new Float64Array(chips).fill(1);
+    chipSlowdown?.forEach((factor, chip) => (this.#factors[chip] = factor));
+    this.#recorded = new Uint8Array(chips);
+    recorded?.forEach((chip) => (this.#recorded[chip] = 1));
+    this.#issued = new Int32Array(lanes * chips);
+    this.#done = new Int32Array(lanes * chips);
+    this.#channelsLeft = new Int32Array(lanes * chips);
+    this.#runStart = new Float64Array(lanes * chips);
+    this.#jitter = jitterFactors(jitter ?? { coefficientOfVariation: 0, seed: 0 });
+  }
+
+  run(hostDuration: number): UnfoldedRun {
+    for (let chip = 0; chip < this.#chips; chip++) {
+      if (hostDuration > 0) this.#compute(chip, hostDuration);
+      else this.#goOn(chip);
+    }
+    const queue = this.#queue;
+    const flows = this.#tables.flows;
+    while (queue.advance()) {
+      do {
+        for (let entity = queue.take(); entity >= 0; entity = queue.take()) {
+          this.#events++;
+          if (entity >= flows) this.#kernelEnds(entity - flows);
+          else if (this.#transfers.happens(entity)) this.#arrives(entity);
+        }
+      } while (queue.more());
+      this.#slowdowns?.settle(queue, flows);
+      this.#transfers.settle();
+    }
+    this.#checkEnds();
+    const { busy, hidden, exposed } = this.#times;
+    return {
+      duration: ticks(this.#ends.reduce((last, end) => Math.max(last, end), 0)),
+      ends: this.#ends,
+      busy,
+      hidden,
+      exposedByAxis: new Map(
+        this.#script.axes.map((axis, lane) => [axis, exposed.subarray(lane * this.#chips, (lane + 1) * this.#chips)]),
+      ),
+      linkBytes: this.#transfers.linkBytes,
+      events: this.#events,
+      flows: this.#transfers.started,
+      spans: this.#spans,
+    };
+  }
+
+  #arrives(flow: number): void {
+    const channels = this.#channels;
+    channels.arrived(flow);
+    while (channels.finishedCount > 0) {
+      const channel = channels.finished[--channels.finishedCount]!;
+      const chip = channel % this.#chips;
+      const lane = this.#laneOfChannel[(channel - chip) / this.#chips]!;
+      if (--this.#channelsLeft[lane * this.#chips + chip]! > 0) continue;
+      this.#runEnds(chip, lane);
+      this.#goOn(chip);
+    }
+  }
+
+  /** Does all that a chip can do now: instructions until it waits or computes, collectives whose turn has come. */
+  #goOn(chip: number): void {
+    const { kind, subject, after, instruction, lane: laneOf, kernels } = this.#script;
+    let line = this.#cursor[chip]!;
+    for (;;) {
+      while (this.#beginAny(chip));
+      if (this.#computing[chip] === 1) return;
+      if (line === kind.length) {
+        this.#endIfDone(chip);
+        return;
+      }
+      if (!this.#allDone(chip, after, line)) return;
+      this.#cursor[chip] = line + 1;
+      if (kind[line] === COLLECTIVE) this.#issued[laneOf[subject[line]!]! * this.#chips + chip]!++;
+      else if (kind[line] === KERNEL) {
+        const { duration } = kernels[subject[line]!]!;
+        const factor = this.#factors[chip]! * this.#jitter(chip, instruction[line]!);
+        this.#compute(chip, factor === 1 ? duration : Math.round(duration * factor), subject[line]!);
+      }
+      line++;
+    }
+  }
+
+  #allDone(chip: number, { starts, runs }: RunLists, index: number): boolean {
+    for (let at = starts[index]!; at < starts[index + 1]!; at++) if (!this.#isDone(chip, runs[at]!)) return false;
+    return true;
+  }
+
+  #isDone(chip: number, run: number): boolean {
+    const { lane, place } = this.#script;
+    return this.#done[lane[run]! * this.#chips + chip]! > place[run]!;
+  }
+
+  /** @param kernel absent for the host, which nothing slows down */
+  #compute(chip: number, duration: number, kernel = -1): void {
+    const now = this.#queue.now;
+    this.#kernelStart[chip] = now;
+    this.#computing[chip] = 1;
+    this.#times.setBusy(chip, true, now);
+    if (this.#slowdowns !== undefined && kernel >= 0 && duration > 0)
+      this.#slowdowns.begin(chip, kernel, duration, now);
+    else this.#queue.push(this.#tables.flows + chip, now + duration);
+  }
+
+  #kernelEnds(chip: number): void {
+    const now = this.#queue.now;
+    this.#computing[chip] = 0;
+    this.#times.setBusy(chip, false, now);
+    this.#slowdowns?.end(chip);
+    const line = this.#cursor[chip]! - 1;
+    if (line >= 0 && this.#recorded[chip] === 1)
+      this.#record(chip, this.#script.instruction[line]!, this.#kernelStart[chip]!);
+    this.#goOn(chip);
+  }
+
+  /** Begins all collectives whose turn it is. @returns whether any was done at once, which others may wait for */
+  #beginAny(chip: number): boolean {
+    let any = false;
+    for (let lane = 0; lane < this.#script.laneRuns.length; lane++) while (this.#begins(chip, lane)) any = true;
+    return any;
+  }
+
+  /** Begins the next collective over an axis if its turn has come. @returns whether one was done at once */
+  #begins(chip: number, lane: number): boolean {
+    const at = lane * this.#chips + chip;
+    const done = this.#done[at]!;
+    if (done === this.#issued[at] || this.#channelsLeft[at]! > 0) return false;
+    const run = this.#script.laneRuns[lane]![done]!;
+    if (!this.#allDone(chip, this.#script.operands, run)) return false;
+    const now = this.#queue.now;
+    const rounds = this.#rounds[run]!;
+    const first = this.#firstChannel[lane]!;
+    this.#times.begin(chip, lane, now);
+    this.#slowdowns?.collectiveBegins(chip, run);
+    this.#runStart[at] = now;
+    let left = 0;
+    for (let channel = 0; channel + 1 < rounds.length; channel++)
+      if (this.#channels.begin((first + channel) * this.#chips + chip, rounds[channel]!, rounds[channel + 1]!)) left++;
+    this.#channelsLeft[at] = left;
+    if (left > 0) return false;
+    this.#runEnds(chip, lane);
+    return true;
+  }
+
+  #runEnds(chip: number, lane: number): void {
+    const at = lane * this.#chips + chip;
+    const run = this.#script.laneRuns[lane]![this.#done[at]!]!;
+    this.#done[at]!++;
+    this.#times.end(chip, lane, this.#queue.now);
+    this.#slowdowns?.collectiveEnds(chip, run);
+    if (this.#recorded[chip] === 1) this.#record(chip, this.#script.issuedBy[run]!, this.#runStart[at]!);
+  }
+
+  #record(chip: number, instruction: number, start: number): void {
+    this.#spans.push({ chip, instruction, start: ticks(start), end: ticks(this.#queue.now) });
+  }
+
+  #endIfDone(chip: number): void {
+    for (let lane = 0; lane < this.#script.laneRuns.length; lane++)
+      if (this.#done[lane * this.#chips + chip]! < this.#script.laneRuns[lane]!.length) return;
+    this.#ends[chip] = this.#queue.now;
+  }
+
+  /** @throws MeshwrightError INTERNAL when chips wait for each other and nothing is left that could happen */
+  #checkEnds(): void {
+    const chip = this.#ends.findIndex(Number.isNaN);
+    if (chip < 0) return;
+    const got = this.#waitsFor(chip);
+    const place = `chip ${chip} after ${toSeconds(ticks(this.#queue.now))} s`;
+    throw new MeshwrightError('INTERNAL', { place, expected: 'all chips to end the step', got });
+  }
+
+  #waitsFor(chip: number): string {
+    const { laneRuns, collectives, kind, after } = this.#script;
+    const nameOf = (run: number): string =>
+      `${collectives[run]!.step.name} ${collectives[run]!.step.op.id} (run ${run})`;
+    const lanes = laneRuns.flatMap((runs, lane) => {
+      const at = lane * this.#chips + chip;
+      const run = runs[this.#done[at]!];
+      if (run === undefined || this.#done[at] === this.#issued[at]) return [];
+      if (this.#channelsLeft[at] === 0) return [`${nameOf(run)} waits for what it reads`];
+      const first = this.#firstChannel[lane]!;
+      const channelCount = collectives[run]!.step.schedule.channels.length;
+      const channels = Array.from({ length: channelCount }, (_, index) =>
+        this.#channels.describe((first + index) * this.#chips + chip),
+      );
+      return [`${nameOf(run)} waits for other chips: ${channels.join('; ')}`];
+    });
+    const line = this.#cursor[chip]!;
+    const awaited =
+      line < kind.length ? Array.from(after.runs.subarray(after.starts[line], after.starts[line + 1])) : [];
+    const open = awaited.filter((run) => !this.#isDone(chip, run));
+    return [...open.map((run) => `waits for ${nameOf(run)}`), ...lanes].join(', ');
+  }
+}
+
+/**
+ * Runs a step on all chips of a machine.
+ *
+ * @throws MeshwrightError INTERNAL when chips wait for each other
+ */
+export const unfold = (options: UnfoldOptions): UnfoldedRun => new Unfolding(options).run(options.hostDuration ?? 0);
