@@ -19,7 +19,7 @@ const meets = (value: number, bound: Bound): boolean =>
   typeof bound === 'number' ? value < bound : value >= bound[0] && value <= bound[1];
 
 /** Units whose figures are counts. */
-const WHOLE = new Set(['lines', 'plans', 'bytes']);
+const WHOLE = new Set(['lines', 'plans', 'documents', 'runs', 'ticks', 'events']);
 
 const digits = (value: number, unit: string): string => (WHOLE.has(unit) ? String(value) : value.toFixed(1));
 const ratio = (value: number): string => value.toFixed(2);

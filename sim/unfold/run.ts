@@ -138,6 +138,9 @@ class Unfolding {
     }
     const queue = this.#queue;
     const flows = this.#tables.flows;
+    // What begins at once is in no event yet.
+    this.#slowdowns?.settle(queue, flows);
+    this.#transfers.settle();
     while (queue.advance()) {
       do {
         for (let entity = queue.take(); entity >= 0; entity = queue.take()) {
