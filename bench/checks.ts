@@ -30,7 +30,9 @@ function figure(value: number, unit: string): string {
 
 function formatBound(bound: Bound | null, unit: string): string {
   if (bound === null) return '';
-  return typeof bound === 'number' ? `< ${bound}` : `${figure(bound[0], unit)} … ${figure(bound[1], unit)}`;
+  return typeof bound === 'number'
+    ? `< ${Number.isInteger(bound) ? bound : figure(bound, unit)}`
+    : `${figure(bound[0], unit)} … ${figure(bound[1], unit)}`;
 }
 
 export class Checks {

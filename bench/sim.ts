@@ -61,7 +61,7 @@ checks.add(
   1,
 );
 checks.add('  runs that differ', Math.max(...steps.map((one) => one.differences!)), 'runs', 1);
-const { m: power } = linearRegression(steps.map((one) => [Math.log(one.events!), Math.log(one.milliseconds!)]));
+const { m: power } = linearRegression(steps.map((one) => [Math.log(one.events!), Math.log(one.eventMilliseconds!)]));
 checks.add('  time grows with events to the power of', power, '×', 1.15, '1 is linear');
 
 const large = measure('step-4096');
