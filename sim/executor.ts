@@ -1,7 +1,8 @@
 /**
  * The virtual executor: runs a program on a machine in simulated time. All chips run the same program on the same shapes
  * and every pattern of flows covers the whole machine, so one rank stands for all of them (folding): exactly where all
- * groups of ranks lie alike, which the result says.
+ * groups of ranks lie alike, which the result says. Where asked for, or where chips differ, every chip and link is run
+ * (unfolding), and the result is that of the chip that ends last.
  */
 import type { Stack } from '../src/hardware/index.js';
 import type { Program } from '../src/program/index.js';
@@ -11,11 +12,23 @@ import type { KernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds } from './engine/index.js';
 import type { ExposureTotals } from './exposure.js';
-import type { FoldedRun, Occurrence } from './folded.js';
+import type { Occurrence } from './folded.js';
 import { runFolded } from './folded.js';
 import type { Machine } from './machine/index.js';
-import type { ComputeCategory, Plan } from './plan.js';
+import type { CollectiveChoice, ComputeCategory, Plan } from './plan.js';
 import { KERNEL_CATEGORIES, planProgram } from './plan.js';
+import type { ChipSpreads, UnfoldRequest } from './unfold/index.js';
+import { unfoldStep } from './unfold/index.js';
+
+/** What is known of an execution of every chip and link. */
+export interface Unfolded {
+  readonly events: number;
+  readonly flows: number;
+  readonly lastChip: number;
+  /** Of the last chip. */
+  readonly lastRank: number;
+  readonly spreads: ChipSpreads;
+}
 
 export interface Execution {
   readonly duration: Ticks;
@@ -28,6 +41,8 @@ export interface Execution {
    * collectives, and all are given that of the slowest.
    */
   readonly folded: boolean;
+  /** Absent where one rank stands for all. */
+  readonly unfolded?: Unfolded;
   readonly exposure: ExposureTotals;
   /** Ticks of all kernels and the host, by what limited them and slowed them down; they add up to the spans. */
   readonly computeTicks: Readonly<Record<ComputeCategory, Ticks>>;
@@ -39,21 +54,26 @@ export interface Execution {
   readonly linkBytes: Float64Array;
 }
 
-function traceOf(plan: Plan, { duration, occurrences }: FoldedRun): Trace {
+/** What became of the instructions of some ranks. */
+type ByRank = ReadonlyMap<number, readonly Occurrence[]>;
+
+function traceOf(plan: Plan, duration: Ticks, byRank: ByRank): Trace {
   const spans: Span[] = [];
   const host = plan.hostDuration;
-  if (host > 0) {
-    const times = { start: toSeconds(ticks(0)), end: toSeconds(host) };
-    spans.push({ id: 'host/step', kind: 'host', name: 'step', phase: 'forward', rank: 0, ...times });
-  }
-  for (const { step, iterations, issued, start, end } of occurrences) {
-    const { kind, op } = step;
-    const id = spanId(op, iterations);
-    const common = { id, kind, phase: op.phase, rank: 0, start: toSeconds(start), end: toSeconds(end) };
-    if (step.kind === 'kernel') spans.push({ ...common, name: 'kernel' });
-    else {
-      const { name, sentBytes, axis } = step;
-      spans.push({ ...common, name, sentBytes, axis, issued: toSeconds(issued) });
+  for (const [rank, occurrences] of byRank) {
+    if (host > 0) {
+      const times = { start: toSeconds(ticks(0)), end: toSeconds(host) };
+      spans.push({ id: 'host/step', kind: 'host', name: 'step', phase: 'forward', rank, ...times });
+    }
+    for (const { step, iterations, issued, start, end } of occurrences) {
+      const { kind, op } = step;
+      const id = spanId(op, iterations);
+      const common = { id, kind, phase: op.phase, rank, start: toSeconds(start), end: toSeconds(end) };
+      if (step.kind === 'kernel') spans.push({ ...common, name: 'kernel' });
+      else {
+        const { name, sentBytes, axis } = step;
+        spans.push({ ...common, name, sentBytes, axis, issued: toSeconds(issued) });
+      }
     }
   }
   return { source: 'simulated', step: 0, duration: toSeconds(duration), spans };
@@ -70,29 +90,80 @@ function linkBytesOf({ collectives }: Plan, { fabric }: Machine): Float64Array {
   return linkBytes;
 }
 
-/** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program */
-export function execute(program: Program, machine: Machine, stack: Stack): Execution {
-  const plan = planProgram(program, machine, stack);
-  const { kernels, collectives } = plan;
+type Outcome = Pick<Execution, 'duration' | 'folded' | 'unfolded' | 'exposure' | 'linkBytes'> & {
+  readonly contention: Ticks;
+  readonly variation: Ticks;
+  /** Of rank 0, and of the rank that the execution is of. */
+  readonly recorded: () => ByRank;
+};
+
+function runOne(plan: Plan, machine: Machine): Outcome {
   const { duration, exposure, contention, even } = runFolded(plan);
-  const computeTicks = { matmul: 0, memory: 0, vector: 0, overhead: plan.hostDuration as number, contention };
+  const patterns = plan.collectives.flatMap(({ schedule }) => schedule.channels.flat().map(({ pattern }) => pattern));
+  return {
+    duration,
+    exposure,
+    contention,
+    variation: ticks(0),
+    folded: even && patterns.every((pattern) => pattern.even),
+    linkBytes: linkBytesOf(plan, machine),
+    recorded: () => new Map([[0, runFolded(plan, true).occurrences]]),
+  };
+}
+
+function runAll(plan: Plan, machine: Machine, request: UnfoldRequest): Outcome {
+  const { run, lastChip, exposure, contention, variation, spreads, occurrences } = unfoldStep(plan, machine, request);
+  const { duration, events, flows, linkBytes } = run;
+  const rankOf = Array.from({ length: machine.chips }, () => 0);
+  rankOf.forEach((_, rank) => (rankOf[machine.chipOf(rank)] = rank));
+  const recorded = (): ByRank => {
+    const chips = [...new Set([machine.chipOf(0), lastChip])];
+    return new Map([...occurrences(chips)].map(([chip, list]) => [rankOf[chip]!, list]));
+  };
+  const unfolded = { events, flows, lastChip, lastRank: rankOf[lastChip]!, spreads };
+  return { duration, exposure, contention, variation, folded: false, unfolded, linkBytes, recorded };
+}
+
+export interface ExecutionOptions {
+  /** Runs every chip and link, which is done in any case where chips differ. */
+  readonly unfold?: UnfoldRequest;
+  /** Algorithms of collectives that were asked for; the fastest elsewhere. */
+  readonly collectives?: CollectiveChoice;
+}
+
+/**
+ * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program, PLAN_INVALID when
+ * an algorithm that was asked for does not apply
+ */
+export function execute(
+  program: Program,
+  machine: Machine,
+  stack: Stack,
+  { unfold, collectives }: ExecutionOptions = {},
+): Execution {
+  const plan = planProgram(program, machine, stack, collectives);
+  const differ = machine.chipSlowdown.size > 0;
+  const outcome = unfold || differ ? runAll(plan, machine, unfold ?? {}) : runOne(plan, machine);
+  const { duration, folded, unfolded, exposure, contention, variation, linkBytes } = outcome;
+  const computeTicks = { matmul: 0, memory: 0, vector: 0, overhead: plan.hostDuration as number };
   let matmulFlops = 0;
-  for (const { byCategory, cost, times } of kernels) {
+  for (const { byCategory, cost, times } of plan.kernels) {
     for (const category of KERNEL_CATEGORIES) computeTicks[category] += times * byCategory[category];
     matmulFlops += times * cost.matmulFlops;
   }
-  let recorded: FoldedRun | undefined;
-  const recordedRun = (): FoldedRun => (recorded ??= runFolded(plan, true));
+  let recorded: ByRank | undefined;
+  const byRank = (): ByRank => (recorded ??= outcome.recorded());
   let trace: Trace | undefined;
   return {
     duration,
     get trace() {
-      return (trace ??= traceOf(plan, recordedRun()));
+      return (trace ??= traceOf(plan, duration, byRank()));
     },
     get occurrences() {
-      return recordedRun().occurrences;
+      return byRank().get(unfolded?.lastRank ?? 0)!;
     },
-    folded: even && collectives.every(({ schedule }) => schedule.channels.flat().every(({ pattern }) => pattern.even)),
+    folded,
+    ...(unfolded === undefined ? {} : { unfolded }),
     exposure,
     computeTicks: {
       matmul: ticks(computeTicks.matmul),
@@ -100,9 +171,10 @@ export function execute(program: Program, machine: Machine, stack: Stack): Execu
       vector: ticks(computeTicks.vector),
       overhead: ticks(computeTicks.overhead),
       contention,
+      variation,
     },
     matmulFlops,
-    kernels: new Map(kernels.map(({ op, cost }) => [op.id, cost])),
-    linkBytes: linkBytesOf(plan, machine),
+    kernels: new Map(plan.kernels.map(({ op, cost }) => [op.id, cost])),
+    linkBytes,
   };
 }

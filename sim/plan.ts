@@ -12,15 +12,18 @@ import { collectiveLoad, kernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
-import type { CollectiveSchedule, Network } from './network/index.js';
-import { createNetwork, scheduleTicks } from './network/index.js';
+import type { CollectiveSchedule, Network, NetworkOptions } from './network/index.js';
+import { createNetwork, timeAlone } from './network/index.js';
 import { SharedLinks } from './shared-links.js';
 
 /** Where a kernel's time goes, where nothing is beside it. */
 export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
 export type KernelCategory = (typeof KERNEL_CATEGORIES)[number];
-/** Where a chip's compute time goes. `contention`: what collectives beside kernels add to them. */
-export const COMPUTE_CATEGORIES = [...KERNEL_CATEGORIES, 'contention'] as const;
+/**
+ * Where a chip's compute time goes. `contention`: what collectives beside kernels add to them; `variation`: what a slow
+ * chip and jitter do, which may be less than nothing.
+ */
+export const COMPUTE_CATEGORIES = [...KERNEL_CATEGORIES, 'contention', 'variation'] as const;
 export type ComputeCategory = (typeof COMPUTE_CATEGORIES)[number];
 
 export interface KernelStep {
@@ -111,6 +114,9 @@ export interface RepeatStep {
 
 export type Step = KernelStep | CollectiveStep | MoveStep | JoinStep | ElementStep | ManualStep | RepeatStep;
 
+/** Algorithms that were asked for, instead of the fastest. */
+export type CollectiveChoice = Omit<NetworkOptions, 'offered'>;
+
 export interface Plan {
   readonly program: Program;
   readonly steps: readonly Step[];
@@ -144,11 +150,14 @@ class Planner {
   readonly #stack: Stack;
   readonly #network: Network;
 
-  constructor(program: Program, machine: Machine, stack: Stack) {
+  constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
     this.#program = program;
     this.#machine = machine;
     this.#stack = stack;
-    this.#network = createNetwork(machine);
+    this.#network = createNetwork(machine, {
+      ...asked,
+      ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
+    });
   }
 
   block(ops: readonly Op[], times: number, early = false): Step[] {
@@ -191,7 +200,7 @@ class Planner {
         bytes: bytes(typeBytes(types[index]!)),
       }));
     const schedule = this.#network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
-    const duration = scheduleTicks(schedule);
+    const duration = timeAlone(schedule, this.#network.sharing);
     const sentBytes = bytes(collectiveBytes(name, types, axisSize(this.#program.mesh, axis)));
     const step: CollectiveStep = {
       kind: 'collective',
@@ -260,9 +269,12 @@ function capturedBy(region: Region): ValueId[] {
   return [...used].filter((id) => !made.has(id));
 }
 
-/** @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program */
-export function planProgram(program: Program, machine: Machine, stack: Stack): Plan {
-  const planner = new Planner(program, machine, stack);
+/**
+ * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program, PLAN_INVALID when
+ * an algorithm that was asked for does not apply
+ */
+export function planProgram(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice = {}): Plan {
+  const planner = new Planner(program, machine, stack, asked);
   const steps = planner.block(program.ops, 1);
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);

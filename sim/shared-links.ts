@@ -12,16 +12,16 @@ export interface SharedRates {
 
 const EQUAL = 1e-9;
 
-interface KnownPattern {
-  readonly pattern: Pattern;
-  /** The rate of its slowest flow over that flow's share of the bytes, where nothing else is on the links. */
-  readonly aloneRate: number;
+function shareLinks({ linkShares: a }: Pattern, { linkShares: b }: Pattern): boolean {
+  for (const link of a.keys()) if (b.has(link)) return true;
+  return false;
 }
 
 export class SharedLinks {
   readonly #fabric: Fabric;
   readonly #indices = new Map<Pattern, number>();
-  readonly #known: KnownPattern[] = [];
+  /** Of each pattern: the rate of its slowest flow over that flow's share of the bytes, alone. */
+  readonly #alone = new Map<Pattern, number>();
   readonly #meets: (boolean | undefined)[][] = [];
   readonly #rates = new Map<string, SharedRates>();
 
@@ -33,7 +33,7 @@ export class SharedLinks {
   meet(a: Pattern, b: Pattern): boolean {
     const [first, second] = [this.#indexOf(a), this.#indexOf(b)];
     const row = (this.#meets[Math.min(first, second)] ??= []);
-    return (row[Math.max(first, second)] ??= [...a.linkShares.keys()].some((link) => b.linkShares.has(link)));
+    return (row[Math.max(first, second)] ??= shareLinks(a, b));
   }
 
   /** Of patterns in any order: the same bits in each. */
@@ -53,18 +53,20 @@ export class SharedLinks {
 
   #indexOf(pattern: Pattern): number {
     let index = this.#indices.get(pattern);
-    if (index === undefined) {
-      const [aloneRate] = this.#slowest([pattern]).rates;
-      index = this.#known.push({ pattern, aloneRate: aloneRate! }) - 1;
-      this.#indices.set(pattern, index);
-    }
+    if (index === undefined) this.#indices.set(pattern, (index = this.#indices.size));
     return index;
+  }
+
+  #aloneRate(pattern: Pattern): number {
+    let rate = this.#alone.get(pattern);
+    if (rate === undefined) this.#alone.set(pattern, (rate = this.#slowest([pattern]).rates[0]!));
+    return rate;
   }
 
   #share(patterns: readonly Pattern[]): SharedRates {
     const { rates, even } = this.#slowest(patterns);
     const fractions = rates.map((rate, index) => {
-      const alone = this.#known[this.#indexOf(patterns[index]!)]!.aloneRate;
+      const alone = this.#aloneRate(patterns[index]!);
       return rate >= alone * (1 - EQUAL) ? 1 : rate / alone;
     });
     return { fractions, even };

@@ -8,9 +8,12 @@ import { forEachOp, isCompute, matmulFlops as matmulFlopsOf, recordOf } from '..
 import type { Bytes, Flops } from '../src/units.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds } from './engine/index.js';
-import type { Execution } from './executor.js';
+import type { Execution, ExecutionOptions } from './executor.js';
 import { execute } from './executor.js';
 import type { Machine } from './machine/index.js';
+import type { UnfoldedSummary } from './unfolded-summary.js';
+import { summarizeUnfolded } from './unfolded-summary.js';
+import type { UnfoldRequest } from './unfold/index.js';
 import { COMPUTE_CATEGORIES } from './plan.js';
 
 /** The peak of a chip's memory, from the liveness analysis. */
@@ -20,7 +23,7 @@ export interface MemoryInput {
   readonly peakOpId: string;
 }
 
-export interface SimulationInput {
+export interface SimulationInput extends ExecutionOptions {
   /** After `fuse`. */
   readonly program: Program;
   /** Made for the program's mesh. */
@@ -31,6 +34,8 @@ export interface SimulationInput {
   /** Of the whole step, over all chips. */
   readonly tokensPerStep: number;
   readonly memory: MemoryInput;
+  /** Runs every chip and link, which is done in any case where the machine has slow chips. */
+  readonly unfold?: UnfoldRequest;
 }
 
 export const TIME_CATEGORIES = [...COMPUTE_CATEGORIES, 'exposedCommunication', 'idle'] as const;
@@ -56,6 +61,8 @@ export interface SimulationResult {
   readonly dtype: FloatType;
   /** One chip was simulated and stands for all, exactly; false where groups of chips lie differently on the machine. */
   readonly folded: boolean;
+  /** Every chip and link was run: times are those of the chip that ends last. Null where one chip was. */
+  readonly unfolded: UnfoldedSummary | null;
   readonly stepTimeSeconds: number;
   readonly tokensPerSecond: number;
   readonly tokensPerSecondPerChip: number;
@@ -132,11 +139,11 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
     throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
   }
-  const execution = execute(program, machine, stack);
+  const execution = execute(program, machine, stack, input);
   const { computeTicks, duration: stepTicks } = execution;
   const { exposed, exposedByAxis, hidden } = execution.exposure;
-  const { matmul, memory: memoryTicks, vector, overhead, contention } = computeTicks;
-  const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - contention - exposed);
+  const { matmul, memory: memoryTicks, vector, overhead, contention, variation } = computeTicks;
+  const idle = ticks(stepTicks - matmul - memoryTicks - vector - overhead - contention - variation - exposed);
   const stepSeconds = toSeconds(stepTicks);
   const dtype = matmulDtype(program, hardware.defaultDtype);
   const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
@@ -155,6 +162,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     ),
     dtype,
     folded: execution.folded,
+    unfolded: execution.unfolded ? summarizeUnfolded(execution.unfolded, input.unfold) : null,
     stepTimeSeconds: stepSeconds,
     tokensPerSecond: tokensPerStep / stepSeconds,
     tokensPerSecondPerChip: tokensPerStep / stepSeconds / chips,
@@ -171,10 +179,11 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
       vector: time(vector),
       overhead: time(overhead),
       contention: time(contention),
+      variation: time(variation),
       exposedCommunication: time(exposed),
       idle: time(idle),
     },
-    computeSeconds: time(ticks(matmul + memoryTicks + vector + contention)),
+    computeSeconds: time(ticks(matmul + memoryTicks + vector + contention + variation)),
     overheadSeconds: time(overhead),
     exposedCommunicationSeconds: time(exposed),
     exposedCommunicationByAxisSeconds: Object.fromEntries(

@@ -6,7 +6,7 @@ import { rankCount } from '../../src/mesh/index.js';
 import { bytesPerSecond } from '../../src/units.js';
 import { nodeLayout } from './nodes.js';
 import { sharedMemoryLayout } from './shared-memory.js';
-import type { TorusOptions } from './torus.js';
+import type { TorusOptions } from './slices.js';
 import { torusLayout } from './torus.js';
 import type { Layout, Machine } from './types.js';
 

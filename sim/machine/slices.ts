@@ -3,10 +3,17 @@ import type { TorusTopology } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { createMesh, formatMesh, rankCount } from '../../src/mesh/index.js';
-import type { TorusOptions } from './torus.js';
 import type { Placement } from './torus-placement.js';
 import { bestSlice, checkPlacement } from './torus-placement.js';
 import { checkSlice, formatSlice } from './torus-shape.js';
+
+/** What may be asked for; what is absent is chosen. */
+export interface TorusOptions {
+  readonly slice?: readonly number[];
+  readonly slices?: number;
+  readonly twist?: boolean;
+  readonly placement?: Placement;
+}
 
 export interface SlicedMesh {
   readonly slices: number;

@@ -67,7 +67,7 @@ export function addTorus(
     }
   }
 
-  const offsets = shape.twisted ? twistedOffsets(shape, strides) : undefined;
+  const offsets = shape.twisted ? twistedOffsets(shape) : undefined;
   /** Hops along each dimension, below zero downwards. */
   const offset = (from: number, to: number): readonly number[] => {
     if (offsets !== undefined) {
@@ -107,7 +107,7 @@ const MOST_ROUNDS = 2;
  * A twisted torus looks the same from every chip: two that are as far apart have the same shortest ways. They are found
  * among all that lead there, which differ by rounds of the dimensions.
  */
-function twistedOffsets({ lengths, shifts }: TorusShape, strides: readonly number[]) {
+function twistedOffsets({ lengths, shifts }: TorusShape) {
   const known = new Map<number, readonly (readonly number[])[]>();
   const shortest = (apart: readonly number[]): (readonly number[])[] => {
     let least = Infinity;
@@ -133,10 +133,10 @@ function twistedOffsets({ lengths, shifts }: TorusShape, strides: readonly numbe
     return found;
   };
   return (apart: readonly number[]): readonly (readonly number[])[] => {
-    const around = apart.map((one, dimension) => (one + lengths[dimension]!) % lengths[dimension]!);
-    const key = around.reduce((total, one, dimension) => total + one * strides[dimension]!, 0);
+    // Not reduced by rounds, which may be shifted: from −(length − 1) to length − 1.
+    const key = apart.reduce((total, one, dimension) => total * 2 * lengths[dimension]! + one + lengths[dimension]!, 0);
     let ways = known.get(key);
-    if (ways === undefined) known.set(key, (ways = shortest(around)));
+    if (ways === undefined) known.set(key, (ways = shortest(apart)));
     return ways;
   };
 }

@@ -123,13 +123,17 @@ export function placeOnTorus(mesh: Mesh, shape: TorusShape, wanted: Placement): 
 /** @throws MeshwrightError JOB_INVALID of dimensions that the torus lacks, or that two axes want */
 export function checkPlacement(placement: Placement, mesh: Mesh, { dimensions }: TorusTopology): void {
   const known = TORUS_DIMENSIONS.slice(0, dimensions);
-  const fail = (expected: string, got: string): never => {
-    throw new MeshwrightError('JOB_INVALID', { place: 'placement', expected, got });
+  const fail = (
+    expected: string,
+    got: string,
+    code: 'JOB_INVALID' | 'MESH_DOES_NOT_MULTIPLY' = 'JOB_INVALID',
+  ): never => {
+    throw new MeshwrightError(code, { place: 'placement', expected, got });
   };
   const seen = new Set<TorusDimension>();
   for (const [axis, wanted] of Object.entries(placement)) {
     if (!mesh.axes.some(({ name }) => name === axis)) {
-      fail(`axes of the mesh that lies on a slice, ${formatMesh(mesh)}`, axis);
+      fail(`axes of the mesh that lies on a slice, ${formatMesh(mesh)}`, axis, 'MESH_DOES_NOT_MULTIPLY');
     }
     for (const dimension of wanted) {
       if (!known.includes(dimension)) fail(`dimensions of the torus, ${known.join(', ')}`, dimension);

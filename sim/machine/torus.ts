@@ -5,21 +5,14 @@ import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { coordinate, rankCount } from '../../src/mesh/index.js';
 import { addCardNetwork } from './card-network.js';
 import { FabricBuilder } from './fabric-builder.js';
-import type { SlicedMesh } from './slices.js';
+import type { SlicedMesh, TorusOptions } from './slices.js';
 import { chooseSlices } from './slices.js';
 import { addTorus, stridesOf } from './torus-fabric.js';
-import type { Placement, Segment } from './torus-placement.js';
+import type { Segment } from './torus-placement.js';
 import { closes, placementOn } from './torus-placement.js';
 import type { TorusShape } from './torus-shape.js';
 import { shapeOf } from './torus-shape.js';
 import type { Fabric, Layout, Stage } from './types.js';
-
-export interface TorusOptions {
-  readonly slice?: readonly number[];
-  readonly slices?: number;
-  readonly twist?: boolean;
-  readonly placement?: Placement;
-}
 
 function torusFabric(shape: TorusShape, slices: number, topology: TorusTopology): Fabric {
   const chipsPerSlice = shape.lengths.reduce((product, length) => product * length, 1);

@@ -1,5 +1,7 @@
+export * from './ends.js';
 export * from './max-min.js';
 export * from './network.js';
 export * from './pattern.js';
+export * from './sharing.js';
 export * from './time.js';
 export * from './types.js';

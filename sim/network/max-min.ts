@@ -3,8 +3,6 @@
  * no flow can get more without taking from one that has no more. Computed by filling: the tightest link is shared out,
  * its flows are fixed, and so on.
  */
-import type { BytesPerSecond } from '../../src/units.js';
-import { bytesPerSecond } from '../../src/units.js';
 
 /** Links whose fair shares differ by less are shared out together. */
 const EQUAL = 1e-9;
@@ -31,20 +29,22 @@ function index(paths: readonly (readonly number[])[], linkCount: number) {
 
 /**
  * @param paths the links of each flow, none twice; a flow without links has an infinite rate
- * @param capacities of each link
- * @returns the rate of each flow
+ * @param capacities of each link, bytes per second
+ * @returns the rate of each flow, bytes per second
  */
-export function maxMinRates(paths: readonly (readonly number[])[], capacities: readonly number[]): BytesPerSecond[] {
+export function maxMinRates(paths: readonly (readonly number[])[], capacities: readonly number[]): Float64Array {
   const { links, starts, flows, counts: open } = index(paths, capacities.length);
   const rates = new Float64Array(paths.length);
+  paths.forEach((path, flow) => path.length === 0 && (rates[flow] = Infinity));
   const left = Float64Array.from(capacities);
   for (;;) {
     let tightest = Infinity;
     for (const link of links) if (open[link]! > 0) tightest = Math.min(tightest, left[link]! / open[link]!);
-    if (tightest === Infinity) break;
-    const full = links.flatMap((link, at) =>
-      open[link]! > 0 && left[link]! / open[link]! <= tightest * (1 + EQUAL) ? [at] : [],
-    );
+    if (tightest === Infinity) return rates;
+    const full: number[] = [];
+    links.forEach((link, at) => {
+      if (open[link]! > 0 && left[link]! / open[link]! <= tightest * (1 + EQUAL)) full.push(at);
+    });
     for (const at of full) {
       for (let entry = starts[at]!; entry < starts[at + 1]!; entry++) {
         const flow = flows[entry]!;
@@ -57,5 +57,4 @@ export function maxMinRates(paths: readonly (readonly number[])[], capacities: r
       }
     }
   }
-  return Array.from(rates, (rate, flow) => bytesPerSecond(paths[flow]!.length === 0 ? Infinity : rate));
 }

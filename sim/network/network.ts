@@ -1,124 +1,198 @@
 /**
- * Collectives as steps of neighbour transfers over the real links. All groups of the machine run the same collective at
- * once, so a step is one pattern of all their flows. Along an axis with several stages (torus dimensions; nodes and the
- * network) they go stage after stage: a gather over the slow ones first, while there is little to move, a scatter last.
+ * A machine's collectives: which algorithms there are for each axis, and which is taken. All groups of the machine run
+ * the same collective at once, so a pattern has the flows of all of them. Patterns, algorithms and rates are kept with
+ * the machine, for all programs that run on it.
  */
 import { MeshwrightError } from '../../src/errors.js';
+import type { OfferedAlgorithms } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
-import { groups } from '../../src/mesh/index.js';
-import type { Bytes } from '../../src/units.js';
-import { bytes } from '../../src/units.js';
-import type { Machine, Stage } from '../machine/index.js';
-import { createPattern } from './pattern.js';
-import { patternSeconds } from './time.js';
-import type { CollectiveRequest, Flow, Network, Pattern, Round } from './types.js';
+import type { CollectiveName } from '../../src/program/index.js';
+import { TICKS_PER_SECOND } from '../engine/index.js';
+import type { Machine } from '../machine/index.js';
+import type { Algorithm, GroupCollective, Option, Pick, Workshop } from './algorithm.js';
+import { workshopOf } from './algorithm.js';
+import type { Level } from './axis.js';
+import { levelsOf, wholeAxis } from './axis.js';
+import { direct } from './direct.js';
+import { halvingDoubling } from './halving-doubling.js';
+import { hierarchical } from './hierarchical.js';
+import { inSwitch } from './in-switch.js';
+import { multiAxis } from './multi-axis.js';
+import type { Shifts } from './permute.js';
+import { permutes } from './permute.js';
+import { bidirectionalRing, ring } from './ring.js';
+import { createSharing } from './sharing.js';
+import { timeAlone } from './time.js';
+import { tree } from './tree.js';
+import type {
+  AlgorithmName,
+  Channel,
+  CollectiveRequest,
+  CollectiveSchedule,
+  Network,
+  NetworkOptions,
+  Sharing,
+} from './types.js';
 
-const around = (index: number, length: number): number => ((index % length) + length) % length;
-
-/** Every member sends to its neighbour; where the ring closes, half of it each way round. */
-function ringFlows({ groups: rings, bidirectional }: Stage): Flow[] {
-  return rings.flatMap((ring, group) =>
-    ring.flatMap((from, index) => {
-      const next = ring[around(index + 1, ring.length)]!;
-      if (!bidirectional) return [{ from, to: next, share: 1, group }];
-      const previous = ring[around(index - 1, ring.length)]!;
-      return [
-        { from, to: next, share: 0.5, group },
-        { from, to: previous, share: 0.5, group },
-      ];
-    }),
-  );
+interface AxisAlgorithms {
+  readonly algorithms: readonly Algorithm[];
+  permute(shifts: Shifts): Channel[];
 }
 
-/** Every member sends to those `distance` places before and after it. */
-function distanceFlows({ groups: rings, length }: Stage, distance: number): Flow[] {
-  const ways = 2 * distance === length ? [distance] : [distance, -distance];
-  return rings.flatMap((ring, group) =>
-    ring.flatMap((from, index) =>
-      ways.map((way) => ({ from, to: ring[around(index + way, length)]!, share: 1, group })),
-    ),
-  );
-}
+const algorithmsOn = (workshop: Workshop, level: Level): Algorithm[] =>
+  [ring, bidirectionalRing, multiAxis, halvingDoubling, tree, direct, inSwitch]
+    .map((make) => make(workshop, level))
+    .filter((algorithm) => algorithm !== undefined);
 
-export function createNetwork(machine: Machine): Network {
-  const patterns = new Map<string, Pattern>();
-  const cached = (key: string, flows: () => Flow[]): Pattern => {
-    let pattern = patterns.get(key);
-    if (pattern === undefined) {
-      pattern = createPattern(machine.fabric, flows());
-      patterns.set(key, pattern);
-    }
-    return pattern;
-  };
-
-  const stagesOf = (axis: AxisName): readonly Stage[] => {
-    const stages = machine.stages.get(axis);
-    if (stages !== undefined) return stages;
+function algorithmsOf(workshop: Workshop, axis: AxisName): AxisAlgorithms {
+  const { machine } = workshop;
+  const stages = machine.stages.get(axis);
+  if (stages === undefined) {
     const expected = `an axis of the machine's mesh (${[...machine.stages.keys()].join(', ')})`;
     throw new MeshwrightError('INTERNAL', { place: 'collective', expected, got: axis });
-  };
-  const ringOf = (axis: AxisName, stage: Stage): Pattern =>
-    cached(`ring ${axis} ${stage.label}`, () => ringFlows(stage));
-  /** The slowest first, by what a large message takes. */
-  const LARGE = 1e9;
-  const slowestFirst = (axis: AxisName): Stage[] =>
-    stagesOf(axis).toSorted((a, b) => patternSeconds(ringOf(axis, b), LARGE) - patternSeconds(ringOf(axis, a), LARGE));
-
-  const gather = (axis: AxisName, heldBytes: number): Round[] => {
-    let held = heldBytes;
-    return slowestFirst(axis).map((stage) => {
-      const round = { pattern: ringOf(axis, stage), steps: stage.length - 1, bytes: bytes(held) };
-      held *= stage.length;
-      return round;
-    });
-  };
-  const scatter = (axis: AxisName, heldBytes: number): Round[] => {
-    const length = stagesOf(axis).reduce((product, stage) => product * stage.length, 1);
-    return gather(axis, heldBytes / length).toReversed();
-  };
-  const exchange = (axis: AxisName, heldBytes: number): Round[] =>
-    stagesOf(axis).flatMap((stage) =>
-      Array.from({ length: Math.floor(stage.length / 2) }, (_, index) => ({
-        pattern: cached(`exchange ${axis} ${stage.label} ${index + 1}`, () => distanceFlows(stage, index + 1)),
-        steps: 1,
-        bytes: bytes(heldBytes / stage.length),
-      })),
+  }
+  const whole = wholeAxis(machine, axis, stages);
+  const levels = levelsOf(whole);
+  const algorithms = algorithmsOn(workshop, whole);
+  const overLevels =
+    levels.length > 1 &&
+    hierarchical(
+      levels,
+      levels.map((level) => algorithmsOn(workshop, level)),
     );
-  /** All shifts at once: opposite ones use both directions of the links. */
-  const permute = (axis: AxisName, heldBytes: Bytes, shifts: NonNullable<CollectiveRequest['shifts']>): Round[] => {
-    const shares = shifts.map(({ bytes: held }) => (heldBytes === 0 ? 1 / shifts.length : held / heldBytes));
-    const key = shifts.map(({ by }, index) => `${by}:${shares[index]}`).join(' ');
-    const pattern = cached(`permute ${axis} ${key}`, () =>
-      groups(machine.mesh, axis).flatMap((members, group) =>
-        members.flatMap((rank, index) =>
-          shifts.map(({ by }, shift) => ({
-            from: machine.chipOf(rank),
-            to: machine.chipOf(members[around(index + by, members.length)]!),
-            share: shares[shift]!,
-            group,
-          })),
-        ),
-      ),
-    );
-    return [{ pattern, steps: 1, bytes: heldBytes }];
-  };
+  return { algorithms: overLevels ? [...algorithms, overLevels] : algorithms, permute: permutes(workshop, whole) };
+}
 
-  const roundsOf = ({ name, axis, heldBytes, shifts = [] }: CollectiveRequest): Round[] => {
-    switch (name) {
-      case 'all_gather':
-        return gather(axis, heldBytes);
-      case 'reduce_scatter':
-        return scatter(axis, heldBytes);
-      case 'all_reduce': {
-        const length = stagesOf(axis).reduce((product, stage) => product * stage.length, 1);
-        return [...scatter(axis, heldBytes), ...gather(axis, heldBytes / length)];
-      }
-      case 'all_to_all':
-        return exchange(axis, heldBytes);
-      case 'permute':
-        return permute(axis, heldBytes, shifts);
+/** Times are whole ticks, rounded at every step; what is known to be slower by more than that is left out. */
+const ROUNDING = 1e-3;
+
+function picker(sharing: Sharing, offered: OfferedAlgorithms | undefined): Pick {
+  const fastest = (options: readonly Option[]): readonly Channel[] => {
+    let best: { readonly channels: readonly Channel[]; readonly time: number } | undefined;
+    for (const option of options.toSorted((a, b) => a.least - b.least)) {
+      if (best !== undefined && option.least * TICKS_PER_SECOND * (1 - ROUNDING) > best.time) continue;
+      const channels = option.channels();
+      const time = timeAlone({ channels }, sharing);
+      if (best === undefined || time < best.time) best = { channels, time };
     }
+    return best!.channels;
   };
+  const pick: Pick = {
+    fastest,
+    among: (algorithms, collective, heldBytes) =>
+      fastest(
+        allowed(algorithms, collective, offered).map(({ least, channels }) => ({
+          least: least?.(collective, heldBytes) ?? 0,
+          channels: () => channels(collective, heldBytes, pick),
+        })),
+      ),
+  };
+  return pick;
+}
 
-  return { collective: (request) => ({ algorithm: 'ring', channels: [roundsOf(request)] }) };
+/** Of those that can do it, what the library has; all where that does not apply. */
+function allowed(
+  algorithms: readonly Algorithm[],
+  collective: GroupCollective,
+  offered: OfferedAlgorithms | undefined,
+): readonly Algorithm[] {
+  const able = algorithms.filter(({ collectives }) => collectives.includes(collective));
+  const had = able.filter(({ name }) => offered?.[collective]?.includes(name));
+  return had.length > 0 ? had : able;
+}
+
+class MachineNetworks {
+  readonly sharing: Sharing;
+  readonly #workshop: Workshop;
+  readonly #axes = new Map<AxisName, AxisAlgorithms>();
+  readonly #networks = new Map<string, Network>();
+
+  constructor(machine: Machine) {
+    this.sharing = createSharing(machine);
+    this.#workshop = workshopOf(machine, this.sharing);
+  }
+
+  of(axis: AxisName): AxisAlgorithms {
+    let found = this.#axes.get(axis);
+    if (found === undefined) this.#axes.set(axis, (found = algorithmsOf(this.#workshop, axis)));
+    return found;
+  }
+
+  network(options: NetworkOptions): Network {
+    const key = JSON.stringify(options);
+    let network = this.#networks.get(key);
+    if (network === undefined) this.#networks.set(key, (network = this.#create(options)));
+    return network;
+  }
+
+  #create({ algorithms: fixed = {}, preferred, offered }: NetworkOptions): Network {
+    const { sharing } = this;
+    const pick = picker(sharing, offered);
+    /** By collective and axis, then by bytes. */
+    const known = new Map<string, Map<number, CollectiveSchedule>>();
+
+    const choose = (collective: GroupCollective, axis: AxisName, heldBytes: number): CollectiveSchedule => {
+      const able = this.of(axis).algorithms.filter(({ collectives }) => collectives.includes(collective));
+      const asked = fixed[collective];
+      const only = able.find(({ name }) => name === (asked ?? preferred));
+      if (asked !== undefined && only === undefined) refuse(collective, axis, asked, able);
+      const among = only === undefined ? allowed(able, collective, offered) : [only];
+      const schedules = among.map(({ name, least, channels }) => ({
+        least: least?.(collective, heldBytes) ?? 0,
+        algorithm: name,
+        channels: () => channels(collective, heldBytes, pick),
+      }));
+      const made = new Map<readonly Channel[], AlgorithmName>();
+      const best = pick.fastest(
+        schedules.map(({ least, algorithm, channels }) => ({
+          least,
+          channels: () => {
+            const found = channels();
+            made.set(found, algorithm);
+            return found;
+          },
+        })),
+      );
+      return { algorithm: made.get(best)!, channels: best };
+    };
+
+    return {
+      sharing,
+      collective: ({ name, axis, heldBytes, shifts = [] }: CollectiveRequest) => {
+        if (name === 'permute') {
+          const asked = fixed.permute;
+          if (asked !== undefined && asked !== 'direct') refuse(name, axis, asked, [{ name: 'direct' }]);
+          return { algorithm: 'direct', channels: this.of(axis).permute(shifts) };
+        }
+        const key = `${name} ${axis}`;
+        let bySize = known.get(key);
+        if (bySize === undefined) known.set(key, (bySize = new Map<number, CollectiveSchedule>()));
+        let schedule = bySize.get(heldBytes);
+        if (schedule === undefined) bySize.set(heldBytes, (schedule = choose(name, axis, heldBytes)));
+        return schedule;
+      },
+    };
+  }
+}
+
+function refuse(
+  collective: CollectiveName,
+  axis: AxisName,
+  got: AlgorithmName,
+  able: readonly { readonly name: AlgorithmName }[],
+): never {
+  throw new MeshwrightError('PLAN_INVALID', {
+    place: `collective ${collective}`,
+    expected: `an algorithm that applies to the ${axis} axis on this machine (${able.map(({ name }) => name).join(', ')})`,
+    got,
+  });
+}
+
+const networks = new WeakMap<Machine, MachineNetworks>();
+
+/** The same network for the same machine and options. */
+export function createNetwork(machine: Machine, options: NetworkOptions = {}): Network {
+  let found = networks.get(machine);
+  if (found === undefined) networks.set(machine, (found = new MachineNetworks(machine)));
+  return found.network(options);
 }

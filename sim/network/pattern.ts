@@ -4,64 +4,144 @@
  */
 import type { Fabric } from '../machine/index.js';
 import { bytesPerSecond, seconds } from '../../src/units.js';
+import { patternEnds } from './ends.js';
 import { maxMinRates } from './max-min.js';
-import type { Flow, Pattern, SlowestFlow } from './types.js';
+import type { Flow, Pattern, PatternEnds, SlowestFlow } from './types.js';
 
 /** Ends that differ by less are one. */
 const EQUAL = 1e-9;
+/** Above any message: there the rate decides which flow is the slowest, not the latency. */
+const LARGE = 1e15;
 
-/** Seconds per byte until each flow ends; rates are shared anew whenever flows end. */
-function endsPerByte(flows: readonly Flow[], paths: readonly (readonly number[])[], capacities: number[]): number[] {
-  const ends = flows.map(() => 0);
-  const left = flows.map(({ share }) => share);
-  let open = flows.flatMap((_, index) => (paths[index]!.length === 0 ? [] : [index]));
+type Paths = readonly (readonly number[])[];
+
+/**
+ * Each flow's rate from start to end, on the average where it changes: rates are shared anew whenever flows end. That of
+ * a flow whose rate stays is as the sharing gave it, to the bit.
+ */
+function ratesOf(flows: readonly Flow[], paths: Paths, capacities: readonly number[]): Float64Array {
+  const found = new Float64Array(flows.length).fill(Infinity);
+  const first = new Float64Array(flows.length);
+  const changed = new Uint8Array(flows.length);
+  const left = Float64Array.from(flows, ({ share }) => share);
+  let open: number[] = [];
+  paths.forEach((path, flow) => path.length > 0 && open.push(flow));
   let now = 0;
   while (open.length > 0) {
     const rates = maxMinRates(
       open.map((flow) => paths[flow]!),
       capacities,
     );
-    const next = open.reduce((least, flow, index) => Math.min(least, left[flow]! / rates[index]!), Infinity);
+    let next = Infinity;
+    open.forEach((flow, index) => {
+      if (first[flow] === 0) first[flow] = rates[index]!;
+      else if (first[flow] !== rates[index]) changed[flow] = 1;
+      next = Math.min(next, left[flow]! / rates[index]!);
+    });
     now += next;
     const stillOpen: number[] = [];
     open.forEach((flow, index) => {
       const rest = left[flow]! - rates[index]! * next;
       left[flow] = rest;
       if (rest > EQUAL * flows[flow]!.share) stillOpen.push(flow);
-      else ends[flow] = now;
+      else found[flow] = changed[flow] === 0 ? first[flow]! : flows[flow]!.share / now;
     });
     open = stillOpen;
   }
-  return ends;
+  return found;
 }
 
-export function createPattern(fabric: Fabric, flows: readonly Flow[]): Pattern {
-  const paths = flows.map(({ from, to }) => fabric.route(from, to));
-  const ends = endsPerByte(
-    flows,
-    paths,
-    fabric.links.map((link) => link.bytesPerSecond),
-  );
-  const linkShares = new Map<number, number>();
-  // Few flows differ, so that the latest is found among few: (latency, seconds per byte).
-  const distinct = new Map<string, SlowestFlow>();
-  const kindsOfGroup = new Map<number, Set<string>>();
-  flows.forEach(({ share, group }, index) => {
-    const path = paths[index]!;
-    for (const link of path) linkShares.set(link, (linkShares.get(link) ?? 0) + share);
-    const latency = path.reduce((total, link) => total + fabric.links[link]!.latency, 0);
-    const perByte = ends[index]!;
-    const kind = `${latency} ${perByte}`;
-    if (!distinct.has(kind)) {
-      const rate = bytesPerSecond(perByte === 0 ? Infinity : share / perByte);
-      distinct.set(kind, { latency: seconds(latency), share, rate });
+/** Few flows differ, so that the latest is found among few kinds. */
+interface Kinds {
+  readonly kinds: readonly SlowestFlow[];
+  /** By flow. */
+  readonly kindOf: Int32Array;
+}
+
+function kindsOf(flows: readonly Flow[], paths: Paths, fabric: Fabric, rates: Float64Array): Kinds {
+  const kinds: SlowestFlow[] = [];
+  const byLatency = new Map<number, Map<number, number>>();
+  const kindOf = new Int32Array(flows.length);
+  flows.forEach(({ share }, flow) => {
+    let latency = 0;
+    for (const link of paths[flow]!) latency += fabric.links[link]!.latency;
+    const rate = rates[flow]!;
+    const perByte = share / rate;
+    let known = byLatency.get(latency);
+    if (known === undefined) byLatency.set(latency, (known = new Map<number, number>()));
+    let kind = known.get(perByte);
+    if (kind === undefined) {
+      kind = kinds.push({ latency: seconds(latency), share, rate: bytesPerSecond(rate) }) - 1;
+      known.set(perByte, kind);
     }
-    kindsOfGroup.set(group, (kindsOfGroup.get(group) ?? new Set()).add(kind));
+    kindOf[flow] = kind;
   });
-  const kinds = [...distinct.values()];
+  return { kinds, kindOf };
+}
+
+const perByte = ({ share, rate }: SlowestFlow): number => share / rate;
+
+/**
+ * Whether every chip takes as long for its flows as any other, whatever the bytes: then all go through the steps
+ * together. Of a chip's flows those count that may end last.
+ */
+function allAlike(flows: readonly Flow[], { kinds, kindOf }: Kinds, chips: number): boolean {
+  // More kinds than bits: hardly alike, and not worth finding out.
+  if (kinds.length > 30) return false;
+  const kindsAt = new Int32Array(chips);
+  flows.forEach(({ from, to }, flow) => {
+    const bit = 1 << kindOf[flow]!;
+    kindsAt[from]! |= bit;
+    kindsAt[to]! |= bit;
+  });
+  const latest = new Map<number, number>();
+  const latestOf = (set: number): number => {
+    const known = latest.get(set);
+    if (known !== undefined) return known;
+    const among = kinds.map((_, kind) => kind).filter((kind) => (set >> kind) % 2 !== 0);
+    const later = (a: number, b: number): boolean =>
+      kinds[a]!.latency >= kinds[b]!.latency && perByte(kinds[a]!) >= perByte(kinds[b]!);
+    const kept = among.filter((kind) => !among.some((other) => other !== kind && later(other, kind)));
+    const found = kept.reduce((bits, kind) => bits | (1 << kind), 0);
+    latest.set(set, found);
+    return found;
+  };
+  const first = latestOf(kindsAt[0]!);
+  return first !== 0 && kindsAt.every((set) => latestOf(set) === first);
+}
+
+/** @param paths of each flow, where it isn't all of the way between its ends */
+export function createPattern(
+  fabric: Fabric,
+  chips: number,
+  flows: readonly Flow[],
+  paths: Paths = flows.map(({ from, to }) => fabric.route(from, to)),
+): Pattern {
+  const capacities = fabric.links.map((link) => link.bytesPerSecond);
+  const found = kindsOf(flows, paths, fabric, ratesOf(flows, paths, capacities));
+  const { kinds, kindOf } = found;
   const end = ({ latency, share, rate }: SlowestFlow, bytes: number): number => latency + (bytes * share) / rate;
   const slowest = (bytes: number): SlowestFlow =>
     kinds.reduce((latest, kind) => (end(kind, bytes) > end(latest, bytes) ? kind : latest));
-  const groupKinds = new Set([...kindsOfGroup.values()].map((found) => [...found].sort().join()));
-  return { flows, paths, slowest, even: groupKinds.size <= 1, linkShares };
+  let ends: PatternEnds | undefined;
+  let linkShares: Map<number, number> | undefined;
+  return {
+    flows,
+    paths,
+    kindOf,
+    get ends() {
+      return (ends ??= patternEnds(flows, paths, chips));
+    },
+    slowest,
+    bottleneck: slowest(LARGE),
+    even: allAlike(flows, found, chips),
+    get linkShares() {
+      if (linkShares === undefined) {
+        linkShares = new Map();
+        for (const [flow, { share }] of flows.entries())
+          for (const link of paths[flow]!) linkShares.set(link, (linkShares.get(link) ?? 0) + share);
+      }
+      return linkShares;
+    },
+  };
 }

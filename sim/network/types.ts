@@ -3,29 +3,19 @@
  * round a pattern of flows that is repeated. A chip goes through a channel's steps on its own: it has done a step when it
  * has sent all it sends in it and got all it gets, and a flow starts once both its ends have come to its step.
  */
+import type { AlgorithmName, OfferedAlgorithms } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
 import type { Bytes, BytesPerSecond, Seconds } from '../../src/units.js';
 
-export const ALGORITHMS = [
-  'ring',
-  'bidirectional-ring',
-  'multi-axis',
-  'halving-doubling',
-  'tree',
-  'direct',
-  'hierarchical',
-  'in-switch',
-] as const;
-export type AlgorithmName = (typeof ALGORITHMS)[number];
+export { ALGORITHMS } from '../../src/hardware/index.js';
+export type { AlgorithmName } from '../../src/hardware/index.js';
 
 export interface Flow {
   readonly from: number;
   readonly to: number;
   /** Of the round's bytes. */
   readonly share: number;
-  /** Which of the groups that run the collective side by side. */
-  readonly group: number;
 }
 
 /** What decides how long a pattern takes: `latency` and then `share` of its bytes at `rate`. */
@@ -35,14 +25,31 @@ export interface SlowestFlow {
   readonly rate: BytesPerSecond;
 }
 
+/** The flows that chip c sends are `sends[sendStarts[c]]` up to `sends[sendStarts[c + 1]]`; the same for the others. */
+export interface PatternEnds {
+  readonly sendStarts: Int32Array;
+  readonly sends: Int32Array;
+  readonly receiveStarts: Int32Array;
+  readonly receives: Int32Array;
+  /** The links of flow f are `path[pathStarts[f]]` up to `path[pathStarts[f + 1]]`. */
+  readonly pathStarts: Int32Array;
+  readonly path: Int32Array;
+}
+
 /** Flows of all groups of the machine that start at once; worked out once, it then scales with the bytes. */
 export interface Pattern {
   readonly flows: readonly Flow[];
   /** The links of each flow, by index in the machine's fabric. */
   readonly paths: readonly (readonly number[])[];
+  /** Which flows take equally long, by a number of their kind. */
+  readonly kindOf: Int32Array;
+  /** Worked out when first asked for. */
+  readonly ends: PatternEnds;
   /** Where nothing else is on the links: the flow that ends last. */
   slowest(bytes: number): SlowestFlow;
-  /** Whether all groups take equally long, so that one stands for all of them exactly. */
+  /** Of large messages. */
+  readonly bottleneck: SlowestFlow;
+  /** Whether every chip takes part and as long as any other, so that one stands for all of them exactly. */
   readonly even: boolean;
   /** What each link carries, in multiples of the pattern's bytes. */
   readonly linkShares: ReadonlyMap<number, number>;
@@ -73,7 +80,39 @@ export interface CollectiveRequest {
   readonly shifts?: readonly { readonly by: number; readonly bytes: Bytes }[];
 }
 
+export interface SharedRates {
+  /**
+   * Of each pattern, in the order asked: the rate at which a flow of the share of the pattern's `bottleneck` goes, so
+   * that b bytes take b · bottleneck.share / rate. Where the pattern shares no link: the bottleneck's own.
+   */
+  readonly rates: readonly BytesPerSecond[];
+  /** Whether flows that take equally long alone still do: if not, one chip no longer stands for all. */
+  readonly even: boolean;
+}
+
+export interface Sharing {
+  /** Found by the list of patterns; no more than a look-up for each pattern when asked again. */
+  sharedRates(patterns: readonly Pattern[]): SharedRates;
+  /** Whether any link is used by both. */
+  overlap(a: Pattern, b: Pattern): boolean;
+}
+
+export interface NetworkOptions {
+  /** Fixed for a collective, whatever its axis. */
+  readonly algorithms?: Readonly<Partial<Record<CollectiveName, AlgorithmName>>>;
+  /** Taken wherever it applies. */
+  readonly preferred?: AlgorithmName;
+  /** What the stack's library has for a collective; all where absent, or where none of them applies to an axis. */
+  readonly offered?: OfferedAlgorithms;
+}
+
 export interface Network {
-  /** The schedule that is done first where nothing else is on the links. */
+  /**
+   * The schedule that is done first where nothing else is on the links, or that of the algorithm that was asked for.
+   *
+   * @throws MeshwrightError PLAN_INVALID when the algorithm that was asked for does not apply to the axis
+   */
   collective(request: CollectiveRequest): CollectiveSchedule;
+  /** Of the machine, the same for all its networks. */
+  readonly sharing: Sharing;
 }

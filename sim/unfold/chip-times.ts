@@ -11,8 +11,11 @@ export class ChipTimes {
   readonly #lanes: number;
   readonly #isBusy: Uint8Array;
   readonly #since: Float64Array;
-  /** By chip: the lanes that run, in the order they began. */
+  /** By chip: the lanes that run, in the order they began, and at the same time in the order of issue. */
   readonly #running: Uint8Array;
+  /** By lane and chip: the run, and when it began. */
+  readonly #run: Int32Array;
+  readonly #began: Float64Array;
   readonly #runningCount: Uint8Array;
 
   constructor(chips: number, lanes: number) {
@@ -24,6 +27,8 @@ export class ChipTimes {
     this.#isBusy = new Uint8Array(chips);
     this.#since = new Float64Array(chips);
     this.#running = new Uint8Array(lanes * chips);
+    this.#run = new Int32Array(lanes * chips);
+    this.#began = new Float64Array(lanes * chips);
     this.#runningCount = new Uint8Array(chips);
   }
 
@@ -32,9 +37,23 @@ export class ChipTimes {
     this.#isBusy[chip] = busy ? 1 : 0;
   }
 
-  begin(chip: number, lane: number, now: number): void {
+  begin(chip: number, lane: number, run: number, now: number): void {
     this.#count(chip, now);
-    this.#running[chip * this.#lanes + this.#runningCount[chip]!++] = lane;
+    const first = chip * this.#lanes;
+    let index = first + this.#runningCount[chip]!++;
+    for (; index > first; index--) {
+      const before = this.#running[index - 1]! * this.#chips + chip;
+      if (this.#began[before]! < now || this.#run[before]! < run) break;
+      this.#running[index] = this.#running[index - 1]!;
+    }
+    this.#running[index] = lane;
+    this.#run[lane * this.#chips + chip] = run;
+    this.#began[lane * this.#chips + chip] = now;
+  }
+
+  /** When the run that is under way on a lane began. */
+  beganAt(chip: number, lane: number): number {
+    return this.#began[lane * this.#chips + chip]!;
   }
 
   end(chip: number, lane: number, now: number): void {

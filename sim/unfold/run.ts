@@ -16,6 +16,8 @@ import { flowTables } from './flows.js';
 import type { Jitter } from './jitter.js';
 import { jitterFactors } from './jitter.js';
 import { EntityQueue } from './queue.js';
+import type { ChipSpan } from './recorder.js';
+import { Recorder } from './recorder.js';
 import type { RunLists, Script } from './script.js';
 import { COLLECTIVE, KERNEL, scriptOf } from './script.js';
 import { Slowdowns } from './slowdowns.js';
@@ -30,33 +32,28 @@ export interface UnfoldOptions {
   /** By chip: how much longer its kernels take. */
   readonly chipSlowdown?: ReadonlyMap<number, number>;
   readonly jitter?: Jitter;
-  /** How much longer a kernel takes beside collectives, in the order of their issue; not at all where absent. */
+  /** How much longer a kernel takes beside collectives, in the order of the plan; no longer where absent. */
   readonly slowdown?: (kernel: KernelStep, beside: readonly CollectiveStep[]) => number;
   /** Chips whose runs of kernels and collectives are kept. */
   readonly recorded?: readonly number[];
 }
 
-/** A run of a kernel or a collective on a chip. */
-export interface ChipSpan {
-  readonly chip: number;
-  /** Its place among the instructions. */
-  readonly instruction: number;
-  readonly start: Ticks;
-  readonly end: Ticks;
-}
-
 export interface UnfoldedRun {
   /** Until the last chip has done all. */
   readonly duration: Ticks;
-  /** By chip: ticks until it has done all, at work, of communication beside it, and of communication alone by axis. */
+  /** By chip, in ticks: until it has done all. */
   readonly ends: Float64Array;
+  /** At work, the host included, and what its kernels would have taken with nothing beside them. */
   readonly busy: Float64Array;
+  readonly kernelsAlone: Float64Array;
+  /** Communication beside work, and alone. */
   readonly hidden: Float64Array;
   readonly exposedByAxis: ReadonlyMap<AxisName, Float64Array>;
   /** Bytes that went over each link. */
   readonly linkBytes: Float64Array;
   readonly events: number;
   readonly flows: number;
+  /** Of the recorded chips. */
   readonly spans: readonly ChipSpan[];
 }
 
@@ -80,14 +77,13 @@ class Unfolding {
   readonly #kernelStart: Float64Array;
   readonly #ends: Float64Array;
   readonly #factors: Float64Array;
-  readonly #recorded: Uint8Array;
-  /** By lane and chip (lane × chips + chip): runs issued and done, channels left of the one that runs, its beginning. */
+  readonly #alone: Float64Array;
+  /** By lane and chip (lane × chips + chip): runs issued and done, channels left of the one that runs. */
   readonly #issued: Int32Array;
   readonly #done: Int32Array;
   readonly #channelsLeft: Int32Array;
-  readonly #runStart: Float64Array;
   readonly #jitter: (chip: number, instruction: number) => number;
-  readonly #spans: ChipSpan[] = [];
+  readonly #recorder: Recorder;
   #events = 0;
 
   constructor(options: UnfoldOptions) {
@@ -122,12 +118,11 @@ class Unfolding {
     this.#ends = new Float64Array(chips).fill(NaN);
     this.#factors = new Float64Array(chips).fill(1);
     chipSlowdown?.forEach((factor, chip) => (this.#factors[chip] = factor));
-    this.#recorded = new Uint8Array(chips);
-    recorded?.forEach((chip) => (this.#recorded[chip] = 1));
+    this.#alone = new Float64Array(chips);
+    this.#recorder = new Recorder(script, chips, recorded ?? []);
     this.#issued = new Int32Array(lanes * chips);
     this.#done = new Int32Array(lanes * chips);
     this.#channelsLeft = new Int32Array(lanes * chips);
-    this.#runStart = new Float64Array(lanes * chips);
     this.#jitter = jitterFactors(jitter ?? { coefficientOfVariation: 0, seed: 0 });
   }
 
@@ -158,6 +153,7 @@ class Unfolding {
       duration: ticks(this.#ends.reduce((last, end) => Math.max(last, end), 0)),
       ends: this.#ends,
       busy,
+      kernelsAlone: this.#alone,
       hidden,
       exposedByAxis: new Map(
         this.#script.axes.map((axis, lane) => [axis, exposed.subarray(lane * this.#chips, (lane + 1) * this.#chips)]),
@@ -165,7 +161,7 @@ class Unfolding {
       linkBytes: this.#transfers.linkBytes,
       events: this.#events,
       flows: this.#transfers.started,
-      spans: this.#spans,
+      spans: this.#recorder.spans,
     };
   }
 
@@ -195,11 +191,16 @@ class Unfolding {
       }
       if (!this.#allDone(chip, after, line)) return;
       this.#cursor[chip] = line + 1;
-      if (kind[line] === COLLECTIVE) this.#issued[laneOf[subject[line]!]! * this.#chips + chip]!++;
-      else if (kind[line] === KERNEL) {
+      if (kind[line] === COLLECTIVE) {
+        this.#issued[laneOf[subject[line]!]! * this.#chips + chip]!++;
+        if (this.#recorder.keeps(chip)) this.#recorder.issue(chip, subject[line]!, this.#queue.now);
+      }
+      if (kind[line] === KERNEL) {
         const { duration } = kernels[subject[line]!]!;
         const factor = this.#factors[chip]! * this.#jitter(chip, instruction[line]!);
-        this.#compute(chip, factor === 1 ? duration : Math.round(duration * factor), subject[line]!);
+        const taken = factor === 1 ? duration : Math.round(duration * factor);
+        this.#alone[chip]! += taken;
+        this.#compute(chip, taken, subject[line]!);
       }
       line++;
     }
@@ -232,8 +233,7 @@ class Unfolding {
     this.#times.setBusy(chip, false, now);
     this.#slowdowns?.end(chip);
     const line = this.#cursor[chip]! - 1;
-    if (line >= 0 && this.#recorded[chip] === 1)
-      this.#record(chip, this.#script.instruction[line]!, this.#kernelStart[chip]!);
+    if (line >= 0 && this.#recorder.keeps(chip)) this.#recorder.kernel(chip, line, this.#kernelStart[chip]!, now);
     this.#goOn(chip);
   }
 
@@ -254,9 +254,8 @@ class Unfolding {
     const now = this.#queue.now;
     const rounds = this.#rounds[run]!;
     const first = this.#firstChannel[lane]!;
-    this.#times.begin(chip, lane, now);
+    this.#times.begin(chip, lane, run, now);
     this.#slowdowns?.collectiveBegins(chip, run);
-    this.#runStart[at] = now;
     let left = 0;
     for (let channel = 0; channel + 1 < rounds.length; channel++)
       if (this.#channels.begin((first + channel) * this.#chips + chip, rounds[channel]!, rounds[channel + 1]!)) left++;
@@ -272,11 +271,8 @@ class Unfolding {
     this.#done[at]!++;
     this.#times.end(chip, lane, this.#queue.now);
     this.#slowdowns?.collectiveEnds(chip, run);
-    if (this.#recorded[chip] === 1) this.#record(chip, this.#script.issuedBy[run]!, this.#runStart[at]!);
-  }
-
-  #record(chip: number, instruction: number, start: number): void {
-    this.#spans.push({ chip, instruction, start: ticks(start), end: ticks(this.#queue.now) });
+    if (this.#recorder.keeps(chip))
+      this.#recorder.collective(chip, run, this.#times.beganAt(chip, lane), this.#queue.now);
   }
 
   #endIfDone(chip: number): void {

@@ -39,7 +39,7 @@ export class Slowdowns {
   ) {
     this.#slowdown = slowdown;
     this.#kernels = kernels;
-    this.#steps = [...new Set(collectives.map(({ step }) => step))];
+    this.#steps = [...new Set(collectives.map(({ step }) => step))].sort((a, b) => a.index - b.index);
     const numbers = new Map(this.#steps.map((step, index) => [step, index] as const));
     this.#stepOf = Int32Array.from(collectives, ({ step }) => numbers.get(step)!);
     this.#laneOf = lane;
@@ -104,37 +104,34 @@ export class Slowdowns {
     this.#changed[this.#changedCount++] = chip;
   }
 
-  /** Of what runs on a chip, in the order of issue. */
   #speed(kernel: number, chip: number): number {
     let list = 0;
-    let last = NONE;
-    for (;;) {
-      const run = this.#firstAfter(last, chip);
-      if (run === NONE) break;
-      const key = list * this.#steps.length + this.#stepOf[run]!;
+    for (let step = this.#nextStep(NONE, chip); step !== NONE; step = this.#nextStep(step, chip)) {
+      const key = list * this.#steps.length + step;
       let longer = this.#lists.get(key);
       if (longer === undefined) this.#lists.set(key, (longer = this.#lists.size + 1));
       list = longer;
-      last = run;
     }
     const key = list * this.#kernels.length + kernel;
     let speed = this.#speeds.get(key);
     if (speed === undefined) {
-      const running = this.#running.subarray(chip * this.#lanes, (chip + 1) * this.#lanes);
-      const runs = Array.from(running).filter((run) => run !== NONE);
-      const beside = runs.sort((a, b) => a - b).map((run) => this.#steps[this.#stepOf[run]!]!);
+      const beside: CollectiveStep[] = [];
+      for (let step = this.#nextStep(NONE, chip); step !== NONE; step = this.#nextStep(step, chip))
+        beside.push(this.#steps[step]!);
       this.#speeds.set(key, (speed = 1 / this.#slowdown(this.#kernels[kernel]!, beside)));
     }
     return speed;
   }
 
-  /** The run under way on a chip that was issued next after another. */
-  #firstAfter(run: number, chip: number): number {
-    let first = NONE;
+  /** Of the steps under way on a chip, in the order of the plan, the one after another. */
+  #nextStep(step: number, chip: number): number {
+    let next = NONE;
     for (let at = chip * this.#lanes; at < (chip + 1) * this.#lanes; at++) {
-      const other = this.#running[at]!;
-      if (other > run && (first === NONE || other < first)) first = other;
+      const run = this.#running[at]!;
+      if (run === NONE) continue;
+      const other = this.#stepOf[run]!;
+      if (other > step && (next === NONE || other < next)) next = other;
     }
-    return first;
+    return next;
   }
 }

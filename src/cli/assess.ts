@@ -12,8 +12,9 @@ import type { MemoryUse, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
-import type { Execution, Machine, SimulationResult } from '../../sim/index.js';
-import { createMachine, simulateExecution } from '../../sim/index.js';
+import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult, UnfoldRequest } from '../../sim/index.js';
+import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
+import { NO_FAULTS, faultTexts } from './faults.js';
 
 /** A simulation with what only the job knows. */
 export interface JobSimulation extends SimulationResult {
@@ -22,6 +23,8 @@ export interface JobSimulation extends SimulationResult {
   readonly microbatches: number;
   /** The whole plan in its short form. */
   readonly plan: string;
+  /** Links and chips that are slow or dead, as `--fault` has them. */
+  readonly faults: readonly string[];
   /** The N of the formula below: all but the classifier of a vision transformer, all of a decoder. */
   readonly formulaParameters: number;
   /** PaLM's 6·N + 12·L·H·Q·T a token, as a cross-check of `mfu`. */
@@ -44,11 +47,24 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
 const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
   bytes(hardware.chip.memoryCapacity * (1 - stack.reservedMemoryFraction));
 
+export interface AssessorOptions {
+  readonly faults?: Faults | undefined;
+  /** Algorithms that were asked for, instead of the fastest. */
+  readonly collectives?: CollectiveChoice | undefined;
+}
+
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
+  readonly #faults: Faults;
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
   readonly #machines = new Map<string, Machine>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
+  readonly #collectives: CollectiveChoice;
+
+  constructor({ faults = NO_FAULTS, collectives = {} }: AssessorOptions = {}) {
+    this.#faults = faults;
+    this.#collectives = collectives;
+  }
 
   #lower(job: Job): { program: Program; memory: MemoryUse } {
     const key = `${JSON.stringify([job.model, job.batch, job.precision, job.optimizer])} ${formatPlan(job.plan)}`;
@@ -62,11 +78,19 @@ export class Assessor {
   }
 
   #machine(job: Job): Machine {
-    const { mesh, slice } = job.plan;
-    const key = `${job.hardwareName} ${formatMesh(mesh)} ${slice?.join('x') ?? ''}`;
+    const { mesh, slice, slices, twist, placement } = job.plan;
+    const key = JSON.stringify([job.hardwareName, formatMesh(mesh), slice, slices, twist, placement]);
     let machine = this.#machines.get(key);
     if (machine === undefined) {
-      machine = createMachine({ hardware: job.hardware, mesh, ...(slice ? { slice } : {}) });
+      const whole = createMachine({
+        hardware: job.hardware,
+        mesh,
+        twist,
+        ...(slice === undefined ? {} : { slice }),
+        ...(slices === undefined ? {} : { slices }),
+        ...(placement === undefined ? {} : { placement }),
+      });
+      machine = withFaults(whole, this.#faults);
       this.#machines.set(key, machine);
     }
     return machine;
@@ -87,7 +111,7 @@ export class Assessor {
     return { bytes: this.#lower(job).memory.peakBytes, capacity: memoryLimit(job, stackOf(job)) };
   }
 
-  assess(job: Job, stack: Stack = stackOf(job)): Assessment {
+  assess(job: Job, stack: Stack = stackOf(job), unfold?: UnfoldRequest): Assessment {
     const { program, memory } = this.#lower(job);
     const { exact, formula, parameters } = this.#flops(job);
     const { result, execution } = simulateExecution({
@@ -97,6 +121,8 @@ export class Assessor {
       modelFlops: flops(exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),
       memory,
+      collectives: this.#collectives,
+      ...(unfold === undefined ? {} : { unfold }),
     });
     const simulation = {
       ...result,
@@ -104,6 +130,7 @@ export class Assessor {
       batch: job.batch,
       microbatches: job.plan.microbatches,
       plan: formatPlan(job.plan),
+      faults: faultTexts(this.#faults),
       formulaParameters: parameters,
       mfuByFormula: (result.mfu * formula) / exact,
     };

@@ -3,10 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
+import { readFault } from './faults.js';
 import { MeshwrightError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import { nearest } from '../text.js';
-import { addJobFlags, whole } from './options.js';
+import { addCollectiveFlag } from './collective-flag.js';
+import { addJobFlags, number, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { ImagesFlags } from './commands/images.js';
@@ -37,8 +39,24 @@ function createProgram(): Command {
     .action(async (name: string | undefined, flags: { json?: boolean }) =>
       (await import('./commands/hardware.js')).hardware(name, flags),
     );
-  json(addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan')))
+  json(
+    addCollectiveFlag(
+      addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan')),
+    ),
+  )
     .option('--trace <file>', 'write the simulated step for Perfetto')
+    .option(
+      '--fault <fault>',
+      'a slow or dead link, or a slow chip: link=0+x:dead, link=0+x:0.5, chip=17:1.3; may be given several times',
+      readFault,
+    )
+    .option('--unfold', 'run every chip and link instead of one chip that stands for all')
+    .option(
+      '--jitter <fraction>',
+      'how much the time of a kernel varies: standard deviation over mean; unfolds',
+      number('--jitter'),
+    )
+    .option('--seed <number>', 'of the jitter (default: 0)', whole('--seed', 0))
     .addOption(new Option('--program', 'print the program that each chip runs instead').conflicts(['json', 'trace']))
     .addOption(
       new Option(
@@ -49,7 +67,11 @@ function createProgram(): Command {
     .action(async (file: string | undefined, flags: SimulateFlags) =>
       (await import('./commands/simulate.js')).simulate(file, flags),
     );
-  json(addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')))
+  json(
+    addCollectiveFlag(
+      addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')),
+    ),
+  )
     .option('--top <count>', 'how many plans to show', whole('--top'), 10)
     .option('--output <file>', 'write the first plan as a job file')
     .action(async (file: string | undefined, flags: PlanFlags) =>

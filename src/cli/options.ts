@@ -54,7 +54,8 @@ export const whole =
     });
   };
 
-const number =
+/** Reads a number of at least 0. @throws MeshwrightError USAGE naming the flag */
+export const number =
   (flag: string) =>
   (text: string): number => {
     const value = Number(text);

@@ -15,3 +15,15 @@ export type TorusDimension = (typeof TORUS_DIMENSIONS)[number];
 /** Which dimensions of a slice are rings: each where it fits, all or none, none at all, or those that are listed. */
 export const WRAPAROUND_RULES = ['every-axis', 'per-axis', 'none', 'listed'] as const;
 export type WraparoundRule = (typeof WRAPAROUND_RULES)[number];
+/** How a collective can be run; what each does is in `sim/network`. */
+export const ALGORITHMS = [
+  'ring',
+  'bidirectional-ring',
+  'multi-axis',
+  'halving-doubling',
+  'tree',
+  'direct',
+  'hierarchical',
+  'in-switch',
+] as const;
+export type AlgorithmName = (typeof ALGORITHMS)[number];

@@ -1,6 +1,6 @@
 /** Quantities and rates of a document as numbers, or what is wrong with them, with file and line. */
 import { MeshwrightError } from '../errors.js';
-import type { Dimension, DimensionTypes } from '../units.js';
+import type { Dimension } from '../units.js';
 import { bytesPerSecond, parseQuantity } from '../units.js';
 import type { Path } from '../source.js';
 import type { RateField } from './schema.js';
@@ -9,7 +9,11 @@ import type { Bandwidth } from './types.js';
 export type Place = (path: Path) => string;
 
 /** A quantity above zero: nothing that a chip has is of size or rate zero. */
-export function positive<D extends Dimension>(text: unknown, dimension: D, place: string): DimensionTypes[D] {
+export function positive<D extends Dimension>(
+  text: unknown,
+  dimension: D,
+  place: string,
+): ReturnType<typeof parseQuantity<D>> {
   const amount = parseQuantity(text, dimension, place);
   if (amount > 0) return amount;
   throw new MeshwrightError('QUANTITY_INVALID', { place, expected: 'more than zero', got: JSON.stringify(text) });

@@ -92,6 +92,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     opOverhead: time('opOverhead'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
     overlapsCommunication: document.overlapsCommunication.value,
+    ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
     document,
   };

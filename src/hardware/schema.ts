@@ -3,7 +3,7 @@
  * (`1.2 TB/s`), whose meaning `resolve.ts` reads. Unknown fields are refused.
  */
 import { z } from 'zod';
-import { MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
+import { ALGORITHMS, MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
 
 const provenance = {
   source: z.string('a source').min(3, 'a source of at least 3 characters'),
@@ -104,6 +104,8 @@ export const hardwareSchema = z.strictObject({
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });
 
+const algorithms = z.array(z.enum(ALGORITHMS)).min(1).optional();
+
 export const stackSchema = z.strictObject({
   schema: z.literal('meshwright/stack@1'),
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and hyphens'),
@@ -113,6 +115,14 @@ export const stackSchema = z.strictObject({
   opOverhead: quantity,
   hostOverheadPerStep: quantity,
   overlapsCommunication: sourced(z.boolean()),
+  collectives: sourced(
+    z.strictObject({
+      all_gather: algorithms,
+      reduce_scatter: algorithms,
+      all_reduce: algorithms,
+      all_to_all: algorithms,
+    }),
+  ).optional(),
   reservedMemoryFraction: share,
 });
 

@@ -1,6 +1,6 @@
 /** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
-import type { MatmulDType, WraparoundRule } from './names.js';
+import type { AlgorithmName, MatmulDType, WraparoundRule } from './names.js';
 import type { HardwareDocument, StackDocument } from './schema.js';
 
 /** A bandwidth: what the datasheet says, and what people reach. */
@@ -147,6 +147,10 @@ export interface Hardware {
   readonly document: HardwareDocument;
 }
 
+export type OfferedAlgorithms = Readonly<
+  Partial<Record<'all_gather' | 'reduce_scatter' | 'all_reduce' | 'all_to_all', readonly AlgorithmName[] | undefined>>
+>;
+
 /** What software does with a chip. The same for every model and every number of chips. */
 export interface Stack {
   readonly name: string;
@@ -161,6 +165,8 @@ export interface Stack {
   readonly hostOverheadPerStep: Seconds;
   /** Whether chips exchange beside their kernels; otherwise an asynchronous collective is done when it is issued. */
   readonly overlapsCommunication: boolean;
+  /** The algorithms that its communication library has for a collective; all there are where absent. */
+  readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */
   readonly reservedMemoryFraction: number;
   readonly document: StackDocument;

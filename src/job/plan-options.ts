@@ -9,6 +9,8 @@ import type { FloatType, LinearMode, Rematerialization } from '../program/index.
 import { FLOATS, LINEAR_MODES, REMATERIALIZATIONS, SHARD_STAGES } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import type { All, Form } from './plan-forms.js';
+import type { AxisPlacement } from './placement-form.js';
+import { placement } from './placement-form.js';
 import { axes, boolean, bytesOrNone, choice, layers, mesh, patterns, slice, wholeNumber } from './plan-forms.js';
 
 /** What is sharded over `shardAxes` besides, each with what stands before it. */
@@ -19,6 +21,9 @@ export interface Plan {
   readonly mesh: Mesh;
   readonly microbatches: number;
   readonly slice?: readonly number[];
+  readonly slices?: number;
+  readonly twist: boolean;
+  readonly placement?: AxisPlacement;
   readonly rematerialize: Rematerialization;
   readonly rematerializeLayers: All<number>;
   readonly activations: ActivationLayout;
@@ -64,6 +69,25 @@ export const PLAN_OPTIONS = {
     about: 'parts of a step that are computed one after the other, their gradients added up',
   },
   slice: { form: slice, defaultAbout: 'the fastest', about: 'lengths of the part of a torus that the mesh lies on' },
+  slices: {
+    form: wholeNumber(1),
+    defaultAbout: 'as few as hold the mesh',
+    about:
+      'how many slices of a torus, of that size each, the data-center network joins; the outermost axis that they divide goes across them',
+    source: 'Chowdhery et al. 2022, §4',
+  },
+  twist: {
+    form: boolean,
+    default: false,
+    about:
+      'whether the torus is twisted: links that wrap around its short dimensions come out half of the long ones further; for slices of lengths k and 2k',
+    source: 'Cámara et al. 2010; Jouppi et al. 2023',
+  },
+  placement: {
+    form: placement,
+    defaultAbout: 'the fastest',
+    about: 'the whole dimensions of a torus that axes lie on; axes that are left out get what is left',
+  },
   rematerialize: {
     form: choice(REMATERIALIZATIONS),
     default: 'none',

@@ -128,8 +128,9 @@ export function findPlans<Figures extends PlanFigures>(
         if (closest === undefined || bytes < closest.bytes) closest = { plan, bytes, capacity };
         continue;
       }
+      const figures = trySimulate(scorer, job, rejected);
+      if (figures === undefined) break;
       taken++;
-      const figures = scorer.simulate(job);
       scored.push({ job, figures });
       onScored(job, figures);
     }
@@ -171,6 +172,23 @@ function tryPlan(task: Task, plan: Plan, rejected: Rejected[]): Job | undefined 
       reason: 'does-not-divide',
       detail: `${formatMesh(plan.mesh)}: ${error.detail.expected.replace('a size that divides ', '')} do not divide`,
     });
+    return undefined;
+  }
+}
+
+/** The figures, or nothing where the mesh does not lie on the machine as the plan wants it; then none of its plans do. */
+function trySimulate<Figures extends PlanFigures>(
+  scorer: Scorer<Figures>,
+  job: Job,
+  rejected: Rejected[],
+): Figures | undefined {
+  try {
+    return scorer.simulate(job);
+  } catch (error) {
+    if (!(error instanceof MeshwrightError) || error.code !== 'MESH_DOES_NOT_MULTIPLY') throw error;
+    const { place, expected, got } = error.detail;
+    const detail = `${formatMesh(job.plan.mesh)}: ${place} is to be ${expected}, but is ${got}`;
+    rejected.push({ plan: job.plan, reason: 'does-not-divide', detail });
     return undefined;
   }
 }

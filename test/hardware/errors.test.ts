@@ -54,6 +54,17 @@ describe('errors of a hardware profile say file, line and field', () => {
     );
   });
 
+  it('collectives that take all compute units, or less than none', () => {
+    const units = (value: number): string =>
+      `  collectiveUnits: { value: ${value}, source: a test, status: assumed }\n`;
+    const at = `edited.yaml:${lineOf('  vectorRate:')} (chip.collectiveUnits.value)`;
+    expect(edited('  vectorRate:', `${units(8)}  vectorRate:`)).toThrow(
+      `HARDWARE_INVALID at ${at}: expected fewer than the 8 of chip.matrixUnit.units, got 8`,
+    );
+    expect(edited('  vectorRate:', `${units(-1)}  vectorRate:`)).toThrow(`HARDWARE_INVALID at ${at}`);
+    expect(edited('  vectorRate:', `${units(7)}  vectorRate:`)().chip.collectiveUnits).toBe(7);
+  });
+
   it('bad YAML', () => {
     expect(() => parseHardware('schema: [', 'edited.yaml')).toThrow(
       /HARDWARE_INVALID at edited.yaml:1: expected valid YAML/,

@@ -101,31 +101,35 @@ const MODEL: VitConfig = {
 const workerUrl = new URL('../../dist/src/cli/rank-worker.js', import.meta.url).href;
 
 // What it takes to give memory back at once is glibc's.
-describe.runIf(process.platform === 'linux')('the memory of a training step', { timeout: 180_000 }, () => {
-  const measure = (plan: string): Promise<Measured> =>
+describe.runIf(process.platform === 'linux')('the memory of a training step', { timeout: 300_000 }, () => {
+  const measure = (batch: number, plan: string): Promise<Measured> =>
     runInChild(new URL('memory-fixture.mjs', import.meta.url), {
       kind: 'measure',
-      args: { model: MODEL, batch: 4, plan, workerUrl },
+      args: { model: MODEL, batch, plan, workerUrl },
     }) as Promise<Measured>;
   /** Above the loaded program, over all ranks. */
   const above = ({ peakBytesByStep, loadedBytes }: Measured): number => peakBytesByStep.at(-1)! - loadedBytes;
 
   it.each([
-    ['recomputing', 'data=1 microbatches=1', 'data=1 microbatches=1 rematerialize=full'],
-    ['sharding optimizer state', 'data=2 microbatches=1', 'data=2 microbatches=1 shard=optimizer'],
-    ['sharding parameters', 'data=2 microbatches=1', 'data=2 microbatches=1 shard=parameters'],
-  ])('is within 15 %% of what liveness says, and %s saves as much as it says', async (_how, plain, saving) => {
-    const [kept, saved] = [await measure(plain), await measure(saving)];
-    for (const measured of [kept, saved]) {
-      expect(measured.livenessBytes).toBeGreaterThan(200e6);
-      expect(measured.peakBytesByStep[0]).toBeGreaterThan(measured.peakBeforeBytes);
-      expect(above(measured) / measured.livenessBytes).toBeGreaterThan(0.85);
-      expect(above(measured) / measured.livenessBytes).toBeLessThan(1.15);
-      // The state is there before the first step.
-      expect((measured.initializedBytes - measured.loadedBytes) / measured.stateBytes).toBeGreaterThan(0.95);
-    }
-    const difference = (above(kept) - above(saved)) / (kept.livenessBytes - saved.livenessBytes);
-    expect(difference).toBeGreaterThan(0.75);
-    expect(difference).toBeLessThan(1.25);
-  });
+    // The larger the batch, the more of the peak is temporaries of the one kernel that recomputes and goes back.
+    ['recomputing', 8, 'data=1 microbatches=1', 'data=1 microbatches=1 rematerialize=full'],
+    ['sharding optimizer state', 4, 'data=2 microbatches=1', 'data=2 microbatches=1 shard=optimizer'],
+    ['sharding parameters', 4, 'data=2 microbatches=1', 'data=2 microbatches=1 shard=parameters'],
+  ])(
+    'is within 15 %% of what liveness says, and %s at batch %i saves as much as it says',
+    async (_how, batch, plain, saving) => {
+      const [kept, saved] = [await measure(batch, plain), await measure(batch, saving)];
+      for (const measured of [kept, saved]) {
+        expect(measured.livenessBytes).toBeGreaterThan(200e6);
+        expect(measured.peakBytesByStep[0]).toBeGreaterThan(measured.peakBeforeBytes);
+        expect(above(measured) / measured.livenessBytes).toBeGreaterThan(0.85);
+        expect(above(measured) / measured.livenessBytes).toBeLessThan(1.15);
+        // The state is there before the first step.
+        expect((measured.initializedBytes - measured.loadedBytes) / measured.stateBytes).toBeGreaterThan(0.95);
+      }
+      const difference = (above(kept) - above(saved)) / (kept.livenessBytes - saved.livenessBytes);
+      expect(difference).toBeGreaterThan(0.75);
+      expect(difference).toBeLessThan(1.25);
+    },
+  );
 });

@@ -1,13 +1,14 @@
 /** Machines with round numbers, and a small sharded program with a repeated layer. */
 import type { Hardware, NodeTopology, Stack, Topology, TorusTopology } from '../../src/hardware/index.js';
 import { loadHardware, loadStack } from '../../src/hardware/index.js';
-import type { Mesh } from '../../src/mesh/index.js';
+import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import type { Program, ProgramInput } from '../../src/program/index.js';
 import { Builder, fuse, verify } from '../../src/program/index.js';
 import { bytes, bytesPerSecond, flops, seconds } from '../../src/units.js';
-import type { SimulationInput } from '../../sim/index.js';
-import { createMachine } from '../../sim/index.js';
+import type { Machine, SimulationInput } from '../../sim/index.js';
+import { toSeconds } from '../../sim/engine/index.js';
+import { createMachine, createNetwork, timeAlone } from '../../sim/index.js';
 
 export const LINK = 1e9;
 export const HOP = 1e-6;
@@ -46,6 +47,30 @@ export const withTopology = (topology: Topology): Hardware => ({ ...loadHardware
 
 export const machineOf = (topology: Topology, mesh: Mesh, slice?: readonly number[]) =>
   createMachine({ hardware: withTopology(topology), mesh, ...(slice === undefined ? {} : { slice }) });
+
+/** The links of a way by name; fails where one does not begin where the one before ends. */
+export function namesOf({ fabric }: Machine, from: number, to: number): string[] {
+  let at = from;
+  const names = fabric.route(from, to).map((index) => {
+    const link = fabric.links[index]!;
+    if (link.from !== at) throw new Error(`${link.name} begins at ${link.from}, not at ${at}`);
+    at = link.to;
+    return link.name;
+  });
+  if (at !== to) throw new Error(`the way from ${from} to ${to} ends at ${at}`);
+  return names;
+}
+
+/** Seconds of a collective over an axis, nothing else on the links. */
+export const collectiveSeconds = (
+  machine: Machine,
+  name: 'all_gather' | 'all_reduce' | 'all_to_all',
+  axis: AxisName,
+  heldBytes: number,
+): number => {
+  const network = createNetwork(machine);
+  return toSeconds(timeAlone(network.collective({ name, axis, heldBytes: bytes(heldBytes) }), network.sharing));
+};
 
 export const STACK: Stack = loadStack('xla');
 
@@ -107,7 +132,7 @@ export function inputOf(changes: Partial<SimulationInput> & { readonly hardware?
     program: layeredProgram(mesh),
     machine: createMachine({ hardware, mesh }),
     stack: STACK,
-    modelFlops: flops(1e12),
+    modelFlops: flops(1e11),
     tokensPerStep: 16 * 512,
     memory: { peakBytes: bytes(1e9), byRole: { parameter: bytes(1e9) }, peakOpId: 'up' },
     ...rest,

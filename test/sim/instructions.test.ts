@@ -7,6 +7,7 @@ import { linearize } from '../../sim/instructions.js';
 import { planProgram } from '../../sim/plan.js';
 import { fuse } from '../../src/program/index.js';
 import { spanId } from '../../src/trace/index.js';
+import { bytesPerSecond } from '../../src/units.js';
 import { RANDOM_MESH, randomProgram } from '../helpers/random-program.js';
 import { STACK, machineOf, switchOf, torusOf } from './helpers.js';
 
@@ -40,9 +41,11 @@ function timesOf(instructions: readonly Instruction[], start: number) {
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 
 describe('the instructions of a program', () => {
-  const machine = machineOf(torusOf(2), RANDOM_MESH, [4, 2]);
+  const torus = machineOf(torusOf(2), RANDOM_MESH, [4, 2]);
+  const endless = { peak: bytesPerSecond(1e30), achievable: bytesPerSecond(1e30) };
+  const machine = { ...torus, chip: { ...torus.chip, memoryBandwidth: endless } };
 
-  it('take what the walk takes where no links are shared', () => {
+  it('take what the folded run takes where no links are shared and memory is free', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         const program = fuse(randomProgram(seed));

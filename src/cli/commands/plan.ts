@@ -5,13 +5,14 @@ import type { RankedPlan, SearchSpace } from '../../planner/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
 import type { JobSimulation } from '../assess.js';
 import { Assessor } from '../assess.js';
+import type { CollectiveFlag } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
 import { writeNew } from '../run-folder.js';
 
-export interface PlanFlags extends JobFlags {
+export interface PlanFlags extends JobFlags, CollectiveFlag {
   readonly top: number;
   readonly output?: string;
 }
@@ -29,7 +30,7 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
     options: given,
   };
   const progress = createProgress('plans simulated', flags.json === true);
-  const { ranked, rejected, candidates } = new Assessor().rank(task, space, () => progress.advance());
+  const { ranked, rejected, candidates } = new Assessor({ collectives: flags.collective }).rank(task, space, () => progress.advance());
   progress.end();
   const top = ranked.slice(0, flags.top);
   if (flags.output !== undefined) writeNew(flags.output, formatJob(ranked[0]!.job, dirname(flags.output)));

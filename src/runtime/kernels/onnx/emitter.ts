@@ -122,6 +122,18 @@ export class Emitter {
   }
 
   /**
+   * Nodes whose results no other node reads come last, the first of them at the very end. onnxruntime starts from the
+   * last of the nodes without readers, goes back over what it needs, and takes the others in turn (graph_viewer.cc); in
+   * the order of the ops, it would run a layer's whole backward pass before the first gradient of a weight, and hold
+   * what all of them read.
+   */
+  #inOrder(): readonly Node[] {
+    const read = new Set(this.#nodes.flatMap(({ inputs }) => inputs));
+    const isRead = ({ outputs }: Node): boolean => outputs.some((name) => read.has(name));
+    return [...this.#nodes.filter(isRead), ...this.#nodes.filter((node) => !isRead(node)).reverse()];
+  }
+
+  /**
    * The model of what was emitted. A node writes straight to an output where it can; an output that is an input, or a
    * second one of the same value, is copied.
    */
@@ -138,7 +150,7 @@ export class Emitter {
       inputs,
       outputs: results.map(({ output }) => output),
       initializers: [...this.#literals.values()],
-      nodes: this.#nodes.map((node) => ({
+      nodes: this.#inOrder().map((node) => ({
         ...node,
         inputs: node.inputs.map(rename),
         outputs: node.outputs.map(rename),

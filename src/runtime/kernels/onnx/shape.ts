@@ -1,3 +1,5 @@
+import type { ValueType } from '../../../program/types.js';
+import { elementCount } from '../../../program/types.js';
 import type { OnnxKernel } from './emitter.js';
 
 export const sum: OnnxKernel<'sum'> = ({ emitter, operands: [x], attributes: { dimensions } }) => [
@@ -19,9 +21,17 @@ export const expand: OnnxKernel<'expand'> = ({ emitter, operands: [x], resultTyp
 export const split: OnnxKernel<'split'> = ({ emitter, operands: [x], attributes: { sizes } }) =>
   emitter.all('Split', [x!, emitter.integers(sizes)], sizes.length, { axis: { int: -1 } });
 
-export const concat: OnnxKernel<'concat'> = ({ emitter, operands }) => [
-  emitter.node('Concat', operands, { axis: { int: -1 } }),
-];
+/**
+ * Joined as tables of rows. onnxruntime lends a dead buffer to the next tensor of the very same shape, however late it
+ * comes, and keeps the buffer until then. What is joined was mostly split from a tensor of that shape long before: the
+ * buffer of one of a layer's largest tensors would be held from `split` until its gradient is put together.
+ */
+export const concat: OnnxKernel<'concat'> = ({ emitter, operands, types, resultTypes: [result] }) => {
+  const widthOf = ({ shape }: ValueType): number => shape.at(-1)!;
+  const rows = elementCount(result!.shape) / widthOf(result!);
+  const tables = operands.map((x, index) => emitter.reshape(x, [rows, widthOf(types[index]!)]));
+  return [emitter.reshape(emitter.node('Concat', tables, { axis: { int: -1 } }), result!.shape)];
+};
 
 /** [B,S,H·d] → [B,S,H,d] → [B,H,S,d]. */
 export const split_heads: OnnxKernel<'split_heads'> = ({ emitter, operands: [x], resultTypes: [result] }) => {

@@ -1,0 +1,136 @@
+/**
+ * Two binary trees, each with half of the data: whoever passes on in one is a leaf in the other (Sanders, Speck and Träff
+ * 2009; NCCL's double trees). Sums go up and results come down in k chunks, one after the other. With trees of height h a
+ * chunk takes 2h steps and the last begins k − 1 later, so that an all-reduce takes (k + 2h − 1)(α + 2S/kβ) where a chip
+ * sends and gets four halves of chunks in each step. The number of chunks, a power of two, is the fastest.
+ */
+import { bytes } from '../../src/units.js';
+import type { Algorithm, Workshop } from './algorithm.js';
+import { lazily } from './algorithm.js';
+import type { Level } from './axis.js';
+import type { Flow, Pattern, Round } from './types.js';
+
+const MOST_CHUNKS = 64;
+/** Each step of filling and draining has flows of its own: more of them, in larger trees, are not worked out. */
+const MOST_FLOWS = 262_144;
+
+interface Edge {
+  readonly child: number;
+  readonly parent: number;
+  /** Steps before a chunk goes up and down it. */
+  readonly up: number;
+  readonly down: number;
+}
+
+/** The parent of a place in a binary tree whose leaves are the odd places, as NCCL's; that of the root is itself. */
+function parentOf(place: number, length: number): number {
+  if (place === 0) return 0;
+  const bit = place & -place;
+  const up = (place ^ bit) | (bit << 1);
+  return up >= length ? place ^ bit : up;
+}
+
+function treeEdges(length: number): { edges: Edge[]; steps: number } {
+  const depth = (place: number): number => (place === 0 ? 0 : 1 + depth(parentOf(place, length)));
+  const height = new Int32Array(length);
+  const places = Array.from({ length }, (_, place) => place).sort((a, b) => depth(b) - depth(a));
+  for (const place of places) {
+    if (place === 0) continue;
+    const parent = parentOf(place, length);
+    height[parent] = Math.max(height[parent]!, height[place]! + 1);
+  }
+  const edges = places
+    .filter((place) => place !== 0)
+    .map((child) => ({
+      child,
+      parent: parentOf(child, length),
+      up: height[child]!,
+      down: height[0]! + depth(child) - 1,
+    }));
+  return { edges, steps: 2 * height[0]! };
+}
+
+export function tree(workshop: Workshop, { length, groups }: Level): Algorithm | undefined {
+  const shape = lazily(() => treeEdges(length));
+  /** The places of the second tree are the first's mirrored, or, of an odd number, moved on by one. */
+  const mirrored = (place: number): number => (length % 2 === 0 ? length - 1 - place : (place + 1) % length);
+
+  const patterns = new Map<string, Pattern>();
+  /** The edges that some chunk goes over when those of steps `from` to `to` are on their way. */
+  const between = (from: number, to: number): Pattern => {
+    const key = `${from} ${to}`;
+    let pattern = patterns.get(key);
+    if (pattern === undefined) {
+      const on = (step: number): boolean => step >= from && step <= to;
+      const flows: Flow[] = [];
+      for (const members of groups) {
+        for (const { child, parent, up, down } of shape().edges) {
+          for (const place of [(one: number) => one, mirrored]) {
+            const [low, high] = [members[place(child)]!, members[place(parent)]!];
+            if (on(up)) flows.push({ from: low, to: high, share: 0.5 });
+            if (on(down)) flows.push({ from: high, to: low, share: 0.5 });
+          }
+        }
+      }
+      patterns.set(key, (pattern = workshop.pattern(flows)));
+    }
+    return pattern;
+  };
+
+  const schedule = (heldBytes: number, chunks: number): Round[] => {
+    const { steps } = shape();
+    const rounds: Round[] = [];
+    for (let step = 0; step < chunks + steps - 1; step++) {
+      const pattern = between(Math.max(0, step - chunks + 1), Math.min(step, steps - 1));
+      const last = rounds.at(-1);
+      if (last?.pattern === pattern) rounds[rounds.length - 1] = { ...last, steps: last.steps + 1 };
+      else rounds.push({ pattern, steps: 1, bytes: bytes(heldBytes / chunks) });
+    }
+    return rounds;
+  };
+
+  const { fabric } = workshop.machine;
+  const first = groups[0]!;
+  /** By step: the longest way among the first group's edges. */
+  const latencies = lazily(() => {
+    const found = new Float64Array(shape().steps);
+    const latency = (from: number, to: number): number =>
+      fabric.route(from, to).reduce((sum, link) => sum + fabric.links[link]!.latency, 0);
+    for (const { child, parent, up, down } of shape().edges) {
+      const [low, high] = [first[child]!, first[parent]!];
+      found[up] = Math.max(found[up]!, latency(low, high));
+      found[down] = Math.max(found[down]!, latency(high, low));
+    }
+    return found;
+  });
+  const leaving = lazily(() => {
+    const rates = new Map<number, number>();
+    for (const { from, bytesPerSecond } of fabric.links) rates.set(from, (rates.get(from) ?? 0) + bytesPerSecond);
+    return first.reduce((fastest, chip) => Math.max(fastest, rates.get(chip) ?? 0), 0);
+  });
+  /** A step with all edges in it sends four halves of a chunk from some chip, any other at least one. */
+  const atLeast = (heldBytes: number, chunks: number): number => {
+    const { steps } = shape();
+    const half = heldBytes / chunks / 2 / leaving();
+    let total = Math.max(0, chunks - steps + 1) * (length > 3 ? 3 : 0) * half;
+    for (let step = 0; step < chunks + steps - 1; step++)
+      total += half + Math.max(...latencies().subarray(Math.max(0, step - chunks + 1), step + 1));
+    return total;
+  };
+  const counts = lazily(() => {
+    const most = groups.length * length * 4 * shape().steps > MOST_FLOWS ? 1 : MOST_CHUNKS;
+    return [1, 2, 4, 8, 16, 32, 64].filter((count) => count <= most);
+  });
+  return {
+    name: 'tree',
+    collectives: ['all_reduce'],
+    channels: (_collective, heldBytes, pick) =>
+      pick.fastest(
+        counts().map((chunks) => ({
+          least: atLeast(heldBytes, chunks),
+          channels: () => [schedule(heldBytes, chunks)],
+        })),
+      ),
+    least: (_collective, heldBytes) => Math.min(...counts().map((chunks) => atLeast(heldBytes, chunks))),
+  };
+}
