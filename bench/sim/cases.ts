@@ -128,14 +128,15 @@ function allReduce(): Figures {
 }
 
 /**
- * Reduce-scatter and all-gather, dimension after dimension of the torus, each ring both ways round at once: every chip
- * sends (N − 1)/N of the bytes twice, over two links (Chan et al. 2007, the bucket algorithm), and takes a hop's latency
- * a step.
+ * Every chip sends (N − 1)/N of the bytes twice, over all of its links at once (Chan et al. 2007, the bucket algorithm,
+ * along every dimension with a part of the bytes), and takes a hop's latency a step of each dimension.
  */
 function allReduceSeconds({ fabric, chips, stages }: Machine): number {
   const { bytesPerSecond, latency } = fabric.links[0]!;
-  const steps = stages.get('data')!.reduce((sum, { length }) => sum + length - 1, 0);
-  return 2 * ((GIBIBYTE * (1 - 1 / chips)) / (2 * bytesPerSecond) + steps * latency);
+  const dimensions = stages.get('data')!;
+  const steps = dimensions.reduce((sum, { length }) => sum + length - 1, 0);
+  const links = 2 * dimensions.length;
+  return 2 * ((GIBIBYTE * (1 - 1 / chips)) / (links * bytesPerSecond) + steps * latency);
 }
 
 /** Eight layers of a Llama 2 7B, as ASTRA-sim's step has, parameters sharded over `data`. */
