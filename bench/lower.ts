@@ -4,12 +4,12 @@
  *
  * Simulations are of 3,072 chips: a slice of TPU v4 has at most 4,096.
  */
-import Table from 'cli-table3';
 import { Assessor } from '../src/cli/assess.js';
 import type { Job } from '../src/job/index.js';
 import { lowerJob, parsePlanInput, resolveJob } from '../src/job/index.js';
 import type { Op, Program } from '../src/program/index.js';
 import { memoryUse, print, printOp } from '../src/program/index.js';
+import { Checks, milliseconds } from './checks.js';
 
 const PLANS = {
   plain: 'microbatches=1',
@@ -26,30 +26,7 @@ const MOST_RESIDENT_MEGABYTES = 300;
 /** Two screens. */
 const MOST_LAYER_LINES = 120;
 
-interface Check {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: 'ms' | 'MB' | 'lines';
-  /** At most; null for a figure that nothing is asked of. */
-  readonly bound: number | null;
-  readonly met: boolean | null;
-}
-
-const checks: Check[] = [];
-
-function check(name: string, value: number, unit: Check['unit'], bound: number | null = null): void {
-  checks.push({ name, value, unit, bound, met: bound === null ? null : value < bound });
-}
-
-/** The median of so many runs. */
-function milliseconds(runs: number, work: () => unknown): number {
-  const times = Array.from({ length: runs }, () => {
-    const start = performance.now();
-    work();
-    return performance.now() - start;
-  }).sort((a, b) => a - b);
-  return (times[Math.floor((runs - 1) / 2)]! + times[Math.ceil((runs - 1) / 2)]!) / 2;
-}
+const checks = new Checks();
 
 const jobOf = (chips: number, mesh: string, plan: string): Job =>
   resolveJob(
@@ -81,7 +58,7 @@ const jobs = Object.entries(PLANS).map(([name, plan]) => ({
 
 for (const { name, job } of jobs) {
   milliseconds(WARM_UP, () => lowerJob(job));
-  check(
+  checks.add(
     `lower, ${name}`,
     milliseconds(RUNS, () => lowerJob(job)),
     'ms',
@@ -89,14 +66,14 @@ for (const { name, job } of jobs) {
   );
 }
 // Kilobytes. Before anything else has been done: printing and simulating need memory of their own.
-check('peak resident memory', (process.resourceUsage().maxRSS * 1024) / 1e6, 'MB', MOST_RESIDENT_MEGABYTES);
+checks.add('peak resident memory', (process.resourceUsage().maxRSS * 1024) / 1e6, 'MB', MOST_RESIDENT_MEGABYTES);
 
 for (const { name, job, slice } of jobs) {
   const program = lowerJob(job);
-  check(`program, ${name}`, lineCount(print(program)), 'lines');
-  check(`forward layer, ${name}`, layerLines(program, 'decoder'), 'lines', MOST_LAYER_LINES);
-  check(`backward layer, ${name}`, layerLines(program, 'decoder#backward'), 'lines');
-  check(
+  checks.add(`program, ${name}`, lineCount(print(program)), 'lines');
+  checks.add(`forward layer, ${name}`, layerLines(program, 'decoder'), 'lines', MOST_LAYER_LINES);
+  checks.add(`backward layer, ${name}`, layerLines(program, 'decoder#backward'), 'lines');
+  checks.add(
     `memory use, ${name}`,
     milliseconds(ANALYSES, () => memoryUse(program)),
     'ms',
@@ -104,25 +81,11 @@ for (const { name, job, slice } of jobs) {
   const assessor = new Assessor();
   // Lowers it and measures its memory, so that the simulation is timed alone.
   assessor.memory(slice);
-  check(
+  checks.add(
     `simulation, ${name}`,
     milliseconds(ANALYSES, () => assessor.assess(slice)),
     'ms',
   );
 }
 
-if (process.argv.includes('--json')) {
-  process.stdout.write(`${JSON.stringify({ schema: 'meshwright/bench@1', checks }, null, 2)}\n`);
-} else {
-  const table = new Table({
-    head: ['palm-540b on 6,144 TPU v4', 'value', 'unit', 'bound', 'met'],
-    colAligns: ['left', 'right', 'left', 'right', 'left'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { name, value, unit, bound, met } of checks) {
-    const figure = unit === 'lines' ? String(value) : value.toFixed(1);
-    table.push([name, figure, unit, bound === null ? '' : `< ${bound}`, met === null ? '' : met ? 'yes' : 'NO']);
-  }
-  process.stdout.write(`${table.toString()}\n`);
-}
-process.exitCode = checks.some(({ met }) => met === false) ? 1 : 0;
+checks.print('palm-540b on 6,144 TPU v4');

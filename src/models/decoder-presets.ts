@@ -56,6 +56,20 @@ const palm = {
   sequence: 2048,
 } as const;
 
+/**
+ * AI-Hypercomputer/maxtext, MaxText/configs/v4 (22b.sh over base.yml): attention and MLP one after the other, RMS norms,
+ * rotary positions, no biases, one projection into the MLP, embeddings tied. Its activation is ReLU; GELU stands in.
+ */
+const maxtext = {
+  ...llama,
+  gatedMlp: false,
+  activation: 'gelu',
+  headWidth: 256,
+  tiedHead: true,
+  vocabulary: 32768,
+  sequence: 1024,
+} as const;
+
 /** A vocabulary of bytes. */
 const tiny = { width: 128, depth: 4, heads: 4, headWidth: 32, vocabulary: 256, sequence: 64 } as const;
 
@@ -99,6 +113,10 @@ export const DECODER_PRESETS: readonly { readonly config: DecoderConfig; readonl
     // over every other number that its heads do.
     config: { ...palm, name: 'palm-540b', width: 18432, depth: 118, heads: 48, mlpWidth: 73728, vocabulary: 256032 },
     about: 'PaLM',
+  },
+  {
+    config: { ...maxtext, name: 'maxtext-22b', ...shaped(6144, 48, 24, 24576) },
+    about: "MaxText's 22B, measured on TPU v4 (AI-Hypercomputer/maxtext, MaxText/configs/v4)",
   },
   { config: { ...gpt, ...tiny, name: 'gpt-tiny', keyValueHeads: 4, mlpWidth: 512 }, about: 'GPT kind, for a CPU' },
   {
