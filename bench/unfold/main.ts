@@ -8,7 +8,8 @@ const figures =
     ? allReduceOnTorus(16, 2 ** 30)
     : trainingStep(Number(data), jitter === undefined ? undefined : Number(jitter));
 const milliseconds = performance.now() - start;
+const cpuMilliseconds = process.cpuUsage().user / 1000;
 const megabytes = process.resourceUsage().maxRSS / 1024;
 process.stdout.write(
-  `${JSON.stringify({ milliseconds, processMilliseconds: performance.now(), megabytes, figures })}\n`,
+  `${JSON.stringify({ milliseconds, processMilliseconds: performance.now(), cpuMilliseconds, megabytes, figures })}\n`,
 );

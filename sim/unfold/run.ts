@@ -139,8 +139,7 @@ class Unfolding {
     }
     const queue = this.#queue;
     const flows = this.#tables.flows;
-    this.#slowdowns?.settle(queue, flows);
-    this.#transfers.settle();
+    this.#settle();
     while (queue.advance()) {
       do {
         for (let entity = queue.take(); entity >= 0; entity = queue.take()) {
@@ -149,8 +148,7 @@ class Unfolding {
           else if (this.#transfers.happens(entity)) this.#arrives(entity);
         }
       } while (queue.more());
-      this.#slowdowns?.settle(queue, flows);
-      this.#transfers.settle();
+      this.#settle();
     }
     this.#checkEnds();
     const { busy, hidden, exposed } = this.#times;
@@ -168,6 +166,12 @@ class Unfolding {
       flows: this.#transfers.started,
       spans: this.#recorder.spans,
     };
+  }
+
+  /** Rates, after all events of a tick. */
+  #settle(): void {
+    this.#slowdowns?.settle(this.#queue, this.#tables.flows);
+    this.#transfers.settle();
   }
 
   #arrives(flow: number): void {

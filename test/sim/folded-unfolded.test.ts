@@ -1,0 +1,38 @@
+/** One chip that stands for all against every chip and link, where all lie alike. */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { runFolded } from '../../sim/folded.js';
+import { planProgram } from '../../sim/plan.js';
+import { unfoldStep } from '../../sim/unfold/index.js';
+import { fuse } from '../../src/program/index.js';
+import { seconds } from '../../src/units.js';
+import { RANDOM_MESH, randomProgram } from '../helpers/random-program.js';
+import { STACK, machineOf, switchOf, torusOf } from './helpers.js';
+
+const stack = { ...STACK, hostOverheadPerStep: seconds(1e-6) };
+const node = machineOf(switchOf(8), RANDOM_MESH);
+const units = { collectiveUnits: 3, matrixUnit: { ...node.chip.matrixUnit, units: 10 } };
+const machines = {
+  'with links of their own for each axis': machineOf(torusOf(2), RANDOM_MESH, [4, 2]),
+  'with ports that the axes share, and units that collectives take': { ...node, chip: { ...node.chip, ...units } },
+};
+
+it.each(Object.entries(machines))('chips %s take what all of them take, to the tick', (_, machine) => {
+  let even = 0;
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => {
+      const plan = planProgram(fuse(randomProgram(seed)), machine, stack);
+      if (plan.collectives.length === 0) return;
+      const folded = runFolded(plan);
+      if (
+        !folded.even ||
+        !plan.collectives.every(({ channels }) => channels.flat().every(({ pattern }) => pattern.even))
+      )
+        return;
+      even++;
+      expect(unfoldStep(plan, machine, {}).run.duration).toBe(folded.duration);
+    }),
+    { numRuns: 100 },
+  );
+  expect(even).toBeGreaterThan(10);
+});
