@@ -4,6 +4,7 @@
  */
 import type { Details } from '../../sim/index.js';
 import type { AxisName } from '../mesh/index.js';
+import { axisSize } from '../mesh/index.js';
 import type { Plan } from '../job/index.js';
 import { bytes, formatBytes, formatPercent } from '../units.js';
 import type { JobSimulation } from './assess.js';
@@ -31,7 +32,11 @@ function forMemory(simulation: JobSimulation): Advice[] {
 
 function changeFor(axis: AxisName, plan: Plan, ids: readonly string[]): string {
   if (axis === 'model')
-    return plan.linears === 'synchronous' ? '--linears ring or bidirectional' : 'a smaller model axis';
+    return plan.linears === 'synchronous'
+      ? axisSize(plan.mesh, 'model') > 2
+        ? '--linears bidirectional'
+        : '--linears ring'
+      : 'a smaller model axis';
   const gathers = ids.some((id) => id.startsWith('gather-parameters'));
   if (gathers && plan.shard === 'parameters' && plan.prefetch === 0) return '--prefetch 1';
   if (!plan.overlapGradients) return '--overlap-gradients true';
