@@ -139,13 +139,6 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
     throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
   }
-  if (machine.chipSlowdown.size > 0) {
-    throw new MeshwrightError('JOB_INVALID', {
-      place: 'fault',
-      expected: 'chips that compute alike, since one is simulated for all of them',
-      got: `chip ${[...machine.chipSlowdown.keys()].join(', ')} slower`,
-    });
-  }
   const execution = execute(program, machine, stack, input.unfold);
   const { computeTicks, duration: stepTicks } = execution;
   const { exposed, exposedByAxis, hidden } = execution.exposure;
