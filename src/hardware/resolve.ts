@@ -100,7 +100,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     opOverhead: time('opOverhead'),
     hostTimePerOp: time('hostTimePerOp'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
-    overlapsCommunication: document.overlapsCommunication.value,
+    asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
     document,

@@ -3,7 +3,7 @@
  * (`1.2 TB/s`), whose meaning `resolve.ts` reads. Unknown fields are refused.
  */
 import { z } from 'zod';
-import { ALGORITHMS, MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
+import { ALGORITHMS, COLLECTIVES, MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
 
 const provenance = {
   source: z.string('a source').min(3, 'a source of at least 3 characters'),
@@ -131,7 +131,7 @@ export const stackSchema = z.strictObject({
   opOverhead: quantity,
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
-  overlapsCommunication: sourced(z.boolean()),
+  asynchronous: sourced(z.array(z.enum(COLLECTIVES))),
   collectives: sourced(
     z.strictObject({
       all_gather: algorithms,

@@ -1,6 +1,6 @@
 /** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
-import type { AlgorithmName, MatmulDType, WraparoundRule } from './names.js';
+import type { AlgorithmName, CollectiveKind, MatmulDType, WraparoundRule } from './names.js';
 import type { HardwareDocument, StackDocument } from './schema.js';
 
 /** A bandwidth: what the datasheet says, and what people reach. */
@@ -197,8 +197,11 @@ export interface Stack {
   readonly hostTimePerOp: Seconds;
   /** Once a step. */
   readonly hostOverheadPerStep: Seconds;
-  /** Whether chips exchange beside their kernels; otherwise an asynchronous collective is done when it is issued. */
-  readonly overlapsCommunication: boolean;
+  /**
+   * The collectives that run beside kernels, where the program says that they may; others are waited for when they are
+   * issued.
+   */
+  readonly asynchronous: readonly CollectiveKind[];
   /** The algorithms that its communication library has for a collective; all there are where absent. */
   readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */

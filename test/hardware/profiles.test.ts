@@ -44,8 +44,12 @@ describe('shipped profiles', () => {
   });
 
   it("say whether chips exchange beside their kernels: only this machine's own ranks do not", () => {
-    const overlapping = listStacks().filter((name) => loadStack(name).overlapsCommunication);
+    const overlapping = listStacks().filter((name) => loadStack(name).asynchronous.length > 0);
     expect(overlapping).toEqual(['megatron', 'megatron-flash', 'pytorch', 'xla', 'xla-flash']);
+  });
+
+  it('wait for a reduce-scatter on TPU v4, and not for a gather', () => {
+    expect(loadStack('xla').asynchronous).toEqual(['all_gather', 'permute']);
   });
 
   it('have the public figures', () => {
