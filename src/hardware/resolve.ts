@@ -95,6 +95,8 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     title: document.title,
     elementwise: document.elementwise.value,
     epilogues: document.epilogues.value,
+    operands: document.operands.value,
+    reductions: document.reductions.value,
     attention: document.attention.value,
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),

@@ -126,6 +126,8 @@ export const stackSchema = z.strictObject({
   title: z.string().min(1),
   elementwise: sourced(z.enum(['none', 'cluster'])),
   epilogues: sourced(z.enum(['fused', 'separate'])),
+  operands: sourced(z.enum(['fused', 'separate'])),
+  reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,

@@ -178,8 +178,16 @@ export interface Stack {
   readonly title: string;
   /** `none`: every op reads and writes memory. `cluster`: neighbouring ops that are no matmuls run as one. */
   readonly elementwise: 'none' | 'cluster';
-  /** `fused`: a matmul does what comes next to each element of its result before it is written. */
+  /** `fused`: a matmul does what comes next to each element of its result before it is written, and sums over them. */
   readonly epilogues: 'fused' | 'separate';
+  /** `fused`: what is cheap to compute is computed where it is read, by matmuls too, if that moves fewer bytes. */
+  readonly operands: 'fused' | 'separate';
+  /**
+   * `end-fusion`: what needs a sum over a row (or over rows) comes after it, and reads what it needs of the row again: a
+   * softmax after the maxima, what normalizes after the moments. `one-pass`: a kernel keeps its rows on the chip until it
+   * is done with them.
+   */
+  readonly reductions: 'one-pass' | 'end-fusion';
   /**
    * `fused`: where nobody else reads the scores and their softmax, one kernel computes both and the product with the
    * values, and scores never reach memory. That is a matter of time; what is kept for the backward pass is the plan's

@@ -3,7 +3,14 @@ import type { Evidence } from '../../src/calibrate/index.js';
 import { calibrate, fitTransfers, messagesOf } from '../../src/calibrate/index.js';
 import { fitNonNegative } from '../../src/calibrate/regression.js';
 import type { CollectiveKind, Hardware, Stack } from '../../src/hardware/index.js';
-import { COLLECTIVES, formatProfile, loadHardware, loadStack, parseHardware, parseStack } from '../../src/hardware/index.js';
+import {
+  COLLECTIVES,
+  formatProfile,
+  loadHardware,
+  loadStack,
+  parseHardware,
+  parseStack,
+} from '../../src/hardware/index.js';
 import { lowerJob, resolveJob } from '../../src/job/index.js';
 import type { Program } from '../../src/program/index.js';
 import { forEachOp, memoryUse } from '../../src/program/index.js';
