@@ -14,21 +14,11 @@ export interface TimedRound {
   /** Of a step: ticks, not rounded, and so what its transfer has to do at rate 1. */
   readonly transfer: number;
   readonly latency: Ticks;
-  /** Where links are shared: what `Sharing` gives the pattern, over this, is the rate. */
-  readonly fullRate: number;
 }
 
 function timeRound({ pattern, steps, bytes }: Round): TimedRound {
   const { latency, share, rate } = pattern.slowest(bytes);
-  const { bottleneck } = pattern;
-  return {
-    pattern,
-    steps,
-    transfer: ((bytes * share) / rate) * TICKS_PER_SECOND,
-    latency: toTicks(latency),
-    // Few bytes may wait longest for another flow than the bottleneck.
-    fullRate: share === bottleneck.share ? rate : (rate / share) * bottleneck.share,
-  };
+  return { pattern, steps, transfer: ((bytes * share) / rate) * TICKS_PER_SECOND, latency: toTicks(latency) };
 }
 
 /** Rounds without steps are left out, and channels without rounds. */
@@ -92,7 +82,7 @@ export class ChannelRun {
 
   /** @param rate that `Sharing` gives the pattern */
   setRate(rate: number, now: Ticks): void {
-    this.#setSpeed(fraction(rate, this.#rounds[this.#index]!.fullRate), now);
+    this.#setSpeed(fraction(rate, this.pattern.bottleneck.rate), now);
   }
 
   /**
