@@ -45,6 +45,7 @@ const torus = z.strictObject({
     dimensions: sourced(z.array(z.boolean())).optional(),
   }),
   canTwist: flag.optional(),
+  multiAxisShare: fraction.optional(),
   dataCenterNetwork: z
     .strictObject({
       chipsPerHost: count,

@@ -102,6 +102,8 @@ export interface TorusTopology {
   readonly linkPerDirection: Bandwidth;
   readonly hopLatency: Seconds;
   readonly wraparound: Wraparound;
+  /** Of the bandwidth of all the links it uses, what a collective over several dimensions at once gets. */
+  readonly multiAxisShare: number;
   /** Whether slices of lengths k and 2k may be had twisted. */
   readonly canTwist: boolean;
   readonly dataCenterNetwork?: DataCenterNetwork;

@@ -24,6 +24,7 @@ export const torusOf = (dimensions: number, wrapMultiple = 1): TorusTopology => 
   hopLatency: seconds(HOP),
   wraparound: { multiple: wrapMultiple, rule: 'per-axis' },
   canTwist: true,
+  multiAxisShare: 1,
 });
 
 export const switchOf = (chipsPerNode: number, networkBytesPerSecond = LINK / 10): NodeTopology => ({
