@@ -3,7 +3,14 @@
  * latencies and bandwidths are fitted over the join. One correction a kind of work, none for a model or a plan.
  */
 import { median } from 'simple-statistics';
-import type { CollectiveKind, Hardware, MatmulDType, MatmulRate, SharedMemoryTopology, Stack } from '../hardware/index.js';
+import type {
+  CollectiveKind,
+  Hardware,
+  MatmulDType,
+  MatmulRate,
+  SharedMemoryTopology,
+  Stack,
+} from '../hardware/index.js';
 import { calibrateHardware, calibrateStack } from '../hardware/index.js';
 import type { CollectiveName } from '../program/index.js';
 import { isCollective } from '../program/index.js';
