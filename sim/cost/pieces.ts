@@ -43,6 +43,8 @@ class Traffic {
   /** By draft, what it reads of others and of outside. */
   readonly #reads: readonly ReadonlySet<ValueId>[];
   readonly #written = new Set<ValueId>();
+  /** By draft, what it has to read in any case. */
+  readonly #passReads: readonly Set<ValueId>[];
 
   constructor(ops: readonly Op[], values: readonly Value[], placement: Placement, stack: Stack, kept: Set<ValueId>) {
     this.#values = values;
@@ -54,6 +56,7 @@ class Traffic {
       const operands = [...one.ops, ...one.sumsFor].flatMap((op) => op.operands);
       return new Set(operands.filter((id) => made.get(id)?.draft !== index));
     });
+    this.#passReads = drafts.map(({ sumsFor }) => new Set(sumsFor.flatMap((op) => op.operands)));
     for (const op of ops) op.results.forEach((id) => this.#settle(id));
   }
 
@@ -129,20 +132,25 @@ class Traffic {
     if (elementwise === 'none' || this.#kept.has(id)) this.#written.add(id);
     if (readers.length === 0 || this.#written.has(id)) return;
     const { drafts, made } = this.#placement;
+    const { op, draft } = made.get(id)!;
     const readByAttention = readers.some((index) => drafts[index]!.kind === 'attention');
-    if (operands === 'fused' && !readByAttention && this.#canBeMadeAgain(id)) {
-      const sources = [...this.#sourcesOf(made.get(id)!.op)];
-      const unwritten = sources.filter((source) => made.has(source) && !this.#written.has(source));
-      let again = 0;
-      for (const source of unwritten) again += this.#bytes(source);
-      for (const index of readers)
-        for (const source of sources) if (!this.#reads[index]!.has(source)) again += this.#bytes(source);
-      if (again <= (1 + readers.length) * this.#bytes(id)) {
-        unwritten.forEach((source) => this.#written.add(source));
-        return;
-      }
+    if (operands === 'separate' || readByAttention || !this.#canBeMadeAgain(id)) {
+      this.#written.add(id);
+      return;
     }
-    this.#written.add(id);
+    const sources = [...this.#sourcesOf(op)];
+    const unwritten = sources.filter((source) => made.has(source) && !this.#written.has(source));
+    const sum = (ids: readonly ValueId[]): number => ids.reduce((total, one) => total + this.#bytes(one), 0);
+    let again = sum(unwritten);
+    for (const index of readers) again += sum(sources.filter((source) => !this.#reads[index]!.has(source)));
+    let once = (1 + readers.length) * this.#bytes(id);
+    // A pass that is there for it alone reads what it is made of.
+    const loose = drafts[draft]!.kind === 'loose';
+    const passReads = this.#passReads[draft]!;
+    if (loose) once += sum(unwritten) + sum(sources.filter((source) => !passReads.has(source)));
+    if (again > once) this.#written.add(id);
+    if (again <= once || loose) unwritten.forEach((source) => this.#written.add(source));
+    if (again > once) sources.forEach((source) => passReads.add(source));
   }
 
   /** What has to be read to make an op's results again: what is written, or can't be made again itself. */
