@@ -48,10 +48,6 @@ describe('shipped profiles', () => {
     expect(overlapping).toEqual(['megatron', 'megatron-flash', 'pytorch', 'xla', 'xla-flash']);
   });
 
-  it('wait for a reduce-scatter on TPU v4, and not for a gather', () => {
-    expect(loadStack('xla').asynchronous).toEqual(['all_gather', 'permute']);
-  });
-
   it('have the public figures', () => {
     const { chip, topology } = loadHardware('tpu-v4');
     expect(chip.matmul.bf16!.peak).toBe(275e12);
