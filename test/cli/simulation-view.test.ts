@@ -10,7 +10,7 @@ import type { JobInput } from '../../src/job/index.js';
 import { formatPlan, parsePlanInput } from '../../src/job/index.js';
 
 const assessor = new Assessor();
-const VIT = { model: 'vit-g', hardware: 'tpu-v4', batch: 1024 };
+const VIT = { model: { preset: 'vit-g', depth: 12 }, hardware: 'tpu-v4', batch: 1024 };
 const inputs: Readonly<Record<string, JobInput>> = {
   plain: VIT,
   ring: VIT,
