@@ -1,12 +1,10 @@
 /** `simulate`, `plan` and `models` as a person runs them: valid documents, and physics in the right direction. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobSimulation } from '../../src/cli/assess.js';
 import type { SimulationReport } from '../../src/cli/simulation-report.js';
 import { PLAN_OPTION_NAMES, planWord } from '../../src/job/index.js';
-import type { TraceEvent } from '../../src/trace/index.js';
-import { traceFaults } from '../trace/trace-faults.js';
 import { cli, json } from './in-process.js';
 import { createFolder, editedProfile, removeFolder, startCli } from './support.js';
 
@@ -203,7 +201,8 @@ describe('changed hardware changes what it should', () => {
 });
 
 describe('the topology', () => {
-  const TASK_64 = '--model vit-g --model-option depth=12 --chips 64 --batch 1024 --mesh data=16,model=4 --microbatches 8';
+  const TASK_64 =
+    '--model vit-g --model-option depth=12 --chips 64 --batch 1024 --mesh data=16,model=4 --microbatches 8';
   /** Seconds of a step on a profile of which one piece of text is another. */
   async function step(profile: string, before: string, after: string, task = TASK_64): Promise<number> {
     const name = `./topology-${profile}.yaml`;
@@ -260,22 +259,6 @@ describe('the models', () => {
 });
 
 describe('what commands write', () => {
-  it('--trace writes events that a trace viewer opens, as long as the step', async () => {
-    const flags = '--model vit-tiny --hardware tpu-v4 --mesh data=2,model=2 --linears ring --trace trace.json';
-    const { stepTimeSeconds, peakMemoryBytesPerChip } = await simulate(flags);
-    const { traceEvents } = JSON.parse(readFileSync(join(folder, 'trace.json'), 'utf8')) as {
-      traceEvents: TraceEvent[];
-    };
-    const spans = traceEvents.filter(({ ph }) => ph === 'X');
-    expect(traceFaults(traceEvents)).toEqual([]);
-    expect(new Set(traceEvents.map(({ ph }) => ph))).toEqual(new Set(['M', 'X', 'C', 's', 'f']));
-    const memory = traceEvents.filter(({ ph }) => ph === 'C').map(({ args }) => total(args as Record<string, number>));
-    expect(Math.max(...memory)).toBe(peakMemoryBytesPerChip);
-    const end = Math.max(...spans.map(({ ts, dur }) => ts! + dur!)) / 1e6;
-    expect(end / stepTimeSeconds).toBeGreaterThan(0.9);
-    expect(end / stepTimeSeconds).toBeLessThan(1.001);
-  });
-
   it('plan ranks by step time, and the job file of the first simulates to that time', async () => {
     const { plans, candidates, rejected } = await json<{
       plans: { rank: number; plan: string; why: string; simulation: JobSimulation }[];
