@@ -137,6 +137,7 @@ export function createPattern(
     slowest,
     bottleneck: slowest(LARGE),
     even: allAlike(flows, found, chips),
+    together: new Set(kinds.map(perByte).filter((time) => time > 0)).size <= 1,
     get linkShares() {
       if (linkShares === undefined) {
         linkShares = new Map();

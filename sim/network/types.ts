@@ -53,6 +53,8 @@ export interface Pattern {
   readonly bottleneck: SlowestFlow;
   /** Whether every chip takes part and as long as any other, so that one stands for all of them exactly. */
   readonly even: boolean;
+  /** Whether all flows leave their links at once, where nothing else is on them. */
+  readonly together: boolean;
   /** What each link carries, in multiples of the pattern's bytes. */
   readonly linkShares: ReadonlyMap<number, number>;
 }

@@ -51,6 +51,12 @@ export class Transfers {
     const bytes = rows.bytes[row]!;
     this.started++;
     this.#row[flow] = row;
+    if (rows.transfer[row] === 0) {
+      // What takes no tick alone takes none beside others either.
+      for (let hop = pathStart[flow]!; hop < pathStart[flow + 1]!; hop++) this.linkBytes[path[hop]!]! += bytes;
+      this.#queue.push(flow, now + rows.latency[row]!);
+      return;
+    }
     const link = onlyLink[flow]!;
     if (link >= 0) {
       this.linkBytes[link]! += bytes;
