@@ -4,9 +4,9 @@
  * out anew, once all events of a tick are over, for the flows that share links with those that came or went, directly or
  * through others, and a flow has two events, when its last byte has left and when that arrives.
  */
+import type { EntityQueue } from '../engine/index.js';
 import { fraction, leftAfter, ticksLeft } from '../engine/index.js';
 import type { FlowTables } from './flows.js';
-import type { EntityQueue } from './queue.js';
 import { Shares } from './shares.js';
 
 export class Transfers {
