@@ -4,9 +4,8 @@
  */
 import type { Fabric } from '../machine/index.js';
 import { bytesPerSecond, seconds } from '../../src/units.js';
-import { patternEnds } from './ends.js';
 import { maxMinRates } from './max-min.js';
-import type { Flow, Pattern, PatternEnds, SlowestFlow } from './types.js';
+import type { Flow, Pattern, SlowestFlow } from './types.js';
 
 /** Ends that differ by less are one. */
 const EQUAL = 1e-9;
@@ -124,19 +123,16 @@ export function createPattern(
   const end = ({ latency, share, rate }: SlowestFlow, bytes: number): number => latency + (bytes * share) / rate;
   const slowest = (bytes: number): SlowestFlow =>
     kinds.reduce((latest, kind) => (end(kind, bytes) > end(latest, bytes) ? kind : latest));
-  let ends: PatternEnds | undefined;
   let linkShares: Map<number, number> | undefined;
   return {
     flows,
     paths,
     kinds,
     kindOf,
-    get ends() {
-      return (ends ??= patternEnds(flows, paths, chips));
-    },
     slowest,
     bottleneck: slowest(LARGE),
     even: allAlike(flows, found, chips),
+    together: new Set(kinds.map(perByte).filter((time) => time > 0)).size <= 1,
     get linkShares() {
       if (linkShares === undefined) {
         linkShares = new Map();
