@@ -25,6 +25,12 @@ export interface SlowestFlow {
   readonly rate: BytesPerSecond;
 }
 
+/** `latency` and `perByte` for each of a pattern's bytes, both in seconds. */
+export interface Bound {
+  readonly latency: number;
+  readonly perByte: number;
+}
+
 /** The flows that chip c sends are `sends[sendStarts[c]]` up to `sends[sendStarts[c + 1]]`; the same for the others. */
 export interface PatternEnds {
   readonly sendStarts: Int32Array;
@@ -36,7 +42,10 @@ export interface PatternEnds {
   readonly path: Int32Array;
 }
 
-/** Flows of all groups of the machine that start at once; worked out once, it then scales with the bytes. */
+/**
+ * Flows of all groups of the machine that start at once. It is worked out when anything but `bounds` is asked for, and then
+ * scales with the bytes.
+ */
 export interface Pattern {
   readonly flows: readonly Flow[];
   /** The links of each flow, by index in the machine's fabric. */
@@ -45,6 +54,8 @@ export interface Pattern {
   readonly kindOf: Int32Array;
   /** Worked out when first asked for. */
   readonly ends: PatternEnds;
+  /** What it surely takes: the most of these. Known before it is worked out. */
+  readonly bounds: readonly Bound[];
   /** Where nothing else is on the links: the flow that ends last. */
   slowest(bytes: number): SlowestFlow;
   /** Of large messages. */
