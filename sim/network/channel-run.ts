@@ -4,11 +4,8 @@
  * goes step by step, beginning with where it is then.
  */
 import type { Ticks } from '../engine/index.js';
-import { Fluid, TICKS_PER_SECOND, addTicks, ticks, toTicks } from '../engine/index.js';
+import { Fluid, TICKS_PER_SECOND, addTicks, fraction, ticks, toTicks } from '../engine/index.js';
 import type { CollectiveSchedule, Pattern, Round, Sharing } from './types.js';
-
-/** Rates that differ by less are one. */
-const EQUAL = 1e-9;
 
 /** A round with its times where nothing else is on its links. */
 export interface TimedRound {
@@ -17,21 +14,11 @@ export interface TimedRound {
   /** Of a step: ticks, not rounded, and so what its transfer has to do at rate 1. */
   readonly transfer: number;
   readonly latency: Ticks;
-  /** Where links are shared: what `Sharing` gives the pattern, over this, is the rate. */
-  readonly fullRate: number;
 }
 
 function timeRound({ pattern, steps, bytes }: Round): TimedRound {
   const { latency, share, rate } = pattern.slowest(bytes);
-  const { bottleneck } = pattern;
-  return {
-    pattern,
-    steps,
-    transfer: ((bytes * share) / rate) * TICKS_PER_SECOND,
-    latency: toTicks(latency),
-    // Few bytes may wait longest for another flow than the bottleneck.
-    fullRate: share === bottleneck.share ? rate : (rate / share) * bottleneck.share,
-  };
+  return { pattern, steps, transfer: ((bytes * share) / rate) * TICKS_PER_SECOND, latency: toTicks(latency) };
 }
 
 /** Rounds without steps are left out, and channels without rounds. */
@@ -89,14 +76,13 @@ export class ChannelRun {
     this.#done += steps;
     const start = addTicks(this.#stepStart, ticks(steps * step));
     this.#beginStep(start);
-    this.#setFraction(1, start);
+    this.#setSpeed(1, start);
     if (now - start >= Math.round(transfer)) this.#beginLatency(ticks(start + Math.round(transfer)));
   }
 
   /** @param rate that `Sharing` gives the pattern */
   setRate(rate: number, now: Ticks): void {
-    const { pattern, fullRate } = this.#rounds[this.#index]!;
-    this.#setFraction(rate >= pattern.bottleneck.rate * (1 - EQUAL) ? 1 : rate / fullRate, now);
+    this.#setSpeed(fraction(rate, this.pattern.bottleneck.rate), now);
   }
 
   /**
@@ -136,8 +122,8 @@ export class ChannelRun {
     if (this.#phase === 'transfer') numbers.push(...this.#transfer.describe(now));
   }
 
-  #setFraction(fraction: number, now: Ticks): void {
-    this.#transfer.setRate(fraction, now);
+  #setSpeed(perTick: number, now: Ticks): void {
+    this.#transfer.setRate(perTick, now);
     this.#next = this.#transfer.end;
   }
 

@@ -60,19 +60,17 @@ interface Kinds {
 
 function kindsOf(flows: readonly Flow[], paths: Paths, fabric: Fabric, rates: Float64Array): Kinds {
   const kinds: SlowestFlow[] = [];
-  const byLatency = new Map<number, Map<number, number>>();
+  const found = new Map<string, number>();
   const kindOf = new Int32Array(flows.length);
   flows.forEach(({ share }, flow) => {
     let latency = 0;
     for (const link of paths[flow]!) latency += fabric.links[link]!.latency;
     const rate = rates[flow]!;
-    const perByte = share / rate;
-    let known = byLatency.get(latency);
-    if (known === undefined) byLatency.set(latency, (known = new Map<number, number>()));
-    let kind = known.get(perByte);
+    const key = `${latency} ${share} ${rate}`;
+    let kind = found.get(key);
     if (kind === undefined) {
       kind = kinds.push({ latency: seconds(latency), share, rate: bytesPerSecond(rate) }) - 1;
-      known.set(perByte, kind);
+      found.set(key, kind);
     }
     kindOf[flow] = kind;
   });
@@ -101,7 +99,10 @@ function allAlike(flows: readonly Flow[], { kinds, kindOf }: Kinds, chips: numbe
     const among = kinds.map((_, kind) => kind).filter((kind) => (set >> kind) % 2 !== 0);
     const later = (a: number, b: number): boolean =>
       kinds[a]!.latency >= kinds[b]!.latency && perByte(kinds[a]!) >= perByte(kinds[b]!);
-    const kept = among.filter((kind) => !among.some((other) => other !== kind && later(other, kind)));
+    // Of kinds that end together the first counts.
+    const hides = (other: number, kind: number): boolean =>
+      other !== kind && later(other, kind) && (other < kind || !later(kind, other));
+    const kept = among.filter((kind) => !among.some((other) => hides(other, kind)));
     const found = kept.reduce((bits, kind) => bits | (1 << kind), 0);
     latest.set(set, found);
     return found;
@@ -128,6 +129,7 @@ export function createPattern(
   return {
     flows,
     paths,
+    kinds,
     kindOf,
     get ends() {
       return (ends ??= patternEnds(flows, paths, chips));

@@ -50,7 +50,9 @@ export interface Pattern {
   readonly flows: readonly Flow[];
   /** The links of each flow, by index in the machine's fabric. */
   readonly paths: readonly (readonly number[])[];
-  /** Which flows take equally long, by a number of their kind. */
+  /** Flows of one kind have the same share, and take equally long where nothing else is on the links. */
+  readonly kinds: readonly SlowestFlow[];
+  /** Of each flow, its place among `kinds`. */
   readonly kindOf: Int32Array;
   /** Worked out when first asked for. */
   readonly ends: PatternEnds;

@@ -4,13 +4,10 @@
  * out anew, once all events of a tick are over, for the flows that share links with those that came or went, directly or
  * through others, and a flow has two events, when its last byte has left and when that arrives.
  */
-import { leftAfter, ticksLeft } from '../engine/index.js';
+import { fraction, leftAfter, ticksLeft } from '../engine/index.js';
 import type { FlowTables } from './flows.js';
 import type { EntityQueue } from './queue.js';
 import { Shares } from './shares.js';
-
-/** Rates that differ by less are one. */
-const EQUAL = 1e-9;
 
 export class Transfers {
   /** That went over each link. */
@@ -105,8 +102,7 @@ export class Transfers {
     while (shares.nextComponent()) {
       for (let index = 0; index < shares.count; index++) {
         const flow = shares.flows[index]!;
-        const multiple = shares.rates[index]! / rate[this.#row[flow]!]!;
-        const perTick = Math.abs(multiple - 1) <= EQUAL ? 1 : multiple;
+        const perTick = fraction(shares.rates[index]!, rate[this.#row[flow]!]!);
         const before = this.#perTick[flow]!;
         if (perTick === before) continue;
         if (before > 0) {

@@ -2,6 +2,7 @@
 import type { TimeCategory } from '../../sim/index.js';
 import { TIME_CATEGORIES } from '../../sim/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
+import type { Advice } from './advice.js';
 import type { SimulationReport } from './simulation-report.js';
 
 const CATEGORY_WORDS: Readonly<Record<Exclude<TimeCategory, 'exposedCommunication'>, string>> = {
@@ -167,6 +168,18 @@ function unfoldedLines({ unfolded }: SimulationReport, width: number): string[] 
   return paragraph('Unfolded', what, width);
 }
 
+function adviceText({ change, stepTimeSeconds, peakMemoryBytesPerChip, faster, saves }: Advice): string {
+  if (faster === null || saves === null)
+    return `${change}: fits in ${size(peakMemoryBytesPerChip)}, ${time(stepTimeSeconds)}`;
+  const what = saves.what in CATEGORY_WORDS ? CATEGORY_WORDS[saves.what as keyof typeof CATEGORY_WORDS] : saves.what;
+  return `${change}: ${time(stepTimeSeconds)}, ${whole(faster)} faster (${what} −${time(saves.seconds)})`;
+}
+
+function adviceLines({ advice, fits }: SimulationReport, width: number): string[] {
+  if (advice.length === 0 && !fits) return paragraph('To try', 'meshwright plan, which searches for what fits', width);
+  return advice.slice(0, 2).flatMap((one, index) => paragraph(index === 0 ? 'To try' : '', adviceText(one), width));
+}
+
 /** @param columns of the terminal */
 export function simulationLines(report: SimulationReport, columns: number): string[] {
   const width = Math.max(60, Math.min(columns, WIDEST));
@@ -174,7 +187,6 @@ export function simulationLines(report: SimulationReport, columns: number): stri
   const on = (label: string, text: string | undefined): string[] =>
     text === undefined ? [] : paragraph(label, text, width);
   const lying = slice ? ` (torus ${slice.join(' × ')})` : '';
-  const advice = report.advice.filter(({ share }) => share === null || share >= 0.05).slice(0, 2);
   const lines = [
     `${report.model} on ${report.chips} × ${report.hardware}${lying}, batch ${report.batch}`,
     ...on('Plan', report.plan),
@@ -197,7 +209,7 @@ export function simulationLines(report: SimulationReport, columns: number): stri
     ...on('Kernels', kernelsLine(report, width)),
     ...memoryLines(report, width),
     ...on('Links', linksLine(report)),
-    ...advice.flatMap(({ what, change }, index) => paragraph(index === 0 ? 'To try' : '', `${what}: ${change}`, width)),
+    ...adviceLines(report, width),
   ];
   return lines.map((line) => line.replaceAll('\u00a0', ' '));
 }

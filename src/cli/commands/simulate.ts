@@ -41,8 +41,9 @@ export function simulate(file: string | undefined, flags: SimulateFlags): void {
     process.stdout.write(printOp(program, findOp(program, flags.programOp)));
     return;
   }
-  const assessment = assessor.assess(job, stackOf(job), unfoldRequest(flags));
-  const report = reportOn(assessment, flags);
+  const unfold = unfoldRequest(flags);
+  const assessment = assessor.assess(job, stackOf(job), unfold);
+  const report = reportOn(assessor, assessment, flags, unfold);
   if (flags.trace !== undefined) writeStepTrace(flags.trace, assessment, report.runs);
   if (flags.json) printJson(report);
   else {
