@@ -110,13 +110,13 @@ function allAlike(flows: readonly Flow[], { kinds, kindOf }: Kinds, chips: numbe
   return first !== 0 && kindsAt.every((set) => latestOf(set) === first);
 }
 
-/** @param paths of each flow, where it isn't all of the way between its ends */
+/** @param paths of each flow */
 export function createPattern(
   fabric: Fabric,
   chips: number,
   flows: readonly Flow[],
-  paths: Paths = flows.map(({ from, to }) => fabric.route(from, to)),
-): Pattern {
+  paths: Paths,
+): Omit<Pattern, 'bounds'> {
   const capacities = fabric.links.map((link) => link.bytesPerSecond);
   const found = kindsOf(flows, paths, fabric, ratesOf(flows, paths, capacities));
   const { kinds, kindOf } = found;

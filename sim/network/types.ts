@@ -25,7 +25,16 @@ export interface SlowestFlow {
   readonly rate: BytesPerSecond;
 }
 
-/** Flows of all groups of the machine that start at once; worked out once, it then scales with the bytes. */
+/** `latency` and `perByte` for each of a pattern's bytes, both in seconds. */
+export interface Bound {
+  readonly latency: number;
+  readonly perByte: number;
+}
+
+/**
+ * Flows of all groups of the machine that start at once. It is worked out when anything but `bounds` is asked for, and then
+ * scales with the bytes.
+ */
 export interface Pattern {
   readonly flows: readonly Flow[];
   /** The links of each flow, by index in the machine's fabric. */
@@ -34,6 +43,8 @@ export interface Pattern {
   readonly kinds: readonly SlowestFlow[];
   /** Of each flow, its place among `kinds`. */
   readonly kindOf: Int32Array;
+  /** What it surely takes: the most of these. Known before it is worked out. */
+  readonly bounds: readonly Bound[];
   /** Where nothing else is on the links: the flow that ends last. */
   slowest(bytes: number): SlowestFlow;
   /** Of large messages. */
