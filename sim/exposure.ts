@@ -14,6 +14,19 @@ export interface ExposureTotals {
   readonly hidden: Ticks;
 }
 
+/** @param exposed by axis; those without any are left out, and the others are in the order of their names */
+export function exposureTotals(exposed: ReadonlyMap<AxisName, number>, hidden: number): ExposureTotals {
+  const axes = [...exposed]
+    .filter(([, time]) => time > 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([axis, time]) => [axis, ticks(time)] as const);
+  return {
+    exposedByAxis: Object.fromEntries(axes) as Partial<Record<AxisName, Ticks>>,
+    exposed: ticks(axes.reduce((sum, [, time]) => sum + time, 0)),
+    hidden: ticks(hidden),
+  };
+}
+
 /** A run of a collective that is under way; one object an op, as an op runs once at a time. */
 export interface Running {
   readonly axis: AxisName;
@@ -44,12 +57,7 @@ export class Exposure {
   }
 
   totals(): ExposureTotals {
-    const axes = [...this.#byAxis].map(([axis, time]) => [axis, ticks(time)] as const);
-    return {
-      exposedByAxis: Object.fromEntries(axes) as Partial<Record<AxisName, Ticks>>,
-      exposed: ticks(axes.reduce((sum, [, time]) => sum + time, 0)),
-      hidden: ticks(this.#hidden),
-    };
+    return exposureTotals(this.#byAxis, this.#hidden);
   }
 
   /** As if what came after `since` had come `times` times more, up to `now`. */

@@ -8,12 +8,12 @@
 import type { Algorithm, Workshop } from './algorithm.js';
 import { roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
-import { gatherOver, stageRing } from './ring.js';
+import { gatherOver } from './ring.js';
 
 export function multiAxis(workshop: Workshop, level: Level): Algorithm | undefined {
   const { stages, length } = level;
   if (stages.length < 2 || !stages.every(({ kind }) => kind === 'torus')) return undefined;
-  const rings = stages.map((stage) => stageRing(workshop, stage, true));
+  const rings = stages.map((stage) => workshop.ring(stage, true));
   return {
     name: 'multi-axis',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],

@@ -1,9 +1,9 @@
 /** A plan run on every chip and link of its machine: the step as the chip that ends last sees it, and how chips differ. */
-import type { AxisName } from '../../src/mesh/index.js';
 import { joinLoads, slowdown } from '../cost/index.js';
 import type { Ticks } from '../engine/index.js';
 import { ticks } from '../engine/index.js';
 import type { ExposureTotals } from '../exposure.js';
+import { exposureTotals } from '../exposure.js';
 import type { Occurrence } from '../folded.js';
 import { linearize } from '../instructions.js';
 import type { Machine } from '../machine/index.js';
@@ -87,18 +87,14 @@ export function unfoldStep(plan: Plan, machine: Machine, { jitter }: UnfoldReque
     for (const exposed of exposedByAxis.values()) total += exposed[chip]!;
     return total;
   };
-  const byAxis = [...exposedByAxis]
-    .map(([axis, exposed]) => [axis, ticks(exposed[lastChip]!)] as const)
-    .filter(([, exposed]) => exposed > 0);
   const planned = plan.kernels.reduce((total, { duration: once, times }) => total + times * once, 0);
   return {
     run,
     lastChip,
-    exposure: {
-      exposedByAxis: Object.fromEntries(byAxis) as Partial<Record<AxisName, Ticks>>,
-      exposed: ticks(exposedOf(lastChip)),
-      hidden: ticks(hidden[lastChip]!),
-    },
+    exposure: exposureTotals(
+      new Map([...exposedByAxis].map(([axis, exposed]) => [axis, exposed[lastChip]!])),
+      hidden[lastChip]!,
+    ),
     contention: ticks(busy[lastChip]! - plan.hostDuration - kernelsAlone[lastChip]!),
     variation: ticks(kernelsAlone[lastChip]! - planned),
     spreads: {

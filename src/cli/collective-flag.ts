@@ -1,6 +1,6 @@
 /** `--collective all_reduce=ring`, or `--collective ring` for all that it applies to; may be given several times. */
 import type { Command } from 'commander';
-import type { CollectiveChoice } from '../../sim/index.js';
+import type { CollectiveChoice, Execution } from '../../sim/index.js';
 import { MeshwrightError } from '../errors.js';
 import type { AlgorithmName } from '../hardware/index.js';
 import { ALGORITHMS } from '../hardware/index.js';
@@ -24,6 +24,19 @@ export function readCollective(text: string, before: CollectiveChoice = {}): Col
   if (collective === undefined) return fail(`a collective (${NAMES.join(', ')}), as in all_reduce=ring`, first);
   const algorithms: Partial<Record<CollectiveName, AlgorithmName>> = { ...before.algorithms, [collective]: algorithm };
   return { ...before, algorithms };
+}
+
+/** @throws MeshwrightError USAGE of what was asked for and no collective of the step takes */
+export function checkTaken({ preferred, algorithms = {} }: CollectiveChoice, { plan }: Execution): void {
+  const taken = new Map<string, Set<string>>();
+  for (const { name, schedule } of plan.collectives)
+    taken.set(name, (taken.get(name) ?? new Set()).add(schedule.algorithm));
+  const list = [...taken].map(([name, ones]) => `${name} (${[...ones].join(', ')})`).join(', ');
+  const unused = (got: string): never =>
+    fail(`what a collective of the step can take; it has ${list === '' ? 'none' : list}`, got);
+  for (const name of Object.keys(algorithms))
+    if (!taken.has(name)) unused(`${name}=${algorithms[name as CollectiveName]}`);
+  if (preferred !== undefined && ![...taken.values()].some((ones) => ones.has(preferred))) unused(preferred);
 }
 
 function fail(expected: string, got: string): never {

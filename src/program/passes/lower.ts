@@ -1,6 +1,7 @@
 /** The order of the passes: a forward program becomes a training step. Each pass' result is verified. */
 import type { DType, FloatType, Op, Program } from '../types.js';
 import { typeBytes } from '../types.js';
+import type { Derived } from '../verify.js';
 import { verify } from '../verify.js';
 import { Builder } from '../builder.js';
 import { accumulateMicrobatches } from './accumulate-microbatches.js';
@@ -47,6 +48,14 @@ export interface LowerOptions {
   readonly keepGradients?: boolean;
 }
 
+type Verified = (program: Program) => Program;
+
+/** Verifies one version of a program after the other. */
+function verifier(): Verified {
+  const derived: Derived = new Map();
+  return (program) => verify(program, derived);
+}
+
 const NOTHING: ShardChoice = new Map();
 
 /** Layers that rematerialize lie in repeats of their own. */
@@ -67,10 +76,11 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
   const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false } = options;
   const keptType = parameterType(forward) as FloatType;
   const gradientType = options.gradientType ?? keptType;
+  const verified = verifier();
   const choice = shard === undefined ? NOTHING : chooseShards(forward, shard);
   const whereUsed = shard?.stage === 'parameters';
-  const split = policies(verify(forward), options);
-  const sharded = verify(
+  const split = policies(verified(forward), options);
+  const sharded = verified(
     whereUsed
       ? gatherWhereUsed(split.program, choice, { bucketBytes, gradientType })
       : dropCasts(split.program, choice),
@@ -86,33 +96,33 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
 
   const { rematerialize } = split;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verify(differentiate(counted, { rematerialize, ...scale }));
-  const cast = verify(castGradients(differentiated, gradientType));
+  const differentiated = verified(differentiate(counted, { rematerialize, ...scale }));
+  const cast = verified(castGradients(differentiated, gradientType));
 
   // In stages 2 and 3 each microbatch's gradients are dealt out before they are summed up.
   const isDealt = (name: string): boolean => shard?.stage !== 'optimizer' && choice.has(name.replace('gradient:', ''));
   const reduction = { choice, bucketBytes };
   const dealt =
-    shard?.stage === 'gradients' ? reduceAll(cast, { ...reduction, only: isDealt }, overlapGradients) : cast;
+    shard?.stage === 'gradients' ? reduceAll(cast, { ...reduction, only: isDealt }, overlapGradients, verified) : cast;
   const apart = overlapGradients && mostArePending(dealt);
-  const accumulated = verify(accumulateMicrobatches(dealt, { count: microbatches, lastApart: apart, late: isDealt }));
-  const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart));
+  const accumulated = verified(accumulateMicrobatches(dealt, { count: microbatches, lastApart: apart, late: isDealt }));
+  const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart), verified);
   const gathered =
-    shard !== undefined && !whereUsed ? verify(gatherOnce(reduced, choice, keptType, bucketBytes)) : reduced;
+    shard !== undefined && !whereUsed ? verified(gatherOnce(reduced, choice, keptType, bucketBytes)) : reduced;
 
   const update = {
     ...(options.optimizerType === undefined ? {} : { optimizerType: options.optimizerType }),
     ...(counter === undefined ? {} : { lossScale: { scaling: lossScaling!, counter } }),
     keepGradients: options.keepGradients ?? false,
   };
-  const updated = verify(updateParameters(gathered, optimizer, update));
-  const ahead = verify(prefetchParameters(updated, { layers: prefetchOf(shard), reductions: overlapGradients }));
-  const overlapped = verify(overlapLinears(ahead, options.linears ?? 'synchronous'));
-  return verify(fuse(overlapped));
+  const updated = verified(updateParameters(gathered, optimizer, update));
+  const ahead = verified(prefetchParameters(updated, { layers: prefetchOf(shard), reductions: overlapGradients }));
+  const overlapped = verified(overlapLinears(ahead, options.linears ?? 'synchronous'));
+  return verified(fuse(overlapped));
 }
 
-const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean): Program =>
-  verify(reduceGradients(inLayers ? verify(reduceInLayers(program, options)) : program, options));
+const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
+  verified(reduceGradients(inLayers ? verified(reduceInLayers(program, options)) : program, options));
 
 /** Parameters that are gathered once are gathered while the step begins. */
 const prefetchOf = (shard: ShardOptions | undefined): number =>
@@ -132,9 +142,10 @@ function mostArePending({ values, outputs }: Program): boolean {
 /** A forward program alone, to evaluate with: on the parameters as a training step with these options keeps them. */
 export function lowerForward(forward: Program, options: Pick<LowerOptions, 'shard' | 'bucketBytes'>): Program {
   const { shard, bucketBytes = Infinity } = options;
-  const whole = verify(forward);
-  if (shard === undefined) return verify(fuse(whole));
+  const verified = verifier();
+  const whole = verified(forward);
+  if (shard === undefined) return verified(fuse(whole));
   const gradientType = parameterType(forward) as FloatType;
-  const gathered = verify(gatherWhereUsed(whole, chooseShards(whole, shard), { bucketBytes, gradientType }));
-  return verify(fuse(verify(prefetchParameters(gathered, { layers: shard.prefetch, reductions: false }))));
+  const gathered = verified(gatherWhereUsed(whole, chooseShards(whole, shard), { bucketBytes, gradientType }));
+  return verified(fuse(verified(prefetchParameters(gathered, { layers: shard.prefetch, reductions: false }))));
 }
