@@ -38,8 +38,8 @@ export interface Execution {
   /** What the spans are made of, in the same order, with what each waited for; from the same run. */
   readonly occurrences: readonly Occurrence[];
   /**
-   * One rank was simulated and stands for all, exactly. Otherwise groups of ranks take different times for their
-   * collectives, and all are given that of the slowest.
+   * One rank was simulated and stands for all, exactly. Otherwise groups of ranks, or flows of a collective that share
+   * links with another's, take different times, and all are given that of the slowest.
    */
   readonly folded: boolean;
   /** Absent where one rank stands for all. */

@@ -232,7 +232,8 @@ class FoldedChip implements Sink {
     const { sharing, chip } = this.#plan;
     const channels = this.#active.map(({ channel }) => channel);
     if (this.#patternsChanged) {
-      setContended(channels, sharing, this.now);
+      const together = setContended(channels, sharing, this.now);
+      this.even &&= together;
       // In the order of the plan, as sums of doubles depend on it.
       const running = this.#openRuns.filter(({ begun }) => begun).sort((a, b) => a.step.index - b.step.index);
       this.#load = joinLoads(

@@ -10,15 +10,13 @@ import { tokensPerExample } from '../../src/models/index.js';
 import type { Program } from '../../src/program/index.js';
 import { Builder, fuse, memoryUse, verify } from '../../src/program/index.js';
 import { flops } from '../../src/units.js';
-import { joinLoads, slowdown } from '../../sim/cost/index.js';
 import { runFolded } from '../../sim/folded.js';
 import type { Machine } from '../../sim/index.js';
 import { createMachine, simulateExecution } from '../../sim/index.js';
-import { linearize } from '../../sim/instructions.js';
 import type { Plan } from '../../sim/plan.js';
 import { planProgram } from '../../sim/plan.js';
 import type { UnfoldedRun } from '../../sim/unfold/index.js';
-import { unfold } from '../../sim/unfold/index.js';
+import { unfoldStep } from '../../sim/unfold/index.js';
 import { milliseconds } from '../checks.js';
 
 export type Figures = Readonly<Record<string, number>>;
@@ -61,31 +59,15 @@ const digest = (result: unknown): string =>
 interface Unfolded {
   readonly run: UnfoldedRun;
   readonly plan: Plan;
-  /** Of the events alone. */
+  /** Of every chip and link, the program being planned. */
   readonly milliseconds: number;
 }
 
 /** Every chip and link, from the lowered program on. */
 function unfolded(program: Program, machine: Machine, stack: Stack): Unfolded {
   const plan = planProgram(program, machine, stack);
-  const { chip } = plan;
-  const instructions = linearize(plan);
   const start = performance.now();
-  const run = unfold({
-    chips: machine.chips,
-    fabric: machine.fabric,
-    instructions,
-    hostDuration: plan.hostDuration,
-    slowdown: ({ cost }, beside) =>
-      slowdown(
-        cost,
-        chip,
-        joinLoads(
-          beside.map(({ load }) => load),
-          chip.chip,
-        ),
-      ),
-  });
+  const { run } = unfoldStep(plan, machine, {});
   return { run, plan, milliseconds: performance.now() - start };
 }
 

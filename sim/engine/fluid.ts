@@ -59,7 +59,7 @@ export class Fluid {
     return [this.#left, this.#perTick, now - this.#since];
   }
 
-  /** Moves what is left in time, as `EventQueue.leap` does. */
+  /** Moves what is left in time, where all that happens repeats. */
   leap(by: Ticks): void {
     this.#since = addTicks(this.#since, by);
   }

@@ -79,9 +79,13 @@ export class ChannelRun {
     const steps = step === 0 ? 0 : Math.floor((now - this.#stepStart) / step);
     this.#done += steps;
     const start = addTicks(this.#stepStart, ticks(steps * step));
-    this.#beginStep(start);
-    this.#setSpeed(1, start);
-    if (now - start >= Math.round(transfer)) this.#beginLatency(ticks(start + Math.round(transfer)));
+    const end = addTicks(start, ticks(Math.round(transfer)));
+    this.#stepStart = start;
+    if (now >= end) this.#beginLatency(end);
+    else {
+      this.#beginStep(start);
+      this.#setSpeed(1, start);
+    }
   }
 
   /** @param rate that `Sharing` gives the pattern */
@@ -134,7 +138,9 @@ export class ChannelRun {
   #beginStep(now: Ticks): void {
     const { steps, transfer, latency } = this.#rounds[this.#index]!;
     this.#stepStart = now;
-    if (this.#contended) {
+    // What takes no tick alone takes none beside others either.
+    if (this.#contended && Math.round(transfer) === 0) this.#beginLatency(now);
+    else if (this.#contended) {
       this.#phase = 'transfer';
       this.#transfer = new Fluid(transfer, now);
       this.#next = now;
@@ -150,13 +156,21 @@ export class ChannelRun {
   }
 }
 
-/** Has channels that run side by side go step by step where their patterns meet. */
-export function setContended(channels: readonly ChannelRun[], sharing: Sharing, now: Ticks): void {
-  for (const channel of channels)
-    channel.setContended(
-      channels.some((other) => other !== channel && sharing.overlap(channel.pattern, other.pattern)),
-      now,
-    );
+/**
+ * Has channels that run side by side go step by step where their patterns meet.
+ *
+ * @returns whether the flows of those that meet are all done at once, so that a pattern is on its links as long as its
+ *   slowest flow
+ */
+export function setContended(channels: readonly ChannelRun[], sharing: Sharing, now: Ticks): boolean {
+  let even = true;
+  for (const channel of channels) {
+    const { pattern } = channel;
+    const contended = channels.some((other) => other !== channel && sharing.overlap(pattern, other.pattern));
+    if (contended) even &&= pattern.together;
+    channel.setContended(contended, now);
+  }
+  return even;
 }
 
 /**

@@ -9,13 +9,13 @@
 import type { Algorithm, Workshop } from './algorithm.js';
 import { roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
-import { gatherOver, stageRing } from './ring.js';
+import { gatherOver } from './ring.js';
 import type { Round } from './types.js';
 
 export function multiAxis(workshop: Workshop, level: Level): Algorithm | undefined {
   const { stages, length } = level;
   if (stages.length < 2 || !stages.every(({ kind }) => kind === 'torus')) return undefined;
-  const rings = stages.map((stage) => stageRing(workshop, stage, true));
+  const rings = stages.map((stage) => workshop.ring(stage, true));
   const { topology } = workshop.machine.hardware;
   const share = topology.kind === 'torus' ? topology.multiAxisShare : 1;
   const slowed = (rounds: readonly Round[]): readonly Round[] =>

@@ -4,9 +4,8 @@
  */
 import type { Fabric } from '../machine/index.js';
 import { bytesPerSecond, seconds } from '../../src/units.js';
-import { patternEnds } from './ends.js';
 import { maxMinRates } from './max-min.js';
-import type { Flow, Pattern, PatternEnds, SlowestFlow } from './types.js';
+import type { Flow, Pattern, SlowestFlow } from './types.js';
 
 /** Ends that differ by less are one. */
 const EQUAL = 1e-9;
@@ -111,32 +110,29 @@ function allAlike(flows: readonly Flow[], { kinds, kindOf }: Kinds, chips: numbe
   return first !== 0 && kindsAt.every((set) => latestOf(set) === first);
 }
 
-/** @param paths of each flow, where it isn't all of the way between its ends */
+/** @param paths of each flow */
 export function createPattern(
   fabric: Fabric,
   chips: number,
   flows: readonly Flow[],
-  paths: Paths = flows.map(({ from, to }) => fabric.route(from, to)),
-): Pattern {
+  paths: Paths,
+): Omit<Pattern, 'bounds'> {
   const capacities = fabric.links.map((link) => link.bytesPerSecond);
   const found = kindsOf(flows, paths, fabric, ratesOf(flows, paths, capacities));
   const { kinds, kindOf } = found;
   const end = ({ latency, share, rate }: SlowestFlow, bytes: number): number => latency + (bytes * share) / rate;
   const slowest = (bytes: number): SlowestFlow =>
     kinds.reduce((latest, kind) => (end(kind, bytes) > end(latest, bytes) ? kind : latest));
-  let ends: PatternEnds | undefined;
   let linkShares: Map<number, number> | undefined;
   return {
     flows,
     paths,
     kinds,
     kindOf,
-    get ends() {
-      return (ends ??= patternEnds(flows, paths, chips));
-    },
     slowest,
     bottleneck: slowest(LARGE),
     even: allAlike(flows, found, chips),
+    together: new Set(kinds.map(perByte).filter((time) => time > 0)).size <= 1,
     get linkShares() {
       if (linkShares === undefined) {
         linkShares = new Map();

@@ -16,16 +16,12 @@ interface Node {
 
 const aloneRate = (pattern: Pattern): BytesPerSecond => pattern.bottleneck.rate;
 
-/**
- * The rate for the bottleneck's share at which the slowest of a pattern's flows lets it go on, and whether all of them do
- * alike, to their end: those that are sooner done would leave their links to others.
- */
+/** The rate for the bottleneck's share at which the slowest of a pattern's flows lets it go on, and whether all of them do alike. */
 function slowestShared({ flows, kinds, kindOf, bottleneck }: Pattern, rates: Float64Array) {
   const { share: reference } = bottleneck;
-  const full = bottleneck.rate / reference;
   let slowest = Infinity;
   let part: number | undefined;
-  let even = kinds.every(({ share, rate }) => rate === Infinity || fraction(rate / share, full) === 1);
+  let even = true;
   flows.forEach(({ share }, flow) => {
     if (rates[flow] === Infinity) return;
     slowest = Math.min(slowest, share === reference ? rates[flow]! : (rates[flow]! / share) * reference);

@@ -5,7 +5,7 @@
 import { MeshwrightError } from '../../src/errors.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { Ticks } from '../engine/index.js';
-import { ticks, toSeconds } from '../engine/index.js';
+import { EntityQueue, ticks, toSeconds } from '../engine/index.js';
 import type { Instruction } from '../instructions.js';
 import type { Fabric } from '../machine/index.js';
 import type { CollectiveStep, KernelStep } from '../plan.js';
@@ -15,7 +15,6 @@ import type { FlowTables, ScheduleRounds } from './flows.js';
 import { flowTables } from './flows.js';
 import type { Jitter } from './jitter.js';
 import { jitterFactors } from './jitter.js';
-import { EntityQueue } from './queue.js';
 import type { ChipSpan } from './recorder.js';
 import { Recorder } from './recorder.js';
 import type { RunLists, Script } from './script.js';

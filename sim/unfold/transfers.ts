@@ -4,9 +4,9 @@
  * out anew, once all events of a tick are over, for the flows that share links with those that came or went, directly or
  * through others, and a flow has two events, when its last byte has left and when that arrives.
  */
+import type { EntityQueue } from '../engine/index.js';
 import { fraction, leftAfter, ticksLeft } from '../engine/index.js';
 import type { FlowTables } from './flows.js';
-import type { EntityQueue } from './queue.js';
 import { Shares } from './shares.js';
 
 export class Transfers {
@@ -51,6 +51,12 @@ export class Transfers {
     const bytes = rows.bytes[row]!;
     this.started++;
     this.#row[flow] = row;
+    if (rows.transfer[row] === 0) {
+      // What takes no tick alone takes none beside others either.
+      for (let hop = pathStart[flow]!; hop < pathStart[flow + 1]!; hop++) this.linkBytes[path[hop]!]! += bytes;
+      this.#queue.push(flow, now + rows.latency[row]!);
+      return;
+    }
     const link = onlyLink[flow]!;
     if (link >= 0) {
       this.linkBytes[link]! += bytes;

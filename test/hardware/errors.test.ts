@@ -48,6 +48,10 @@ describe('errors of a hardware profile say file, line and field', () => {
     ).toThrow(`HARDWARE_INVALID at edited.yaml:${lineOf('value: 32 GiB')} (chip.memory.capacity.source)`);
   });
 
+  it('a count of nothing, in words', () => {
+    expect(edited('value: 4\n', 'value: 0\n')).toThrow(/\.value\): expected more than 0, got 0$/);
+  });
+
   it('a rate above the peak', () => {
     expect(edited('value: 45 GB/s', 'value: 60 GB/s')).toThrow(
       /QUANTITY_INVALID .*expected at most the peak, 50 GB\/s/,

@@ -48,6 +48,12 @@ describe('shipped profiles', () => {
     expect(overlapping).toEqual(['megatron', 'megatron-flash', 'pytorch', 'xla', 'xla-flash']);
   });
 
+  it.each(['megatron', 'xla'])('%s with flash attention is the same but for attention', (name) => {
+    const [plain, flash] = [loadStack(name), loadStack(`${name}-flash`)];
+    expect(flash.attention).not.toBe(plain.attention);
+    expect({ ...flash, name, title: plain.title, attention: plain.attention, document: plain.document }).toEqual(plain);
+  });
+
   it('have the public figures', () => {
     const { chip, topology } = loadHardware('tpu-v4');
     expect(chip.matmul.bf16!.peak).toBe(275e12);
