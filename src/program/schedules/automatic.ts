@@ -16,7 +16,7 @@ import type { Schedule, Slot } from './schedule.js';
 import { checkCounts } from './schedule.js';
 import type { SlotTimes } from './slot-times.js';
 import { timeline } from './timeline.js';
-import { zeroBubbleV } from './v-order.js';
+import { vOrder } from './v-order.js';
 
 /**
  * What is to be short: `span`, the longest that a stage takes from its first slot to its last, which is what a step adds
@@ -53,16 +53,14 @@ export function zeroBubble2p<T extends number>(
   return automatic('zb-2p', stages, microbatches, { memory: countLimit(2 * stages), ...aim });
 }
 
-/** ZB-V whose weight gradients go where times and memory have room; as much kept as 1F1B's first stage does. */
-export function zeroBubbleVAutomatic<T extends number>(
+/** ZB-V: as much kept as 1F1B's first stage does, unless `memory` says otherwise. */
+export function zeroBubbleV<T extends number>(
   stages: number,
   microbatches: number,
   aim: Omit<Aim<T, number>, 'memory'> & { readonly memory?: Memory<number> },
 ): Schedule {
-  checkCounts({ stages, microbatches });
   const full = { memory: countLimit(stages, 2), ...aim };
-  const given = zeroBubbleV(stages, microbatches);
-  return best('zb-v', [...filled(withoutWeights(given), full), ...fitting([given], full)], full);
+  return best('zb-v', filled(withoutWeights(vOrder(stages, microbatches)), full), full);
 }
 
 function automatic<T extends number>(

@@ -6,3 +6,4 @@ export * from './schedule.js';
 export * from './slot-times.js';
 export * from './timeline.js';
 export * from './v-order.js';
+export * from './grid.js';
