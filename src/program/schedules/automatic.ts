@@ -10,8 +10,8 @@
 import { MeshwrightError } from '../../errors.js';
 import { peakActivations } from './check.js';
 import { oneForwardOneBackward, splitBackward, zeroBubbleH1, zeroBubbleH2 } from './orders.js';
-import type { Memory } from './place-weights.js';
-import { placeWeights, SHORT_GAPS } from './place-weights.js';
+import type { Memory, Placed } from './place-weights.js';
+import { SHORT_GAPS, weightPlacer } from './place-weights.js';
 import type { Schedule, Slot } from './schedule.js';
 import { checkCounts } from './schedule.js';
 import type { SlotTimes } from './slot-times.js';
@@ -29,6 +29,8 @@ export interface Aim<T extends number, A extends number> {
   readonly memory: Memory<A>;
   readonly objective?: Objective;
 }
+
+type Candidate = Pick<Placed, 'longestSpan' | 'stepTime' | 'schedule'>;
 
 /** A limit in microbatches: of a stage's share, whatever the number of chunks. */
 export function countLimit(perStage: number, chunks = 1): Memory<number> {
@@ -72,32 +74,41 @@ function automatic<T extends number>(
   checkCounts({ stages, microbatches });
   const warmUps = [false, true].map((late) => forwardsAhead(stages, microbatches, aim, late));
   const distinct = warmUps.filter((ahead, i) => i === 0 || ahead.join() !== warmUps[0]!.join());
-  const known = [oneForwardOneBackward, zeroBubbleH1, zeroBubbleH2].map((order) => order(stages, microbatches));
+  const known = [
+    splitBackward(oneForwardOneBackward(stages, microbatches)),
+    zeroBubbleH1(stages, microbatches),
+    zeroBubbleH2(stages, microbatches),
+  ];
   const candidates = [
     ...distinct.flatMap((ahead) => filled(inTurn(name, microbatches, ahead), aim)),
-    ...fitting(known.map(splitBackward), aim),
+    ...fitting(known, aim),
   ];
   return best(name, candidates, aim);
 }
 
-const filled = <T extends number>(order: Schedule, { times, memory }: Aim<T, number>): Schedule[] =>
-  SHORT_GAPS.map((shortGaps) => placeWeights(order, times, memory, shortGaps));
+const filled = <T extends number>(order: Schedule, { times, memory }: Aim<T, number>): Candidate[] => {
+  const place = weightPlacer(order, times, memory);
+  return SHORT_GAPS.map((shortGaps) => place(shortGaps));
+};
 
-const fitting = <T extends number>(schedules: readonly Schedule[], { memory }: Aim<T, number>): Schedule[] =>
-  schedules.filter((schedule) =>
-    peakActivations(schedule, memory.kept).every((peak, stage) => peak <= memory.limit(stage)),
-  );
+const fitting = <T extends number>(schedules: readonly Schedule[], { times, memory }: Aim<T, number>): Candidate[] =>
+  schedules
+    .filter((schedule) => peakActivations(schedule, memory.kept).every((peak, stage) => peak <= memory.limit(stage)))
+    .map((schedule) => ({ ...timeline(schedule, times), schedule: () => schedule }));
 
-function best<T extends number>(name: string, candidates: readonly Schedule[], aim: Aim<T, number>): Schedule {
-  const rated = candidates.map((schedule) => {
-    const { longestSpan, stepTime } = timeline(schedule, aim.times);
-    return { schedule, cost: aim.objective === 'step' ? [stepTime, longestSpan] : [longestSpan, stepTime] };
+function best<T extends number>(
+  name: string,
+  candidates: readonly Candidate[],
+  { objective }: Aim<T, number>,
+): Schedule {
+  const cost = ({ longestSpan, stepTime }: Candidate): [number, number] =>
+    objective === 'step' ? [stepTime, longestSpan] : [longestSpan, stepTime];
+  const chosen = candidates.reduce((least, one) => {
+    const [first, second] = cost(one);
+    const [leastFirst, leastSecond] = cost(least);
+    return first < leastFirst || (first === leastFirst && second < leastSecond) ? one : least;
   });
-  const { schedule } = rated.reduce((least, one) => {
-    const difference = one.cost[0]! - least.cost[0]! || one.cost[1]! - least.cost[1]!;
-    return difference < 0 ? one : least;
-  });
-  return { ...schedule, name };
+  return { ...chosen.schedule(), name };
 }
 
 function withoutWeights(schedule: Schedule): Schedule {

@@ -1,5 +1,4 @@
 /** What must hold of a schedule before anyone follows it, and what it holds in memory. */
-import { compile } from './compiled.js';
 import type { Schedule } from './schedule.js';
 import { slotTimes } from './slot-times.js';
 import { timeline } from './timeline.js';
@@ -26,15 +25,17 @@ const ONE: Kept<number> = { forward: 1, untilWeight: 1 };
 
 /**
  * The most that is kept at once, by stage. Where nothing is said of what is kept it counts microbatches, of chunks: a
- * stage's whole share of a microbatch is `schedule.chunks` of them.
+ * stage's whole share of a microbatch is `schedule.chunks` of them. The schedule is taken to be valid.
  */
 export function peakActivations(schedule: Schedule): number[];
-export function peakActivations<A extends number>(schedule: Schedule, kept: (stage: number, chunk: number) => Kept<A>): A[];
+export function peakActivations<A extends number>(
+  schedule: Schedule,
+  kept: (stage: number, chunk: number) => Kept<A>,
+): A[];
 export function peakActivations(
   schedule: Schedule,
   kept: (stage: number, chunk: number) => Kept<number> = () => ONE,
 ): number[] {
-  compile(schedule);
   return schedule.slots.map((slots, stage) => {
     const chunks = Array.from({ length: schedule.chunks }, (_, chunk) => kept(stage, chunk));
     let live = 0;

@@ -96,12 +96,24 @@ export function indexSlots(schedule: Schedule): Compiled {
       index++;
     }
   }
-  return { schedule, offsets, stageOf, classes, microbatches, ...waits(schedule, { offsets, classes, microbatches, makers }), makers, ascending };
+  return {
+    schedule,
+    offsets,
+    stageOf,
+    classes,
+    microbatches,
+    ...waits(schedule, { offsets, classes, microbatches, makers }),
+    makers,
+    ascending,
+  };
 }
 
 type Read = Pick<Compiled, 'offsets' | 'classes' | 'microbatches' | 'makers'>;
 
-function waits(schedule: Schedule, { offsets, classes, microbatches, makers }: Read): Pick<Compiled, 'sender' | 'before'> {
+function waits(
+  schedule: Schedule,
+  { offsets, classes, microbatches, makers }: Read,
+): Pick<Compiled, 'sender' | 'before'> {
   const { stages, microbatches: count, chunks } = schedule;
   const virtuals = virtualStageCount(schedule);
   const sender = new Int32Array(classes.length).fill(NONE);

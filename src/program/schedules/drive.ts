@@ -33,7 +33,11 @@ export function drive(
     if (stack.includes(maker)) {
       const waiting = describe(top, schedule.slots[top]![position[top]!]!);
       const late = describe(maker, schedule.slots[maker]![missing - offsets[maker]!]!);
-      throw invalid(schedule.name, 'an order in which no stages wait for each other', `${waiting}, waits for ${late}, which waits for it`);
+      throw invalid(
+        schedule.name,
+        'an order in which no stages wait for each other',
+        `${waiting}, waits for ${late}, which waits for it`,
+      );
     }
     targets[maker] = missing - offsets[maker]! + 1;
     stack.push(maker);

@@ -87,7 +87,9 @@ function cells<T extends number>(
     idle(columns(timeline.start(stage, i)));
     const until = columns(timeline.end(stage, i));
     if (until <= at) return;
-    const text = labelOf(slot, timeline.schedule.chunks).slice(0, until - at).padEnd(until - at);
+    const text = labelOf(slot, timeline.schedule.chunks)
+      .slice(0, until - at)
+      .padEnd(until - at);
     pieces.push({ text, style: slot.kind, chunk: slot.chunk });
     at = until;
   });

@@ -100,12 +100,14 @@ export function zeroBubbleH2(stages: number, microbatches: number): Schedule {
 
 /** The same with each backward as its two halves, one after the other. */
 export function splitBackward(schedule: Schedule): Schedule {
-  const split = (slot: Slot): Slot[] =>
-    slot.kind === 'backward'
-      ? [
-          { ...slot, kind: 'backward-input' },
-          { ...slot, kind: 'backward-weight' },
-        ]
-      : [slot];
-  return { ...schedule, name: `${schedule.name}-split`, slots: schedule.slots.map((slots) => slots.flatMap(split)) };
+  const split = (slots: readonly Slot[]): Slot[] => {
+    const halves: Slot[] = [];
+    for (const slot of slots) {
+      const { kind, chunk, microbatch } = slot;
+      if (kind !== 'backward') halves.push(slot);
+      else halves.push({ kind: 'backward-input', chunk, microbatch }, { kind: 'backward-weight', chunk, microbatch });
+    }
+    return halves;
+  };
+  return { ...schedule, name: `${schedule.name}-split`, slots: schedule.slots.map(split) };
 }

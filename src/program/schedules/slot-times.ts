@@ -41,6 +41,24 @@ export function slotTimes<T extends number>(
   };
 }
 
+/**
+ * The same where a stage waits until what it sends has arrived, as software does that doesn't overlap transfers with
+ * computing: they take the sender's time.
+ */
+export function blockingTransfers<T extends number>(shape: Shape, times: SlotTimes<T>): SlotTimes<T> {
+  const elsewhere = (from: number, to: number): boolean =>
+    to >= 0 && to < virtualStageCount(shape) && placeOf(shape, from).stage !== placeOf(shape, to).stage;
+  return {
+    slot(stage, kind, chunk) {
+      const from = virtualStage(shape, stage, chunk);
+      const to = kind === 'forward' ? from + 1 : from - 1;
+      const sends = kind !== 'backward-weight' && elsewhere(from, to);
+      return (times.slot(stage, kind, chunk) + (sends ? times.transfer(from, to) : 0)) as T;
+    },
+    transfer: () => 0 as T,
+  };
+}
+
 export interface TimeTables {
   /** By stage and class. */
   readonly duration: (stage: number, own: number) => number;
@@ -87,4 +105,3 @@ export function readTimes<T extends number>({ schedule, offsets, classes }: Comp
     whole: durations.every(Number.isInteger) && transfers.every(Number.isInteger),
   };
 }
-
