@@ -13,7 +13,7 @@ export function checkSchedule(schedule: Schedule): void {
   timeline(schedule, slotTimes(schedule, { forward: 1, backwardInput: 1, backwardWeight: 1, transfer: 0 }));
 }
 
-/** What one microbatch keeps on one chunk of a stage: a count, or bytes. */
+/** What one microbatch keeps on one chunk of a stage: a count, or bytes; whole, so that sums are exact. */
 export interface Kept<A extends number> {
   /** From its forward until its backward, or its backward-input. */
   readonly forward: A;

@@ -41,17 +41,17 @@ export interface Schedule {
   readonly slots: readonly (readonly Slot[])[];
 }
 
-export type Shape = Pick<Schedule, 'stages' | 'chunks' | 'placement'>;
+export type ScheduleShape = Pick<Schedule, 'stages' | 'chunks' | 'placement'>;
 
-export const virtualStageCount = ({ stages, chunks }: Shape): number => stages * chunks;
+export const virtualStageCount = ({ stages, chunks }: ScheduleShape): number => stages * chunks;
 
 /** Which part of the model a stage's chunk is, counted from the input. */
-export function virtualStage({ stages, placement }: Shape, stage: number, chunk: number): number {
+export function virtualStage({ stages, placement }: ScheduleShape, stage: number, chunk: number): number {
   return placement === 'v' && chunk === 1 ? 2 * stages - 1 - stage : chunk * stages + stage;
 }
 
 /** Where a virtual stage lies: the inverse of `virtualStage`. */
-export function placeOf({ stages, placement }: Shape, virtual: number): { stage: number; chunk: number } {
+export function placeOf({ stages, placement }: ScheduleShape, virtual: number): { stage: number; chunk: number } {
   const chunk = Math.floor(virtual / stages);
   const along = virtual % stages;
   return { stage: placement === 'v' && chunk === 1 ? stages - 1 - along : along, chunk };
@@ -59,16 +59,16 @@ export function placeOf({ stages, placement }: Shape, virtual: number): { stage:
 
 /** What a slot makes for others: its output, the gradient of its input, or the gradients of its weights. */
 export const PRODUCTS = ['output', 'input-gradient', 'weight-gradient'] as const;
-export type Product = (typeof PRODUCTS)[number];
+export type SlotProduct = (typeof PRODUCTS)[number];
 
-export interface Input {
-  readonly product: Product;
+export interface SlotInput {
+  readonly product: SlotProduct;
   /** Of which virtual stage, for the same microbatch. */
   readonly virtual: number;
 }
 
 /** What `kind` on virtual stage `virtual` needs before it can start: the one place that knows. */
-export function inputsOf(shape: Shape, kind: SlotKind, virtual: number): Input[] {
+export function inputsOf(shape: ScheduleShape, kind: SlotKind, virtual: number): SlotInput[] {
   if (kind === 'forward') return virtual === 0 ? [] : [{ product: 'output', virtual: virtual - 1 }];
   if (kind === 'backward-weight') return [{ product: 'input-gradient', virtual }];
   const last = virtual === virtualStageCount(shape) - 1;
@@ -78,14 +78,14 @@ export function inputsOf(shape: Shape, kind: SlotKind, virtual: number): Input[]
   ];
 }
 
-const MADE: Record<SlotKind, readonly Product[]> = {
+const MADE: Record<SlotKind, readonly SlotProduct[]> = {
   forward: ['output'],
   backward: ['input-gradient', 'weight-gradient'],
   'backward-input': ['input-gradient'],
   'backward-weight': ['weight-gradient'],
 };
 
-export const productsOf = (kind: SlotKind): readonly Product[] => MADE[kind];
+export const productsOf = (kind: SlotKind): readonly SlotProduct[] => MADE[kind];
 
 /** @throws MeshwrightError PLAN_INVALID unless all are whole and at least 1 */
 export function checkCounts(counts: Readonly<Record<string, number>>): void {

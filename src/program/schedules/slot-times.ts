@@ -1,7 +1,7 @@
 /** What slots and transfers take: as it is asked for, and read into tables. */
 import type { Compiled } from './compiled.js';
 import { classOf, KINDS } from './compiled.js';
-import type { Shape, SlotKind } from './schedule.js';
+import type { ScheduleShape, SlotKind } from './schedule.js';
 import { placeOf, virtualStage, virtualStageCount } from './schedule.js';
 
 /**
@@ -25,7 +25,7 @@ export interface StageTimes<T extends number> {
 
 /** @param byVirtualStage one for each virtual stage, or one for all of them */
 export function slotTimes<T extends number>(
-  shape: Shape,
+  shape: ScheduleShape,
   byVirtualStage: readonly StageTimes<T>[] | StageTimes<T>,
 ): SlotTimes<T> {
   const of = (virtual: number) => ('forward' in byVirtualStage ? byVirtualStage : byVirtualStage[virtual]!);
@@ -45,7 +45,7 @@ export function slotTimes<T extends number>(
  * The same where a stage waits until what it sends has arrived, as software does that doesn't overlap transfers with
  * computing: they take the sender's time.
  */
-export function blockingTransfers<T extends number>(shape: Shape, times: SlotTimes<T>): SlotTimes<T> {
+export function blockingTransfers<T extends number>(shape: ScheduleShape, times: SlotTimes<T>): SlotTimes<T> {
   const elsewhere = (from: number, to: number): boolean =>
     to >= 0 && to < virtualStageCount(shape) && placeOf(shape, from).stage !== placeOf(shape, to).stage;
   return {
