@@ -17,7 +17,7 @@ export interface GridPiece {
 export interface GridOptions {
   /** Columns that a line may have, label included. */
   readonly width: number;
-  /** Lines that a stage may take, one under the other in bands; beyond them columns shrink and labels are cut. */
+  /** Lines that a stage may take, one under the other in bands; beyond them columns shrink, and slots too narrow for their label keep its letter. */
   readonly bands?: number;
 }
 
@@ -36,16 +36,17 @@ export function scheduleGrid<T extends number>(
   { width, bands = 4 }: GridOptions,
 ): GridPiece[][] {
   const { schedule } = timeline;
-  const label = (stage: number | string) => `${stage}`.padStart(`${schedule.stages - 1}`.length);
+  const label = (stage: number) => `${stage}`.padStart(`${schedule.stages - 1}`.length);
   const room = Math.max(1, width - label(0).length - 2);
   const columns = columnsOf(timeline, room, bands);
-  const last = Math.max(...schedule.slots.map((slots, stage) => columns(timeline.end(stage, slots.length - 1))));
+  const last = Math.max(...timeline.stages.map(({ end }) => columns(end)));
   const rows = schedule.slots.map((_, stage) => cells(timeline, stage, columns, last));
+  const band = Math.ceil(last / Math.max(1, Math.ceil(last / room)));
   const lines: GridPiece[][] = [];
-  for (let from = 0; from < last; from += room) {
+  for (let from = 0; from < last; from += band) {
     if (from > 0) lines.push([]);
     rows.forEach((row, stage) => {
-      lines.push([{ text: `${label(stage)}  `, style: 'label' }, ...cut(row, from, from + room)]);
+      lines.push([{ text: `${label(stage)}  `, style: 'label' }, ...cut(row, from, from + band)]);
     });
   }
   return lines;
@@ -54,29 +55,41 @@ export function scheduleGrid<T extends number>(
 export const gridText = (lines: readonly (readonly GridPiece[])[]): string =>
   lines.map((pieces) => pieces.map(({ text }) => text).join('')).join('\n');
 
-/** From a time to a column: as wide as the shortest slot's label and a space need, or as the bands allow. */
-function columnsOf<T extends number>(timeline: Timeline<T>, room: number, bands: number): (time: number) => number {
-  const { schedule } = timeline;
+type Columns = (time: number) => number;
+
+/**
+ * From a time to a column: the shortest slot has room for its label and a space, or without the space where that saves a
+ * band and cuts no label (and there are no chunks: `F1F2` can be read, `F1aF2a` less so), or as much as the bands have room for.
+ */
+function columnsOf<T extends number>(timeline: Timeline<T>, room: number, bands: number): Columns {
+  const { schedule, stepTime } = timeline;
   const origin = Math.min(...timeline.stages.map(({ start }) => start));
-  let shortest = Number.POSITIVE_INFINITY;
-  schedule.slots.forEach((slots, stage) =>
-    slots.forEach((_, i) => {
-      const takes = timeline.end(stage, i) - timeline.start(stage, i);
-      if (takes > 0) shortest = Math.min(shortest, takes);
-    }),
+  const slots = schedule.slots.flatMap((list, stage) =>
+    list.map((slot, i) => ({
+      label: labelOf(slot, schedule.chunks).length,
+      start: timeline.start(stage, i),
+      end: timeline.end(stage, i),
+    })),
   );
-  const longestLabel = 1 + `${schedule.microbatches - 1}`.length + (schedule.chunks > 1 ? 1 : 0);
-  const wanted = (longestLabel + 1) / shortest;
-  const perTime = timeline.stepTime > 0 ? Math.min(wanted, (room * bands) / timeline.stepTime) : 1;
-  return (time) => Math.round((time - origin) * perTime);
+  const shortest = slots.reduce<number>(
+    (least, { start, end }) => (end > start ? Math.min(least, end - start) : least),
+    stepTime,
+  );
+  const longestLabel = slots.reduce((most, { label }) => Math.max(most, label), 0);
+  const at =
+    (perTime: number): Columns =>
+    (time) =>
+      Math.round((time - origin) * perTime);
+  const bandsOf = (columns: Columns) => Math.ceil(columns(origin + stepTime) / room);
+  const [wide, narrow] = [longestLabel + 1, longestLabel].map((width) => at(width / shortest));
+  const whole =
+    schedule.chunks === 1 &&
+    slots.every(({ label, start, end }) => end === start || narrow!(end) - narrow!(start) >= label);
+  const chosen = whole && bandsOf(narrow!) < bandsOf(wide!) ? narrow! : wide!;
+  return bandsOf(chosen) <= bands ? chosen : at((room * bands) / stepTime);
 }
 
-function cells<T extends number>(
-  timeline: Timeline<T>,
-  stage: number,
-  columns: (time: number) => number,
-  last: number,
-): GridPiece[] {
+function cells<T extends number>(timeline: Timeline<T>, stage: number, columns: Columns, last: number): GridPiece[] {
   const pieces: GridPiece[] = [];
   let at = 0;
   const idle = (until: number) => {

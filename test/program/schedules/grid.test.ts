@@ -38,34 +38,29 @@ describe('the grid of 4 stages and 12 microbatches', () => {
 
   it('goes on below where the terminal ends', () => {
     expect(gridText(drawn('zb-1p', 12, 80).lines)).toMatchInlineSnapshot(`
-      "0  F0  F1  F2  F3  ............B0  W0  F4  B1  W1  F5  B2  W2  F6  B3  W3  F7  B
-      1  ....F0  F1  F2  ........B0  F3  B1  W0  F4  B2  W1  F5  B3  W2  F6  B4  W3  F
-      2  ........F0  F1  ....B0  F2  B1  F3  B2  W0  F4  B3  W1  F5  B4  W2  F6  B5  W
-      3  ............F0  B0  F1  B1  F2  B2  F3  B3  W0  F4  B4  W1  F5  B5  W2  F6  B
+      "0  F0 F1 F2 F3 .........B0 W0 F4 B1 W1 F5 B2 W2 F6 B3 W3 F7 B4
+      1  ...F0 F1 F2 ......B0 F3 B1 W0 F4 B2 W1 F5 B3 W2 F6 B4 W3 F7
+      2  ......F0 F1 ...B0 F2 B1 F3 B2 W0 F4 B3 W1 F5 B4 W2 F6 B5 W3
+      3  .........F0 B0 F1 B1 F2 B2 F3 B3 W0 F4 B4 W1 F5 B5 W2 F6 B6
 
-      0  4  W4  F8  B5  W5  F9  B6  W6  F10 B7  W7  F11 B8  W8  B9  W9  B10 W10 B11 W1
-      1  7  B5  W4  F8  B6  W5  F9  B7  W6  F10 B8  W7  F11 B9  W8  B10 W9  B11 W10 W1
-      2  3  F7  B6  W4  F8  B7  W5  F9  B8  W6  F10 B9  W7  F11 B10 W8  B11 W9  W10 W1
-      3  6  W3  F7  B7  W4  F8  B8  W5  F9  B9  W6  F10 B10 W7  F11 B11 W8  W9  W10 W1
-
-      0  1 
-      1  1 
-      2  1 
-      3  1 "
+      0   W4 F8 B5 W5 F9 B6 W6 F10B7 W7 F11B8 W8 B9 W9 B10W10B11W11
+      1   B5 W4 F8 B6 W5 F9 B7 W6 F10B8 W7 F11B9 W8 B10W9 B11W10W11
+      2   F7 B6 W4 F8 B7 W5 F9 B8 W6 F10B9 W7 F11B10W8 B11W9 W10W11
+      3   W3 F7 B7 W4 F8 B8 W5 F9 B9 W6 F10B10W7 F11B11W8 W9 W10W11"
     `);
   });
 
   it('says of which chunk', () => {
     expect(gridText(drawn('interleaved-1f1b', 4, 120).lines)).toMatchInlineSnapshot(`
-      "0  F0a F1a F2a F3a F0b F1b F2b F3b ....................................B0b     B1b     B2b     B3b     B0a     B1a     B
-      1  ....F0a F1a F2a F3a F0b F1b F2b F3b ........................B0b     B1b     B2b     B3b     B0a     B1a     B2a     B
-      2  ........F0a F1a F2a F3a F0b F1b F2b F3b ............B0b     B1b     B2b     B3b     B0a     B1a     B2a     B3a     .
-      3  ............F0a F1a F2a F3a F0b F1b F2b F3b B0b     B1b     B2b     B3b     B0a     B1a     B2a     B3a     .........
+      "0  F0a F1a F2a F3a F0b F1b F2b F3b ..................................
+      1  ....F0a F1a F2a F3a F0b F1b F2b F3b ........................B0b   
+      2  ........F0a F1a F2a F3a F0b F1b F2b F3b ............B0b     B1b   
+      3  ............F0a F1a F2a F3a F0b F1b F2b F3b B0b     B1b     B2b   
 
-      0  2a     B3a     
-      1  3a     ........
-      2  ...............
-      3  ..............."
+      0  ..B0b     B1b     B2b     B3b     B0a     B1a     B2a     B3a     
+      1    B1b     B2b     B3b     B0a     B1a     B2a     B3a     ........
+      2    B2b     B3b     B0a     B1a     B2a     B3a     ................
+      3    B3b     B0a     B1a     B2a     B3a     ........................"
     `);
   });
 
@@ -73,14 +68,22 @@ describe('the grid of 4 stages and 12 microbatches', () => {
     for (const width of [80, 120, 200]) {
       const { line, lines } = drawn(name, 12, width, half, 20);
       // A slot that is cut by the end of a line goes on in the next band, so rows are put together again first.
-      const rows = line.schedule.slots.map((_, stage) =>
-        lines
-          .filter((pieces) => pieces[0]?.text.trim() === `${stage}`)
-          .flatMap((pieces) => pieces.slice(1).map(({ text }) => text))
-          .join(''),
-      );
       line.schedule.slots.forEach((slots, stage) => {
-        expect(rows[stage]!.split(/[. ]+/).filter((text) => text !== '')).toHaveLength(slots.length);
+        const bands = lines.filter((pieces) => pieces[0]?.text.trim() === `${stage}`);
+        const row = bands.flatMap((pieces) => pieces.slice(1).map(({ text }) => text)).join('');
+        const named = [...row.matchAll(/([FBW])(\d+)([a-z]?)/g)].map(([, kind, microbatch, chunk]) => [
+          kind,
+          microbatch,
+          chunk,
+        ]);
+        const letter = (chunk: number) => (line.schedule.chunks > 1 ? 'abc'[chunk] : '');
+        expect(named).toEqual(
+          slots.map(({ kind, microbatch, chunk }) => [
+            kind === 'forward' ? 'F' : kind === 'backward-weight' ? 'W' : 'B',
+            `${microbatch}`,
+            letter(chunk),
+          ]),
+        );
       });
       for (const pieces of lines) expect(gridText([pieces]).length).toBeLessThanOrEqual(width);
     }
@@ -108,11 +111,12 @@ it('what is too long for its bands shrinks, down to one column a slot or less', 
 });
 
 it('each piece says what it is, for whoever colours it', () => {
-  const [first] = drawn('zb-v', 2, 120).lines;
-  expect(first!.slice(0, 4)).toEqual([
+  const [first] = drawn('zb-v', 3, 200).lines;
+  expect(first!.slice(0, 5)).toEqual([
     { text: '0  ', style: 'label' },
     { text: 'F0a ', style: 'forward', chunk: 0 },
     { text: 'F1a ', style: 'forward', chunk: 0 },
+    { text: 'F2a ', style: 'forward', chunk: 0 },
     { text: expect.stringMatching(/^\.+$/), style: 'idle' },
   ]);
 });
