@@ -2,7 +2,8 @@
  * What flows surely take, whatever others are on the links beside them: of each link, all that goes over it at its full
  * rate, and then the shortest latency of those that do.
  */
-import type { Fabric } from '../machine/index.js';
+import type { LinkNumbers } from './link-numbers.js';
+import type { Paths } from './paths.js';
 import type { Bound, Flow, Pattern } from './types.js';
 
 /** Those that are the highest for some number of bytes, or nearly so. */
@@ -16,18 +17,17 @@ function highest(bounds: Iterable<Bound>): Bound[] {
 export const joinBounds = (bounds: readonly (readonly Bound[])[]): readonly Bound[] => highest(bounds.flat());
 
 export function boundsOf(
-  { links }: Fabric,
+  { capacities, latencies }: LinkNumbers,
   flows: readonly Flow[],
-  paths: readonly (readonly number[])[],
+  { starts, links }: Paths,
 ): readonly Bound[] {
   const loads = new Map<number, { share: number; latency: number }>();
   flows.forEach(({ share }, flow) => {
-    const path = paths[flow]!;
     let latency = 0;
-    for (const link of path) latency += links[link]!.latency;
-    for (const link of path) {
-      const load = loads.get(link);
-      if (load === undefined) loads.set(link, { share, latency });
+    for (let hop = starts[flow]!; hop < starts[flow + 1]!; hop++) latency += latencies[links[hop]!]!;
+    for (let hop = starts[flow]!; hop < starts[flow + 1]!; hop++) {
+      const load = loads.get(links[hop]!);
+      if (load === undefined) loads.set(links[hop]!, { share, latency });
       else {
         load.share += share;
         load.latency = Math.min(load.latency, latency);
@@ -37,7 +37,7 @@ export function boundsOf(
   // By latency the most loaded: few differ.
   const byLatency = new Map<number, number>();
   for (const [link, { share, latency }] of loads) {
-    const perByte = share / links[link]!.bytesPerSecond;
+    const perByte = share / capacities[link]!;
     if (perByte > (byLatency.get(latency) ?? -1)) byLatency.set(latency, perByte);
   }
   return highest([...byLatency].map(([latency, perByte]) => ({ latency, perByte })));

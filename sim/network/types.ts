@@ -7,6 +7,7 @@ import type { AlgorithmName, OfferedAlgorithms } from '../../src/hardware/index.
 import type { AxisName } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
 import type { Bytes, BytesPerSecond, Seconds } from '../../src/units.js';
+import type { Paths } from './paths.js';
 
 export { ALGORITHMS } from '../../src/hardware/index.js';
 export type { AlgorithmName } from '../../src/hardware/index.js';
@@ -31,15 +32,10 @@ export interface Bound {
   readonly perByte: number;
 }
 
-/** The flows that chip c sends are `sends[sendStarts[c]]` up to `sends[sendStarts[c + 1]]`; the same for the others. */
-export interface PatternEnds {
-  readonly sendStarts: Int32Array;
-  readonly sends: Int32Array;
-  readonly receiveStarts: Int32Array;
-  readonly receives: Int32Array;
-  /** The links of flow f are `path[pathStarts[f]]` up to `path[pathStarts[f + 1]]`. */
-  readonly pathStarts: Int32Array;
-  readonly path: Int32Array;
+/** What each link carries, in multiples of a pattern's bytes. */
+export interface LinkShares extends Iterable<readonly [link: number, share: number]> {
+  /** @param carried by link; what it carries of so many bytes of the pattern is added */
+  addTo(carried: Float64Array, bytes: number): void;
 }
 
 /**
@@ -49,13 +45,11 @@ export interface PatternEnds {
 export interface Pattern {
   readonly flows: readonly Flow[];
   /** The links of each flow, by index in the machine's fabric. */
-  readonly paths: readonly (readonly number[])[];
+  readonly paths: Paths;
   /** Flows of one kind have the same share, and take equally long where nothing else is on the links. */
   readonly kinds: readonly SlowestFlow[];
   /** Of each flow, its place among `kinds`. */
   readonly kindOf: Int32Array;
-  /** Worked out when first asked for. */
-  readonly ends: PatternEnds;
   /** What it surely takes: the most of these. Known before it is worked out. */
   readonly bounds: readonly Bound[];
   /** Where nothing else is on the links: the flow that ends last. */
@@ -64,8 +58,7 @@ export interface Pattern {
   readonly bottleneck: SlowestFlow;
   /** Whether every chip takes part and as long as any other, so that one stands for all of them exactly. */
   readonly even: boolean;
-  /** What each link carries, in multiples of the pattern's bytes. */
-  readonly linkShares: ReadonlyMap<number, number>;
+  readonly linkShares: LinkShares;
 }
 
 /** A pattern that runs `steps` times, one after the other, with as many bytes each. */
