@@ -21,24 +21,28 @@ export function boundsOf(
   flows: readonly Flow[],
   { starts, links }: Paths,
 ): readonly Bound[] {
-  const loads = new Map<number, { share: number; latency: number }>();
-  flows.forEach(({ share }, flow) => {
+  /** By link: what goes over it, and the shortest latency of it. */
+  const loads = new Float64Array(capacities.length);
+  const shortest = new Float64Array(capacities.length);
+  const used: number[] = [];
+  for (let flow = 0; flow < flows.length; flow++) {
+    const { share } = flows[flow]!;
     let latency = 0;
     for (let hop = starts[flow]!; hop < starts[flow + 1]!; hop++) latency += latencies[links[hop]!]!;
     for (let hop = starts[flow]!; hop < starts[flow + 1]!; hop++) {
-      const load = loads.get(links[hop]!);
-      if (load === undefined) loads.set(links[hop]!, { share, latency });
-      else {
-        load.share += share;
-        load.latency = Math.min(load.latency, latency);
-      }
+      const link = links[hop]!;
+      if (loads[link] === 0) {
+        used.push(link);
+        shortest[link] = latency;
+      } else if (latency < shortest[link]!) shortest[link] = latency;
+      loads[link]! += share;
     }
-  });
+  }
   // By latency the most loaded: few differ.
   const byLatency = new Map<number, number>();
-  for (const [link, { share, latency }] of loads) {
-    const perByte = share / capacities[link]!;
-    if (perByte > (byLatency.get(latency) ?? -1)) byLatency.set(latency, perByte);
+  for (const link of used) {
+    const perByte = loads[link]! / capacities[link]!;
+    if (perByte > (byLatency.get(shortest[link]!) ?? -1)) byLatency.set(shortest[link]!, perByte);
   }
   return highest([...byLatency].map(([latency, perByte]) => ({ latency, perByte })));
 }

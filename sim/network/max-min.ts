@@ -33,11 +33,32 @@ function index({ starts: pathStarts, links }: Paths, linkCount: number) {
 }
 
 /**
+ * The rate of all flows, where each goes over one of the tightest links, as in all that is symmetric: one filling. Nothing
+ * where some flow doesn't.
+ */
+function sameRate({ starts, links }: Paths, capacities: ArrayLike<number>): number | undefined {
+  const counts = new Int32Array(capacities.length);
+  for (let hop = 0; hop < links.length; hop++) counts[links[hop]!]!++;
+  let tightest = Infinity;
+  for (let link = 0; link < counts.length; link++)
+    if (counts[link]! > 0) tightest = Math.min(tightest, capacities[link]! / counts[link]!);
+  for (let flow = 0; flow + 1 < starts.length; flow++) {
+    let hop = starts[flow]!;
+    const end = starts[flow + 1]!;
+    while (hop < end && capacities[links[hop]!]! / counts[links[hop]!]! > tightest * (1 + EQUAL)) hop++;
+    if (hop === end) return undefined;
+  }
+  return tightest;
+}
+
+/**
  * @param paths the links of each flow, none twice; a flow without links has an infinite rate
  * @param capacities of each link, bytes per second
  * @returns the rate of each flow, bytes per second
  */
 export function maxMinRates(paths: Paths, capacities: ArrayLike<number>): Float64Array {
+  const same = sameRate(paths, capacities);
+  if (same !== undefined) return new Float64Array(pathCount(paths)).fill(same);
   const { starts: pathStarts } = paths;
   const { used, path, starts, flows } = index(paths, capacities.length);
   const rates = new Float64Array(pathCount(paths));

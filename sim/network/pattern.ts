@@ -20,6 +20,8 @@ const LARGE = 1e15;
  * a flow whose rate stays is as the sharing gave it, to the bit.
  */
 function ratesOf(flows: readonly Flow[], paths: Paths, capacities: Float64Array): Float64Array {
+  const atFirst = maxMinRates(paths, capacities);
+  if (endTogether(flows, atFirst)) return atFirst;
   const found = new Float64Array(flows.length).fill(Infinity);
   const first = new Float64Array(flows.length);
   const changed = new Uint8Array(flows.length);
@@ -28,7 +30,7 @@ function ratesOf(flows: readonly Flow[], paths: Paths, capacities: Float64Array)
   for (let flow = 0; flow < flows.length; flow++) if (paths.starts[flow] !== paths.starts[flow + 1]) open.push(flow);
   let now = 0;
   while (open.length > 0) {
-    const rates = maxMinRates(open.length === flows.length ? paths : somePaths(paths, open), capacities);
+    const rates = open.length === flows.length ? atFirst : maxMinRates(somePaths(paths, open), capacities);
     let next = Infinity;
     for (let index = 0; index < open.length; index++) {
       const flow = open[index]!;
@@ -48,6 +50,18 @@ function ratesOf(flows: readonly Flow[], paths: Paths, capacities: Float64Array)
     open = stillOpen;
   }
   return found;
+}
+
+/** Those that go over any link. */
+function endTogether(flows: readonly Flow[], rates: Float64Array): boolean {
+  let end = Infinity;
+  for (let flow = 0; flow < flows.length; flow++)
+    if (rates[flow] !== Infinity) end = Math.min(end, flows[flow]!.share / rates[flow]!);
+  for (let flow = 0; flow < flows.length; flow++) {
+    const { share } = flows[flow]!;
+    if (rates[flow] !== Infinity && share - rates[flow]! * end > EQUAL * share) return false;
+  }
+  return true;
 }
 
 /** Few flows differ, so that the latest is found among few kinds. */
