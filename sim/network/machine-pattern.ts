@@ -19,7 +19,9 @@ export interface PatternSource {
   flowsOf(groups: Groups): readonly Flow[];
   /** The links of each flow, where they aren't all of the way between its ends. */
   pathsOf?(flows: readonly Flow[]): Paths;
-  /** What it surely takes, where that is known without its flows. */
+  /** What it surely takes is found from these of its flows, unless from those of one group. */
+  someFlows?(): readonly Flow[];
+  /** What it surely takes, where that is known otherwise. */
   bounds?(): readonly Bound[];
 }
 
@@ -58,7 +60,7 @@ export class MachinePattern implements Pattern {
       const source = this.#source;
       if (source.bounds !== undefined) this.#bounds = source.bounds();
       else {
-        const flows = source.flowsOf(source.groups.slice(0, 1));
+        const flows = source.someFlows?.() ?? source.flowsOf(source.groups.slice(0, 1));
         this.#bounds = boundsOf(this.#links, flows, this.#pathsOf(flows));
       }
     }
