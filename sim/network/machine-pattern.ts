@@ -83,10 +83,6 @@ export class MachinePattern implements Pattern {
     return this.#found.kindOf;
   }
 
-  get kinds(): readonly SlowestFlow[] {
-    return this.#found.kinds;
-  }
-
   get together(): boolean {
     return this.#found.together;
   }
