@@ -1,6 +1,6 @@
 /** `--collective all_reduce=ring`, or `--collective ring` for all that it applies to; may be given several times. */
 import type { Command } from 'commander';
-import type { CollectiveChoice, Execution } from '../../sim/index.js';
+import type { CollectiveChoice } from '../../sim/index.js';
 import { MeshwrightError } from '../errors.js';
 import type { AlgorithmName } from '../hardware/index.js';
 import { ALGORITHMS } from '../hardware/index.js';
@@ -14,6 +14,7 @@ export interface CollectiveFlag {
 
 const NAMES = Object.keys(COLLECTIVES) as CollectiveName[];
 const PLACE = '--collective';
+const NO_COLLECTIVES = 'nothing, since the step has no collectives';
 
 /** @throws MeshwrightError USAGE */
 export function readCollective(text: string, before: CollectiveChoice = {}): CollectiveChoice {
@@ -32,17 +33,25 @@ export function readCollective(text: string, before: CollectiveChoice = {}): Col
   return { ...before, algorithms };
 }
 
-/** @throws MeshwrightError USAGE of what was asked for and no collective of the step takes */
-export function checkTaken({ preferred, algorithms = {} }: CollectiveChoice, { plan }: Execution): void {
-  const taken = new Map<string, Set<string>>();
-  for (const { name, schedule } of plan.collectives)
-    taken.set(name, (taken.get(name) ?? new Set()).add(schedule.algorithm));
-  const list = [...taken].map(([name, ones]) => `${name} (${[...ones].join(', ')})`).join(', ');
-  const unused = (got: string): never =>
-    fail(`what a collective of the step can take; it has ${list === '' ? 'none' : list}`, got);
-  for (const name of Object.keys(algorithms))
-    if (!taken.has(name)) unused(`${name}=${algorithms[name as CollectiveName]}`);
-  if (preferred !== undefined && ![...taken.values()].some((ones) => ones.has(preferred))) unused(preferred);
+/**
+ * Whether each algorithm that was asked for was taken for any collective of a step.
+ *
+ * @throws MeshwrightError USAGE
+ */
+export function requireTaken(
+  { algorithms = {}, preferred }: CollectiveChoice,
+  taken: readonly { readonly name: CollectiveName; readonly schedule: { readonly algorithm: AlgorithmName } }[],
+): void {
+  const names = [...new Set(taken.map(({ name }) => name))];
+  for (const name of Object.keys(algorithms) as CollectiveName[]) {
+    if (names.includes(name)) continue;
+    fail(names.length > 0 ? `a collective that the step has (${names.join(', ')})` : NO_COLLECTIVES, name);
+  }
+  if (preferred === undefined || taken.some(({ schedule }) => schedule.algorithm === preferred)) return;
+  fail(
+    names.length > 0 ? `an algorithm that applies to ${names.join(' or ')} on this machine` : NO_COLLECTIVES,
+    preferred,
+  );
 }
 
 /** @param known among which what was meant may be */

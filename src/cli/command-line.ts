@@ -18,6 +18,12 @@ import type { PlanFlags } from './commands/plan.js';
 import { Interrupted } from './interrupt.js';
 import { reportError } from './output.js';
 
+/** Of `simulate`: what is of no use where a program is printed and nothing is simulated. */
+const SIMULATION_FLAGS = [
+  ...['json', 'trace', 'links', 'steps', 'tokens'],
+  ...['unfold', 'jitter', 'seed', 'fault', 'collective'],
+];
+
 function createProgram(): Command {
   const program = new Command('meshwright')
     .description(
@@ -62,19 +68,13 @@ function createProgram(): Command {
       new Option('--tokens <count>', 'or how many tokens, e.g. 300e9').argParser(amount('--tokens')).conflicts('steps'),
     )
     .addOption(
-      new Option('--program', 'print the program that each chip runs instead').conflicts([
-        'json',
-        'trace',
-        'links',
-        'steps',
-        'tokens',
-      ]),
+      new Option('--program', 'print the program that each chip runs instead').conflicts([...SIMULATION_FLAGS]),
     )
     .addOption(
       new Option(
         '--program-op <id>',
         'print one op of it with what is in it, e.g. a layer: encoder or decoder',
-      ).conflicts(['json', 'trace', 'links', 'steps', 'tokens', 'program']),
+      ).conflicts([...SIMULATION_FLAGS, 'program']),
     )
     .action(async (file: string | undefined, flags: SimulateFlags) =>
       (await import('./commands/simulate.js')).simulate(file, flags),
@@ -158,11 +158,14 @@ async function openUi(_flags: object, program: Command): Promise<void> {
 }
 
 /** From what commander says of a command line: `error: unknown option '--modle'\n(Did you mean --model?)`. */
-function usageError({ message }: CommanderError): MeshwrightError {
+function usageError({ message, code }: CommanderError): MeshwrightError {
   const [, got = message, suggestion] = /^error: (.*)(?:\n\(Did (.*)\))?$/.exec(message) ?? [];
   return new MeshwrightError('USAGE', {
     place: 'command line',
-    expected: 'arguments as --help lists them',
+    expected:
+      code === 'commander.conflictingOption'
+        ? 'only one of two that ask for different things, so that none is ignored'
+        : 'arguments as --help lists them',
     got,
     ...(suggestion === undefined ? {} : { hint: `did ${suggestion}` }),
   });
