@@ -206,7 +206,7 @@ const profiles: Case[] = [
   profile(
     'a data-center network that joins nothing',
     'tpu-v4',
-    ['value: 2\n', 'value: 0\n'],
+    ['value: 8\n', 'value: 0\n'],
     'HARDWARE_INVALID',
     'topology.dataCenterNetwork.mostSlices.value',
     ['more than 0'],

@@ -36,10 +36,10 @@ const machines: Case[] = [
   ],
   [
     'more slices than are joined',
-    `simulate ${LARGE} --chips 64 --slices 4`,
+    `simulate ${LARGE} --chips 64 --slices 16`,
     'JOB_INVALID',
     'slices',
-    ['at most 2', 'got 4'],
+    ['at most 8', 'got 16'],
   ],
   [
     'a placement that does not multiply to the mesh',
