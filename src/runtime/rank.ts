@@ -4,8 +4,8 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
-import type { Program, ProgramInput, StateInput, ValueType } from '../program/index.js';
-import { invalid, sameType, stateKey } from '../program/index.js';
+import type { Program, StateInput, ValueType } from '../program/index.js';
+import { invalid, isState, sameType, stateKey } from '../program/index.js';
 import type { Span } from '../trace/index.js';
 import type { Seconds } from '../units.js';
 import type { Clock } from './clock.js';
@@ -45,8 +45,6 @@ export interface RankRun {
   /** When the rank was done, counted from the start of the step. */
   readonly end: Seconds;
 }
-
-const isState = (input: ProgramInput): input is StateInput => input.kind !== 'data';
 
 export class Rank {
   readonly #options: RankOptions;
