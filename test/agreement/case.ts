@@ -53,10 +53,11 @@ export const forwardOfStep = ({ model, plan, batch, parameterType, computeType }
     output: 'loss',
   });
 
-export function lowerOptionsOfStep({ plan, optimizer }: StepCase): LowerOptions {
-  const { mesh: _, activations: __, ...options } = plan;
-  return { ...options, optimizer, keepGradients: true };
-}
+export const lowerOptionsOfStep = ({ plan, optimizer }: StepCase): LowerOptions => ({
+  ...plan,
+  optimizer,
+  keepGradients: true,
+});
 
 export const lowerStep = (example: StepCase): Program =>
   lowerTrainingStep(forwardOfStep(example), lowerOptionsOfStep(example));
