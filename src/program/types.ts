@@ -127,7 +127,7 @@ export interface PortInput {
   readonly name: string;
 }
 
-/** What an earlier slot of the same microbatch and virtual stage left for this one, which is the last to need it. */
+/** What an earlier slot of the same microbatch and virtual stage left for this one; kept until no later one reads it. */
 export interface ResidualInput {
   readonly kind: 'residual';
   readonly value: ValueId;

@@ -58,11 +58,17 @@ export function cutForward(program: Program, { isFirst, isLast, layers }: StageP
   if (result === undefined) throw invalid('pipeline', `an output named ${output}`, 'none');
   const front = isFirst ? opsFor(others, [before!]) : new Set<Op>();
   const back = isLast ? opsFor(others, [result]) : new Set<Op>();
-  const ops = program.ops.flatMap((op): Op[] => {
-    if (op !== repeat) return front.has(op) || back.has(op) ? substitute([op], new Map([[after!, leaving]])) : [];
-    const attributes = { ...attributesOf(op, 'repeat'), count: layers };
-    return layers === 0 ? [] : [{ ...op, operands: [entering, ...stacks], attributes }];
-  });
+  const attributes = { ...attributesOf(repeat, 'repeat'), count: layers };
+  const renamed = new Map([[after!, leaving]]);
+  // Nothing that only the end needs is made, or held, while the layers run.
+  const ops = [
+    ...others.filter((op) => front.has(op)),
+    ...(layers === 0 ? [] : [{ ...repeat, operands: [entering, ...stacks], attributes }]),
+    ...substitute(
+      others.filter((op) => back.has(op) && !front.has(op)),
+      renamed,
+    ),
+  ];
   const used = new Set(ops.flatMap(reads));
   const inputs: ProgramInput[] = program.inputs.filter(({ value }) => used.has(value));
   const outputs = [isLast ? { name: output, value: result } : { name: `send:${STREAM}`, value: leaving }];

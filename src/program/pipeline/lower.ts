@@ -2,7 +2,15 @@
 import { attributesOf } from '../builder.js';
 import { invalid } from '../ops/index.js';
 import type { LowerOptions } from '../passes/lower.js';
-import { isDealt, microbatchGradients, mostArePending, reductionOf, schedule, shardsOf } from '../passes/lower.js';
+import {
+  isDealt,
+  lowerForward,
+  microbatchGradients,
+  mostArePending,
+  reductionOf,
+  schedule,
+  shardsOf,
+} from '../passes/lower.js';
 import { reduceInLayers } from '../passes/reduce-gradients.js';
 import type { Program, ProgramInput } from '../types.js';
 import { verify } from '../verify.js';
@@ -183,4 +191,23 @@ export function lowerPipeline(forward: Program, pipeline: PipelineOptions): Pipe
     return { ...programs, chunks: places, layers: own };
   });
   return { virtual, stages, tied };
+}
+
+/**
+ * The forward passes alone, to evaluate with: a program for each virtual stage, on the parameters as the stages of a
+ * pipeline with these options keep them.
+ *
+ * @param output what the last one gives: `loss`, whose sums are pending, or `logits`
+ */
+export function lowerPipelineForward(
+  forward: Program,
+  options: Pick<PipelineOptions, 'layers' | 'shard' | 'bucketBytes'>,
+  output: 'loss' | 'logits',
+): Program[] {
+  const { layers } = options;
+  const programFor = memo<Program>();
+  return layers.map((count, index) => {
+    const part = { isFirst: index === 0, isLast: index === layers.length - 1, layers: count };
+    return programFor(part, () => lowerForward(cutForward(forward, part, output), options));
+  });
 }

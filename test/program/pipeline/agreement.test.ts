@@ -1,5 +1,4 @@
 /** Pipelines against one unsharded rank, and against the same plan without a pipeline, in float64. */
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { REMATERIALIZATIONS, SHARD_STAGES } from '../../../src/program/index.js';
 import type { HostTensor } from '../../../src/runtime/index.js';
@@ -23,8 +22,20 @@ const PIPES = {
   'two uneven stages': { layers: [3, 1], placement: [[0], [1]] },
   'four even stages': { layers: [1, 1, 1, 1], placement: [[0], [1], [2], [3]] },
   'four stages, embedding and head alone': { layers: [0, 1, 3, 0], placement: [[0], [1], [2], [3]] },
-  'two stages of two chunks': { layers: [1, 1, 1, 1], placement: [[0, 2], [1, 3]] },
-  'two stages folded into a V': { layers: [1, 1, 2, 0], placement: [[0, 3], [1, 2]] },
+  'two stages of two chunks': {
+    layers: [1, 1, 1, 1],
+    placement: [
+      [0, 2],
+      [1, 3],
+    ],
+  },
+  'two stages folded into a V': {
+    layers: [1, 1, 2, 0],
+    placement: [
+      [0, 3],
+      [1, 2],
+    ],
+  },
 } as const;
 
 const types = { parameterType: 'f64', computeType: 'f64' } as const;
