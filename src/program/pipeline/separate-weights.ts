@@ -35,6 +35,8 @@ function separateRepeat(builder: Builder, op: Op): Op[] {
     keep: (inner) => {
       const index = elements.get(inner);
       if (index !== undefined) return enter(inner, op.operands[index]!);
+      const position = region.results.indexOf(inner, carried);
+      if (position >= 0) return enter(inner, op.results[position]!);
       const stack = builder.value({ ...builder.type(inner), stack: count }, builder.role(inner));
       kept.push({ inner, stack });
       return enter(inner, stack);

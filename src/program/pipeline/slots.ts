@@ -2,7 +2,7 @@
  * A stage's forward and backward pass over one microbatch as programs of their own, one a slot of the schedule. What one
  * leaves for a later one is its residuals; parameters and the microbatch's data are there for all of them.
  */
-import { Builder } from '../builder.js';
+import { Builder, attributesOf } from '../builder.js';
 import { invalid } from '../ops/index.js';
 import type { Op, Program, ProgramInput, ProgramOutput, ValueId } from '../types.js';
 import { STREAM } from './cut.js';
@@ -10,12 +10,17 @@ import { moveLater } from './move.js';
 import { makersOf } from './needed.js';
 import { separateWeights } from './separate-weights.js';
 
-/** A name for what a value is, after the op that makes it. */
-function nameOf(maker: Op | undefined, id: ValueId, port: string | undefined): string {
-  if (maker?.region === undefined) return maker?.id ?? port!;
-  const { ops, args, results } = maker.region;
-  const inner = results[maker.results.indexOf(id)]!;
-  return args.includes(inner) ? `${maker.id}/input` : (makersOf(ops).get(inner)?.id ?? maker.id);
+const resultOf = (op: Op, id: ValueId): string =>
+  op.results.length > 1 ? `${op.id}/${op.results.indexOf(id)}` : op.id;
+
+/** A residual's name, after the op that makes it, in a layer where it is a stack. */
+function nameOf(maker: Op, id: ValueId): string {
+  if (maker.region === undefined) return resultOf(maker, id);
+  const position = maker.results.indexOf(id);
+  if (position < attributesOf(maker, 'repeat').carried) return maker.id;
+  const inner = maker.region.results[position]!;
+  const made = makersOf(maker.region.ops).get(inner);
+  return made === undefined ? `${maker.id}/input` : resultOf(made, inner);
 }
 
 interface Assignment {
@@ -54,13 +59,11 @@ function deal(builder: Builder, program: Program, { slots, slotOf, slotOfPort }:
   kept.forEach((ids, slot) => ids.forEach((id) => inputs.has(id) && read[slot]!.add(id)));
 
   const names = new Map<ValueId, string>();
-  const taken = new Map<string, number>();
   for (const id of new Set(kept.flatMap((ids) => [...ids]))) {
     const input = inputs.get(id);
-    const name = nameOf(makers.get(id), id, input?.kind === 'port' ? input.name : undefined);
-    const count = (taken.get(name) ?? 0) + 1;
-    taken.set(name, count);
-    names.set(id, count === 1 ? name : `${name}.${count}`);
+    const name = input?.kind === 'port' ? input.name : nameOf(makers.get(id)!, id);
+    if ([...names.values()].includes(name)) throw invalid('pipeline', 'residuals of different names', name);
+    names.set(id, name);
   }
   return indices.map((slot) => {
     const isOwn = ({ value }: { readonly value: ValueId }): boolean => originOf(value) === slot || isShared(value);
