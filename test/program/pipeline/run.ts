@@ -1,6 +1,6 @@
 /** Runs a pipeline's programs in lockstep with the reference kernels, in any order of slots that is possible. */
 import { rankCount } from '../../../src/mesh/index.js';
-import type { Pipeline, Program, SlotKind, SlotPrograms } from '../../../src/program/index.js';
+import type { Pipeline, Program, SlotKind } from '../../../src/program/index.js';
 import { isState, lowerPipeline, stateKey } from '../../../src/program/index.js';
 import type { HostTensor } from '../../../src/runtime/index.js';
 import { initialParameter, zeroState } from '../../../src/runtime/initialize.js';
@@ -64,6 +64,27 @@ function dependencies({ kind, virtual, microbatch }: Slot, stages: number): Slot
     case 'backward-weight':
       return [...before, ...of('backward-input', virtual)];
   }
+}
+
+/** All slots of a step in an order in which they can run. */
+export function slotsInOrder(pipeline: Pipeline, microbatches: number, order: Order): Slot[] {
+  const { virtual } = pipeline;
+  const kinds = Object.keys(virtual[0]!.slots) as SlotKind[];
+  let waiting = virtual.flatMap((_, index) =>
+    kinds.flatMap((kind) =>
+      Array.from({ length: microbatches }, (_, microbatch): Slot => ({ kind, virtual: index, microbatch })),
+    ),
+  );
+  const done: Slot[] = [];
+  const ended = new Set<string>();
+  while (waiting.length > 0) {
+    const ready = waiting.filter((slot) => dependencies(slot, virtual.length).every((one) => ended.has(keyOf(one))));
+    const next = order(ready, done, pipeline);
+    done.push(next);
+    ended.add(keyOf(next));
+    waiting = waiting.filter((slot) => slot !== next);
+  }
+  return done;
 }
 
 /** What a stage's ranks hold: by key, a value of each rank. */
@@ -220,27 +241,9 @@ class Run {
   }
 
   run(order: Order): Map<string, HostTensor> {
-    const { virtual, stages } = this.#pipeline;
-    stages.forEach((_, stage) => this.#start(stage));
-    const kinds = Object.keys(virtual[0]!.slots satisfies SlotPrograms) as SlotKind[];
-    let waiting = virtual.flatMap((_, index) =>
-      kinds.flatMap((kind) =>
-        Array.from({ length: this.#example.plan.microbatches }, (_, microbatch): Slot => ({
-          kind,
-          virtual: index,
-          microbatch,
-        })),
-      ),
-    );
-    const done: Slot[] = [];
-    while (waiting.length > 0) {
-      const ended = new Set(done.map(keyOf));
-      const ready = waiting.filter((slot) => dependencies(slot, virtual.length).every((one) => ended.has(keyOf(one))));
-      const next = order(ready, done, this.#pipeline);
-      this.#runSlot(next);
-      done.push(next);
-      waiting = waiting.filter((slot) => slot !== next);
-    }
+    this.#pipeline.stages.forEach((_, stage) => this.#start(stage));
+    const slots = slotsInOrder(this.#pipeline, this.#example.plan.microbatches, order);
+    slots.forEach((slot) => this.#runSlot(slot));
     return this.#finish();
   }
 
