@@ -20,7 +20,7 @@ import type { FamilyName } from './kernels/family.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
 import { pack, packFeeds, unpack, unpackRun } from './protocol.js';
 import { RankHandle } from './rank-handle.js';
-import type { Feeds } from './rank.js';
+import type { Feeds } from './adopt.js';
 import type { ScheduledSlot } from './stage-task.js';
 import { stageTasks } from './stage-task.js';
 import type { ChannelTraffic, TransportMemory } from './transport/index.js';

@@ -19,7 +19,6 @@ export interface Expected {
 const RECEIVED_AHEAD = 2;
 
 interface Outgoing {
-  readonly key: string;
   readonly handle: Handle;
   readonly begun: () => void;
   readonly sent: (bytes: number) => void;
@@ -63,8 +62,8 @@ export class Ports {
    * @param begun called when its turn has come
    * @param sent called with the bytes when it has gone
    */
-  send(rank: number, key: string, handle: Handle, begun: () => void, sent: (bytes: number) => void): void {
-    this.#peer(rank).outgoing.push({ key, handle: handle.hold(), begun, sent });
+  send(rank: number, handle: Handle, begun: () => void, sent: (bytes: number) => void): void {
+    this.#peer(rank).outgoing.push({ handle: handle.hold(), begun, sent });
   }
 
   /** Leaves a tensor for another part of the model on the same rank. */

@@ -8,7 +8,8 @@ import type { StateValue } from './initialize.js';
 import { isStack } from './initialize.js';
 import type { FamilyName, HostTensor } from './kernels/family.js';
 import { dtypeOf, viewOf } from './kernels/tensors.js';
-import type { Feeds, RankRun } from './rank.js';
+import type { Feeds } from './adopt.js';
+import type { RankRun } from './rank.js';
 import type { StageTask } from './stage-task.js';
 import type { TransportMemory } from './transport/index.js';
 

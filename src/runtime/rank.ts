@@ -12,7 +12,7 @@ import { seconds } from '../units.js';
 import type { Clock } from './clock.js';
 import type { CompiledProgram } from './compile.js';
 import { compileProgram } from './compile.js';
-import type { Adopter, Feed } from './adopt.js';
+import type { Adopter, Feeds } from './adopt.js';
 import { adopter, handOver, unsuitable } from './adopt.js';
 import type { Surroundings } from './execute.js';
 import { messageOf } from './failure.js';
@@ -28,9 +28,6 @@ import { programsOf, StageRun } from './stage-run.js';
 import type { StageTask } from './stage-task.js';
 import { RunStopped } from './transport/index.js';
 import type { Transport } from './transport/index.js';
-
-/** Values of data inputs, by name. */
-export type Feeds = Readonly<Record<string, Feed>>;
 
 export interface RankOptions {
   readonly mesh: Mesh;

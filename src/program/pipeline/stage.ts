@@ -180,10 +180,9 @@ export function stagePrograms(
   const sums = join(chunks.map(({ last }) => sumTypes(last)));
   const finished = (program: Program): Program => schedule(verify(program), context.options);
   if (tied.length === 0) return { start, finish: [finished(updateProgram(context, sums, []))] };
-  const exchange = exchangeProgram(
-    context,
-    new Map([...sums].filter(([name]) => tied.includes(name.replace('gradient:', '')))),
-  );
+  // In the same order on both sides.
+  const own = new Map(tied.map((name) => [`gradient:${name}`, sums.get(`gradient:${name}`)!]));
+  const exchange = exchangeProgram(context, own);
   const exchanged = new Map([...sums, ...sumTypes([exchange])]);
   return { start, finish: [finished(exchange), finished(updateProgram(context, exchanged, tied))] };
 }
