@@ -1,6 +1,7 @@
 /**
  * How much communication computing hides, counted as the clock goes: time counts as hidden while a collective runs
- * beside a kernel or the host, as exposed while only collectives run, as idle while nothing does. Where several
+ * beside a kernel or the host, which is at work too while the chip waits for it to launch a kernel, as exposed while only
+ * collectives run, as idle while nothing does. Where several
  * collectives run, exposed time is that of the one which began first, so that it adds up over the axes.
  */
 import type { AxisName } from '../src/mesh/index.js';
@@ -12,6 +13,19 @@ export interface ExposureTotals {
   readonly exposedByAxis: Readonly<Partial<Record<AxisName, Ticks>>>;
   readonly exposed: Ticks;
   readonly hidden: Ticks;
+}
+
+/** @param exposed by axis; those without any are left out, and the others are in the order of their names */
+export function exposureTotals(exposed: ReadonlyMap<AxisName, number>, hidden: number): ExposureTotals {
+  const axes = [...exposed]
+    .filter(([, time]) => time > 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([axis, time]) => [axis, ticks(time)] as const);
+  return {
+    exposedByAxis: Object.fromEntries(axes) as Partial<Record<AxisName, Ticks>>,
+    exposed: ticks(axes.reduce((sum, [, time]) => sum + time, 0)),
+    hidden: ticks(hidden),
+  };
 }
 
 /** A run of a collective that is under way; one object an op, as an op runs once at a time. */
@@ -44,12 +58,7 @@ export class Exposure {
   }
 
   totals(): ExposureTotals {
-    const axes = [...this.#byAxis].map(([axis, time]) => [axis, ticks(time)] as const);
-    return {
-      exposedByAxis: Object.fromEntries(axes) as Partial<Record<AxisName, Ticks>>,
-      exposed: ticks(axes.reduce((sum, [, time]) => sum + time, 0)),
-      hidden: ticks(this.#hidden),
-    };
+    return exposureTotals(this.#byAxis, this.#hidden);
   }
 
   /** As if what came after `since` had come `times` times more, up to `now`. */

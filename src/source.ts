@@ -58,8 +58,17 @@ function innermost(issue: Issue): Issue {
   return isInside ? best : issue;
 }
 
+const LIMITS: Readonly<Record<string, string>> = {
+  '>': 'more than',
+  '>=': 'at least',
+  '<': 'less than',
+  '<=': 'at most',
+};
+
 /** A schema's message as what was expected, without the schema library's own words around it. */
 const expectation = ({ message }: Issue): string => {
+  const [, sign, limit] = /^Too (?:small|big): expected \w+ to (?:be|have) ([<>]=?)(.*)$/.exec(message) ?? [];
+  if (sign !== undefined) return `${LIMITS[sign]} ${limit}`;
   const said = /^Invalid (?:input|option): expected (.*?)(?:, received .*)?$/.exec(message)?.[1] ?? message;
   return said.replaceAll('"', '').replaceAll('|', ', ');
 };

@@ -10,15 +10,13 @@ import { tokensPerExample } from '../../src/models/index.js';
 import type { Program } from '../../src/program/index.js';
 import { Builder, fuse, memoryUse, verify } from '../../src/program/index.js';
 import { flops } from '../../src/units.js';
-import { joinLoads, slowdown } from '../../sim/cost/index.js';
 import { runFolded } from '../../sim/folded.js';
 import type { Machine } from '../../sim/index.js';
 import { createMachine, simulateExecution } from '../../sim/index.js';
-import { linearize } from '../../sim/instructions.js';
 import type { Plan } from '../../sim/plan.js';
 import { planProgram } from '../../sim/plan.js';
 import type { UnfoldedRun } from '../../sim/unfold/index.js';
-import { unfold } from '../../sim/unfold/index.js';
+import { unfoldStep } from '../../sim/unfold/index.js';
 import { milliseconds } from '../checks.js';
 
 export type Figures = Readonly<Record<string, number>>;
@@ -61,31 +59,15 @@ const digest = (result: unknown): string =>
 interface Unfolded {
   readonly run: UnfoldedRun;
   readonly plan: Plan;
-  /** Of the events alone. */
+  /** Of every chip and link, the program being planned. */
   readonly milliseconds: number;
 }
 
 /** Every chip and link, from the lowered program on. */
 function unfolded(program: Program, machine: Machine, stack: Stack): Unfolded {
   const plan = planProgram(program, machine, stack);
-  const { chip } = plan;
-  const instructions = linearize(plan);
   const start = performance.now();
-  const run = unfold({
-    chips: machine.chips,
-    fabric: machine.fabric,
-    instructions,
-    hostDuration: plan.hostDuration,
-    slowdown: ({ cost }, beside) =>
-      slowdown(
-        cost,
-        chip,
-        joinLoads(
-          beside.map(({ load }) => load),
-          chip.chip,
-        ),
-      ),
-  });
+  const { run } = unfoldStep(plan, machine, {});
   return { run, plan, milliseconds: performance.now() - start };
 }
 
@@ -129,13 +111,14 @@ function allReduce(): Figures {
 
 /**
  * Every chip sends (N − 1)/N of the bytes twice, over all of its links at once (Chan et al. 2007, the bucket algorithm,
- * along every dimension with a part of the bytes), and takes a hop's latency a step of each dimension.
+ * along every dimension with a part of the bytes), as fast as a chip gets them all to work, and takes a hop's latency a
+ * step of each dimension.
  */
-function allReduceSeconds({ fabric, chips, stages }: Machine): number {
+function allReduceSeconds({ fabric, chips, stages, hardware: { topology } }: Machine): number {
   const { bytesPerSecond, latency } = fabric.links[0]!;
   const dimensions = stages.get('data')!;
   const steps = dimensions.reduce((sum, { length }) => sum + length - 1, 0);
-  const links = 2 * dimensions.length;
+  const links = 2 * dimensions.length * (topology.kind === 'torus' ? topology.multiAxisShare : 1);
   return 2 * ((GIBIBYTE * (1 - 1 / chips)) / (links * bytesPerSecond) + steps * latency);
 }
 

@@ -6,6 +6,19 @@
 import type { Ticks } from './clock.js';
 import { addTicks, ticks } from './clock.js';
 
+/** Keeps 32 of the 53 bits of a double (Dekker, A floating-point technique for extending the available precision). */
+const SPLIT = 2 ** 21 + 1;
+
+/**
+ * A part of the full rate, without what the order of sums adds to its last bits: flows that share links are counted in
+ * other orders for one chip than for all, and must end at the same tick.
+ */
+export function fraction(rate: number, full: number): number {
+  const part = rate / full;
+  const scaled = part * SPLIT;
+  return scaled - (scaled - part);
+}
+
 /** What is left of an amount after some ticks at a rate. */
 export const leftAfter = (left: number, elapsed: number, perTick: number): number =>
   Math.max(0, left - elapsed * perTick);
@@ -46,7 +59,7 @@ export class Fluid {
     return [this.#left, this.#perTick, now - this.#since];
   }
 
-  /** Moves what is left in time, as `EventQueue.leap` does. */
+  /** Moves what is left in time, where all that happens repeats. */
   leap(by: Ticks): void {
     this.#since = addTicks(this.#since, by);
   }

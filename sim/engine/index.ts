@@ -1,4 +1,3 @@
 export * from './clock.js';
 export * from './fluid.js';
 export * from './queue.js';
-export * from './resource.js';

@@ -1,106 +1,161 @@
-/** The event queue: actions in a total order by (time, priority, sequence). Knows nothing of what the actions do. */
-import { MeshwrightError } from '../../src/errors.js';
-import type { Ticks } from './clock.js';
-import { addTicks, ticks } from './clock.js';
+/**
+ * What happens when, for things known by a number of which each has at most one event to come: a flow, a chip's kernel.
+ * Most events fall on the same few times, so those at one time are a linked list in arrays, and a heap holds the times
+ * alone. The order is total: by time, then by when the list began, then by when the event was put there.
+ */
+const NONE = -1;
+/** Lists found by their time, without a search; a power of two. A list that is pushed out just stays in the heap. */
+const RECENT = 1024;
 
-interface Event {
-  readonly time: Ticks;
-  /** Lower goes first at the same time. */
-  readonly priority: number;
-  /** Order of scheduling, which breaks what ties are left. */
-  readonly sequence: number;
-  readonly action: () => void;
+function grown<A extends Int32Array | Float64Array>(array: A): A {
+  const larger = new (array.constructor as new (length: number) => A)(array.length * 2);
+  larger.set(array);
+  return larger;
 }
 
-const before = (a: Event, b: Event): boolean =>
-  a.time !== b.time ? a.time < b.time : a.priority !== b.priority ? a.priority < b.priority : a.sequence < b.sequence;
+export class EntityQueue {
+  /** By entity. */
+  readonly #next: Int32Array;
+  readonly #previous: Int32Array;
+  readonly #listOf: Int32Array;
+  /** By list. */
+  #head = new Int32Array(64);
+  #tail = new Int32Array(64);
+  #time = new Float64Array(64);
+  #order = new Float64Array(64);
+  readonly #free: number[] = [];
+  #lists = 0;
+  #begun = 0;
+  /** Of lists. */
+  #heap = new Int32Array(64);
+  #heapLength = 0;
+  readonly #recent = new Int32Array(RECENT).fill(NONE);
+  #open = NONE;
+  now = 0;
 
-export class EventQueue {
-  /** A binary heap: the children of `index` are at 2·index + 1 and 2·index + 2. */
-  readonly #heap: Event[] = [];
-  #now = ticks(0);
-  #sequence = 0;
-
-  get now(): Ticks {
-    return this.#now;
+  constructor(entities: number) {
+    this.#next = new Int32Array(entities);
+    this.#previous = new Int32Array(entities);
+    this.#listOf = new Int32Array(entities).fill(NONE);
   }
 
-  get pending(): number {
-    return this.#heap.length;
-  }
-
-  /** @throws MeshwrightError INTERNAL for a time that has passed, or that is no whole number of ticks */
-  schedule(time: Ticks, action: () => void, priority = 0): void {
-    if (!Number.isSafeInteger(time) || time < this.#now) {
-      const expected = `a whole time from ${this.#now} on`;
-      throw new MeshwrightError('INTERNAL', { place: 'event queue', expected, got: String(time) });
+  /** @param time a whole number of ticks, not before now; @param entity without an event to come */
+  push(entity: number, time: number): void {
+    // Times are whole; the multiplier is Knuth's, and low bits of times beyond 32 bits still differ.
+    const key = Math.imul(time, 0x9e3779b1) >>> 22;
+    let list = this.#recent[key]!;
+    if (list === NONE || this.#time[list] !== time) {
+      list = this.#begin(time);
+      this.#recent[key] = list;
     }
-    this.#push({ time, priority, sequence: this.#sequence++, action });
+    const tail = this.#tail[list]!;
+    if (this.#head[list] === NONE) {
+      this.#head[list] = entity;
+      this.#previous[entity] = NONE;
+    } else {
+      this.#next[tail] = entity;
+      this.#previous[entity] = tail;
+    }
+    this.#next[entity] = NONE;
+    this.#tail[list] = entity;
+    this.#listOf[entity] = list;
   }
 
-  after(delay: Ticks, action: () => void, priority = 0): void {
-    this.schedule(addTicks(this.#now, delay), action, priority);
+  /** Takes an event back. */
+  remove(entity: number): void {
+    const list = this.#listOf[entity]!;
+    const next = this.#next[entity]!;
+    const previous = this.#previous[entity]!;
+    if (this.#head[list] === entity) this.#head[list] = next;
+    else this.#next[previous] = next;
+    if (next === NONE) this.#tail[list] = previous;
+    else this.#previous[next] = previous;
+    this.#listOf[entity] = NONE;
   }
 
-  /** Runs what is due up to a time, which it then is. */
-  runUntil(time: Ticks): void {
-    while (this.#heap.length > 0 && this.#heap[0]!.time <= time) this.#step();
-    this.#now = time;
+  /** Moves the clock to the next events, which may be at the same time. @returns false when there are none */
+  advance(): boolean {
+    return this.#openNext(Infinity);
   }
 
-  /** What is left to do, in order, and how long until then. */
-  upcoming(): { readonly delay: Ticks; readonly action: () => void }[] {
-    const events = this.#heap.toSorted((a, b) => (before(a, b) ? -1 : 1));
-    return events.map(({ time, action }) => ({ delay: ticks(time - this.#now), action }));
+  /** Goes on to events that are now, where all that were taken so far have been put there before. */
+  more(): boolean {
+    return this.#openNext(this.now);
   }
 
-  /** Moves the clock and all that is left to do: nothing happens in between. */
-  leap(by: Ticks): void {
-    this.#now = addTicks(this.#now, by);
-    this.#heap.forEach((event, index) => (this.#heap[index] = { ...event, time: addTicks(event.time, by) }));
+  /** The next entity whose event is now; -1 when all are taken. */
+  take(): number {
+    const list = this.#open;
+    const entity = this.#head[list]!;
+    if (entity === NONE) return NONE;
+    const next = this.#next[entity]!;
+    this.#head[list] = next;
+    if (next !== NONE) this.#previous[next] = NONE;
+    return entity;
   }
 
-  /** Runs until nothing is left; an action that throws stops the run and is not dropped. */
-  run(): Ticks {
-    while (this.#heap.length > 0) this.#step();
-    return this.#now;
+  #openNext(latest: number): boolean {
+    while (this.#heapLength > 0) {
+      const list = this.#heap[0]!;
+      const time = this.#time[list]!;
+      if (this.#head[list] === NONE) this.#close(list);
+      else if (time > latest) return false;
+      else {
+        this.#open = list;
+        this.now = time;
+        return true;
+      }
+    }
+    return false;
   }
 
-  #step(): void {
-    const { time, action } = this.#pop();
-    this.#now = time;
-    action();
-  }
-
-  #push(event: Event): void {
+  #begin(time: number): number {
+    const list = this.#free.length > 0 ? this.#free.pop()! : this.#lists++;
+    if (list === this.#head.length) this.#grow();
+    this.#time[list] = time;
+    this.#order[list] = this.#begun++;
+    this.#head[list] = NONE;
+    let index = this.#heapLength++;
     const heap = this.#heap;
-    let index = heap.length;
-    heap.push(event);
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (!before(event, heap[parent]!)) break;
-      heap[index] = heap[parent]!;
+      const above = heap[parent]!;
+      if (!this.#before(list, above)) break;
+      heap[index] = above;
       index = parent;
     }
-    heap[index] = event;
+    heap[index] = list;
+    return list;
   }
 
-  /** The heap is not empty. */
-  #pop(): Event {
+  /** Of the first list of the heap, which is empty. */
+  #close(list: number): void {
+    this.#time[list] = NONE;
+    this.#free.push(list);
     const heap = this.#heap;
-    const first = heap[0]!;
-    const last = heap.pop()!;
-    if (heap.length === 0) return first;
+    const last = heap[--this.#heapLength]!;
     let index = 0;
     for (;;) {
       let child = 2 * index + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++;
-      if (!before(heap[child]!, last)) break;
+      if (child >= this.#heapLength) break;
+      if (child + 1 < this.#heapLength && this.#before(heap[child + 1]!, heap[child]!)) child++;
+      if (!this.#before(heap[child]!, last)) break;
       heap[index] = heap[child]!;
       index = child;
     }
     heap[index] = last;
-    return first;
+  }
+
+  #before(a: number, b: number): boolean {
+    const difference = this.#time[a]! - this.#time[b]!;
+    return difference !== 0 ? difference < 0 : this.#order[a]! < this.#order[b]!;
+  }
+
+  #grow(): void {
+    this.#head = grown(this.#head);
+    this.#tail = grown(this.#tail);
+    this.#heap = grown(this.#heap);
+    this.#time = grown(this.#time);
+    this.#order = grown(this.#order);
   }
 }

@@ -22,12 +22,14 @@ export function nodeStages(mesh: Mesh, options: NodeStageOptions): Map<AxisName,
     bidirectional: false,
     groups: rings,
   });
+  const nodeOf = (chip: number): number => Math.floor(chip / chipsPerNode);
+  const inOneNode = (group: readonly number[]): boolean => nodeOf(group[0]!) === nodeOf(group.at(-1)!);
   for (const { name, size } of mesh.axes) {
     const all = groups(mesh, name);
     const stride = all[0]![1]! - all[0]![0]!;
     const perNode = chipsPerNode / stride;
     if (stride % chipsPerNode === 0) stages.set(name, [stage(`${size} nodes`, 'network', all)]);
-    else if (perNode % size === 0) stages.set(name, [stage(`${size} in a node`, inNode, all)]);
+    else if (all.every(inOneNode)) stages.set(name, [stage(`${size} in a node`, inNode, all)]);
     else if (Number.isInteger(perNode) && size % perNode === 0) {
       const nodes = size / perNode;
       const across = all.flatMap((group) =>

@@ -1,9 +1,9 @@
 /** What an algorithm is to the choice among them. */
 import type { CollectiveName } from '../../src/program/index.js';
 import { bytes } from '../../src/units.js';
-import type { Machine } from '../machine/index.js';
-import { createPattern } from './pattern.js';
-import type { AlgorithmName, Channel, Flow, Pattern, Round, Sharing } from './types.js';
+import type { Machine, Stage } from '../machine/index.js';
+import type { PatternSource } from './machine-pattern.js';
+import type { AlgorithmName, Channel, Pattern, Round } from './types.js';
 
 /** Everything but `permute`, which has shifts of its own. */
 export type GroupCollective = Exclude<CollectiveName, 'permute'>;
@@ -11,39 +11,37 @@ export type GroupCollective = Exclude<CollectiveName, 'permute'>;
 export interface Algorithm {
   readonly name: AlgorithmName;
   readonly collectives: readonly GroupCollective[];
-  /** @param pick chooses among the algorithms of a part of the axis, for those that are made of others */
+  /** @param pick makes the choices that are to be made */
   channels(collective: GroupCollective, heldBytes: number, pick: Pick): readonly Channel[];
-  /**
-   * Seconds that it surely takes, found without its patterns, so that those that can't win are not built; 0 where they
-   * cost little.
-   */
-  least?(collective: GroupCollective, heldBytes: number): number;
 }
 
-/** One way of doing something, and seconds that it surely takes. */
-export interface Option {
-  readonly least: number;
-  channels(): readonly Channel[];
-}
+/** One way of doing something. */
+export type Option = (pick: Pick) => readonly Channel[];
 
+/** Chooses by how long things take, or, to know what an algorithm surely takes, by how long they surely take. */
 export interface Pick {
-  /** The fastest of the algorithms that may be taken. */
+  seconds(pattern: Pattern, bytes: number): number;
+  /** The fastest of the algorithms that may be taken, over a part of the axis. */
   among(algorithms: readonly Algorithm[], collective: GroupCollective, heldBytes: number): readonly Channel[];
+  /** Of options that are as fast the first. */
   fastest(options: readonly Option[]): readonly Channel[];
+}
+
+/** Rings over one stage: rounds of a gather, and of an all-to-all, of so many bytes held. */
+export interface StageRing {
+  readonly stage: Stage;
+  readonly pattern: Pattern;
+  gather(heldBytes: number): Round[];
+  exchange(heldBytes: number): Round[];
 }
 
 /** What all algorithms of a machine are made from. */
 export interface Workshop {
   readonly machine: Machine;
-  readonly sharing: Sharing;
-  pattern(flows: readonly Flow[], paths?: readonly (readonly number[])[]): Pattern;
+  pattern(source: PatternSource): Pattern;
+  /** The same each time. */
+  ring(stage: Stage, bothWays: boolean): StageRing;
 }
-
-export const workshopOf = (machine: Machine, sharing: Sharing): Workshop => ({
-  machine,
-  sharing,
-  pattern: (flows, paths) => createPattern(machine.fabric, machine.chips, flows, paths),
-});
 
 export function lazily<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
@@ -80,22 +78,4 @@ export function roundsOf(
     case 'all_to_all':
       return exchange(heldBytes);
   }
-}
-
-/** Seconds that a chip surely takes to send as many bytes to each of the others at once. */
-export function leastToSend({ fabric }: Machine, from: number, to: readonly number[], moved: number): number {
-  const shares = new Map<number, number>();
-  let latest = 0;
-  for (const chip of to) {
-    let latency = 0;
-    for (const link of fabric.route(from, chip)) {
-      latency += fabric.links[link]!.latency;
-      shares.set(link, (shares.get(link) ?? 0) + 1);
-    }
-    latest = Math.max(latest, latency);
-  }
-  let slowest = 0;
-  for (const [link, share] of shares) slowest = Math.max(slowest, (share * moved) / fabric.links[link]!.bytesPerSecond);
-  // The farthest may be sent over an idle link: latency and transfer need not add up.
-  return Math.max(latest, slowest);
 }

@@ -4,11 +4,8 @@
  * goes step by step, beginning with where it is then.
  */
 import type { Ticks } from '../engine/index.js';
-import { Fluid, TICKS_PER_SECOND, addTicks, ticks, toTicks } from '../engine/index.js';
+import { Fluid, TICKS_PER_SECOND, addTicks, fraction, ticks, toTicks } from '../engine/index.js';
 import type { CollectiveSchedule, Pattern, Round, Sharing } from './types.js';
-
-/** Rates that differ by less are one. */
-const EQUAL = 1e-9;
 
 /** A round with its times where nothing else is on its links. */
 export interface TimedRound {
@@ -17,21 +14,15 @@ export interface TimedRound {
   /** Of a step: ticks, not rounded, and so what its transfer has to do at rate 1. */
   readonly transfer: number;
   readonly latency: Ticks;
-  /** Where links are shared: what `Sharing` gives the pattern, over this, is the rate. */
-  readonly fullRate: number;
 }
 
-function timeRound({ pattern, steps, bytes }: Round): TimedRound {
+/** Ticks that a transfer has its links for, not rounded. */
+export const workTicks = (moved: number, rate: number, effort = 1): number =>
+  effort * ((moved / rate) * TICKS_PER_SECOND);
+
+function timeRound({ pattern, steps, bytes, effort }: Round): TimedRound {
   const { latency, share, rate } = pattern.slowest(bytes);
-  const { bottleneck } = pattern;
-  return {
-    pattern,
-    steps,
-    transfer: ((bytes * share) / rate) * TICKS_PER_SECOND,
-    latency: toTicks(latency),
-    // Few bytes may wait longest for another flow than the bottleneck.
-    fullRate: share === bottleneck.share ? rate : (rate / share) * bottleneck.share,
-  };
+  return { pattern, steps, transfer: workTicks(bytes * share, rate, effort), latency: toTicks(latency) };
 }
 
 /** Rounds without steps are left out, and channels without rounds. */
@@ -88,15 +79,18 @@ export class ChannelRun {
     const steps = step === 0 ? 0 : Math.floor((now - this.#stepStart) / step);
     this.#done += steps;
     const start = addTicks(this.#stepStart, ticks(steps * step));
-    this.#beginStep(start);
-    this.#setFraction(1, start);
-    if (now - start >= Math.round(transfer)) this.#beginLatency(ticks(start + Math.round(transfer)));
+    const end = addTicks(start, ticks(Math.round(transfer)));
+    this.#stepStart = start;
+    if (now >= end) this.#beginLatency(end);
+    else {
+      this.#beginStep(start);
+      this.#setSpeed(1, start);
+    }
   }
 
   /** @param rate that `Sharing` gives the pattern */
   setRate(rate: number, now: Ticks): void {
-    const { pattern, fullRate } = this.#rounds[this.#index]!;
-    this.#setFraction(rate >= pattern.bottleneck.rate * (1 - EQUAL) ? 1 : rate / fullRate, now);
+    this.#setSpeed(fraction(rate, this.pattern.bottleneck.rate), now);
   }
 
   /**
@@ -136,15 +130,17 @@ export class ChannelRun {
     if (this.#phase === 'transfer') numbers.push(...this.#transfer.describe(now));
   }
 
-  #setFraction(fraction: number, now: Ticks): void {
-    this.#transfer.setRate(fraction, now);
+  #setSpeed(perTick: number, now: Ticks): void {
+    this.#transfer.setRate(perTick, now);
     this.#next = this.#transfer.end;
   }
 
   #beginStep(now: Ticks): void {
     const { steps, transfer, latency } = this.#rounds[this.#index]!;
     this.#stepStart = now;
-    if (this.#contended) {
+    // What takes no tick alone takes none beside others either.
+    if (this.#contended && Math.round(transfer) === 0) this.#beginLatency(now);
+    else if (this.#contended) {
       this.#phase = 'transfer';
       this.#transfer = new Fluid(transfer, now);
       this.#next = now;
@@ -160,13 +156,21 @@ export class ChannelRun {
   }
 }
 
-/** Has channels that run side by side go step by step where their patterns meet. */
-export function setContended(channels: readonly ChannelRun[], sharing: Sharing, now: Ticks): void {
-  for (const channel of channels)
-    channel.setContended(
-      channels.some((other) => other !== channel && sharing.overlap(channel.pattern, other.pattern)),
-      now,
-    );
+/**
+ * Has channels that run side by side go step by step where their patterns meet.
+ *
+ * @returns whether the flows of those that meet are all done at once, so that a pattern is on its links as long as its
+ *   slowest flow
+ */
+export function setContended(channels: readonly ChannelRun[], sharing: Sharing, now: Ticks): boolean {
+  let even = true;
+  for (const channel of channels) {
+    const { pattern } = channel;
+    const contended = channels.some((other) => other !== channel && sharing.overlap(pattern, other.pattern));
+    if (contended) even &&= pattern.together;
+    channel.setContended(contended, now);
+  }
+  return even;
 }
 
 /**

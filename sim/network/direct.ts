@@ -3,7 +3,7 @@
  * α + (n − 1) c/β; on fully connected chips, with a link to each other, α + c/β.
  */
 import type { Algorithm, Workshop } from './algorithm.js';
-import { lazily, leastToSend, round, roundsOf } from './algorithm.js';
+import { round, roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
 import type { Flow } from './types.js';
 
@@ -12,15 +12,16 @@ const MOST_FLOWS = 65_536;
 
 export function direct(workshop: Workshop, { length, groups }: Level): Algorithm | undefined {
   if (groups.length * length * (length - 1) > MOST_FLOWS) return undefined;
-  const pattern = lazily(() => {
+  const flowsOf = (of: readonly (readonly number[])[]): Flow[] => {
     const flows: Flow[] = [];
-    for (const members of groups) {
+    for (const members of of) {
       // By distance, so that what a chip sends first is not what all the others send first.
       for (let distance = 1; distance < length; distance++)
         members.forEach((from, index) => flows.push({ from, to: members[(index + distance) % length]!, share: 1 }));
     }
-    return workshop.pattern(flows);
-  });
+    return flows;
+  };
+  const pattern = workshop.pattern({ groups, flowsOf });
   return {
     name: 'direct',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
@@ -29,14 +30,9 @@ export function direct(workshop: Workshop, { length, groups }: Level): Algorithm
         collective,
         heldBytes,
         length,
-        (held) => [round(pattern(), 1, held)],
-        (held) => [round(pattern(), 1, held / length)],
+        (held) => [round(pattern, 1, held)],
+        (held) => [round(pattern, 1, held / length)],
       ),
     ],
-    least: (collective, heldBytes) => {
-      const [first, ...others] = groups[0]!;
-      const moved = collective === 'all_gather' ? heldBytes : heldBytes / length;
-      return (collective === 'all_reduce' ? 2 : 1) * leastToSend(workshop.machine, first!, others, moved);
-    },
   };
 }

@@ -5,7 +5,7 @@
  * of everything in each of log₂ n exchanges: log₂ n (α + S/2β).
  */
 import type { Algorithm, Workshop } from './algorithm.js';
-import { lazily, leastToSend, round, roundsOf } from './algorithm.js';
+import { round, roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
 
 export function halvingDoubling(workshop: Workshop, { length, groups }: Level): Algorithm | undefined {
@@ -13,11 +13,11 @@ export function halvingDoubling(workshop: Workshop, { length, groups }: Level): 
   if (!Number.isInteger(exchanges)) return undefined;
   const distances = Array.from({ length: exchanges }, (_, index) => length >> (index + 1));
   const patterns = distances.map((distance) =>
-    lazily(() =>
-      workshop.pattern(
-        groups.flatMap((members) => members.map((from, index) => ({ from, to: members[index ^ distance]!, share: 1 }))),
-      ),
-    ),
+    workshop.pattern({
+      groups,
+      flowsOf: (of) =>
+        of.flatMap((members) => members.map((from, index) => ({ from, to: members[index ^ distance]!, share: 1 }))),
+    }),
   );
   return {
     name: 'halving-doubling',
@@ -27,21 +27,9 @@ export function halvingDoubling(workshop: Workshop, { length, groups }: Level): 
         collective,
         heldBytes,
         length,
-        (held) => patterns.map((pattern, index) => round(pattern(), 1, held * 2 ** index)),
-        (held) => patterns.map((pattern) => round(pattern(), 1, held / 2)),
+        (held) => patterns.map((pattern, index) => round(pattern, 1, held * 2 ** index)),
+        (held) => patterns.map((pattern) => round(pattern, 1, held / 2)),
       ),
     ],
-    least: (collective, heldBytes) => {
-      const [members] = groups;
-      const rounds = (moved: (index: number) => number): number =>
-        distances.reduce(
-          (sum, distance, index) =>
-            sum + leastToSend(workshop.machine, members![0]!, [members![distance]!], moved(index)),
-          0,
-        );
-      if (collective === 'all_to_all') return rounds(() => heldBytes / 2);
-      const chunk = collective === 'all_gather' ? heldBytes : heldBytes / length;
-      return (collective === 'all_reduce' ? 2 : 1) * rounds((index) => chunk * 2 ** index);
-    },
   };
 }

@@ -62,12 +62,13 @@ function inOrder(found: readonly (readonly Channel[])[]): Channel[] {
   );
 }
 
-/** @param inner the algorithms of each level */
+/** @param algorithms those of each level */
 export function hierarchical(
   levels: readonly Level[],
-  inner: readonly (readonly Algorithm[])[],
+  algorithms: () => readonly (readonly Algorithm[])[],
 ): Algorithm | undefined {
   if (levels.length < 2) return undefined;
+  const inner = algorithms();
   const lengths = levels.map(({ length }) => length);
   return {
     name: 'hierarchical',

@@ -1,5 +1,4 @@
 export * from './channel-run.js';
-export * from './ends.js';
 export * from './max-min.js';
 export * from './network.js';
 export * from './pattern.js';

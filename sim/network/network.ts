@@ -4,13 +4,10 @@
  * the machine, for all programs that run on it.
  */
 import { MeshwrightError } from '../../src/errors.js';
-import type { OfferedAlgorithms } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
-import { TICKS_PER_SECOND } from '../engine/index.js';
 import type { Machine } from '../machine/index.js';
-import type { Algorithm, GroupCollective, Option, Pick, Workshop } from './algorithm.js';
-import { workshopOf } from './algorithm.js';
+import type { Algorithm, GroupCollective, Workshop } from './algorithm.js';
 import type { Level } from './axis.js';
 import { levelsOf, wholeAxis } from './axis.js';
 import { direct } from './direct.js';
@@ -21,8 +18,8 @@ import { multiAxis } from './multi-axis.js';
 import type { Shifts } from './permute.js';
 import { permutes } from './permute.js';
 import { bidirectionalRing, ring } from './ring.js';
+import { allowed, pickFastest } from './pick.js';
 import { createSharing } from './sharing.js';
-import { timeAlone } from './time.js';
 import { tree } from './tree.js';
 import type {
   AlgorithmName,
@@ -33,16 +30,20 @@ import type {
   NetworkOptions,
   Sharing,
 } from './types.js';
+import { workshopOf } from './workshop.js';
 
 interface AxisAlgorithms {
   readonly algorithms: readonly Algorithm[];
   permute(shifts: Shifts): Channel[];
 }
 
-const algorithmsOn = (workshop: Workshop, level: Level): Algorithm[] =>
-  [ring, bidirectionalRing, multiAxis, halvingDoubling, tree, direct, inSwitch]
-    .map((make) => make(workshop, level))
-    .filter((algorithm) => algorithm !== undefined);
+/** Of those that are as fast the first is taken. */
+const algorithmsOn = (workshop: Workshop, level: Level, overLevels?: Algorithm): Algorithm[] =>
+  [
+    ...[ring, bidirectionalRing, multiAxis, inSwitch].map((make) => make(workshop, level)),
+    overLevels,
+    ...[halvingDoubling, tree, direct].map((make) => make(workshop, level)),
+  ].filter((algorithm) => algorithm !== undefined);
 
 function algorithmsOf(workshop: Workshop, axis: AxisName): AxisAlgorithms {
   const { machine } = workshop;
@@ -53,52 +54,8 @@ function algorithmsOf(workshop: Workshop, axis: AxisName): AxisAlgorithms {
   }
   const whole = wholeAxis(machine, axis, stages);
   const levels = levelsOf(whole);
-  const algorithms = algorithmsOn(workshop, whole);
-  const overLevels =
-    levels.length > 1 &&
-    hierarchical(
-      levels,
-      levels.map((level) => algorithmsOn(workshop, level)),
-    );
-  return { algorithms: overLevels ? [...algorithms, overLevels] : algorithms, permute: permutes(workshop, whole) };
-}
-
-/** Times are whole ticks, rounded at every step; what is known to be slower by more than that is left out. */
-const ROUNDING = 1e-3;
-
-function picker(sharing: Sharing, offered: OfferedAlgorithms | undefined): Pick {
-  const fastest = (options: readonly Option[]): readonly Channel[] => {
-    let best: { readonly channels: readonly Channel[]; readonly time: number } | undefined;
-    for (const option of options.toSorted((a, b) => a.least - b.least)) {
-      if (best !== undefined && option.least * TICKS_PER_SECOND * (1 - ROUNDING) > best.time) continue;
-      const channels = option.channels();
-      const time = timeAlone({ channels }, sharing);
-      if (best === undefined || time < best.time) best = { channels, time };
-    }
-    return best!.channels;
-  };
-  const pick: Pick = {
-    fastest,
-    among: (algorithms, collective, heldBytes) =>
-      fastest(
-        allowed(algorithms, collective, offered).map(({ least, channels }) => ({
-          least: least?.(collective, heldBytes) ?? 0,
-          channels: () => channels(collective, heldBytes, pick),
-        })),
-      ),
-  };
-  return pick;
-}
-
-/** Of those that can do it, what the library has; all where that does not apply. */
-function allowed(
-  algorithms: readonly Algorithm[],
-  collective: GroupCollective,
-  offered: OfferedAlgorithms | undefined,
-): readonly Algorithm[] {
-  const able = algorithms.filter(({ collectives }) => collectives.includes(collective));
-  const had = able.filter(({ name }) => offered?.[collective]?.includes(name));
-  return had.length > 0 ? had : able;
+  const overLevels = hierarchical(levels, () => levels.map((level) => algorithmsOn(workshop, level)));
+  return { algorithms: algorithmsOn(workshop, whole, overLevels), permute: permutes(workshop, whole) };
 }
 
 class MachineNetworks {
@@ -109,7 +66,7 @@ class MachineNetworks {
 
   constructor(machine: Machine) {
     this.sharing = createSharing(machine);
-    this.#workshop = workshopOf(machine, this.sharing);
+    this.#workshop = workshopOf(machine);
   }
 
   of(axis: AxisName): AxisAlgorithms {
@@ -127,7 +84,7 @@ class MachineNetworks {
 
   #create({ algorithms: fixed = {}, preferred, offered }: NetworkOptions): Network {
     const { sharing } = this;
-    const pick = picker(sharing, offered);
+    const pick = pickFastest(sharing, offered);
     /** By collective and axis, then by bytes. */
     const known = new Map<string, Map<number, CollectiveSchedule>>();
 
@@ -137,21 +94,13 @@ class MachineNetworks {
       const only = able.find(({ name }) => name === (asked ?? preferred));
       if (asked !== undefined && only === undefined) refuse(collective, axis, asked, able);
       const among = only === undefined ? allowed(able, collective, offered) : [only];
-      const schedules = among.map(({ name, least, channels }) => ({
-        least: least?.(collective, heldBytes) ?? 0,
-        algorithm: name,
-        channels: () => channels(collective, heldBytes, pick),
-      }));
       const made = new Map<readonly Channel[], AlgorithmName>();
       const best = pick.fastest(
-        schedules.map(({ least, algorithm, channels }) => ({
-          least,
-          channels: () => {
-            const found = channels();
-            made.set(found, algorithm);
-            return found;
-          },
-        })),
+        among.map(({ name, channels }) => (inner) => {
+          const found = channels(collective, heldBytes, inner);
+          made.set(found, name);
+          return found;
+        }),
       );
       return { algorithm: made.get(best)!, channels: best };
     };

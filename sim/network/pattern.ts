@@ -4,9 +4,8 @@
  */
 import type { Fabric } from '../machine/index.js';
 import { bytesPerSecond, seconds } from '../../src/units.js';
-import { patternEnds } from './ends.js';
 import { maxMinRates } from './max-min.js';
-import type { Flow, Pattern, PatternEnds, SlowestFlow } from './types.js';
+import type { Flow, Pattern, SlowestFlow } from './types.js';
 
 /** Ends that differ by less are one. */
 const EQUAL = 1e-9;
@@ -60,19 +59,17 @@ interface Kinds {
 
 function kindsOf(flows: readonly Flow[], paths: Paths, fabric: Fabric, rates: Float64Array): Kinds {
   const kinds: SlowestFlow[] = [];
-  const byLatency = new Map<number, Map<number, number>>();
+  const found = new Map<string, number>();
   const kindOf = new Int32Array(flows.length);
   flows.forEach(({ share }, flow) => {
     let latency = 0;
     for (const link of paths[flow]!) latency += fabric.links[link]!.latency;
     const rate = rates[flow]!;
-    const perByte = share / rate;
-    let known = byLatency.get(latency);
-    if (known === undefined) byLatency.set(latency, (known = new Map<number, number>()));
-    let kind = known.get(perByte);
+    const key = `${latency} ${share} ${rate}`;
+    let kind = found.get(key);
     if (kind === undefined) {
       kind = kinds.push({ latency: seconds(latency), share, rate: bytesPerSecond(rate) }) - 1;
-      known.set(perByte, kind);
+      found.set(key, kind);
     }
     kindOf[flow] = kind;
   });
@@ -101,7 +98,10 @@ function allAlike(flows: readonly Flow[], { kinds, kindOf }: Kinds, chips: numbe
     const among = kinds.map((_, kind) => kind).filter((kind) => (set >> kind) % 2 !== 0);
     const later = (a: number, b: number): boolean =>
       kinds[a]!.latency >= kinds[b]!.latency && perByte(kinds[a]!) >= perByte(kinds[b]!);
-    const kept = among.filter((kind) => !among.some((other) => other !== kind && later(other, kind)));
+    // Of kinds that end together the first counts.
+    const hides = (other: number, kind: number): boolean =>
+      other !== kind && later(other, kind) && (other < kind || !later(kind, other));
+    const kept = among.filter((kind) => !among.some((other) => hides(other, kind)));
     const found = kept.reduce((bits, kind) => bits | (1 << kind), 0);
     latest.set(set, found);
     return found;
@@ -110,31 +110,29 @@ function allAlike(flows: readonly Flow[], { kinds, kindOf }: Kinds, chips: numbe
   return first !== 0 && kindsAt.every((set) => latestOf(set) === first);
 }
 
-/** @param paths of each flow, where it isn't all of the way between its ends */
+/** @param paths of each flow */
 export function createPattern(
   fabric: Fabric,
   chips: number,
   flows: readonly Flow[],
-  paths: Paths = flows.map(({ from, to }) => fabric.route(from, to)),
-): Pattern {
+  paths: Paths,
+): Omit<Pattern, 'bounds'> {
   const capacities = fabric.links.map((link) => link.bytesPerSecond);
   const found = kindsOf(flows, paths, fabric, ratesOf(flows, paths, capacities));
   const { kinds, kindOf } = found;
   const end = ({ latency, share, rate }: SlowestFlow, bytes: number): number => latency + (bytes * share) / rate;
   const slowest = (bytes: number): SlowestFlow =>
     kinds.reduce((latest, kind) => (end(kind, bytes) > end(latest, bytes) ? kind : latest));
-  let ends: PatternEnds | undefined;
   let linkShares: Map<number, number> | undefined;
   return {
     flows,
     paths,
+    kinds,
     kindOf,
-    get ends() {
-      return (ends ??= patternEnds(flows, paths, chips));
-    },
     slowest,
     bottleneck: slowest(LARGE),
     even: allAlike(flows, found, chips),
+    together: new Set(kinds.map(perByte).filter((time) => time > 0)).size <= 1,
     get linkShares() {
       if (linkShares === undefined) {
         linkShares = new Map();

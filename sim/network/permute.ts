@@ -16,12 +16,16 @@ export function permutes(workshop: Workshop, { groups, length }: Level): (shifts
     const key = by.join(' ');
     let pattern = patterns.get(key);
     if (pattern === undefined) {
-      const flows = groups.flatMap((members) =>
-        members.flatMap((from, index) =>
-          by.map((places) => ({ from, to: members[around(index + places, length)]!, share: 1 / by.length })),
-        ),
-      );
-      patterns.set(key, (pattern = workshop.pattern(flows)));
+      pattern = workshop.pattern({
+        groups,
+        flowsOf: (of) =>
+          of.flatMap((members) =>
+            members.flatMap((from, index) =>
+              by.map((places) => ({ from, to: members[around(index + places, length)]!, share: 1 / by.length })),
+            ),
+          ),
+      });
+      patterns.set(key, pattern);
     }
     return pattern;
   };

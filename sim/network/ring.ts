@@ -9,11 +9,10 @@
  * n(n − 1)/2 chunks go over each link, both ways n²/8 (Scott 1991 for the bound).
  */
 import type { Stage } from '../machine/index.js';
-import type { Algorithm, Workshop } from './algorithm.js';
-import { lazily, round, roundsOf } from './algorithm.js';
+import type { Algorithm, StageRing, Workshop } from './algorithm.js';
+import { round, roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
-import { patternSeconds } from './time.js';
-import type { Flow, Pattern, Round } from './types.js';
+import type { Flow, Round } from './types.js';
 
 /** What a message of 1 GB takes says which stage is slow. */
 const LARGE = 1e9;
@@ -37,34 +36,29 @@ export function ringFlows(rings: readonly (readonly number[])[], bothWays: boole
   return flows;
 }
 
-export interface StageRing {
-  readonly stage: Stage;
-  readonly pattern: () => Pattern;
-  gather(heldBytes: number): Round[];
-  exchange(heldBytes: number): Round[];
-}
-
-export function stageRing({ pattern: make }: Workshop, stage: Stage, bothWays: boolean): StageRing {
+/** @param both ways round, where the ring closes */
+export function stageRing(workshop: Workshop, stage: Stage, both: boolean): StageRing {
   const { length } = stage;
-  const both = bothWays && stage.bidirectional && length > 2;
-  const rings = isLine(stage) ? stage.groups.map(foldedLine) : stage.groups;
-  const pattern = lazily(() => make(ringFlows(rings, both)));
+  const pattern = workshop.pattern({
+    groups: stage.groups,
+    flowsOf: (groups) => ringFlows(isLine(stage) ? groups.map(foldedLine) : groups, both),
+  });
   const half = Math.floor(length / 2);
   const opposite = length % 2 === 0;
   return {
     stage,
     pattern,
     gather: (held) => {
-      if (!both) return [round(pattern(), length - 1, held)];
-      const whole = round(pattern(), opposite ? half - 1 : half, held);
-      return opposite ? [whole, round(pattern(), 1, held / 2)] : [whole];
+      if (!both) return [round(pattern, length - 1, held)];
+      const whole = round(pattern, opposite ? half - 1 : half, held);
+      return opposite ? [whole, round(pattern, 1, held / 2)] : [whole];
     },
     exchange: (held) => {
       const chunk = held / length;
       const steps = both ? half : length - 1;
       // What still has to go on in step s, to members at least s places away; to the opposite one half goes either way.
       const passing = (step: number): number => (both ? half - step - (opposite ? 0.5 : 0) : length - 1 - step);
-      return Array.from({ length: steps }, (_, step) => round(pattern(), 1, passing(step) * chunk));
+      return Array.from({ length: steps }, (_, step) => round(pattern, 1, passing(step) * chunk));
     },
   };
 }
@@ -85,23 +79,25 @@ function stageAfterStage(
   name: Algorithm['name'],
   both: boolean,
 ): Algorithm {
-  const slowestFirst = lazily(() =>
-    stages
-      .map((stage) => stageRing(workshop, stage, both))
-      .toSorted((a, b) => patternSeconds(b.pattern(), LARGE) - patternSeconds(a.pattern(), LARGE)),
-  );
+  const rings = stages.map((stage) => workshop.ring(stage, both));
   return {
     name,
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
-    channels: (collective, heldBytes) => [
-      roundsOf(
-        collective,
-        heldBytes,
-        length,
-        (held) => gatherOver(slowestFirst(), held),
-        (held) => slowestFirst().flatMap((ring) => ring.exchange(held)),
-      ),
-    ],
+    channels: (collective, heldBytes, pick) => {
+      const slowestFirst =
+        rings.length === 1
+          ? rings
+          : rings.toSorted((a, b) => pick.seconds(b.pattern, LARGE) - pick.seconds(a.pattern, LARGE));
+      return [
+        roundsOf(
+          collective,
+          heldBytes,
+          length,
+          (held) => gatherOver(slowestFirst, held),
+          (held) => slowestFirst.flatMap((ring) => ring.exchange(held)),
+        ),
+      ];
+    },
   };
 }
 
@@ -115,9 +111,9 @@ function acrossNodes(workshop: Workshop, level: Level): Algorithm {
   const perNode = level.stages.at(-1)!.length;
   const { length } = level;
   const nodes = length / perNode;
-  const pattern = lazily(() => {
+  const flowsOf = (groups: Level['groups']): Flow[] => {
     const flows: Flow[] = [];
-    for (const members of level.groups) {
+    for (const members of groups) {
       members.forEach((from, index) => {
         const node = Math.floor(index / perNode);
         const way = node % 2 === 0 ? 1 : perNode - 1;
@@ -130,8 +126,9 @@ function acrossNodes(workshop: Workshop, level: Level): Algorithm {
         flows.push({ from, to: members[across]!, share: 1 / perNode });
       });
     }
-    return workshop.pattern(flows);
-  });
+    return flows;
+  };
+  const pattern = workshop.pattern({ groups: level.groups, flowsOf });
   return {
     name: 'ring',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce'],
@@ -140,7 +137,7 @@ function acrossNodes(workshop: Workshop, level: Level): Algorithm {
         collective,
         heldBytes,
         length,
-        (held) => [round(pattern(), length - 1, held)],
+        (held) => [round(pattern, length - 1, held)],
         () => [],
       ),
     ],

@@ -4,6 +4,7 @@
  */
 import type { BytesPerSecond } from '../../src/units.js';
 import { bytesPerSecond } from '../../src/units.js';
+import { fraction } from '../engine/index.js';
 import type { Fabric } from '../machine/index.js';
 import { maxMinRates } from './max-min.js';
 import type { Pattern, SharedRates, Sharing } from './types.js';
@@ -15,19 +16,18 @@ interface Node {
 
 const aloneRate = (pattern: Pattern): BytesPerSecond => pattern.bottleneck.rate;
 
-/** The rate for the bottleneck's share at which the slowest of a pattern's flows lets it go on, and whether they stay alike. */
-function slowestShared(pattern: Pattern, rates: Float64Array): { rate: BytesPerSecond; even: boolean } {
-  const { share: reference } = pattern.bottleneck;
+/** The rate for the bottleneck's share at which the slowest of a pattern's flows lets it go on, and whether all of them do alike. */
+function slowestShared({ flows, kinds, kindOf, bottleneck }: Pattern, rates: Float64Array) {
+  const { share: reference } = bottleneck;
   let slowest = Infinity;
+  let part: number | undefined;
   let even = true;
-  const rateOfKind = new Map<number, number>();
-  pattern.flows.forEach(({ share }, flow) => {
-    const rate = share === reference ? rates[flow]! : (rates[flow]! / share) * reference;
-    slowest = Math.min(slowest, rate);
-    const kind = pattern.kindOf[flow]!;
-    const known = rateOfKind.get(kind);
-    if (known === undefined) rateOfKind.set(kind, rate);
-    else if (known !== rate) even = false;
+  flows.forEach(({ share }, flow) => {
+    if (rates[flow] === Infinity) return;
+    slowest = Math.min(slowest, share === reference ? rates[flow]! : (rates[flow]! / share) * reference);
+    const own = fraction(rates[flow]!, kinds[kindOf[flow]!]!.rate);
+    part ??= own;
+    even &&= own === part;
   });
   return { rate: bytesPerSecond(slowest), even };
 }

@@ -8,7 +8,8 @@ import { bytes } from '../../src/units.js';
 import type { Algorithm, Workshop } from './algorithm.js';
 import { lazily } from './algorithm.js';
 import type { Level } from './axis.js';
-import type { Flow, Pattern, Round } from './types.js';
+import { joinBounds } from './least.js';
+import type { Bound, Flow, Pattern, Round } from './types.js';
 
 const MOST_CHUNKS = 64;
 /** Each step of filling and draining has flows of its own: more of them, in larger trees, are not worked out. */
@@ -55,24 +56,37 @@ export function tree(workshop: Workshop, { length, groups }: Level): Algorithm |
   /** The places of the second tree are the first's mirrored, or, of an odd number, moved on by one. */
   const mirrored = (place: number): number => (length % 2 === 0 ? length - 1 - place : (place + 1) % length);
 
-  const patterns = new Map<string, Pattern>();
-  /** The edges that some chunk goes over when those of steps `from` to `to` are on their way. */
-  const between = (from: number, to: number): Pattern => {
-    const key = `${from} ${to}`;
-    let pattern = patterns.get(key);
-    if (pattern === undefined) {
-      const on = (step: number): boolean => step >= from && step <= to;
-      const flows: Flow[] = [];
-      for (const members of groups) {
-        for (const { child, parent, up, down } of shape().edges) {
-          for (const place of [(one: number) => one, mirrored]) {
-            const [low, high] = [members[place(child)]!, members[place(parent)]!];
-            if (on(up)) flows.push({ from: low, to: high, share: 0.5 });
-            if (on(down)) flows.push({ from: high, to: low, share: 0.5 });
-          }
+  const flowsOf = (of: Level['groups'], from: number, to: number): Flow[] => {
+    const flows: Flow[] = [];
+    const on = (step: number): boolean => step >= from && step <= to;
+    for (const members of of) {
+      for (const { child, parent, up, down } of shape().edges) {
+        for (const place of [(one: number) => one, mirrored]) {
+          const [low, high] = [members[place(child)]!, members[place(parent)]!];
+          if (on(up)) flows.push({ from: low, to: high, share: 0.5 });
+          if (on(down)) flows.push({ from: high, to: low, share: 0.5 });
         }
       }
-      patterns.set(key, (pattern = workshop.pattern(flows)));
+    }
+    return flows;
+  };
+  const boundsWithin = (from: number, to: number): readonly Bound[] =>
+    joinBounds(Array.from({ length: to - from + 1 }, (_, index) => between(from + index, from + index).bounds));
+
+  const patterns = new Map<number, Pattern>();
+  /** The edges that some chunk goes over when those of steps `from` to `to` are on their way. */
+  const between = (from: number, to: number): Pattern => {
+    const key = from * shape().steps + to;
+    let pattern = patterns.get(key);
+    if (pattern === undefined) {
+      const isWhole = from === 0 && to === shape().steps - 1;
+      pattern = workshop.pattern({
+        groups,
+        flowsOf: (of) => flowsOf(of, from, to),
+        // Nearly what the step with the most of the window has: each window's own flows would be many.
+        ...(from === to || isWhole ? {} : { bounds: () => boundsWithin(from, to) }),
+      });
+      patterns.set(key, pattern);
     }
     return pattern;
   };
@@ -89,34 +103,6 @@ export function tree(workshop: Workshop, { length, groups }: Level): Algorithm |
     return rounds;
   };
 
-  const { fabric } = workshop.machine;
-  const first = groups[0]!;
-  /** By step: the longest way among the first group's edges. */
-  const latencies = lazily(() => {
-    const found = new Float64Array(shape().steps);
-    const latency = (from: number, to: number): number =>
-      fabric.route(from, to).reduce((sum, link) => sum + fabric.links[link]!.latency, 0);
-    for (const { child, parent, up, down } of shape().edges) {
-      const [low, high] = [first[child]!, first[parent]!];
-      found[up] = Math.max(found[up]!, latency(low, high));
-      found[down] = Math.max(found[down]!, latency(high, low));
-    }
-    return found;
-  });
-  const leaving = lazily(() => {
-    const rates = new Map<number, number>();
-    for (const { from, bytesPerSecond } of fabric.links) rates.set(from, (rates.get(from) ?? 0) + bytesPerSecond);
-    return first.reduce((fastest, chip) => Math.max(fastest, rates.get(chip) ?? 0), 0);
-  });
-  /** A step with all edges in it sends four halves of a chunk from some chip, any other at least one. */
-  const atLeast = (heldBytes: number, chunks: number): number => {
-    const { steps } = shape();
-    const half = heldBytes / chunks / 2 / leaving();
-    let total = Math.max(0, chunks - steps + 1) * (length > 3 ? 3 : 0) * half;
-    for (let step = 0; step < chunks + steps - 1; step++)
-      total += half + Math.max(...latencies().subarray(Math.max(0, step - chunks + 1), step + 1));
-    return total;
-  };
   const counts = lazily(() => {
     const most = groups.length * length * 4 * shape().steps > MOST_FLOWS ? 1 : MOST_CHUNKS;
     return [1, 2, 4, 8, 16, 32, 64].filter((count) => count <= most);
@@ -125,12 +111,6 @@ export function tree(workshop: Workshop, { length, groups }: Level): Algorithm |
     name: 'tree',
     collectives: ['all_reduce'],
     channels: (_collective, heldBytes, pick) =>
-      pick.fastest(
-        counts().map((chunks) => ({
-          least: atLeast(heldBytes, chunks),
-          channels: () => [schedule(heldBytes, chunks)],
-        })),
-      ),
-    least: (_collective, heldBytes) => Math.min(...counts().map((chunks) => atLeast(heldBytes, chunks))),
+      pick.fastest(counts().map((chunks) => () => [schedule(heldBytes, chunks)])),
   };
 }

@@ -25,32 +25,34 @@ export interface SlowestFlow {
   readonly rate: BytesPerSecond;
 }
 
-/** The flows that chip c sends are `sends[sendStarts[c]]` up to `sends[sendStarts[c + 1]]`; the same for the others. */
-export interface PatternEnds {
-  readonly sendStarts: Int32Array;
-  readonly sends: Int32Array;
-  readonly receiveStarts: Int32Array;
-  readonly receives: Int32Array;
-  /** The links of flow f are `path[pathStarts[f]]` up to `path[pathStarts[f + 1]]`. */
-  readonly pathStarts: Int32Array;
-  readonly path: Int32Array;
+/** `latency` and `perByte` for each of a pattern's bytes, both in seconds. */
+export interface Bound {
+  readonly latency: number;
+  readonly perByte: number;
 }
 
-/** Flows of all groups of the machine that start at once; worked out once, it then scales with the bytes. */
+/**
+ * Flows of all groups of the machine that start at once. It is worked out when anything but `bounds` is asked for, and then
+ * scales with the bytes.
+ */
 export interface Pattern {
   readonly flows: readonly Flow[];
   /** The links of each flow, by index in the machine's fabric. */
   readonly paths: readonly (readonly number[])[];
-  /** Which flows take equally long, by a number of their kind. */
+  /** Flows of one kind have the same share, and take equally long where nothing else is on the links. */
+  readonly kinds: readonly SlowestFlow[];
+  /** Of each flow, its place among `kinds`. */
   readonly kindOf: Int32Array;
-  /** Worked out when first asked for. */
-  readonly ends: PatternEnds;
+  /** What it surely takes: the most of these. Known before it is worked out. */
+  readonly bounds: readonly Bound[];
   /** Where nothing else is on the links: the flow that ends last. */
   slowest(bytes: number): SlowestFlow;
   /** Of large messages. */
   readonly bottleneck: SlowestFlow;
   /** Whether every chip takes part and as long as any other, so that one stands for all of them exactly. */
   readonly even: boolean;
+  /** Whether all flows leave their links at once, where nothing else is on them. */
+  readonly together: boolean;
   /** What each link carries, in multiples of the pattern's bytes. */
   readonly linkShares: ReadonlyMap<number, number>;
 }
@@ -60,6 +62,8 @@ export interface Round {
   readonly pattern: Pattern;
   readonly steps: number;
   readonly bytes: Bytes;
+  /** At least 1, which it is where absent: how many times as long as its bytes should it has its links. */
+  readonly effort?: number;
 }
 
 /** Rounds one after the other. */

@@ -3,20 +3,14 @@
  * that axis, its chips come to it one after the other, so that each is under way at most once at a time. A round says
  * how much each kind of flow moves.
  */
-import { seconds } from '../../src/units.js';
-import { TICKS_PER_SECOND, toTicks } from '../engine/index.js';
+import { toTicks } from '../engine/index.js';
 import type { Fabric } from '../machine/index.js';
 import type { CollectiveSchedule, Pattern } from '../network/index.js';
-import { maxMinRates } from '../network/index.js';
+import { workTicks } from '../network/index.js';
 
 /** A pattern as arrays, by flow; flows from a chip to itself take no time and are left out. */
 interface PatternArrays {
   readonly flows: Int32Array;
-  /** Flows of one kind take equally long where they are alone on their links. */
-  readonly kinds: Int32Array;
-  readonly kindShares: readonly number[];
-  readonly kindRates: readonly number[];
-  readonly kindLatencies: readonly number[];
   /** Links that more than one flow of the pattern takes. */
   readonly crowded: Uint8Array;
   readonly hops: number;
@@ -66,49 +60,14 @@ export interface FlowTables {
   };
 }
 
-function arraysOf(pattern: Pattern, { links }: Fabric): PatternArrays {
-  const kindOf = new Map<string, number>();
-  const [kindShares, kindRates, kindLatencies]: number[][] = [[], [], []];
+function arraysOf({ flows, paths }: Pattern, { links }: Fabric): PatternArrays {
   const uses = new Uint8Array(links.length);
-  const flows: number[] = [];
-  const kinds: number[] = [];
-  let hops = 0;
-  for (const path of pattern.paths) for (const link of path) if (uses[link]! < 2) uses[link]!++;
-  const isCrowded = (index: number): boolean => pattern.paths[index]!.some((link) => uses[link]! > 1);
-  const capacities = links.map(({ bytesPerSecond }) => bytesPerSecond);
-  const shared = uses.includes(2) ? maxMinRates(pattern.paths, capacities) : undefined;
-  pattern.flows.forEach(({ from, to, share }, index) => {
-    if (from === to) return;
-    let rate = Infinity;
-    let latency = 0;
-    for (const link of pattern.paths[index]!) {
-      rate = Math.min(rate, links[link]!.bytesPerSecond);
-      latency += links[link]!.latency;
-      hops++;
-    }
-    if (shared !== undefined) rate = shared[index]!;
-    // As patterns have it, to the bit: their share over seconds per byte.
-    if (rate < Infinity && share > 0) rate = share / (share / rate);
-    const key = `${share} ${rate} ${latency}`;
-    let kind = kindOf.get(key);
-    if (kind === undefined) {
-      kind = kindShares!.push(share) - 1;
-      kindRates!.push(rate);
-      kindLatencies!.push(toTicks(seconds(latency)));
-      kindOf.set(key, kind);
-    }
-    flows.push(index);
-    kinds.push(kind);
-  });
-  const crowded = flows.map((index) => (isCrowded(index) ? 1 : 0));
+  for (const path of paths) for (const link of path) if (uses[link]! < 2) uses[link]!++;
+  const kept = Int32Array.from(flows.keys()).filter((index) => flows[index]!.from !== flows[index]!.to);
   return {
-    flows: Int32Array.from(flows),
-    kinds: Int32Array.from(kinds),
-    kindShares: kindShares!,
-    kindRates: kindRates!,
-    kindLatencies: kindLatencies!,
-    crowded: Uint8Array.from(crowded),
-    hops,
+    flows: kept,
+    crowded: Uint8Array.from(kept, (index) => (paths[index]!.some((link) => uses[link]! > 1) ? 1 : 0)),
+    hops: kept.reduce((total, index) => total + paths[index]!.length, 0),
   };
 }
 
@@ -125,6 +84,7 @@ interface PlacedRound {
   readonly slot: Slot;
   readonly steps: number;
   readonly bytes: number;
+  readonly effort: number;
 }
 
 /** Gives each pattern of each channel its place. */
@@ -147,8 +107,8 @@ class Placement {
     return [
       this.rounds.length,
       ...channels.map((rounds, index) => {
-        for (const { pattern, steps, bytes } of rounds)
-          if (steps > 0) this.rounds.push({ slot: this.#slot(pattern, firstChannel + index), steps, bytes });
+        for (const { pattern, steps, bytes, effort = 1 } of rounds)
+          if (steps > 0) this.rounds.push({ slot: this.#slot(pattern, firstChannel + index), steps, bytes, effort });
         return this.rounds.length;
       }),
     ];
@@ -174,7 +134,6 @@ function fill(tables: FlowTables, slot: Slot, chips: number): void {
   const { pattern, arrays, channel, firstFlow, firstChip } = slot;
   const { from, to, kind, onlyLink, pathStart, path, crowded, incidentStart, incident } = tables;
   const first = channel * chips;
-  kind.set(arrays.kinds, firstFlow);
   crowded.set(arrays.crowded, firstFlow);
   const counts = new Int32Array(chips + 1);
   let hop = slot.firstHop;
@@ -182,6 +141,7 @@ function fill(tables: FlowTables, slot: Slot, chips: number): void {
     const flow = firstFlow + at;
     const ends = pattern.flows[index]!;
     const links = pattern.paths[index]!;
+    kind[flow] = pattern.kindOf[index]!;
     from[flow] = first + ends.from;
     to[flow] = first + ends.to;
     counts[ends.from]!++;
@@ -215,16 +175,15 @@ export function flowTables(
     for (const schedule of schedules) roundsOf.set(schedule, placement.schedule(schedule, firstChannel));
   const { slots, rounds, flows, hops } = placement;
 
-  const rows = rounds.flatMap(({ slot: { arrays }, bytes }) =>
-    arrays.kindShares.map((share, kind) => {
+  const rows = rounds.flatMap(({ slot: { pattern }, bytes, effort }) =>
+    pattern.kinds.map(({ share, rate, latency }) => {
       const moved = bytes * share;
-      const rate = arrays.kindRates[kind]!;
-      return { moved, rate, work: (moved / rate) * TICKS_PER_SECOND, latency: arrays.kindLatencies[kind]! };
+      return { moved, rate, work: workTicks(moved, rate, effort), latency: toTicks(latency) };
     }),
   );
   const firstRow = new Int32Array(rounds.length);
   rounds.forEach(({ slot }, index) => {
-    if (index + 1 < rounds.length) firstRow[index + 1] = firstRow[index]! + slot.arrays.kindShares.length;
+    if (index + 1 < rounds.length) firstRow[index + 1] = firstRow[index]! + slot.pattern.kinds.length;
   });
   const tables: FlowTables = {
     flows,

@@ -2,9 +2,9 @@
  * Kernels beside collectives. How much longer a kernel takes depends on which collectives run on its chip, and changes
  * when they begin and end: once in a tick, after all of its events.
  */
+import type { EntityQueue } from '../engine/index.js';
 import { leftAfter, ticksLeft } from '../engine/index.js';
 import type { CollectiveStep, KernelStep } from '../plan.js';
-import type { EntityQueue } from './queue.js';
 import type { Script } from './script.js';
 
 const NONE = -1;

@@ -1,9 +1,9 @@
 /** A plan run on every chip and link of its machine: the step as the chip that ends last sees it, and how chips differ. */
-import type { AxisName } from '../../src/mesh/index.js';
 import { joinLoads, slowdown } from '../cost/index.js';
 import type { Ticks } from '../engine/index.js';
 import { ticks } from '../engine/index.js';
 import type { ExposureTotals } from '../exposure.js';
+import { exposureTotals } from '../exposure.js';
 import type { Occurrence } from '../folded.js';
 import { linearize } from '../instructions.js';
 import type { Machine } from '../machine/index.js';
@@ -43,6 +43,7 @@ export interface UnfoldedStep {
   /** Of the last chip: what collectives beside kernels add to them, and what its slowness and jitter do. */
   readonly contention: Ticks;
   readonly variation: Ticks;
+  readonly hostWait: Ticks;
   readonly spreads: ChipSpreads;
   /** What became of each instruction on some chips, in the order of issue; in a run of its own. */
   occurrences(chips: readonly number[]): ReadonlyMap<number, readonly Occurrence[]>;
@@ -80,27 +81,24 @@ export function unfoldStep(plan: Plan, machine: Machine, { jitter }: UnfoldReque
       ),
   };
   const run = unfold(options);
-  const { duration, ends, busy, hidden, kernelsAlone, exposedByAxis } = run;
+  const { duration, ends, busy, hidden, kernelsAlone, hostWait, exposedByAxis } = run;
   const lastChip = ends.indexOf(duration);
   const exposedOf = (chip: number): number => {
     let total = 0;
     for (const exposed of exposedByAxis.values()) total += exposed[chip]!;
     return total;
   };
-  const byAxis = [...exposedByAxis]
-    .map(([axis, exposed]) => [axis, ticks(exposed[lastChip]!)] as const)
-    .filter(([, exposed]) => exposed > 0);
   const planned = plan.kernels.reduce((total, { duration: once, times }) => total + times * once, 0);
   return {
     run,
     lastChip,
-    exposure: {
-      exposedByAxis: Object.fromEntries(byAxis) as Partial<Record<AxisName, Ticks>>,
-      exposed: ticks(exposedOf(lastChip)),
-      hidden: ticks(hidden[lastChip]!),
-    },
-    contention: ticks(busy[lastChip]! - plan.hostDuration - kernelsAlone[lastChip]!),
+    exposure: exposureTotals(
+      new Map([...exposedByAxis].map(([axis, exposed]) => [axis, exposed[lastChip]!])),
+      hidden[lastChip]!,
+    ),
+    contention: ticks(busy[lastChip]! - plan.hostDuration - hostWait[lastChip]! - kernelsAlone[lastChip]!),
     variation: ticks(kernelsAlone[lastChip]! - planned),
+    hostWait: ticks(hostWait[lastChip]!),
     spreads: {
       end: spreadOf(chips, (chip) => ends[chip]!),
       busy: spreadOf(chips, (chip) => busy[chip]!),

@@ -4,13 +4,10 @@
  * out anew, once all events of a tick are over, for the flows that share links with those that came or went, directly or
  * through others, and a flow has two events, when its last byte has left and when that arrives.
  */
-import { leftAfter, ticksLeft } from '../engine/index.js';
+import type { EntityQueue } from '../engine/index.js';
+import { fraction, leftAfter, ticksLeft } from '../engine/index.js';
 import type { FlowTables } from './flows.js';
-import type { EntityQueue } from './queue.js';
 import { Shares } from './shares.js';
-
-/** Rates that differ by less are one. */
-const EQUAL = 1e-9;
 
 export class Transfers {
   /** That went over each link. */
@@ -54,6 +51,12 @@ export class Transfers {
     const bytes = rows.bytes[row]!;
     this.started++;
     this.#row[flow] = row;
+    if (rows.transfer[row] === 0) {
+      // What takes no tick alone takes none beside others either.
+      for (let hop = pathStart[flow]!; hop < pathStart[flow + 1]!; hop++) this.linkBytes[path[hop]!]! += bytes;
+      this.#queue.push(flow, now + rows.latency[row]!);
+      return;
+    }
     const link = onlyLink[flow]!;
     if (link >= 0) {
       this.linkBytes[link]! += bytes;
@@ -105,8 +108,7 @@ export class Transfers {
     while (shares.nextComponent()) {
       for (let index = 0; index < shares.count; index++) {
         const flow = shares.flows[index]!;
-        const multiple = shares.rates[index]! / rate[this.#row[flow]!]!;
-        const perTick = Math.abs(multiple - 1) <= EQUAL ? 1 : multiple;
+        const perTick = fraction(shares.rates[index]!, rate[this.#row[flow]!]!);
         const before = this.#perTick[flow]!;
         if (perTick === before) continue;
         if (before > 0) {

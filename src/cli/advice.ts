@@ -1,89 +1,216 @@
 /**
- * What would make a simulated step shorter, as far as its own figures show: parts of the step that a plan's options are
- * known to act on, each with its share of the step, which is the most that can be saved.
+ * What would make a simulated step shorter, or let it fit: changes of one option of its plan, each simulated, of which
+ * only those that help are named. Not a search: `plan` is.
  */
-import type { Details } from '../../sim/index.js';
-import type { AxisName } from '../mesh/index.js';
-import { axisSize } from '../mesh/index.js';
-import type { Plan } from '../job/index.js';
-import { bytes, formatBytes, formatPercent } from '../units.js';
-import type { JobSimulation } from './assess.js';
+import { TIME_CATEGORIES } from '../../sim/index.js';
+import type { TimeCategory, UnfoldRequest } from '../../sim/index.js';
+import { MeshwrightError } from '../errors.js';
+import type { Job, Plan, PlanOptionName } from '../job/index.js';
+import {
+  PLAN_OPTION_NAMES,
+  SHARDS,
+  checkPlan,
+  fitPlan,
+  formatPlan,
+  microbatchChoices,
+  planOptionText,
+  planWord,
+} from '../job/index.js';
+import { axisSize, createMesh } from '../mesh/index.js';
+import { ACTIVATION_LAYOUTS } from '../models/index.js';
+import { LINEAR_MODES, REMATERIALIZATIONS } from '../program/index.js';
+import type { Assessment, Assessor, JobSimulation } from './assess.js';
+import { stackOf } from './assess.js';
+
+/** Where a step would spend less. */
+export type Saving = TimeCategory | `${string} exposed`;
 
 export interface Advice {
-  /** Of the step: the most that it can save; null for what has to be done for the step to run at all. */
-  readonly share: number | null;
-  readonly what: string;
-  /** An option to try, or what to change. */
+  /** What is different in the plan: `linears=bidirectional`. */
   readonly change: string;
+  /** The whole plan in its short form. */
+  readonly plan: string;
+  readonly stepTimeSeconds: number;
+  readonly peakMemoryBytesPerChip: number;
+  /** This step's time over that one's, less 1; null where this step doesn't fit. */
+  readonly faster: number | null;
+  /** What shrinks most, and by how much; null where this step doesn't fit. */
+  readonly saves: { readonly what: Saving; readonly seconds: number } | null;
 }
 
 /** Less is not worth a word. */
-const LEAST_SHARE = 0.03;
+const LEAST_FASTER = 0.01;
+/** Where an option can act on less of the step than this, it isn't tried. */
+const LEAST_SHARE = 0.02;
+/** Plans that are lowered; that takes most of a try. */
+const MOST_TRIES = 8;
+/** Kernels and collectives, or events, that all tries together may run; some 2 s. */
+const MOST_RUNS = 1_000_000;
 
-function forMemory(simulation: JobSimulation): Advice[] {
-  const { fits, peakMemoryBytesPerChip, memoryCapacityBytesPerChip, reservedMemoryBytesPerChip } = simulation;
-  if (fits) return [];
-  const over = peakMemoryBytesPerChip - (memoryCapacityBytesPerChip - reservedMemoryBytesPerChip);
-  const [largest] = Object.entries(simulation.memoryBytesByRole).reduce((a, b) => (b[1] > a[1] ? b : a));
-  const change =
-    largest === 'activation' ? 'more --microbatches, or --rematerialize' : '--shard parameters, or a larger model axis';
-  return [{ share: null, what: `${formatBytes(bytes(over))} too much memory, most of it ${largest}`, change }];
-}
+/** Ways to change one option: the first of them that fits is meant. */
+type Change = readonly Partial<Plan>[];
 
-function changeFor(axis: AxisName, plan: Plan, ids: readonly string[]): string {
-  if (axis === 'model')
-    return plan.linears === 'synchronous'
-      ? axisSize(plan.mesh, 'model') > 2
-        ? '--linears bidirectional'
-        : '--linears ring'
-      : 'a smaller model axis';
-  const gathers = ids.some((id) => id.startsWith('gather-parameters'));
-  if (gathers && plan.shard === 'parameters' && plan.prefetch === 0) return '--prefetch 1';
-  if (!plan.overlapGradients) return '--overlap-gradients true';
-  if (gathers && plan.shard === 'parameters' && plan.microbatches > 1)
-    return 'fewer --microbatches, each of which gathers again';
-  return 'a larger batch a step, which sends no more';
-}
+const others = <T>(all: readonly T[], now: T): T[] => all.filter((one) => one !== now);
 
-function forCommunication(plan: Plan, simulation: JobSimulation, { details }: Details): Advice[] {
-  return Object.entries(simulation.exposedCommunicationByAxisSeconds).map(([name, exposed = 0]) => {
-    const axis = name as AxisName;
-    const ids = (details?.collectives ?? []).filter((one) => one.axis === axis && one.exposedSeconds > 0);
-    const share = exposed / simulation.stepTimeSeconds;
-    const most = ids[0] ? `, most in ${ids[0].id}` : '';
-    return {
-      share,
-      what: `exposed ${axis}-axis communication is ${formatPercent(share, 0)} of the step${most}`,
-      change: changeFor(
-        axis,
-        plan,
-        ids.map(({ id }) => id),
-      ),
-    };
-  });
-}
-
-function forCompute(plan: Plan, simulation: JobSimulation): Advice[] {
-  const { stepTimeSeconds, timeByCategorySeconds: time, mfu, hfu } = simulation;
-  const part = (seconds: number, what: string, change: string): Advice => {
-    const share = seconds / stepTimeSeconds;
-    return { share, what: `${what} ${formatPercent(share, 0)} of the step`, change };
+/** The counts of microbatches before and after the plan's, nearest first. */
+function neighbours({ plan, ...task }: Job): { fewer: number[]; more: number[] } {
+  const choices = microbatchChoices(task, plan.mesh);
+  return {
+    fewer: choices.filter((count) => count < plan.microbatches).reverse(),
+    more: choices.filter((count) => count > plan.microbatches),
   };
-  const found = [
-    part(time.overhead, 'launching kernels takes', plan.microbatches > 1 ? 'fewer --microbatches' : 'a larger batch'),
-    part(time.optimizer, 'the update takes', plan.shard === 'none' ? '--shard optimizer' : 'a larger batch a step'),
-    part(time.contention, 'collectives slow kernels down by', 'fewer bytes sent beside them: a smaller model axis'),
-    part(time.idle, 'chips idle for', 'more --microbatches'),
+}
+
+function withModelAxis({ chips, plan: { microbatches } }: Job, model: number): Change[] {
+  if (!Number.isInteger(model) || chips % model !== 0) return [];
+  const mesh = createMesh({ data: chips / model, model });
+  const counts = [microbatches, microbatches * 2, microbatches / 2].filter(Number.isInteger);
+  return [counts.map((count) => ({ mesh, microbatches: count }))];
+}
+
+/** What may let a step fit: of each option the mildest that does. */
+function towardsFitting(job: Job): Change[] {
+  const { mesh, rematerialize, shard } = job.plan;
+  const after = <T>(all: readonly T[], now: T): T[] => all.slice(all.indexOf(now) + 1);
+  return [
+    neighbours(job).more.map((microbatches) => ({ microbatches })),
+    after(REMATERIALIZATIONS, rematerialize).map((one) => ({ rematerialize: one })),
+    after(SHARDS, shard).map((one) => ({ shard: one })),
+    ...withModelAxis(job, axisSize(mesh, 'model') * 2),
   ];
-  if (plan.rematerialize !== 'none' && hfu > mfu)
-    found.push(part(time.matmul * (1 - mfu / hfu), 'recomputing takes', 'less of --rematerialize, if memory allows'));
+}
+
+/** What may shorten a step, options first that act on most of it. */
+function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
+  const { plan } = job;
+  const { stepTimeSeconds, timeByCategorySeconds: time, exposedCommunicationByAxisSeconds: exposed } = simulation;
+  const model = axisSize(plan.mesh, 'model');
+  const { fewer, more } = neighbours(job);
+  const microbatches = (count: number | undefined): Change[] =>
+    count === undefined ? [] : [[{ microbatches: count }]];
+  const recomputed = time.matmul * (1 - Math.min(1, simulation.mfu / simulation.hfu));
+  const groups: { readonly actsOn: number; readonly changes: readonly Change[] }[] = [
+    {
+      actsOn: (exposed.model ?? 0) + time.contention,
+      changes: [
+        ...others(LINEAR_MODES, plan.linears).map((linears): Change => [{ linears }]),
+        ...others(ACTIVATION_LAYOUTS, plan.activations).map((activations): Change => [{ activations }]),
+        ...withModelAxis(job, model / 2),
+      ],
+    },
+    {
+      actsOn: (exposed.data ?? 0) + time.optimizer,
+      changes: [
+        ...others(SHARDS, plan.shard).map((shard): Change => [{ shard }]),
+        [{ overlapGradients: true }],
+        [{ prefetch: plan.prefetch + 1 }],
+        ...withModelAxis(job, model * 2),
+      ],
+    },
+    { actsOn: time.overhead + time.memory + (exposed.data ?? 0), changes: microbatches(fewer[0]) },
+    { actsOn: time.idle + (exposed.data ?? 0), changes: microbatches(more[0]) },
+    {
+      actsOn: recomputed,
+      changes: [
+        REMATERIALIZATIONS.slice(0, REMATERIALIZATIONS.indexOf(plan.rematerialize)).map((rematerialize) => ({
+          rematerialize,
+        })),
+      ],
+    },
+  ];
+  return groups
+    .filter(({ actsOn }) => actsOn >= LEAST_SHARE * stepTimeSeconds)
+    .sort((a, b) => b.actsOn - a.actsOn)
+    .flatMap(({ changes }) => changes);
+}
+
+const textOf = (plan: Plan, name: PlanOptionName): string | undefined =>
+  plan[name] === undefined ? undefined : planOptionText(name, plan[name]);
+
+/** The options of `to` that `from` doesn't have, as words of the short form. */
+const difference = (from: Plan, to: Plan): string =>
+  PLAN_OPTION_NAMES.flatMap((name) => {
+    const text = textOf(to, name);
+    if (text === undefined || text === textOf(from, name)) return [];
+    return [name === 'mesh' ? text : `${planWord(name)}=${text}`];
+  }).join(' ');
+
+/** The parts of a step, communication by axis. */
+function partsOf(simulation: JobSimulation): Map<Saving, number> {
+  const { timeByCategorySeconds, exposedCommunicationByAxisSeconds } = simulation;
+  const found = new Map<Saving, number>(
+    others(TIME_CATEGORIES, 'exposedCommunication').map((category) => [category, timeByCategorySeconds[category]]),
+  );
+  for (const [axis, value = 0] of Object.entries(exposedCommunicationByAxisSeconds))
+    found.set(`${axis} exposed`, value);
   return found;
 }
 
-/** The most first. */
-export function adviceOn(plan: Plan, simulation: JobSimulation, details: Details): Advice[] {
-  const worthwhile = [...forCommunication(plan, simulation, details), ...forCompute(plan, simulation)]
-    .filter(({ share }) => (share ?? 1) >= LEAST_SHARE)
-    .sort((a, b) => (b.share ?? 1) - (a.share ?? 1));
-  return [...forMemory(simulation), ...worthwhile];
+function largestSaving(from: JobSimulation, to: JobSimulation): NonNullable<Advice['saves']> {
+  const after = partsOf(to);
+  return [...partsOf(from)]
+    .map(([what, value]) => ({ what, seconds: value - (after.get(what) ?? 0) }))
+    .reduce((most, one) => (one.seconds > most.seconds ? one : most));
+}
+
+/** Nothing where the machine or the model doesn't allow it. */
+function unlessRefused<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof MeshwrightError && error.code !== 'INTERNAL') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Those that help most first, at most one an option. How many are tried depends on what the step runs, not on how fast
+ * this machine is: few or none where that is much.
+ *
+ * @param unfold how `assessment` was unfolded, so that tries are
+ */
+export function adviceOn(assessor: Assessor, assessment: Assessment, runs: number, unfold?: UnfoldRequest): Advice[] {
+  const { job, simulation } = assessment;
+  const { plan, ...task } = job;
+  const { fits } = simulation;
+  const stack = stackOf(job);
+  const changes = fits ? towardsSpeed(job, simulation) : towardsFitting(job);
+  const tries = Math.min(MOST_TRIES, Math.floor(MOST_RUNS / (simulation.unfolded?.events ?? runs)));
+  const seen = new Set([formatPlan(plan)]);
+  const firstThatFits = (change: Change): Job | undefined => {
+    for (const options of change) {
+      const tried = unlessRefused(() => checkPlan(task, fitPlan(task, { ...plan, ...options }).plan));
+      if (tried === undefined || seen.has(formatPlan(tried.plan))) continue;
+      if (seen.size > tries) return undefined;
+      seen.add(formatPlan(tried.plan));
+      const { bytes, capacity } = assessor.memory(tried);
+      if (bytes <= capacity) return tried;
+    }
+    return undefined;
+  };
+  const found = changes.flatMap((change): Advice[] => {
+    const tried = firstThatFits(change);
+    const result = tried && unlessRefused(() => assessor.assess(tried, stack, unfold).simulation);
+    if (tried === undefined || result === undefined) return [];
+    const faster = simulation.stepTimeSeconds / result.stepTimeSeconds - 1;
+    if (fits && faster < LEAST_FASTER) return [];
+    const { stepTimeSeconds, peakMemoryBytesPerChip } = result;
+    return [
+      {
+        change: difference(plan, tried.plan),
+        plan: formatPlan(tried.plan),
+        stepTimeSeconds,
+        peakMemoryBytesPerChip,
+        faster: fits ? faster : null,
+        saves: fits ? largestSaving(simulation, result) : null,
+      },
+    ];
+  });
+  const options = new Set<string>();
+  return found
+    .sort((a, b) => a.stepTimeSeconds - b.stepTimeSeconds)
+    .filter(({ change }) => {
+      const option = change.split('=', 1)[0]!;
+      return !options.has(option) && options.add(option);
+    });
 }

@@ -13,6 +13,7 @@ export interface CollectiveFlag {
 
 const NAMES = Object.keys(COLLECTIVES) as CollectiveName[];
 const PLACE = '--collective';
+const NO_COLLECTIVES = 'nothing, since the step has no collectives';
 
 /** @throws MeshwrightError USAGE */
 export function readCollective(text: string, before: CollectiveChoice = {}): CollectiveChoice {
@@ -24,6 +25,27 @@ export function readCollective(text: string, before: CollectiveChoice = {}): Col
   if (collective === undefined) return fail(`a collective (${NAMES.join(', ')}), as in all_reduce=ring`, first);
   const algorithms: Partial<Record<CollectiveName, AlgorithmName>> = { ...before.algorithms, [collective]: algorithm };
   return { ...before, algorithms };
+}
+
+/**
+ * Whether each algorithm that was asked for was taken for any collective of a step.
+ *
+ * @throws MeshwrightError USAGE
+ */
+export function requireTaken(
+  { algorithms = {}, preferred }: CollectiveChoice,
+  taken: readonly { readonly name: CollectiveName; readonly schedule: { readonly algorithm: AlgorithmName } }[],
+): void {
+  const names = [...new Set(taken.map(({ name }) => name))];
+  for (const name of Object.keys(algorithms) as CollectiveName[]) {
+    if (names.includes(name)) continue;
+    fail(names.length > 0 ? `a collective that the step has (${names.join(', ')})` : NO_COLLECTIVES, name);
+  }
+  if (preferred === undefined || taken.some(({ schedule }) => schedule.algorithm === preferred)) return;
+  fail(
+    names.length > 0 ? `an algorithm that applies to ${names.join(' or ')} on this machine` : NO_COLLECTIVES,
+    preferred,
+  );
 }
 
 function fail(expected: string, got: string): never {

@@ -1,9 +1,9 @@
 /** The document of `simulate`: a job's simulation, looked at closely, with what only the job and the flags know. */
-import type { Details } from '../../sim/index.js';
+import type { Details, UnfoldRequest } from '../../sim/index.js';
 import { detailsOf } from '../../sim/index.js';
 import type { Job } from '../job/index.js';
 import { flops } from '../units.js';
-import type { Assessment, JobSimulation } from './assess.js';
+import type { Assessment, Assessor, JobSimulation } from './assess.js';
 import type { Advice } from './advice.js';
 import { adviceOn } from './advice.js';
 
@@ -20,7 +20,7 @@ export interface SimulationReport extends JobSimulation, Details {
   readonly links: Details['links'];
   /** Null where it isn't known how many steps there are. */
   readonly training: TrainingLength | null;
-  /** What costs most of what could be saved, first. */
+  /** Changes of the plan that were simulated and help, most first. */
   readonly advice: readonly Advice[];
 }
 
@@ -36,7 +36,13 @@ function stepsOf({ training }: Job, { steps, tokens }: ReportFlags, perStep: num
   return steps ?? training.steps;
 }
 
-export function reportOn({ job, program, machine, simulation, execution }: Assessment, flags: ReportFlags) {
+export function reportOn(
+  assessor: Assessor,
+  assessment: Assessment,
+  flags: ReportFlags,
+  unfold?: UnfoldRequest,
+): SimulationReport {
+  const { job, program, machine, simulation, execution } = assessment;
   const { stepTimeSeconds, tokensPerSecond, modelFlops, chips } = simulation;
   const listLinks = flags.links === true;
   const details = detailsOf({
@@ -50,14 +56,13 @@ export function reportOn({ job, program, machine, simulation, execution }: Asses
   const tokensPerStep = Math.round(tokensPerSecond * stepTimeSeconds);
   const steps = stepsOf(job, flags, tokensPerStep);
   const seconds = (steps ?? 0) * stepTimeSeconds;
-  const report: SimulationReport = {
+  return {
     ...simulation,
     ...details,
     training:
       steps === undefined
         ? null
         : { steps, tokens: steps * tokensPerStep, days: seconds / 86400, chipHours: (seconds / 3600) * chips },
-    advice: adviceOn(job.plan, simulation, details),
+    advice: adviceOn(assessor, assessment, details.runs, unfold),
   };
-  return report;
 }

@@ -3,7 +3,7 @@
  * sharded over a dimension, replicated, or partial (every rank holds a term of a pending sum).
  */
 import type { AxisName, Mesh } from './mesh.js';
-import { axisSize, coordinate } from './mesh.js';
+import { AXIS_NAMES, axisSize, coordinate } from './mesh.js';
 
 /** A dimension's index means sharded over it. */
 export type AxisState = number | 'replicated' | 'partial';
@@ -36,10 +36,8 @@ export function dualStates(mesh: Mesh, states: AxisStates): AxisStates {
   return normalizeStates(mesh, result);
 }
 
-export const sameStates = (a: AxisStates, b: AxisStates): boolean => {
-  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<AxisName>;
-  return [...names].every((name) => stateOf(a, name) === stateOf(b, name));
-};
+export const sameStates = (a: AxisStates, b: AxisStates): boolean =>
+  AXIS_NAMES.every((name) => stateOf(a, name) === stateOf(b, name));
 
 export const formatStates = (states: AxisStates): string => {
   const entries = Object.entries(states);

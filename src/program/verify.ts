@@ -1,7 +1,11 @@
-/** Re-derives every type and checks every use of a program. Each pass' result goes through it. */
+/**
+ * Re-derives every type and checks every use of a program. Each pass' result goes through it, so that what a pass left
+ * as it was is not derived again.
+ */
 import { axisSize, sameStates, withState } from '../mesh/index.js';
 import type { AxisName } from '../mesh/index.js';
 import { attributesOf } from './builder.js';
+import type { ComputeName } from './ops/index.js';
 import { invalid, isCollective, isCompute, recordOf } from './ops/index.js';
 import type { Op, Program, Region, ValueId, ValueType } from './types.js';
 import { isState, stateKey, unstacked } from './types.js';
@@ -13,20 +17,26 @@ export const sameType = (a: ValueType, b: ValueType): boolean =>
   a.dtype === b.dtype &&
   a.stack === b.stack &&
   a.shape.length === b.shape.length &&
-  a.shape.every((size, index) => size === b.shape[index]) &&
-  sameStates(a.states, b.states);
+  (a.shape === b.shape || a.shape.every((size, index) => size === b.shape[index])) &&
+  (a.states === b.states || sameStates(a.states, b.states));
+
+/** Of ops whose results were derived: the types of their operands and results, which are what they were derived from and to. */
+export type Derived = Map<Op, readonly ValueType[]>;
 
 /**
  * Checks that values are defined once and before use, ids are unique, types are what the op records infer, and
  * updated parameters have the type of the parameters.
  *
+ * @param derived of earlier versions of the program, on the same mesh; ops are added to it
  * @returns the program itself, so that a pass can be wrapped: `verify(fuse(program))`
  * @throws MeshwrightError PROGRAM_INVALID naming the op
  */
-export function verify(program: Program): Program {
+export function verify(program: Program, derived: Derived = new Map()): Program {
   const { mesh, values } = program;
   const type = (id: ValueId): ValueType => values[id]!.type;
-  const defined = new Set<ValueId>();
+  /** In the order of their definition, those in scope; and the same by value. */
+  const scope: ValueId[] = [];
+  const defined = new Uint8Array(values.length);
   const ids = new Set<string>();
 
   const expectSame = (place: string, expected: ValueType, got: ValueType): void => {
@@ -35,15 +45,17 @@ export function verify(program: Program): Program {
 
   const define = (id: ValueId, place: string): void => {
     if (values[id] === undefined) throw invalid(place, 'a declared value', `%${id}`);
-    if (defined.has(id)) throw invalid(place, 'one definition of each value', `a second one of %${id}`);
-    defined.add(id);
+    if (defined[id] === 1) throw invalid(place, 'one definition of each value', `a second one of %${id}`);
+    defined[id] = 1;
+    scope.push(id);
     checkType(place, type(id));
   };
 
   const checkType = (place: string, { shape, states }: ValueType): void => {
     if (!shape.every((size) => Number.isInteger(size) && size > 0))
       throw invalid(place, 'whole, positive sizes', `[${shape.join(',')}]`);
-    for (const [axis, state] of Object.entries(states)) {
+    for (const axis in states) {
+      const state = states[axis as AxisName];
       if (axisSize(mesh, axis as AxisName) === 1) throw invalid(place, 'states on axes of the mesh', axis);
       if (typeof state === 'number' && state >= shape.length)
         throw invalid(place, 'a dimension of the value', String(state));
@@ -51,20 +63,20 @@ export function verify(program: Program): Program {
   };
 
   const use = (id: ValueId, place: string): void => {
-    if (!defined.has(id)) throw invalid(place, 'values defined before their use, in scope', `%${id}`);
+    if (defined[id] !== 1) throw invalid(place, 'values defined before their use, in scope', `%${id}`);
   };
 
   /** @param carried how many of the arguments ops that are issued early may not read */
   const checkRegion = (op: Op, region: Region, carried: number, check: () => void): void => {
     // What a region defines is not visible after it.
-    const outer = new Set(defined);
+    const outer = scope.length;
     region.args.slice(carried).forEach((id) => define(id, op.id));
     region.ahead?.ops.forEach(checkOp);
     region.args.slice(0, carried).forEach((id) => define(id, op.id));
     region.ops.forEach(checkOp);
     region.results.forEach((id) => use(id, `${op.id}, region results`));
     check();
-    for (const id of defined) if (!outer.has(id)) defined.delete(id);
+    while (scope.length > outer) defined[scope.pop()!] = 0;
   };
 
   const checkRepeat = (op: Op): void => {
@@ -150,6 +162,21 @@ export function verify(program: Program): Program {
     expectSame(op.id, unstacked(stack), type(op.results[0]!));
   };
 
+  const isDerived = ({ operands, results }: Op, types: readonly ValueType[]): boolean =>
+    operands.every((id, index) => type(id) === types[index]) &&
+    results.every((id, index) => type(id) === types[operands.length + index]);
+
+  const checkTypes = (op: Op): void => {
+    const known = derived.get(op);
+    if (known !== undefined && isDerived(op, known)) return;
+    const operands = op.operands.map(type);
+    const inferred = recordOf(op.name as ComputeName).infer(operands, op.attributes as never, mesh);
+    if (inferred.length !== op.results.length)
+      throw invalid(op.id, `${inferred.length} results`, String(op.results.length));
+    inferred.forEach((expected, index) => expectSame(op.id, expected, type(op.results[index]!)));
+    derived.set(op, [...operands, ...op.results.map(type)]);
+  };
+
   const checkOp = (op: Op): void => {
     if (ids.has(op.id)) throw invalid(op.id, 'unique ids', 'a second op of this id');
     ids.add(op.id);
@@ -161,12 +188,7 @@ export function verify(program: Program): Program {
     else if (op.name === 'manual') checkManual(op);
     else if (op.name === 'join_stacks') checkJoin(op);
     else if (op.name === 'element') checkElement(op);
-    else {
-      const inferred = recordOf(op.name).infer(op.operands.map(type), op.attributes as never, mesh);
-      if (inferred.length !== op.results.length)
-        throw invalid(op.id, `${inferred.length} results`, String(op.results.length));
-      inferred.forEach((expected, index) => expectSame(op.id, expected, type(op.results[index]!)));
-    }
+    else checkTypes(op);
     op.results.forEach((id) => define(id, op.id));
   };
 

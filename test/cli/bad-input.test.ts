@@ -30,6 +30,20 @@ const plans: Case[] = [
     ['8 key-value heads', 'got 16', 'use 1, 2, 4, 8'],
   ],
   [
+    'an algorithm that nothing can take',
+    'simulate --model vit-tiny --hardware tpu-v4 --chips 4 --collective in-switch',
+    'USAGE',
+    '--collective',
+    ['all_reduce', 'got "in-switch"'],
+  ],
+  [
+    'the algorithm of a collective that the step lacks',
+    'simulate --model vit-tiny --hardware tpu-v4 --chips 4 --collective all_to_all=direct',
+    'USAGE',
+    '--collective',
+    ['all_reduce', 'got "all_to_all"'],
+  ],
+  [
     'a setting of the other family',
     'simulate --model llama-tiny --hardware local --model-option patch=8',
     'FIELD_UNKNOWN',

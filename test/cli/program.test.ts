@@ -1,6 +1,7 @@
 /** `simulate --program` as a person runs it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cli, createFolder, removeFolder } from './support.js';
+import { cli } from './in-process.js';
+import { createFolder, removeFolder } from './support.js';
 
 const RINGS =
   '--model vit-22b --hardware tpu-v4 --chips 1024 --batch 65536 --mesh data=64,model=16 --microbatches 32 --linears ring';

@@ -48,6 +48,10 @@ describe('errors of a hardware profile say file, line and field', () => {
     ).toThrow(`HARDWARE_INVALID at edited.yaml:${lineOf('value: 32 GiB')} (chip.memory.capacity.source)`);
   });
 
+  it('a count of nothing, in words', () => {
+    expect(edited('value: 4\n', 'value: 0\n')).toThrow(/\.value\): expected more than 0, got 0$/);
+  });
+
   it('a rate above the peak', () => {
     expect(edited('value: 45 GB/s', 'value: 60 GB/s')).toThrow(
       /QUANTITY_INVALID .*expected at most the peak, 50 GB\/s/,
@@ -63,6 +67,12 @@ describe('errors of a hardware profile say file, line and field', () => {
     );
     expect(edited('  vectorRate:', `${units(-1)}  vectorRate:`)).toThrow(`HARDWARE_INVALID at ${at}`);
     expect(edited('  vectorRate:', `${units(7)}  vectorRate:`)().chip.collectiveUnits).toBe(7);
+  });
+
+  it('a share of the links of several dimensions that is none, or more than all', () => {
+    const at = `edited.yaml:${lineOf('value: 0.655')} (topology.multiAxisShare.value)`;
+    for (const share of ['0', '1.2', '-1', 'most'])
+      expect(edited('value: 0.655', `value: ${share}`)).toThrow(`HARDWARE_INVALID at ${at}`);
   });
 
   it('a wraparound that does not say what its rule asks for, or says more', () => {

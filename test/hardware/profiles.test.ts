@@ -44,8 +44,14 @@ describe('shipped profiles', () => {
   });
 
   it("say whether chips exchange beside their kernels: only this machine's own ranks do not", () => {
-    const overlapping = listStacks().filter((name) => loadStack(name).overlapsCommunication);
+    const overlapping = listStacks().filter((name) => loadStack(name).asynchronous.length > 0);
     expect(overlapping).toEqual(['megatron', 'megatron-flash', 'pytorch', 'xla', 'xla-flash']);
+  });
+
+  it.each(['megatron', 'xla'])('%s with flash attention is the same but for attention', (name) => {
+    const [plain, flash] = [loadStack(name), loadStack(`${name}-flash`)];
+    expect(flash.attention).not.toBe(plain.attention);
+    expect({ ...flash, name, title: plain.title, attention: plain.attention, document: plain.document }).toEqual(plain);
   });
 
   it('have the public figures', () => {

@@ -94,7 +94,7 @@ const MODEL: VitConfig = {
   mlpWidth: 1536,
   heads: 6,
   patch: 16,
-  imageSize: 224,
+  imageSize: 160,
   classes: 100,
 };
 
@@ -102,11 +102,18 @@ const workerUrl = new URL('../../dist/src/cli/rank-worker.js', import.meta.url).
 
 // What it takes to give memory back at once is glibc's.
 describe.runIf(process.platform === 'linux')('the memory of a training step', { timeout: 300_000 }, () => {
-  const measure = (batch: number, plan: string): Promise<Measured> =>
-    runInChild(new URL('memory-fixture.mjs', import.meta.url), {
+  const found = new Map<string, Measured>();
+  const measure = async (batch: number, plan: string): Promise<Measured> => {
+    const key = `${batch} ${plan}`;
+    const known = found.get(key);
+    if (known !== undefined) return known;
+    const measured = (await runInChild(new URL('memory-fixture.mjs', import.meta.url), {
       kind: 'measure',
       args: { model: MODEL, batch, plan, workerUrl },
-    }) as Promise<Measured>;
+    })) as Measured;
+    found.set(key, measured);
+    return measured;
+  };
   /** Above the loaded program, over all ranks. */
   const above = ({ peakBytesByStep, loadedBytes }: Measured): number => peakBytesByStep.at(-1)! - loadedBytes;
 
@@ -116,7 +123,7 @@ describe.runIf(process.platform === 'linux')('the memory of a training step', { 
     ['sharding optimizer state', 4, 'data=2 microbatches=1', 'data=2 microbatches=1 shard=optimizer'],
     ['sharding parameters', 4, 'data=2 microbatches=1', 'data=2 microbatches=1 shard=parameters'],
   ])(
-    'is within 15 %% of what liveness says, and %s at batch %i saves as much as it says',
+    'is what liveness says within 15 percent, and %s at batch %i saves as much as it says',
     async (_how, batch, plain, saving) => {
       const [kept, saved] = [await measure(batch, plain), await measure(batch, saving)];
       for (const measured of [kept, saved]) {

@@ -13,7 +13,6 @@ const rounds: fc.Arbitrary<TimedRound[]> = fc.array(
     steps: fc.integer({ min: 1, max: 9 }),
     transfer: fc.double({ min: 0, max: 50, noNaN: true }),
     latency: fc.integer({ min: 0, max: 20 }).map(ticks),
-    fullRate: fc.constant(1),
   }),
   { minLength: 1, maxLength: 4 },
 );
@@ -55,7 +54,7 @@ describe('a channel', () => {
   });
 
   it('whose transfers get a part of the rate takes as much longer, and as long for its latencies', () => {
-    const all = [{ pattern, steps: 5, transfer: 40, latency: ticks(7), fullRate: 1 }];
+    const all = [{ pattern, steps: 5, transfer: 40, latency: ticks(7) }];
     const channel = new ChannelRun(all, ticks(0));
     channel.setContended(true, ticks(0));
     channel.setRate(0.25, ticks(0));
@@ -64,7 +63,7 @@ describe('a channel', () => {
   });
 
   it('goes on where it is when others come: in the middle of a transfer', () => {
-    const channel = new ChannelRun([{ pattern, steps: 3, transfer: 40, latency: ticks(10), fullRate: 1 }], ticks(0));
+    const channel = new ChannelRun([{ pattern, steps: 3, transfer: 40, latency: ticks(10) }], ticks(0));
     // The second step has done 20 of 40; half of the rate from there on, and for the third.
     channel.setContended(true, ticks(70));
     expect(channel.transferring).toBe(true);
@@ -76,7 +75,7 @@ describe('a channel', () => {
   });
 
   it('goes on where it is when others come: between a transfer and its arrival', () => {
-    const channel = new ChannelRun([{ pattern, steps: 3, transfer: 40, latency: ticks(10), fullRate: 1 }], ticks(0));
+    const channel = new ChannelRun([{ pattern, steps: 3, transfer: 40, latency: ticks(10) }], ticks(0));
     channel.setContended(true, ticks(95));
     expect(channel.transferring).toBe(false);
     expect(channel.next).toBe(100);

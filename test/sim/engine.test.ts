@@ -1,86 +1,83 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EventQueue, Resource, ticks, toSeconds, toTicks } from '../../sim/engine/index.js';
+import { EntityQueue, Fluid, fraction, ticks, toSeconds, toTicks } from '../../sim/engine/index.js';
 import { seconds } from '../../src/units.js';
 
+/** All that is left, as `time entity`, in the order in which it comes. */
+function drained(queue: EntityQueue): string[] {
+  const log: string[] = [];
+  while (queue.advance()) {
+    do {
+      for (let entity = queue.take(); entity >= 0; entity = queue.take()) log.push(`${queue.now} ${entity}`);
+    } while (queue.more());
+  }
+  return log;
+}
+
 describe('event queue', () => {
-  it('orders events by time, then priority, then order of scheduling', () => {
-    const queue = new EventQueue();
-    const log: string[] = [];
-    const put = (name: string, time: number, priority = 0): void =>
-      queue.schedule(ticks(time), () => log.push(`${queue.now} ${name}`), priority);
-    put('late', 30);
-    put('second of equals', 20);
-    put('third of equals', 20);
-    put('first by priority', 20, -1);
-    put('early', 10);
-    expect(queue.run()).toBe(30);
-    expect(log).toEqual(['10 early', '20 first by priority', '20 second of equals', '20 third of equals', '30 late']);
+  it('gives events by time, and those of one time in the order they were put there', () => {
+    const queue = new EntityQueue(5);
+    [30, 20, 20, 10, 20].forEach((time, entity) => queue.push(entity, time));
+    expect(drained(queue)).toEqual(['10 3', '20 1', '20 2', '20 4', '30 0']);
+    expect(queue.advance()).toBe(false);
   });
 
-  it('sorts many events whatever the order of scheduling', () => {
-    const queue = new EventQueue();
-    const times = Array.from({ length: 500 }, (_, index) => (index * 7919) % 503);
-    const seen: number[] = [];
-    times.forEach((time) => queue.schedule(ticks(time), () => seen.push(time)));
-    queue.run();
-    expect(seen).toEqual(times.toSorted((a, b) => a - b));
+  it('gives each event once at its time, but those that were taken back, however many and far apart', () => {
+    const times = fc.array(fc.oneof(fc.nat(20), fc.integer({ min: 0, max: 2 ** 45 })), { maxLength: 300 });
+    fc.assert(
+      fc.property(times, fc.array(fc.nat(299)), (list, takenBack) => {
+        const queue = new EntityQueue(list.length);
+        list.forEach((time, entity) => queue.push(entity, time));
+        const gone = new Set(takenBack.filter((entity) => entity < list.length));
+        for (const entity of gone) queue.remove(entity);
+        const left = [...list.entries()].filter(([entity]) => !gone.has(entity));
+        const seen = drained(queue).map((line) => line.split(' ').map(Number) as [number, number]);
+        expect(seen.map(([time]) => time)).toEqual(left.map(([, time]) => time).sort((a, b) => a - b));
+        expect(new Map(seen.map(([time, entity]) => [entity, time]))).toEqual(new Map(left));
+      }),
+    );
   });
 
-  it('runs what events schedule, and refuses the past', () => {
-    const queue = new EventQueue();
-    const log: number[] = [];
-    queue.schedule(ticks(5), () => {
-      log.push(queue.now);
-      queue.after(ticks(3), () => log.push(queue.now));
-      expect(() => queue.schedule(ticks(4), () => undefined)).toThrow(/INTERNAL at event queue/);
-    });
-    queue.run();
-    expect(log).toEqual([5, 8]);
-  });
-
-  it('does not swallow what an event throws', () => {
-    const queue = new EventQueue();
-    queue.schedule(ticks(1), () => {
-      throw new Error('lost');
-    });
-    expect(() => queue.run()).toThrow('lost');
+  it('gives what events put there while they happen, at the same time too', () => {
+    const queue = new EntityQueue(3);
+    queue.push(0, 5);
+    expect(queue.advance()).toBe(true);
+    expect([queue.take(), queue.take()]).toEqual([0, -1]);
+    queue.push(1, 5);
+    queue.push(2, 8);
+    expect([queue.more(), queue.take(), queue.take(), queue.more()]).toEqual([true, 1, -1, false]);
+    expect(drained(queue)).toEqual(['8 2']);
   });
 });
 
-describe('leaping', () => {
-  it('moves the clock and what is left to do, and keeps their order', () => {
-    const queue = new EventQueue();
-    const log: string[] = [];
-    const put = (name: string, time: number): void =>
-      queue.schedule(ticks(time), () => log.push(`${queue.now} ${name}`));
-    put('done before', 5);
-    put('first', 20);
-    put('second', 20);
-    queue.runUntil(ticks(5));
-    expect(log).toEqual(['5 done before']);
-    queue.leap(ticks(100));
-    expect(queue.now).toBe(105);
-    expect(queue.upcoming().map(({ delay }) => delay)).toEqual([15, 15]);
-    queue.run();
-    expect(log).toEqual(['5 done before', '120 first', '120 second']);
+describe('work at a changing rate', () => {
+  it('is done when its parts add up to it, within a tick', () => {
+    const parts = fc.array(fc.tuple(fc.double({ min: 0.01, max: 1, noNaN: true }), fc.nat(1000)), { minLength: 1 });
+    fc.assert(
+      fc.property(parts, fc.integer({ min: 1, max: 1e6 }), (changes, rest) => {
+        const done = changes.reduce((sum, [rate, elapsed]) => sum + rate * elapsed, 0);
+        const fluid = new Fluid(done + rest, ticks(0));
+        let now = 0;
+        for (const [rate, elapsed] of changes) {
+          fluid.setRate(rate, ticks(now));
+          now += elapsed;
+        }
+        fluid.setRate(1, ticks(now));
+        expect(Math.abs(fluid.end - now - rest)).toBeLessThanOrEqual(1);
+      }),
+    );
   });
-});
 
-describe('resource', () => {
-  it('serves one job at a time in the order they are asked for, none before its earliest time', () => {
-    const queue = new EventQueue();
-    const resource = new Resource(queue);
-    const log: string[] = [];
-    const use = (name: string, duration: number, earliest = 0): number => {
-      const note = (what: string) => () => void log.push(`${queue.now} ${name} ${what}`);
-      return resource.use(ticks(earliest), ticks(duration), note('begins'), note('ends'));
-    };
-    expect(use('a', 10)).toBe(10);
-    expect(use('b', 5, 12)).toBe(17);
-    queue.schedule(ticks(13), () => expect(use('c', 1)).toBe(18));
-    queue.run();
-    expect(log).toEqual(['0 a begins', '10 a ends', '12 b begins', '17 b ends', '17 c begins', '18 c ends']);
-    expect(resource.freeAt).toBe(18);
+  it('has the same part of a rate whatever the order of the sum that it comes from', () => {
+    const rates = fc.array(fc.double({ min: 1e6, max: 1e12, noNaN: true }), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 64 }), rates, (over, under, list) => {
+        const [one, other] = [list, list.toReversed()].map((terms) => terms.reduce((sum, term) => sum + term, 0));
+        const [part, whole] = [Math.min(over, under), Math.max(over, under)];
+        expect(fraction((one! * part) / whole, other!)).toBe(fraction(part, whole));
+        expect(Math.abs(fraction(part, whole) - part / whole)).toBeLessThan(1e-9);
+      }),
+    );
   });
 });
 

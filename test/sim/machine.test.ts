@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createMachine } from '../../sim/index.js';
+import { createMachine, createNetwork } from '../../sim/index.js';
 import type { Machine } from '../../sim/index.js';
 import { loadHardware } from '../../src/hardware/index.js';
 import { createMesh } from '../../src/mesh/index.js';
+import { bytes } from '../../src/units.js';
 import { machineOf, switchOf, torusOf } from './helpers.js';
 
 const tpu = (data: number, model: number, slice?: readonly number[]): Machine =>
@@ -101,6 +102,16 @@ describe('switches and shared memory', () => {
     expect(labels(machine, 'data')).toEqual(['4 nodes', '2 in a node']);
     expect(machine.stages.get('data')![0]!.groups[0]).toEqual([0, 8, 16, 24]);
     expect(machine.stages.get('data')![1]!.groups[0]).toEqual([0, 4]);
+  });
+
+  it('keeps in its node an axis that does not divide it', () => {
+    const sharp = { ...switchOf(8), reducesInSwitch: true };
+    const six = machineOf(sharp, createMesh({ data: 3, model: 2 }));
+    expect([labels(six, 'data'), labels(six, 'model')]).toEqual([['3 in a node'], ['2 in a node']]);
+    const schedule = createNetwork(six).collective({ name: 'all_reduce', axis: 'data', heldBytes: bytes(1e6) });
+    expect(schedule.algorithm).toBe('in-switch');
+    // The third group of three has one of its chips in the second node.
+    expect(labels(machineOf(sharp, createMesh({ data: 5, model: 3 })), 'model')).toEqual(['3, across nodes unevenly']);
   });
 
   it('keeps an axis whole that fills nodes unevenly', () => {

@@ -10,6 +10,7 @@ import { MOST_RUNS, stepTrace } from '../../../sim/index.js';
 import type { Assessment } from '../assess.js';
 import { Assessor, stackOf } from '../assess.js';
 import type { CollectiveFlag } from '../collective-flag.js';
+import { requireTaken } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
@@ -41,8 +42,10 @@ export function simulate(file: string | undefined, flags: SimulateFlags): void {
     process.stdout.write(printOp(program, findOp(program, flags.programOp)));
     return;
   }
-  const assessment = assessor.assess(job, stackOf(job), unfoldRequest(flags));
-  const report = reportOn(assessment, flags);
+  const unfold = unfoldRequest(flags);
+  const assessment = assessor.assess(job, stackOf(job), unfold);
+  if (flags.collective !== undefined) requireTaken(flags.collective, assessment.execution.plan.collectives);
+  const report = reportOn(assessor, assessment, flags, unfold);
   if (flags.trace !== undefined) writeStepTrace(flags.trace, assessment, report.runs);
   if (flags.json) printJson(report);
   else {

@@ -7,12 +7,25 @@ import { isCompute } from '../ops/index.js';
 import type { Op, Program, Region, ValueId } from '../types.js';
 import { regionOps } from '../types.js';
 
-/** Values that an op reads from around it, those of its region included. */
-export function reads(op: Op): ValueId[] {
-  if (op.region === undefined) return [...op.operands];
-  const ops = regionOps(op.region);
-  const inside = new Set([...op.region.args, ...ops.flatMap((inner) => inner.results)]);
-  return [...op.operands, ...ops.flatMap(reads), ...op.region.results].filter((id) => !inside.has(id));
+/** Of ops with a region, which are asked again and again, by every pass and at every level around them. */
+const known = new WeakMap<Op, readonly ValueId[]>();
+
+/** Values that an op reads from around it, those of its region included; those of a region once each. */
+export function reads(op: Op): readonly ValueId[] {
+  const { operands, region } = op;
+  if (region === undefined) return operands;
+  let found = known.get(op);
+  if (found === undefined) {
+    const ops = regionOps(region);
+    const inside = new Set(region.args);
+    for (const { results } of ops) for (const id of results) inside.add(id);
+    const outside = new Set(operands);
+    for (const inner of ops) for (const id of reads(inner)) outside.add(id);
+    for (const id of region.results) outside.add(id);
+    for (const id of inside) outside.delete(id);
+    known.set(op, (found = [...outside]));
+  }
+  return found;
 }
 
 function kernelOf(ops: readonly Op[], needed: ReadonlySet<ValueId>): Op {

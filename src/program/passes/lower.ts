@@ -1,6 +1,7 @@
 /** The order of the passes: a forward program becomes a training step. Each pass' result is verified. */
 import type { CounterInput, FloatType, Op, Program } from '../types.js';
 import { typeBytes } from '../types.js';
+import type { Derived } from '../verify.js';
 import { verify } from '../verify.js';
 import { Builder } from '../builder.js';
 import { accumulateMicrobatches } from './accumulate-microbatches.js';
@@ -47,6 +48,14 @@ export interface LowerOptions {
   readonly keepGradients?: boolean;
 }
 
+export type Verified = (program: Program) => Program;
+
+/** Verifies one version of a program after the other. */
+export function verifier(): Verified {
+  const derived: Derived = new Map();
+  return (program) => verify(program, derived);
+}
+
 const NOTHING: ShardChoice = new Map();
 
 /** Layers that rematerialize lie in repeats of their own. */
@@ -80,11 +89,12 @@ export function microbatchGradients(
   forward: Program,
   choice: ShardChoice,
   options: LowerOptions,
+  verified: Verified,
 ): { readonly program: Program; readonly counter: CounterInput | undefined } {
   const { shard, bucketBytes = Infinity, lossScaling } = options;
   const gradientType = options.gradientType ?? parameterType(forward);
-  const split = policies(verify(forward), options);
-  const sharded = verify(
+  const split = policies(verified(forward), options);
+  const sharded = verified(
     shard?.stage === 'parameters'
       ? gatherWhereUsed(split.program, choice, { bucketBytes, gradientType })
       : dropCasts(split.program, choice),
@@ -99,17 +109,21 @@ export function microbatchGradients(
 
   const { rematerialize } = split;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verify(differentiate(counted, { rematerialize, ...scale }));
-  const cast = verify(castGradients(differentiated, gradientType));
+  const differentiated = verified(differentiate(counted, { rematerialize, ...scale }));
+  const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
   const dealing = { ...reductionOf(choice, options), only: isDealt(choice, options) };
-  return { program: reduceAll(cast, dealing, options.overlapGradients ?? false), counter };
+  return { program: reduceAll(cast, dealing, options.overlapGradients ?? false, verified), counter };
 }
 
 /** Overlap of collectives and computation, and kernels: of a program that is complete. */
-export function schedule(program: Program, { shard, overlapGradients = false, linears }: LowerOptions): Program {
-  const ahead = verify(prefetchParameters(program, { layers: prefetchOf(shard), reductions: overlapGradients }));
-  return verify(fuse(verify(overlapLinears(ahead, linears ?? 'synchronous'))));
+export function schedule(
+  program: Program,
+  { shard, overlapGradients = false, linears }: LowerOptions,
+  verified: Verified,
+): Program {
+  const ahead = verified(prefetchParameters(program, { layers: prefetchOf(shard), reductions: overlapGradients }));
+  return verified(fuse(verified(overlapLinears(ahead, linears ?? 'synchronous'))));
 }
 
 /**
@@ -117,17 +131,18 @@ export function schedule(program: Program, { shard, overlapGradients = false, li
  */
 export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
   const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false, lossScaling } = options;
+  const verified = verifier();
   const choice = shardsOf(forward, options);
   const reduction = reductionOf(choice, options);
-  const { program: gradients, counter } = microbatchGradients(forward, choice, options);
+  const { program: gradients, counter } = microbatchGradients(forward, choice, options, verified);
   const apart = overlapGradients && mostArePending(gradients);
-  const accumulated = verify(
+  const accumulated = verified(
     accumulateMicrobatches(gradients, { count: microbatches, lastApart: apart, late: isDealt(choice, options) }),
   );
-  const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart));
+  const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart), verified);
   const gathered =
     shard !== undefined && shard.stage !== 'parameters'
-      ? verify(gatherOnce(reduced, choice, parameterType(forward), bucketBytes))
+      ? verified(gatherOnce(reduced, choice, parameterType(forward), bucketBytes))
       : reduced;
 
   const update = {
@@ -135,11 +150,11 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
     ...(counter === undefined ? {} : { lossScale: { scaling: lossScaling!, counter } }),
     keepGradients: options.keepGradients ?? false,
   };
-  return schedule(verify(updateParameters(gathered, optimizer, update)), options);
+  return schedule(verified(updateParameters(gathered, optimizer, update)), options, verified);
 }
 
-export const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean): Program =>
-  verify(reduceGradients(inLayers ? verify(reduceInLayers(program, options)) : program, options));
+export const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
+  verified(reduceGradients(inLayers ? verified(reduceInLayers(program, options)) : program, options));
 
 /** Parameters that are gathered once are gathered while the step begins. */
 const prefetchOf = (shard: ShardOptions | undefined): number =>
@@ -159,9 +174,10 @@ export function mostArePending({ values, outputs }: Program): boolean {
 /** A forward program alone, to evaluate with: on the parameters as a training step with these options keeps them. */
 export function lowerForward(forward: Program, options: Pick<LowerOptions, 'shard' | 'bucketBytes'>): Program {
   const { shard, bucketBytes = Infinity } = options;
-  const whole = verify(forward);
-  if (shard === undefined) return verify(fuse(whole));
+  const verified = verifier();
+  const whole = verified(forward);
+  if (shard === undefined) return verified(fuse(whole));
   const gradientType = parameterType(forward);
-  const gathered = verify(gatherWhereUsed(whole, chooseShards(whole, shard), { bucketBytes, gradientType }));
-  return verify(fuse(verify(prefetchParameters(gathered, { layers: shard.prefetch, reductions: false }))));
+  const gathered = verified(gatherWhereUsed(whole, chooseShards(whole, shard), { bucketBytes, gradientType }));
+  return verified(fuse(verified(prefetchParameters(gathered, { layers: shard.prefetch, reductions: false }))));
 }

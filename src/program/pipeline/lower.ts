@@ -10,10 +10,10 @@ import {
   reductionOf,
   schedule,
   shardsOf,
+  verifier,
 } from '../passes/lower.js';
 import { reduceInLayers } from '../passes/reduce-gradients.js';
 import type { Program, ProgramInput } from '../types.js';
-import { verify } from '../verify.js';
 import type { StagePart } from './cut.js';
 import { cutForward, repeatOfLayers } from './cut.js';
 import { splitSlots } from './slots.js';
@@ -83,21 +83,23 @@ function asGathered(program: Program, { choice, options }: StageContext): Progra
 type Slots = Pick<VirtualStage, 'slots' | 'last'>;
 
 function lowerSlots(context: StageContext, part: StagePart, splitBackward: boolean): Slots {
-  const { forward, choice, options } = context;
+  const { forward, choice, options, verified } = context;
   const { microbatches, overlapGradients = false } = options;
-  const { program } = microbatchGradients(verify(cutForward(forward, part)), choice, options);
-  const summed = verify(addToSums(program, isDealt(choice, options)));
+  const { program } = microbatchGradients(verified(cutForward(forward, part)), choice, options, verified);
+  const summed = verified(addToSums(program, isDealt(choice, options)));
   const kinds: readonly SlotKind[] = splitBackward
     ? ['forward', 'backward-input', 'backward-weight']
     : ['forward', 'backward'];
   const split = (whole: Program): Program[] =>
-    splitSlots(asGathered(asSums(whole), context), splitBackward).map((slot) => schedule(verify(slot), options));
+    splitSlots(asGathered(asSums(whole), context), splitBackward).map((slot) =>
+      schedule(verified(slot), options, verified),
+    );
   const named = (programs: readonly Program[]): SlotPrograms =>
     Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));
   const slots = named(split(summed));
   if (!overlapGradients || (microbatches > 1 && !mostArePending(program))) return { slots, last: slots };
   const only = (name: string): boolean => name.startsWith('gradient:');
-  const reduced = split(verify(reduceInLayers(summed, { ...reductionOf(choice, options), only })));
+  const reduced = split(verified(reduceInLayers(summed, { ...reductionOf(choice, options), only })));
   const changed = kinds.at(-1)!;
   return { slots, last: { ...slots, [changed]: reduced.at(-1)! } };
 }
@@ -135,7 +137,7 @@ export function lowerPipeline(forward: Program, pipeline: PipelineOptions): Pipe
   if (placed.length !== layers.length || placed.some((virtual, index) => virtual !== index))
     throw invalid('pipeline', `each of ${layers.length} virtual stages on one stage`, JSON.stringify(placement));
 
-  const context: StageContext = { forward, choice: shardsOf(forward, options), options };
+  const context: StageContext = { forward, choice: shardsOf(forward, options), options, verified: verifier() };
   const slotsFor = memo<Slots>();
   const keys: unknown[] = [];
   let firstLayer = 0;

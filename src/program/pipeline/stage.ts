@@ -7,14 +7,14 @@ import { Builder } from '../builder.js';
 import { invalid } from '../ops/index.js';
 import { startSums } from '../passes/accumulate-microbatches.js';
 import { gatherOnce } from '../passes/gather-once.js';
-import type { LowerOptions } from '../passes/lower.js';
+import type { LowerOptions, Verified } from '../passes/lower.js';
 import { parameterType, reductionOf, schedule } from '../passes/lower.js';
 import { reduceGradients } from '../passes/reduce-gradients.js';
 import type { ShardChoice } from '../passes/shard-choice.js';
 import { cutType } from '../passes/shard-choice.js';
 import { updateParameters } from '../passes/update-parameters.js';
 import type { ParameterInput, Program, ProgramInput, ProgramOutput, ValueId, ValueType } from '../types.js';
-import { sameType, verify } from '../verify.js';
+import { sameType } from '../verify.js';
 
 /** What all stages of a pipeline are made from. */
 export interface StageContext {
@@ -22,6 +22,7 @@ export interface StageContext {
   readonly forward: Program;
   readonly choice: ShardChoice;
   readonly options: LowerOptions;
+  readonly verified: Verified;
 }
 
 export interface StagePrograms {
@@ -75,7 +76,7 @@ const parametersOf = ({ forward }: StageContext): ParameterInput[] =>
 
 /** @param gathered the parameters that slots work on, whole */
 function startProgram(context: StageContext, sums: Types, gathered: Types): Program {
-  const { forward, choice, options } = context;
+  const { forward, choice, options, verified } = context;
   const builder = new Builder(forward.mesh);
   const inputs: ParameterInput[] = parametersOf(context).flatMap((input) => {
     const type = gathered.get(input.name);
@@ -83,15 +84,15 @@ function startProgram(context: StageContext, sums: Types, gathered: Types): Prog
   });
   const wanted = [...sums].map(([name, type]): ProgramOutput => ({ name, value: builder.value(type, 'gradient') }));
   const zeros = startSums(builder, wanted);
-  const program = verify(
+  const program = verified(
     builder.finish(inputs, [
       ...wanted.map(({ name }, index) => ({ name: `${SUM}${name}`, value: zeros[index]! })),
       ...inputs.map(({ name, value }) => ({ name: `gathered:${name}`, value })),
     ]),
   );
-  if (inputs.length === 0) return schedule(program, options);
+  if (inputs.length === 0) return schedule(program, options, verified);
   const { bucketBytes = Infinity } = options;
-  return schedule(verify(gatherOnce(program, choice, parameterType(forward), bucketBytes)), options);
+  return schedule(verified(gatherOnce(program, choice, parameterType(forward), bucketBytes)), options, verified);
 }
 
 /** Sums as gradients, whose reduction is completed. */
@@ -103,7 +104,9 @@ function reduced(context: StageContext, sums: Types): Program {
     value: builder.value(type, 'gradient', name),
   }));
   const outputs = inputs.map(({ name, value }): ProgramOutput => ({ name, value }));
-  return verify(reduceGradients(builder.finish(inputs, outputs), reductionOf(context.choice, context.options)));
+  return context.verified(
+    reduceGradients(builder.finish(inputs, outputs), reductionOf(context.choice, context.options)),
+  );
 }
 
 /** Completes this stage's part of the tied parameters' gradients and sends it. */
@@ -116,7 +119,7 @@ function exchangeProgram(context: StageContext, sums: Types): Program {
   return { ...program, outputs };
 }
 
-function addOthers(program: Program, tied: readonly string[]): Program {
+function addOthers(context: StageContext, program: Program, tied: readonly string[]): Program {
   const builder = Builder.from(program);
   builder.append(program.ops);
   const ports: ProgramInput[] = [];
@@ -130,12 +133,12 @@ function addOthers(program: Program, tied: readonly string[]): Program {
     const options = { id: port, phase: 'reduce' as const, role: 'gradient' as const };
     return { name, value: builder.emit('add', [value, got], {}, options) };
   });
-  return verify(builder.finish([...program.inputs, ...ports], outputs));
+  return context.verified(builder.finish([...program.inputs, ...ports], outputs));
 }
 
 function updateProgram(context: StageContext, sums: Types, tied: readonly string[]): Program {
-  const { forward, choice, options } = context;
-  const program = addOthers(reduced(context, sums), tied);
+  const { forward, choice, options, verified } = context;
+  const program = addOthers(context, reduced(context, sums), tied);
   const builder = Builder.from(program);
   builder.append(program.ops);
   const parameters = parametersOf(context).flatMap((input): ParameterInput[] => {
@@ -149,7 +152,7 @@ function updateProgram(context: StageContext, sums: Types, tied: readonly string
   const complete = builder.finish([...parameters, ...program.inputs], program.outputs);
   const { optimizerType, keepGradients = false } = options;
   const update = { keepGradients, ...(optimizerType === undefined ? {} : { optimizerType }) };
-  return verify(updateParameters(complete, options.optimizer, update));
+  return verified(updateParameters(complete, options.optimizer, update));
 }
 
 /** @throws MeshwrightError PLAN_INVALID where the plan scales its loss */
@@ -178,7 +181,8 @@ export function stagePrograms(
     join(chunks.map(({ slots }) => inputTypes(slots, 'gathered'))),
   );
   const sums = join(chunks.map(({ last }) => sumTypes(last)));
-  const finished = (program: Program): Program => schedule(verify(program), context.options);
+  const finished = (program: Program): Program =>
+    schedule(context.verified(program), context.options, context.verified);
   if (tied.length === 0) return { start, finish: [finished(updateProgram(context, sums, []))] };
   // In the same order on both sides.
   const own = new Map(tied.map((name) => [`gradient:${name}`, sums.get(`gradient:${name}`)!]));

@@ -45,7 +45,7 @@ describe('folded and unfolded are one', () => {
           const one = execute(program, machine, STACK);
           if (!one.folded) return;
           exact++;
-          expectSame(one, execute(program, machine, STACK, {}));
+          expectSame(one, execute(program, machine, STACK, { unfold: {} }));
         },
       ),
       { numRuns: 60 },
@@ -79,7 +79,7 @@ describe('folded and unfolded are one', () => {
       const one = execute(program, machine, STACK);
       if (!one.folded) continue;
       exact++;
-      expectSame(one, execute(program, machine, STACK, {}));
+      expectSame(one, execute(program, machine, STACK, { unfold: {} }));
     }
     expect(exact).toBeGreaterThan(0);
   });

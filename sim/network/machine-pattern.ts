@@ -1,0 +1,95 @@
+/**
+ * A pattern of all groups of a machine, worked out when it is asked for: what it surely takes is found from one group's
+ * flows, so that an algorithm that can't win is not worked out.
+ */
+import type { Fabric } from '../machine/index.js';
+import { boundsOf } from './least.js';
+import { createPattern } from './pattern.js';
+import type { Bound, Flow, Pattern, SlowestFlow } from './types.js';
+
+type Path = readonly number[];
+type Groups = readonly (readonly number[])[];
+
+export interface PatternSource {
+  readonly groups: Groups;
+  /** The flows of some groups. */
+  flowsOf(groups: Groups): readonly Flow[];
+  /** The links of each flow, where they aren't all of the way between its ends. */
+  pathsOf?(flows: readonly Flow[]): readonly Path[];
+  /** What it surely takes, where that is known without its flows. */
+  bounds?(): readonly Bound[];
+}
+
+export class MachinePattern implements Pattern {
+  readonly #fabric: Fabric;
+  readonly #chips: number;
+  readonly #source: PatternSource;
+  #bounds: readonly Bound[] | undefined;
+  #whole: Omit<Pattern, 'bounds'> | undefined;
+
+  constructor(fabric: Fabric, chips: number, source: PatternSource) {
+    this.#fabric = fabric;
+    this.#chips = chips;
+    this.#source = source;
+  }
+
+  get #found(): Omit<Pattern, 'bounds'> {
+    if (this.#whole === undefined) {
+      const flows = this.#source.flowsOf(this.#source.groups);
+      this.#whole = createPattern(this.#fabric, this.#chips, flows, this.#pathsOf(flows));
+    }
+    return this.#whole;
+  }
+
+  #pathsOf(flows: readonly Flow[]): readonly Path[] {
+    return this.#source.pathsOf?.(flows) ?? flows.map(({ from, to }) => this.#fabric.route(from, to));
+  }
+
+  get bounds(): readonly Bound[] {
+    if (this.#bounds === undefined) {
+      const source = this.#source;
+      if (source.bounds !== undefined) this.#bounds = source.bounds();
+      else {
+        const flows = source.flowsOf(source.groups.slice(0, 1));
+        this.#bounds = boundsOf(this.#fabric, flows, this.#pathsOf(flows));
+      }
+    }
+    return this.#bounds;
+  }
+
+  get flows(): readonly Flow[] {
+    return this.#found.flows;
+  }
+
+  get paths(): readonly Path[] {
+    return this.#found.paths;
+  }
+
+  get kindOf(): Int32Array {
+    return this.#found.kindOf;
+  }
+
+  get kinds(): readonly SlowestFlow[] {
+    return this.#found.kinds;
+  }
+
+  get together(): boolean {
+    return this.#found.together;
+  }
+
+  slowest(bytes: number): SlowestFlow {
+    return this.#found.slowest(bytes);
+  }
+
+  get bottleneck(): SlowestFlow {
+    return this.#found.bottleneck;
+  }
+
+  get even(): boolean {
+    return this.#found.even;
+  }
+
+  get linkShares(): ReadonlyMap<number, number> {
+    return this.#found.linkShares;
+  }
+}
