@@ -16,10 +16,11 @@ import { hierarchical } from './hierarchical.js';
 import { inSwitch } from './in-switch.js';
 import { multiAxis } from './multi-axis.js';
 import type { Shifts } from './permute.js';
-import { permutes } from './permute.js';
+import { neighbours, permutes } from './permute.js';
 import { bidirectionalRing, ring } from './ring.js';
 import { allowed, pickFastest } from './pick.js';
 import { createSharing } from './sharing.js';
+import { round } from './algorithm.js';
 import { tree } from './tree.js';
 import type {
   AlgorithmName,
@@ -28,6 +29,7 @@ import type {
   CollectiveSchedule,
   Network,
   NetworkOptions,
+  Pattern,
   Sharing,
 } from './types.js';
 import { workshopOf } from './workshop.js';
@@ -35,6 +37,7 @@ import { workshopOf } from './workshop.js';
 interface AxisAlgorithms {
   readonly algorithms: readonly Algorithm[];
   permute(shifts: Shifts): Channel[];
+  neighbours(by: 1 | -1, closed: boolean): Pattern;
 }
 
 /** Of those that are as fast the first is taken. */
@@ -55,7 +58,11 @@ function algorithmsOf(workshop: Workshop, axis: AxisName): AxisAlgorithms {
   const whole = wholeAxis(machine, axis, stages);
   const levels = levelsOf(whole);
   const overLevels = hierarchical(levels, () => levels.map((level) => algorithmsOn(workshop, level)));
-  return { algorithms: algorithmsOn(workshop, whole, overLevels), permute: permutes(workshop, whole) };
+  return {
+    algorithms: algorithmsOn(workshop, whole, overLevels),
+    permute: permutes(workshop, whole),
+    neighbours: neighbours(workshop, whole),
+  };
 }
 
 class MachineNetworks {
@@ -120,6 +127,10 @@ class MachineNetworks {
         if (schedule === undefined) bySize.set(heldBytes, (schedule = choose(name, axis, heldBytes)));
         return schedule;
       },
+      toNeighbours: ({ axis, by, closed, bytes }) => ({
+        algorithm: 'direct',
+        channels: [[round(this.of(axis).neighbours(by, closed), 1, bytes)]],
+      }),
     };
   }
 }

@@ -9,6 +9,35 @@ export type Shifts = NonNullable<CollectiveRequest['shifts']>;
 
 const around = (index: number, length: number): number => ((index % length) + length) % length;
 
+/**
+ * Every member sends to the next, or to the one before: as the stages of a pipeline do.
+ *
+ * @param closed whether the last sends to the first, too
+ */
+export function neighbours(workshop: Workshop, { groups }: Level): (by: 1 | -1, closed: boolean) => Pattern {
+  const patterns = new Map<string, Pattern>();
+  return (by, closed) => {
+    const key = `${by} ${closed}`;
+    let pattern = patterns.get(key);
+    if (pattern === undefined) {
+      const next = (members: readonly number[], index: number): number | undefined =>
+        closed ? members[around(index + by, members.length)] : members[index + by];
+      pattern = workshop.pattern({
+        groups,
+        flowsOf: (of) =>
+          of.flatMap((members) =>
+            members.flatMap((from, index) => {
+              const to = next(members, index);
+              return to === undefined ? [] : [{ from, to, share: 1 }];
+            }),
+          ),
+      });
+      patterns.set(key, pattern);
+    }
+    return pattern;
+  };
+}
+
 /** All shifts at once: opposite ones use both directions of the links. Those of equally many bytes are one pattern. */
 export function permutes(workshop: Workshop, { groups, length }: Level): (shifts: Shifts) => Channel[] {
   const patterns = new Map<string, Pattern>();

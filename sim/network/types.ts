@@ -90,6 +90,14 @@ export interface CollectiveRequest {
   readonly shifts?: readonly { readonly by: number; readonly bytes: Bytes }[];
 }
 
+export interface NeighbourRequest {
+  readonly axis: AxisName;
+  readonly by: 1 | -1;
+  /** Whether it goes around: the last sends to the first, or the first to the last. */
+  readonly closed: boolean;
+  readonly bytes: Bytes;
+}
+
 export interface SharedRates {
   /**
    * Of each pattern, in the order asked: the rate at which a flow of the share of the pattern's `bottleneck` goes, so
@@ -123,6 +131,8 @@ export interface Network {
    * @throws MeshwrightError PLAN_INVALID when the algorithm that was asked for does not apply to the axis
    */
   collective(request: CollectiveRequest): CollectiveSchedule;
+  /** Every chip sends so many bytes to its neighbour along an axis. */
+  toNeighbours(request: NeighbourRequest): CollectiveSchedule;
   /** Of the machine, the same for all its networks. */
   readonly sharing: Sharing;
 }
