@@ -9,6 +9,7 @@ export * from './machine/index.js';
 export * from './memory-timeline.js';
 export * from './network/index.js';
 export * from './ops.js';
+export * from './pipeline/index.js';
 export type { CollectiveChoice, ComputeCategory } from './plan.js';
 export { COMPUTE_CATEGORIES } from './plan.js';
 export * from './report.js';

@@ -9,6 +9,7 @@ import type { CollectiveName } from '../../src/program/index.js';
 import type { Machine } from '../machine/index.js';
 import type { Algorithm, GroupCollective, Workshop } from './algorithm.js';
 import type { Level } from './axis.js';
+import { round } from './algorithm.js';
 import { levelsOf, wholeAxis } from './axis.js';
 import { direct } from './direct.js';
 import { halvingDoubling } from './halving-doubling.js';
@@ -16,11 +17,10 @@ import { hierarchical } from './hierarchical.js';
 import { inSwitch } from './in-switch.js';
 import { multiAxis } from './multi-axis.js';
 import type { Shifts } from './permute.js';
-import { neighbours, permutes } from './permute.js';
+import { movesOver, permutes } from './permute.js';
 import { bidirectionalRing, ring } from './ring.js';
 import { allowed, pickFastest } from './pick.js';
 import { createSharing } from './sharing.js';
-import { round } from './algorithm.js';
 import { tree } from './tree.js';
 import type {
   AlgorithmName,
@@ -31,13 +31,14 @@ import type {
   NetworkOptions,
   Pattern,
   Sharing,
+  Ways,
 } from './types.js';
 import { workshopOf } from './workshop.js';
 
 interface AxisAlgorithms {
   readonly algorithms: readonly Algorithm[];
   permute(shifts: Shifts): Channel[];
-  neighbours(by: 1 | -1, closed: boolean): Pattern;
+  moves(ways: Ways): Pattern;
 }
 
 /** Of those that are as fast the first is taken. */
@@ -61,7 +62,7 @@ function algorithmsOf(workshop: Workshop, axis: AxisName): AxisAlgorithms {
   return {
     algorithms: algorithmsOn(workshop, whole, overLevels),
     permute: permutes(workshop, whole),
-    neighbours: neighbours(workshop, whole),
+    moves: movesOver(workshop, whole),
   };
 }
 
@@ -127,9 +128,9 @@ class MachineNetworks {
         if (schedule === undefined) bySize.set(heldBytes, (schedule = choose(name, axis, heldBytes)));
         return schedule;
       },
-      toNeighbours: ({ axis, by, closed, bytes }) => ({
+      transfer: ({ axis, ways, bytes }) => ({
         algorithm: 'direct',
-        channels: [[round(this.of(axis).neighbours(by, closed), 1, bytes)]],
+        channels: [[round(this.of(axis).moves(ways), 1, bytes)]],
       }),
     };
   }

@@ -3,34 +3,23 @@ import { bytes } from '../../src/units.js';
 import type { Workshop } from './algorithm.js';
 import { round } from './algorithm.js';
 import type { Level } from './axis.js';
-import type { Channel, CollectiveRequest, Pattern } from './types.js';
+import type { Channel, CollectiveRequest, Pattern, Ways } from './types.js';
 
 export type Shifts = NonNullable<CollectiveRequest['shifts']>;
 
 const around = (index: number, length: number): number => ((index % length) + length) % length;
 
-/**
- * Every member sends to the next, or to the one before: as the stages of a pipeline do.
- *
- * @param closed whether the last sends to the first, too
- */
-export function neighbours(workshop: Workshop, { groups }: Level): (by: 1 | -1, closed: boolean) => Pattern {
+/** Transfers between places along an axis, in all groups at once. @returns the pattern of some ways: from, to */
+export function movesOver(workshop: Workshop, { groups }: Level): (ways: Ways) => Pattern {
   const patterns = new Map<string, Pattern>();
-  return (by, closed) => {
-    const key = `${by} ${closed}`;
+  return (ways) => {
+    const key = ways.join(' ');
     let pattern = patterns.get(key);
     if (pattern === undefined) {
-      const next = (members: readonly number[], index: number): number | undefined =>
-        closed ? members[around(index + by, members.length)] : members[index + by];
       pattern = workshop.pattern({
         groups,
         flowsOf: (of) =>
-          of.flatMap((members) =>
-            members.flatMap((from, index) => {
-              const to = next(members, index);
-              return to === undefined ? [] : [{ from, to, share: 1 }];
-            }),
-          ),
+          of.flatMap((members) => ways.map(([from, to]) => ({ from: members[from]!, to: members[to]!, share: 1 }))),
       });
       patterns.set(key, pattern);
     }

@@ -90,11 +90,13 @@ export interface CollectiveRequest {
   readonly shifts?: readonly { readonly by: number; readonly bytes: Bytes }[];
 }
 
-export interface NeighbourRequest {
+/** From which place along an axis to which. */
+export type Ways = readonly (readonly [from: number, to: number])[];
+
+export interface TransferRequest {
   readonly axis: AxisName;
-  readonly by: 1 | -1;
-  /** Whether it goes around: the last sends to the first, or the first to the last. */
-  readonly closed: boolean;
+  readonly ways: Ways;
+  /** On each way, from each chip that is at its beginning. */
   readonly bytes: Bytes;
 }
 
@@ -131,8 +133,8 @@ export interface Network {
    * @throws MeshwrightError PLAN_INVALID when the algorithm that was asked for does not apply to the axis
    */
   collective(request: CollectiveRequest): CollectiveSchedule;
-  /** Every chip sends so many bytes to its neighbour along an axis. */
-  toNeighbours(request: NeighbourRequest): CollectiveSchedule;
+  /** Transfers along an axis, in all groups at once. */
+  transfer(request: TransferRequest): CollectiveSchedule;
   /** Of the machine, the same for all its networks. */
   readonly sharing: Sharing;
 }

@@ -23,6 +23,8 @@ export interface Timeline<T extends number> {
   /** Of the slot at `index` in the stage's list. */
   start(stage: number, index: number): T;
   end(stage: number, index: number): T;
+  /** The slot on another stage whose product it waits for, if any. */
+  sender(stage: number, index: number): { readonly stage: number; readonly index: number } | undefined;
   readonly stages: readonly StageSpan<T>[];
   /** From the first slot's start to the last slot's end: a step alone, or steps whose stages wait for each other. */
   readonly stepTime: T;
@@ -70,6 +72,12 @@ export function timeline<T extends number>(
     schedule,
     start: (stage, index) => starts[offsets[stage]! + index]! as T,
     end: (stage, index) => ends[offsets[stage]! + index]! as T,
+    sender: (stage, index) => {
+      const from = compiled.sender[offsets[stage]! + index]!;
+      if (from === NONE) return undefined;
+      const other = compiled.stageOf[from]!;
+      return { stage: other, index: from - offsets[other]! };
+    },
     stages,
     stepTime: stepTime as T,
     longestSpan: Math.max(...stages.map(({ start, end }) => end - start)) as T,

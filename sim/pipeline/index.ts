@@ -1,0 +1,2 @@
+export * from './simulate.js';
+export type { PipelineTimes, ScheduleWish } from './times.js';
