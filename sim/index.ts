@@ -2,6 +2,7 @@ export * from './categories.js';
 export * from './bounds/index.js';
 export * from './cost/index.js';
 export * from './critical-path.js';
+export { TICKS_PER_SECOND } from './engine/index.js';
 export * from './executor.js';
 export * from './exposure.js';
 export * from './links.js';

@@ -15,6 +15,13 @@ import { arrivalOf, takeOf } from './times.js';
 import type { Transfers } from './transfers.js';
 import { COTANGENT, STREAM, outputBytes } from './transfers.js';
 
+export interface MemorySubject {
+  readonly runs: ProgramRuns;
+  readonly pipeline: Pipeline;
+  readonly transfers: Transfers;
+  readonly times: PipelineTimes;
+}
+
 /** In the order of `ROLES`. */
 type ByRole = readonly number[];
 
@@ -66,8 +73,11 @@ const isHeld = (input: ProgramInput): boolean => input.kind !== 'port' && (input
 interface SlotMemory {
   /** More than what the stage holds around it. */
   readonly inside: ByRole;
+  readonly insideBytes: number;
+  readonly opId: string;
   /** What its microbatch holds after it, less what it held before. */
   readonly leaves: ByRole;
+  readonly leavesBytes: number;
   /** Of what it waits for. */
   readonly portBytes: number;
   readonly sentBytes: number;
@@ -80,7 +90,15 @@ interface SlotMemory {
 const KINDS: readonly SlotKind[] = ['forward', 'backward', 'backward-input', 'backward-weight'];
 const ACTIVATION = ROLES.indexOf('activation');
 
+/** What is live at the highest while a stage does something. */
+export interface MemoryMoment {
+  readonly at: StageMemory['at'];
+  readonly byRole: ByRole;
+  readonly opId: string;
+}
+
 class StageWalk {
+  readonly moments: MemoryMoment[] | undefined;
   readonly #runs: ProgramRuns;
   readonly #pipeline: Pipeline;
   readonly #transfers: Transfers;
@@ -89,7 +107,8 @@ class StageWalk {
   #peak = 0;
   #found: Omit<StageMemory, 'microbatchesHeld'> | undefined;
 
-  constructor(runs: ProgramRuns, pipeline: Pipeline, transfers: Transfers, times: PipelineTimes, stage: number) {
+  constructor({ runs, pipeline, transfers, times }: MemorySubject, stage: number, recording = false) {
+    this.moments = recording ? [] : undefined;
     this.#runs = runs;
     this.#pipeline = pipeline;
     this.#transfers = transfers;
@@ -142,12 +161,13 @@ class StageWalk {
     return add(peakOf(this.#runs.of(program).memory), inputBytes(program, isHeld), -1);
   }
 
-  #consider(at: StageMemory['at'], byRole: ByRole, peakOpId: string): void {
+  #consider(at: StageMemory['at'], byRole: ByRole, opId: string): void {
+    this.moments?.push({ at, byRole, opId });
     const sum = total(byRole);
     if (sum <= this.#peak) return;
     this.#peak = sum;
     const named = Object.fromEntries(ROLES.map((role, index) => [role, bytes(byRole[index]!)]));
-    this.#found = { peakBytes: bytes(sum), byRole: named as Record<Role, Bytes>, at, peakOpId };
+    this.#found = { peakBytes: bytes(sum), byRole: named as Record<Role, Bytes>, at, peakOpId: opId };
   }
 
   #slotMemory(kind: SlotKind, chunk: number, isLast: boolean): SlotMemory {
@@ -168,9 +188,14 @@ class StageWalk {
     const to = kind === 'forward' ? virtual + 1 : virtual - 1;
     const isElsewhere = to >= 0 && to < virtualStageCount(schedule) && placeOf(schedule, to).stage !== this.#stage;
     const sends = kind !== 'backward-weight' && isElsewhere && !blocking;
+    const inside = this.#inside(program);
+    const left = leaves[kind]();
     return {
-      inside: this.#inside(program),
-      leaves: leaves[kind](),
+      inside,
+      insideBytes: total(inside),
+      opId: run.memory.peakOpId,
+      leaves: left,
+      leavesBytes: total(left),
       portBytes: total(inputBytes(program, isKind('port'))),
       sentBytes: outputBytes(program, (name) => name === STREAM || name === COTANGENT),
       ends: kind === 'backward' || kind === 'backward-weight',
@@ -192,21 +217,17 @@ class StageWalk {
       return (known[at] ??= this.#slotMemory(kind, chunk, isLast));
     };
     // What arrives, in the order in which it does.
-    const arrivals = list
-      .map((_, index) => {
-        const from = timeline.sender(stage, index);
-        const { arrives, portBytes } = memoryOf(index);
-        if (from === undefined || arrives < 0) return undefined;
-        return { index, bytes: portBytes, at: timeline.end(from.stage, from.index) + arrives };
-      })
-      .filter((one) => one !== undefined)
-      .sort((a, b) => a.at - b.at);
-    let [next, waiting, held, mostHeld] = [0, 0, 0, 0];
-    let under = NONE;
+    const arrivals = this.#arrivals(memoryOf);
+    let [waiting, held, mostHeld] = [0, 0, 0];
+    const under = [...NONE];
+    let underBytes = 0;
+    const aroundBytes = total(around);
     list.forEach(({ kind }, index) => {
       const memory = memoryOf(index);
       const now = timeline.start(stage, index);
-      for (; next < arrivals.length && arrivals[next]!.at <= now; next++) waiting += arrivals[next]!.bytes;
+      for (const arriving of arrivals)
+        for (; arriving.next < arriving.at.length && arriving.at[arriving.next]! <= now; arriving.next++)
+          waiting += arriving.bytes;
       // Its own is counted in what it needs.
       if (memory.arrives >= 0) waiting -= memory.portBytes;
       let sending = 0;
@@ -215,10 +236,13 @@ class StageWalk {
         if (timeline.end(stage, before) + sends <= now) break;
         sending += sentBytes;
       }
-      const ports = NONE.map((_, role) => (role === ACTIVATION ? waiting + sending : 0));
-      const { run } = this.#runAt(index);
-      this.#consider(index, add(add(add(around, under), ports), memory.inside), run.memory.peakOpId);
-      under = add(under, memory.leaves);
+      const sum = aroundBytes + underBytes + waiting + sending + memory.insideBytes;
+      if (sum > this.#peak || this.moments !== undefined) {
+        const ports = NONE.map((_, role) => (role === ACTIVATION ? waiting + sending : 0));
+        this.#consider(index, add(add(add(around, under), ports), memory.inside), memory.opId);
+      }
+      memory.leaves.forEach((value, role) => (under[role]! += value));
+      underBytes += memory.leavesBytes;
       if (kind === 'forward') held++;
       if (memory.ends) held--;
       mostHeld = Math.max(mostHeld, held);
@@ -226,19 +250,32 @@ class StageWalk {
     return mostHeld;
   }
 
-  #runAt(index: number): ReturnType<typeof takeOf> {
-    const { schedule } = this.#times;
-    const { kind, chunk, microbatch } = schedule.slots[this.#stage]![index]!;
-    const virtual = virtualStage(schedule, this.#stage, chunk);
-    return takeOf(this.#runs, this.#pipeline, virtual, kind, microbatch === schedule.microbatches - 1);
+  /** When what the stage's slots wait for arrives, of each kind of slot in their order, which is that of time. */
+  #arrivals(
+    memoryOf: (index: number) => SlotMemory,
+  ): { readonly bytes: number; readonly at: number[]; next: number }[] {
+    const { schedule, timeline } = this.#times;
+    const stage = this.#stage;
+    const found = new Map<string, { bytes: number; at: number[]; next: number }>();
+    schedule.slots[stage]!.forEach(({ kind, chunk }, index) => {
+      const { arrives, portBytes } = memoryOf(index);
+      const from = arrives < 0 ? undefined : timeline.sender(stage, index);
+      if (from === undefined) return;
+      const key = `${kind} ${chunk}`;
+      const own = found.get(key) ?? { bytes: portBytes, at: [], next: 0 };
+      own.at.push(timeline.end(from.stage, from.index) + arrives);
+      found.set(key, own);
+    });
+    return [...found.values()];
   }
 }
 
 /** The peak of one stage's chips over a step. */
-export const stageMemory = (
-  runs: ProgramRuns,
-  pipeline: Pipeline,
-  transfers: Transfers,
-  times: PipelineTimes,
-  stage: number,
-): StageMemory => new StageWalk(runs, pipeline, transfers, times, stage).run();
+export const stageMemory = (subject: MemorySubject, stage: number): StageMemory => new StageWalk(subject, stage).run();
+
+/** What is live at every slot of a stage, in their order. */
+export function memoryMoments(subject: MemorySubject, stage: number): readonly MemoryMoment[] {
+  const walk = new StageWalk(subject, stage, true);
+  walk.run();
+  return walk.moments!;
+}

@@ -119,7 +119,7 @@ export function executePipeline({
   const times = pipelineTimes(runs, pipeline, transfers, schedule, { host, blocking });
   const indices = pipeline.stages.map((_, stage) => stage);
   const stages = indices.map((stage) => stageUse(runs, pipeline, transfers, times, stage, host));
-  const memory = indices.map((stage) => stageMemory(runs, pipeline, transfers, times, stage));
+  const memory = indices.map((stage) => stageMemory({ runs, pipeline, transfers, times }, stage));
   const linkBytes = pipelineLinkBytes(machine, pipeline, transfers, shape, schedule.microbatches, stages);
   return { pipeline, runs, transfers, times, stages, memory, linkBytes, host };
 }

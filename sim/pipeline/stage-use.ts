@@ -52,12 +52,14 @@ export interface StageUse {
   /** With `bubble` it adds up to the time between steps. */
   readonly byCategory: TicksByCategory;
   readonly bubble: Ticks;
-  /** Transfers over `pipe` included. */
+  /** Of transfers, those of tied gradients included. */
+  readonly transfers: Waiting;
+  /** Transfers included, over `pipe`. */
   readonly exposure: ExposureTotals;
   readonly matmulFlops: number;
 }
 
-interface Waiting {
+export interface Waiting {
   readonly exposed: number;
   readonly hidden: number;
 }
@@ -138,6 +140,7 @@ export function stageUse(
     uses,
     byCategory: mapCategories((category) => ticks(found[category])),
     bubble: ticks(times.period - used),
+    transfers: waiting,
     exposure: exposureTotals(byAxis, hidden + waiting.hidden),
     matmulFlops,
   };

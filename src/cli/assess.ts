@@ -3,17 +3,35 @@ import { dirname, join } from 'node:path';
 import type { Hardware, Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
 import type { Job, JobInput, Task } from '../job/index.js';
-import { formatPlan, formulaFlops, lowerJob, modelFlops, resolveJob } from '../job/index.js';
+import {
+  chunkCount,
+  formatPlan,
+  formulaFlops,
+  isPipeline,
+  lowerJob,
+  lowerJobPipeline,
+  modelFlops,
+  resolveJob,
+} from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
 import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
 import { findPlans } from '../planner/index.js';
-import type { MemoryUse, Program } from '../program/index.js';
+import type { MemoryUse, Pipeline, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
-import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult, UnfoldRequest } from '../../sim/index.js';
-import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
+import type {
+  CollectiveChoice,
+  Execution,
+  Faults,
+  Machine,
+  PipelineExecution,
+  PipelineSummary,
+  SimulationResult,
+  UnfoldRequest,
+} from '../../sim/index.js';
+import { createMachine, simulateExecution, simulatePipeline, withFaults } from '../../sim/index.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
 /** A simulation with what only the job knows. */
@@ -29,14 +47,25 @@ export interface JobSimulation extends SimulationResult {
   readonly formulaParameters: number;
   /** PaLM's 6·N + 12·L·H·Q·T a token, as a cross-check of `mfu`. */
   readonly mfuByFormula: number;
+  /** Where the mesh has an axis `pipe`. */
+  readonly pipeline?: PipelineSummary;
 }
 
+/** Of a job whose step is one program. */
 export interface Assessment {
   readonly job: Job;
   readonly program: Program;
   readonly machine: Machine;
   readonly simulation: JobSimulation;
   readonly execution: Execution;
+}
+
+/** Of a pipeline's job. */
+export interface PipelineAssessment {
+  readonly job: Job;
+  readonly machine: Machine;
+  readonly simulation: JobSimulation & { readonly pipeline: PipelineSummary };
+  readonly execution: PipelineExecution;
 }
 
 /** A stack named `./…` lies beside the profile that names it. */
@@ -54,10 +83,14 @@ export interface AssessorOptions {
   readonly collectives?: CollectiveChoice | undefined;
 }
 
+const jobKey = ({ model, batch, precision, optimizer, plan }: Job): string =>
+  `${JSON.stringify([model, batch, precision, optimizer])} ${formatPlan(plan)}`;
+
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
   readonly #faults: Faults;
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
+  readonly #pipelines = new Map<string, Pipeline>();
   readonly #machines = new Map<string, Machine>();
   readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
@@ -69,12 +102,23 @@ export class Assessor {
   }
 
   #lower(job: Job): { program: Program; memory: MemoryUse } {
-    const key = `${JSON.stringify([job.model, job.batch, job.precision, job.optimizer])} ${formatPlan(job.plan)}`;
+    const key = jobKey(job);
     let found = this.#lowered.get(key);
     if (found === undefined) {
       const program = lowerJob(job);
       this.#lowered.clear();
       this.#lowered.set(key, (found = { program, memory: memoryUse(program) }));
+    }
+    return found;
+  }
+
+  pipeline(job: Job): Pipeline {
+    const key = jobKey(job);
+    let found = this.#pipelines.get(key);
+    if (found === undefined) {
+      found = lowerJobPipeline(job);
+      this.#pipelines.clear();
+      this.#pipelines.set(key, found);
     }
     return found;
   }
@@ -116,34 +160,68 @@ export class Assessor {
   }
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
-    return { bytes: this.#lower(job).memory.peakBytes, capacity: memoryLimit(job, this.#stack(job)) };
+    const needed = isPipeline(job.plan)
+      ? bytes(this.assessPipeline(job).simulation.peakMemoryBytesPerChip)
+      : this.#lower(job).memory.peakBytes;
+    return { bytes: needed, capacity: memoryLimit(job, this.#stack(job)) };
   }
 
-  assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
-    const { program, memory } = this.#lower(job);
-    const { exact, formula, parameters } = this.#flops(job);
+  /** What a job is simulated to take, be it a pipeline or not. */
+  simulate(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): JobSimulation {
+    return isPipeline(job.plan)
+      ? this.assessPipeline(job, stack).simulation
+      : this.assess(job, stack, unfold).simulation;
+  }
+
+  /** Of a job whose mesh has an axis `pipe`. */
+  assessPipeline(job: Job, stack: Stack = this.#stack(job)): PipelineAssessment {
     const machine = this.#machine(job);
-    const { result, execution } = simulateExecution({
-      program,
+    const { schedule, scheduleMemory, microbatches } = job.plan;
+    const { result, execution } = simulatePipeline({
+      pipeline: this.pipeline(job),
       machine,
       stack,
-      modelFlops: flops(exact),
+      schedule: {
+        name: schedule,
+        microbatches,
+        chunks: chunkCount(job.plan),
+        ...(scheduleMemory === 'usual' ? {} : { memory: scheduleMemory }),
+      },
+      modelFlops: flops(this.#flops(job).exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),
-      memory,
       collectives: this.#collectives,
-      ...(unfold === undefined ? {} : { unfold }),
     });
-    const simulation = {
-      ...result,
+    return { job, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
+  }
+
+  #ofJob(job: Job, { mfu }: SimulationResult): Omit<JobSimulation, keyof SimulationResult | 'pipeline'> {
+    const { exact, formula, parameters } = this.#flops(job);
+    return {
       model: job.model.name,
       batch: job.batch,
       microbatches: job.plan.microbatches,
       plan: formatPlan(job.plan),
       faults: faultTexts(this.#faults),
       formulaParameters: parameters,
-      mfuByFormula: (result.mfu * formula) / exact,
+      mfuByFormula: (mfu * formula) / exact,
     };
-    return { job, program, machine, simulation, execution };
+  }
+
+  /** Of a job without an axis `pipe`. */
+  assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
+    const { program, memory } = this.#lower(job);
+    const machine = this.#machine(job);
+    const { result, execution } = simulateExecution({
+      program,
+      machine,
+      stack,
+      modelFlops: flops(this.#flops(job).exact),
+      tokensPerStep: job.batch * tokensPerExample(job.model),
+      memory,
+      collectives: this.#collectives,
+      ...(unfold === undefined ? {} : { unfold }),
+    });
+    return { job, program, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
   }
 
   /** A whole job; without a count of microbatches the fewest that fit are taken. */
@@ -161,7 +239,7 @@ export class Assessor {
   ): PlanSearch<JobSimulation> {
     const scorer: Scorer<JobSimulation> = {
       memory: (job) => this.memory(job),
-      simulate: (job) => this.assess(job).simulation,
+      simulate: (job) => this.simulate(job),
     };
     return findPlans(task, scorer, space, onScored);
   }
