@@ -81,13 +81,17 @@ interface SlotMemory {
   /** Of what it waits for. */
   readonly portBytes: number;
   readonly sentBytes: number;
-  /** Whether it is the last of its microbatch and chunk. */
-  readonly ends: boolean;
+  /** 1 where it is the first of its microbatch and chunk, −1 where it is the last. */
+  readonly holds: number;
+  /** Ticks that what it waits for is on its way from another stage; below 0 where nothing is. */
   readonly arrives: number;
+  /** What comes through one comes in order. */
+  readonly channel: number;
+  /** Ticks that what it sends is on its way. */
   readonly sends: number;
 }
 
-const KINDS: readonly SlotKind[] = ['forward', 'backward', 'backward-input', 'backward-weight'];
+const CODES: Record<SlotKind, number> = { forward: 0, backward: 1, 'backward-input': 2, 'backward-weight': 3 };
 const ACTIVATION = ROLES.indexOf('activation');
 
 /** What is live at the highest while a stage does something. */
@@ -198,7 +202,8 @@ class StageWalk {
       leavesBytes: total(left),
       portBytes: total(inputBytes(program, isKind('port'))),
       sentBytes: outputBytes(program, (name) => name === STREAM || name === COTANGENT),
-      ends: kind === 'backward' || kind === 'backward-weight',
+      holds: kind === 'forward' ? 1 : kind === 'backward-input' ? 0 : -1,
+      channel: chunk * 2 + (kind === 'forward' ? 0 : 1),
       arrives: arrivalOf(this.#times, this.#transfers)(this.#stage, kind, chunk)?.duration ?? -1,
       sends: sends ? this.#transfers.between(virtual, to).duration : 0,
     };
@@ -208,22 +213,17 @@ class StageWalk {
   #slots(around: ByRole): number {
     const { schedule, timeline } = this.#times;
     const stage = this.#stage;
-    const list = schedule.slots[stage]!;
     const known: (SlotMemory | undefined)[] = [];
-    const memoryOf = (index: number): SlotMemory => {
-      const { kind, chunk, microbatch } = list[index]!;
+    const list = schedule.slots[stage]!.map(({ kind, chunk, microbatch }) => {
       const isLast = microbatch === schedule.microbatches - 1;
-      const at = (chunk * KINDS.length + KINDS.indexOf(kind)) * 2 + (isLast ? 1 : 0);
-      return (known[at] ??= this.#slotMemory(kind, chunk, isLast));
-    };
-    // What arrives, in the order in which it does.
-    const arrivals = this.#arrivals(memoryOf);
-    let [waiting, held, mostHeld] = [0, 0, 0];
+      return (known[(chunk * 4 + CODES[kind]) * 2 + (isLast ? 1 : 0)] ??= this.#slotMemory(kind, chunk, isLast));
+    });
+    const arrivals = this.#arrivals(list);
     const under = [...NONE];
-    let underBytes = 0;
     const aroundBytes = total(around);
-    list.forEach(({ kind }, index) => {
-      const memory = memoryOf(index);
+    let [underBytes, waiting, held, mostHeld] = [0, 0, 0, 0];
+    for (let index = 0; index < list.length; index++) {
+      const memory = list[index]!;
       const now = timeline.start(stage, index);
       for (const arriving of arrivals)
         for (; arriving.next < arriving.at.length && arriving.at[arriving.next]! <= now; arriving.next++)
@@ -232,7 +232,7 @@ class StageWalk {
       if (memory.arrives >= 0) waiting -= memory.portBytes;
       let sending = 0;
       for (let before = index - 1; before >= 0; before--) {
-        const { sends, sentBytes } = memoryOf(before);
+        const { sends, sentBytes } = list[before]!;
         if (timeline.end(stage, before) + sends <= now) break;
         sending += sentBytes;
       }
@@ -241,31 +241,26 @@ class StageWalk {
         const ports = NONE.map((_, role) => (role === ACTIVATION ? waiting + sending : 0));
         this.#consider(index, add(add(add(around, under), ports), memory.inside), memory.opId);
       }
-      memory.leaves.forEach((value, role) => (under[role]! += value));
+      for (let role = 0; role < under.length; role++) under[role]! += memory.leaves[role]!;
       underBytes += memory.leavesBytes;
-      if (kind === 'forward') held++;
-      if (memory.ends) held--;
+      held += memory.holds;
       mostHeld = Math.max(mostHeld, held);
-    });
+    }
     return mostHeld;
   }
 
   /** When what the stage's slots wait for arrives, of each kind of slot in their order, which is that of time. */
-  #arrivals(
-    memoryOf: (index: number) => SlotMemory,
-  ): { readonly bytes: number; readonly at: number[]; next: number }[] {
-    const { schedule, timeline } = this.#times;
-    const stage = this.#stage;
-    const found = new Map<string, { bytes: number; at: number[]; next: number }>();
-    schedule.slots[stage]!.forEach(({ kind, chunk }, index) => {
-      const { arrives, portBytes } = memoryOf(index);
-      const from = arrives < 0 ? undefined : timeline.sender(stage, index);
-      if (from === undefined) return;
-      const key = `${kind} ${chunk}`;
-      const own = found.get(key) ?? { bytes: portBytes, at: [], next: 0 };
-      own.at.push(timeline.end(from.stage, from.index) + arrives);
-      found.set(key, own);
-    });
+  #arrivals(list: readonly SlotMemory[]): { readonly bytes: number; readonly at: number[]; next: number }[] {
+    const { timeline } = this.#times;
+    const found = new Map<number, { bytes: number; at: number[]; next: number }>();
+    for (let index = 0; index < list.length; index++) {
+      const { arrives, portBytes, channel } = list[index]!;
+      const from = arrives < 0 ? undefined : timeline.senderEnd(this.#stage, index);
+      if (from === undefined) continue;
+      let own = found.get(channel);
+      if (own === undefined) found.set(channel, (own = { bytes: portBytes, at: [], next: 0 }));
+      own.at.push(from + arrives);
+    }
     return [...found.values()];
   }
 }

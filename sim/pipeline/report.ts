@@ -1,8 +1,8 @@
 /** A pipeline's step looked at closely: what `report.ts` has of a step that is one program. */
 import type { AxisName } from '../../src/mesh/index.js';
-import type { Flops } from '../../src/units.js';
+import type { Flops, Seconds } from '../../src/units.js';
 import { flopsPerSecond } from '../../src/units.js';
-import { ticks, toSeconds } from '../engine/index.js';
+import { ticks, toSeconds, toTicks } from '../engine/index.js';
 import { runFolded } from '../folded.js';
 import { documentOf, linkClasses, linkUses } from '../links.js';
 import type { Machine } from '../machine/index.js';
@@ -43,6 +43,9 @@ export function pipelineDetails(input: PipelineDetailsInput): Details {
     links: { ...result.links, classes: linkClasses(uses), ...(listLinks ? { all: uses.map(documentOf) } : {}) },
   };
 }
+
+/** Without what sums of seconds lose. */
+const wholeTicks = (seconds: number): number => toSeconds(toTicks(seconds as Seconds));
 
 /** Of the busiest stage, but for memory, which is that of the stage that needs most. */
 function runDetails({ result, execution, machine }: PipelineDetailsInput): RunDetails {
@@ -86,7 +89,7 @@ function runDetails({ result, execution, machine }: PipelineDetailsInput): RunDe
     communicationByAxis: Object.fromEntries(
       [...axes].map(([axis, { busy, exposed }]) => [
         axis,
-        { busySeconds: busy, exposedSeconds: exposed, hiddenSeconds: Math.max(0, busy - exposed) },
+        { busySeconds: busy, exposedSeconds: exposed, hiddenSeconds: Math.max(0, wholeTicks(busy - exposed)) },
       ]),
     ),
     kernels: [...kernels.values()].sort((a, b) => b.seconds - a.seconds).slice(0, LISTED),

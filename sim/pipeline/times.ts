@@ -134,7 +134,9 @@ function finishesOf(
     const exchange = exchangeOf(pipeline, transfers, stage);
     let [end, exposed, waiting] = [sentAt[stage]!, 0, 0];
     if (exchange !== undefined) {
-      const others = pipeline.tied.flatMap(({ stages }) => (stages.includes(stage) ? stages : []));
+      const others = pipeline.tied.flatMap(({ stages }) =>
+        stages.includes(stage) ? stages.filter((one) => one !== stage) : [],
+      );
       const arrival = Math.max(...others.map((other) => sentAt[other]!)) + exchange.duration;
       const gap = Math.max(0, arrival - end);
       exposed = Math.min(gap, exchange.duration);
@@ -191,17 +193,20 @@ export function arrivalOf(
   { schedule, blocking }: Pick<PipelineTimes, 'schedule' | 'blocking'>,
   transfers: Transfers,
 ): (stage: number, kind: SlotKind, chunk: number) => Transfer | undefined {
-  const known = new Map<string, Transfer | undefined>();
+  /** By stage, chunk and direction; null where nothing comes from another stage. */
+  const known: (Transfer | null | undefined)[] = [];
   const last = virtualStageCount(schedule) - 1;
+  const find = (virtual: number, from: number, stage: number): Transfer | null => {
+    const comes = !blocking && from >= 0 && from <= last && placeOf(schedule, from).stage !== stage;
+    return comes ? transfers.between(from, virtual) : null;
+  };
   return (stage, kind, chunk) => {
-    const key = `${stage} ${kind} ${chunk}`;
-    if (known.has(key)) return known.get(key);
-    const virtual = virtualStage(schedule, stage, chunk);
-    const from = kind === 'forward' ? virtual - 1 : virtual + 1;
-    const comes =
-      !blocking && kind !== 'backward-weight' && from >= 0 && from <= last && placeOf(schedule, from).stage !== stage;
-    const found = comes ? transfers.between(from, virtual) : undefined;
-    known.set(key, found);
-    return found;
+    if (kind === 'backward-weight') return undefined;
+    const key = (stage * schedule.chunks + chunk) * 2 + (kind === 'forward' ? 0 : 1);
+    if (known[key] === undefined) {
+      const virtual = virtualStage(schedule, stage, chunk);
+      known[key] = find(virtual, kind === 'forward' ? virtual - 1 : virtual + 1, stage);
+    }
+    return known[key] ?? undefined;
   };
 }

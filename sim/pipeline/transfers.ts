@@ -31,6 +31,8 @@ export class Transfers {
   readonly #shape: ScheduleShape;
   readonly #along = new Map<string, Ways>();
   readonly #known = new Map<string, Transfer>();
+  /** By virtual stage and direction. */
+  readonly #sent: (Transfer | undefined)[] = [];
 
   constructor(network: Network, pipeline: Pipeline, shape: ScheduleShape) {
     this.#network = network;
@@ -55,6 +57,10 @@ export class Transfers {
 
   /** From one virtual stage to a neighbour on another stage. */
   between(from: number, to: number): Transfer {
+    return (this.#sent[from * 2 + (to > from ? 0 : 1)] ??= this.#send(from, to));
+  }
+
+  #send(from: number, to: number): Transfer {
     const { slots } = this.#pipeline.virtual[from]!;
     const [kind, name] = to > from ? (['forward', STREAM] as const) : ([backwardKind(slots), COTANGENT] as const);
     const sent = outputBytes(slots[kind]!, (one) => one === name);

@@ -25,6 +25,8 @@ export interface Timeline<T extends number> {
   end(stage: number, index: number): T;
   /** The slot on another stage whose product it waits for, if any. */
   sender(stage: number, index: number): { readonly stage: number; readonly index: number } | undefined;
+  /** When that one ends; nothing where there is none. */
+  senderEnd(stage: number, index: number): T | undefined;
   readonly stages: readonly StageSpan<T>[];
   /** From the first slot's start to the last slot's end: a step alone, or steps whose stages wait for each other. */
   readonly stepTime: T;
@@ -72,6 +74,10 @@ export function timeline<T extends number>(
     schedule,
     start: (stage, index) => starts[offsets[stage]! + index]! as T,
     end: (stage, index) => ends[offsets[stage]! + index]! as T,
+    senderEnd: (stage, index) => {
+      const from = compiled.sender[offsets[stage]! + index]!;
+      return from === NONE ? undefined : (ends[from]! as T);
+    },
     sender: (stage, index) => {
       const from = compiled.sender[offsets[stage]! + index]!;
       if (from === NONE) return undefined;
