@@ -29,6 +29,12 @@ for (const [name, title, bound, beside] of [
   checks.add('  documents that differ in two runs', differences!, 'documents', 1);
 }
 
+const pipeline = measure('pipeline');
+checks.add('64 stages × 512 microbatches, simulated', pipeline.milliseconds!, 'ms', 50);
+checks.add('  lowered', pipeline.lowering!, 'ms');
+checks.add('  peak resident memory', pipeline.megabytes!, 'MB');
+checks.add('  documents that differ in two runs', pipeline.differences!, 'documents', 1);
+
 const reduce = measure('all-reduce');
 checks.add(
   '1 GiB all-reduce, 16×16×16, every chip',

@@ -29,6 +29,8 @@ export interface PlanSubject {
   readonly precision: Precision;
   /** Layers. */
   readonly depth: number;
+  /** Layers of each virtual stage of a pipeline that has enough of them. */
+  stageLayers(): readonly number[];
   tensors(): readonly Tensor[];
   /** What the plan shards; nothing where the model does not divide over its mesh, which is refused elsewhere. */
   shards(): readonly ShardedTensor[] | undefined;
@@ -209,6 +211,14 @@ const prefetchWithinDepth: Rule = ({ plan, depth }) =>
         expected: `fewer than the ${depth} layers of the model`,
       };
 
+const prefetchWithinStage: Rule = ({ plan, stageLayers }) => {
+  if (isDefault(plan, 'prefetch') || !isPipeline(plan)) return undefined;
+  const most = Math.max(...stageLayers());
+  return plan.prefetch < most
+    ? undefined
+    : { option: 'prefetch', expected: `fewer than ${most}, the most layers that a virtual stage has` };
+};
+
 const bucketNeedsLaunches: Rule = ({ plan }) => {
   if (plan.bucket === 'none' || plan.shard !== 'none' || axisSize(plan.mesh, 'data') > 1) return undefined;
   return {
@@ -355,6 +365,7 @@ const RULES: readonly Rule[] = [
   shardsCutSomething,
   prefetchNeedsParameters,
   prefetchWithinDepth,
+  prefetchWithinStage,
   prefetchNeedsLayers,
   needsModelAxis('activations'),
   needsModelAxis('linears'),

@@ -17,7 +17,7 @@ import { planPlace } from './plan-options.js';
 import { DEFAULT_PLAN, optionsOf } from './plan.js';
 import type { JobInput, ModelInput } from './schema.js';
 import { shardOptions } from './shard.js';
-import { isPipeline } from './stages.js';
+import { isPipeline, layersOfStages } from './stages.js';
 import { parameterTensors } from './unsharded.js';
 
 export interface Training {
@@ -160,6 +160,7 @@ const subjectOf = (task: Task, plan: Plan): PlanSubject => ({
   plan,
   precision: resolvePrecision(task, plan),
   depth: task.model.depth,
+  stageLayers: () => layersOfStages(task.model, plan),
   tensors: () => parameterTensors(task.model),
   shards: () => shardedTensors(task, plan),
 });

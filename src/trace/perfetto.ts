@@ -46,7 +46,7 @@ export interface TraceEvent {
 
 /** What one thread shows does not overlap. */
 const laneOf = ({ kind, axis }: Span): string => (axis === undefined ? `${kind}s` : `${kind}s over ${axis}`);
-const LANES = ['slots', 'kernels', 'collectives', ...AXIS_NAMES.map((axis) => `collectives over ${axis}`), 'hosts'];
+const LANES = ['kernels', 'collectives', ...AXIS_NAMES.map((axis) => `collectives over ${axis}`), 'hosts', 'slots'];
 const trackOf = (span: Span): string =>
   span.kind === 'slot' && span.slot !== undefined ? `stage ${span.slot.stage}` : `rank ${span.rank} ${laneOf(span)}`;
 const nanoseconds = (value: Seconds): number => Math.round(value * 1e9);

@@ -120,6 +120,61 @@ describe('refused, with what would be right:', () => {
       "plan.bucket: expected none on data=1, where neither parameters are gathered nor layers' gradients reduced, got 25MB; leave it out",
     ],
     [
+      'a schedule of no stages',
+      'data=8 schedule=gpipe',
+      'plan.schedule: expected 1f1b on data=8, which has no stages, got gpipe; give the mesh an axis pipe, or leave it out',
+    ],
+    [
+      'a limit of no stages',
+      'data=8 schedule-memory=4',
+      'plan.scheduleMemory: expected usual on data=8, which has no stages, got 4; give the mesh an axis pipe, or leave it out',
+    ],
+    [
+      'more virtual stages than layers',
+      'pipe=4 microbatches=4 schedule=interleaved-1f1b',
+      'plan.mesh: expected at most 6 virtual stages for 4 layers, the first and the last of which may have none, got 8, with schedule=interleaved-1f1b',
+    ],
+    [
+      'one part of a stage where a schedule wants several',
+      'pipe=2 microbatches=4 schedule=interleaved-1f1b virtual-stages=1',
+      'plan.virtualStages: expected at least 2 for interleaved-1f1b, got 1',
+    ],
+    [
+      'several where it wants one',
+      'pipe=2 microbatches=4 virtual-stages=2',
+      'plan.virtualStages: expected 1 for 1f1b, got 2',
+    ],
+    [
+      'a limit of a schedule without a choice',
+      'pipe=2 microbatches=4 schedule-memory=4',
+      'plan.scheduleMemory: expected usual with schedule=1f1b, whose order leaves no choice of what is kept, got 4; use schedule=zb-1p, zb-2p or zb-v, or leave it out',
+    ],
+    [
+      'layers that do not add up',
+      'pipe=2 microbatches=4 stage-layers=2,3',
+      'plan.stageLayers: expected 2 counts, one a virtual stage, that add up to the 4 layers of the model, got 2,3',
+    ],
+    [
+      'an inner stage without layers',
+      'pipe=4 microbatches=4 stage-layers=2,0,1,1',
+      'plan.stageLayers: expected a layer at least on each virtual stage but the first and the last, got 2,0,1,1',
+    ],
+    [
+      'stages that cannot be even',
+      'pipe=3 microbatches=4 stage-layers=even',
+      "plan.stageLayers: expected balanced, since 3 virtual stages don't divide 4 layers, got even",
+    ],
+    [
+      'a scaled loss in stages',
+      'pipe=2 microbatches=4 compute=f16',
+      'plan.precision.compute: expected bf16 or f32 with a pipeline, got f16; whether a step with a scaled loss counts is known when all stages have checked their gradients, which they do not tell each other',
+    ],
+    [
+      'layers ahead that a stage does not have',
+      'pipe=2,data=2 microbatches=4 shard=parameters prefetch=2',
+      'plan.prefetch: expected fewer than 2, the most layers that a virtual stage has, got 2',
+    ],
+    [
       'gradients after the backward pass, on one chip',
       'data=1 overlap-gradients=false',
       'plan.overlapGradients: expected true on data=1, where no other chips have gradients of the same layers, got false; leave it out',
@@ -155,8 +210,14 @@ describe('refused, with what would be right:', () => {
       'plan.lossScaleInterval: expected 2000 with compute=bf16: only f16 scales the loss, got 100; use compute=f16, or leave it out',
     ],
   ])('%s', (_, plan, message) => {
-    const { data = 1, model = 1 } = parsePlanInput(plan, 'plan').mesh ?? {};
-    expect(refusal(plan, data * model)).toBe(`PLAN_INVALID at ${message}`);
+    const { pipe = 1, data = 1, model = 1 } = parsePlanInput(plan, 'plan').mesh ?? {};
+    expect(refusal(plan, pipe * data * model)).toBe(`PLAN_INVALID at ${message}`);
+  });
+
+  test('stages without a count of microbatches', () => {
+    expect(refusal('pipe=2', 2)).toBe(
+      'JOB_INVALID at plan.microbatches: expected a count, since the bubble of a pipeline hangs on it, got nothing; give some times as many as there are stages',
+    );
   });
 
   test('a compute type that the hardware has no rate for', () => {
@@ -170,7 +231,7 @@ test('a default is honoured wherever it is given', () => {
   const defaults =
     'rematerialize=none rematerialize-layers=all activations=width linears=synchronous shard=none shard-axes=data ' +
     'shard-tensors=all shard-minimum=0 prefetch=1 bucket=none overlap-gradients=true loss-scale=65536 ' +
-    'loss-scale-interval=2000';
+    'loss-scale-interval=2000 schedule=1f1b virtual-stages=fewest stage-layers=balanced schedule-memory=usual';
   expect(refusal(`data=1 microbatches=1 ${defaults}`, 1)).toBe('data=1 microbatches=1');
 });
 
@@ -184,9 +245,12 @@ test('what each other option needs, it has', () => {
     'data=8 microbatches=1 compute=f16 gradients=f16 loss-scale=1024 loss-scale-interval=10',
     'data=8 microbatches=1 compute=f16 parameters=bf16 gradients=f32 optimizer-state=f32',
     'data=8 microbatches=1 rematerialize=matmuls rematerialize-layers=3',
+    'pipe=2,data=2,model=2 microbatches=4 schedule=gpipe stage-layers=3,1',
+    'pipe=2 microbatches=4 schedule=zb-v stage-layers=even schedule-memory=3',
+    'pipe=2 microbatches=4 schedule=interleaved-1f1b virtual-stages=3 stage-layers=first-and-last-fewer',
   ]) {
-    const { data = 1, model = 1 } = parsePlanInput(plan, 'plan').mesh!;
-    expect(refusal(plan, data * model)).toBe(plan);
+    const { pipe = 1, data = 1, model = 1 } = parsePlanInput(plan, 'plan').mesh!;
+    expect(refusal(plan, pipe * data * model)).toBe(plan);
   }
 });
 

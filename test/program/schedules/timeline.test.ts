@@ -80,6 +80,27 @@ describe('a timeline', () => {
     );
   });
 
+  it('is so where the last microbatch takes otherwise, and stages begin one after the other', () => {
+    const late = fc.record({
+      of: cases(),
+      more: fc.integer({ min: -3, max: 40 }),
+      begin: fc.integer({ min: 0, max: 30 }),
+    });
+    fc.assert(
+      fc.property(late, ({ of: { schedule, times }, more, begin }) => {
+        const last: typeof times.slot = (...slot) => Math.max(0, times.slot(...slot) + more * (slot[0] + 1));
+        const begins = (stage: number) => (schedule.stages - stage) * begin;
+        const line = timeline(schedule, { ...times, last }, { begin: begins });
+        expect(all(line)).toEqual(all(timeline(schedule, { ...times, last }, { begin: begins, leap: false })));
+        for (const { stage, kind, chunk, microbatch, start, end } of all(line)) {
+          const takes = microbatch === schedule.microbatches - 1 ? last : times.slot;
+          expect(end - start).toBe(takes(stage, kind, chunk));
+          expect(start).toBeGreaterThanOrEqual(begins(stage));
+        }
+      }),
+    );
+  });
+
   it.each(SCHEDULE_NAMES)('of a long run of %s leaps over most of it, and is the same to the tick', (name) => {
     const chunks = chunksOf(name);
     const shape = { stages: 4, chunks, placement: placementOf(name) };
@@ -120,7 +141,7 @@ describe('a timeline', () => {
   });
 });
 
-const ignored = { start: 0, end: 0, walkedSlots: 0 };
+const ignored = { start: 0, end: 0, sender: 0, senderEnd: 0, walkedSlots: 0 };
 
 describe('a transfer', () => {
   const times = { forward: 10, backwardInput: 10, backwardWeight: 10, transfer: 4 };
