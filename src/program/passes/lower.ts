@@ -103,7 +103,9 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
   const isDealt = (name: string): boolean => shard?.stage !== 'optimizer' && choice.has(name.replace('gradient:', ''));
   const reduction = { choice, bucketBytes };
   const dealt =
-    shard?.stage === 'gradients' ? reduceAll(cast, { ...reduction, only: isDealt }, overlapGradients, verified) : cast;
+    shard?.stage === 'gradients'
+      ? reduceAll(cast, { ...reduction, onlyDealt: true }, overlapGradients, verified)
+      : cast;
   const apart = overlapGradients && mostArePending(dealt);
   const accumulated = verified(accumulateMicrobatches(dealt, { count: microbatches, lastApart: apart, late: isDealt }));
   const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart), verified);
