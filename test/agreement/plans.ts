@@ -66,7 +66,7 @@ export const AGREEMENT_PLANS: readonly string[] = [
   'replica=2,model=2 microbatches=2 activations=sequence',
   'replica=2,model=2 microbatches=1 shard=parameters shard-axes=replica',
   'replica=2,data=2,model=2 microbatches=2 linears=ring shard=parameters',
-  'replica=2,data=2,model=2 microbatches=1 linears=bidirectional shard=gradients activations=sequence',
+  'replica=2,data=2,model=2 microbatches=1 linears=ring shard=gradients activations=sequence',
   // All together: the ViT-22B paper's plan, and others.
   'data=2,model=4 microbatches=1 linears=bidirectional shard=parameters shard-minimum=200',
   'data=2,model=4 microbatches=2 linears=bidirectional shard=parameters rematerialize=full',
