@@ -16,7 +16,7 @@ import {
   planOptionText,
   planWord,
 } from '../job/index.js';
-import { axisSize, createMesh } from '../mesh/index.js';
+import { BATCH_AXES, axisSize, createMesh } from '../mesh/index.js';
 import { ACTIVATION_LAYOUTS } from '../models/index.js';
 import { LINEAR_MODES, REMATERIALIZATIONS } from '../program/index.js';
 import type { Assessment, Assessor, JobSimulation } from './assess.js';
@@ -61,9 +61,11 @@ function neighbours({ plan, ...task }: Job): { fewer: number[]; more: number[] }
   };
 }
 
-function withModelAxis({ chips, plan: { microbatches } }: Job, model: number): Change[] {
-  if (!Number.isInteger(model) || chips % model !== 0) return [];
-  const mesh = createMesh({ data: chips / model, model });
+function withModelAxis({ chips, plan: { microbatches, mesh: now } }: Job, model: number): Change[] {
+  const replica = axisSize(now, 'replica');
+  const data = chips / replica / model;
+  if (!Number.isInteger(model) || !Number.isInteger(data)) return [];
+  const mesh = createMesh({ replica, data, model });
   const counts = [microbatches, microbatches * 2, microbatches / 2].filter(Number.isInteger);
   return [counts.map((count) => ({ mesh, microbatches: count }))];
 }
@@ -85,6 +87,7 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
   const { plan } = job;
   const { stepTimeSeconds, timeByCategorySeconds: time, exposedCommunicationByAxisSeconds: exposed } = simulation;
   const model = axisSize(plan.mesh, 'model');
+  const acrossBatch = BATCH_AXES.reduce((total, axis) => total + (exposed[axis] ?? 0), 0);
   const { fewer, more } = neighbours(job);
   const microbatches = (count: number | undefined): Change[] =>
     count === undefined ? [] : [[{ microbatches: count }]];
@@ -99,7 +102,7 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
       ],
     },
     {
-      actsOn: (exposed.data ?? 0) + time.optimizer,
+      actsOn: acrossBatch + time.optimizer,
       changes: [
         ...others(SHARDS, plan.shard).map((shard): Change => [{ shard }]),
         [{ overlapGradients: true }],
@@ -107,8 +110,8 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
         ...withModelAxis(job, model * 2),
       ],
     },
-    { actsOn: time.overhead + time.memory + (exposed.data ?? 0), changes: microbatches(fewer[0]) },
-    { actsOn: time.idle + (exposed.data ?? 0), changes: microbatches(more[0]) },
+    { actsOn: time.overhead + time.memory + acrossBatch, changes: microbatches(fewer[0]) },
+    { actsOn: time.idle + acrossBatch, changes: microbatches(more[0]) },
     {
       actsOn: recomputed,
       changes: [

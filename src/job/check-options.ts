@@ -4,7 +4,7 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
-import { axisSize, formatMesh } from '../mesh/index.js';
+import { axisSize, batchParts, formatMesh } from '../mesh/index.js';
 import type { FloatType } from '../program/index.js';
 import { nearest } from '../text.js';
 import type { Plan, PlanOptionName } from './plan-options.js';
@@ -208,7 +208,7 @@ const prefetchWithinDepth: Rule = ({ plan, depth }) =>
       };
 
 const bucketNeedsLaunches: Rule = ({ plan }) => {
-  if (plan.bucket === 'none' || plan.shard !== 'none' || axisSize(plan.mesh, 'data') > 1) return undefined;
+  if (plan.bucket === 'none' || plan.shard !== 'none' || batchParts(plan.mesh) > 1) return undefined;
   return {
     option: 'bucket',
     expected: `none on ${formatMesh(plan.mesh)}, where neither parameters are gathered nor layers' gradients reduced`,
@@ -218,7 +218,7 @@ const bucketNeedsLaunches: Rule = ({ plan }) => {
 };
 
 const overlapNeedsReductions: Rule = ({ plan }) =>
-  plan.overlapGradients || axisSize(plan.mesh, 'data') > 1
+  plan.overlapGradients || batchParts(plan.mesh) > 1
     ? undefined
     : {
         option: 'overlapGradients',

@@ -3,7 +3,7 @@ import { MeshwrightError } from '../errors.js';
 import type { Hardware } from '../hardware/index.js';
 import { listHardware, loadHardware } from '../hardware/index.js';
 import type { Mesh } from '../mesh/index.js';
-import { axisSize, createMesh, formatMesh, rankCount } from '../mesh/index.js';
+import { AXIS_NAMES, batchParts, createMesh, formatMesh, rankCount } from '../mesh/index.js';
 import type { ModelConfig } from '../models/index.js';
 import { checkModelPlan, forward } from '../models/index.js';
 import type { FloatType, OptimizerConfig } from '../program/index.js';
@@ -109,7 +109,7 @@ export function resolveTask(input: JobInput): Task {
 }
 
 const meshChips = ({ plan }: JobInput): number | undefined =>
-  plan?.mesh ? (plan.mesh.data ?? 1) * (plan.mesh.model ?? 1) : undefined;
+  plan?.mesh && AXIS_NAMES.reduce((product, name) => product * (plan.mesh?.[name] ?? 1), 1);
 
 /** @throws MeshwrightError DTYPE_UNSUPPORTED of a compute type that the hardware lacks */
 function resolvePrecision({ hardware }: Task, plan: Plan): Precision {
@@ -246,9 +246,9 @@ export function fitPlan(task: Task, wish: Plan): FittedPlan {
   }
 }
 
-/** The counts of microbatches that a mesh allows: the divisors of the examples of a data rank, fewest first. */
+/** The counts of microbatches that a mesh allows: the divisors of the examples of a rank, fewest first. */
 export function microbatchChoices({ batch }: Task, mesh: Mesh): number[] {
-  const perRank = batch / axisSize(mesh, 'data');
+  const perRank = batch / batchParts(mesh);
   if (!Number.isInteger(perRank)) return [];
   const low: number[] = [];
   const high: number[] = [];

@@ -105,7 +105,12 @@ export const mesh: Form<Mesh, Sizes> = {
   fromText: parseMesh,
   toText: formatMesh,
   fromInput: createMesh,
-  toInput: (value) => Object.fromEntries(AXIS_NAMES.map((name) => [name, axisSize(value, name)])),
+  toInput: (value) =>
+    Object.fromEntries(
+      AXIS_NAMES.map((name) => [name, axisSize(value, name)] as const).filter(
+        ([name, size]) => name !== 'replica' || size > 1,
+      ),
+    ),
 };
 
 type ListInput = string | number | readonly (string | number)[];

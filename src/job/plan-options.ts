@@ -61,7 +61,9 @@ export const PLAN_OPTIONS = {
   mesh: {
     form: mesh,
     defaultAbout: 'all chips on `data`',
-    about: 'how many chips lie along each axis; the batch is split over `data`, layers over `model`',
+    about:
+      'how many chips lie along each axis, `replica` outermost; the batch is split over `replica` and `data`, layers over `model`; every replica has a copy of what is sharded over `data`, and gradients are summed over `replica` last',
+    source: 'Zhao et al. 2023, §3.2.2',
   },
   microbatches: {
     form: wholeNumber(1),

@@ -1,6 +1,7 @@
 /** Plans as people write them: the block in a job file and the short form. */
 import { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
+import { AXIS_NAMES } from '../mesh/index.js';
 import { nearest } from '../text.js';
 import type { Form } from './plan-forms.js';
 import { isAxis, readText } from './plan-forms.js';
@@ -123,7 +124,7 @@ export function parsePlanInput(text: string, place: string): PlanInput {
     const [, key = word, value = ''] = /^([^=]*)=(.*)$/.exec(word) ?? [];
     const name = isAxis(key) ? 'mesh' : PLAN_OPTION_NAMES.find((one) => one !== 'mesh' && planWord(one) === key);
     if (name === undefined) {
-      const known = ['data', 'model', ...PLAN_OPTION_NAMES.filter((one) => one !== 'mesh').map(planWord)];
+      const known = [...AXIS_NAMES, ...PLAN_OPTION_NAMES.filter((one) => one !== 'mesh').map(planWord)];
       throw new MeshwrightError('FIELD_UNKNOWN', {
         place,
         expected: `words of a plan, as in data=4,model=2 microbatches=8: ${known.join(', ')}`,

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { formatJob, formatPlan, optionsOf, resolveTask } from '../../job/index.js';
-import { axisSize } from '../../mesh/index.js';
+import { AXIS_NAMES, axisSize } from '../../mesh/index.js';
 import type { RankedPlan, SearchSpace } from '../../planner/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
 import type { JobSimulation } from '../assess.js';
@@ -21,9 +21,10 @@ export interface PlanFlags extends JobFlags, CollectiveFlag {
 export function plan(file: string | undefined, flags: PlanFlags): void {
   const input = jobInput(file, flags);
   const task = resolveTask(input);
-  const { data, model } = input.plan?.mesh ?? {};
+  const { replica, data, model } = input.plan?.mesh ?? {};
   const { microbatches, ...given } = optionsOf(input.plan ?? {});
   const space: SearchSpace = {
+    ...(replica === undefined ? {} : { replica }),
     ...(data === undefined ? {} : { data: [data] }),
     ...(model === undefined ? {} : { model: [model] }),
     ...(microbatches === undefined ? {} : { microbatches: [microbatches] }),
@@ -52,7 +53,7 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
       plans: top.map(({ rank, job, figures, why }) => ({
         rank,
         plan: formatPlan(job.plan),
-        mesh: { data: axisSize(job.plan.mesh, 'data'), model: axisSize(job.plan.mesh, 'model') },
+        mesh: Object.fromEntries(AXIS_NAMES.map((name) => [name, axisSize(job.plan.mesh, name)])),
         why,
         simulation: figures,
       })),

@@ -112,7 +112,7 @@ export function microbatchGradients(
   const differentiated = verified(differentiate(counted, { rematerialize, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
-  const dealing = { ...reductionOf(choice, options), only: isDealt(choice, options) };
+  const dealing = { ...reductionOf(choice, options), onlyDealt: true };
   return { program: reduceAll(cast, dealing, options.overlapGradients ?? false, verified), counter };
 }
 

@@ -98,8 +98,7 @@ function lowerSlots(context: StageContext, part: StagePart, splitBackward: boole
     Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));
   const slots = named(split(summed));
   if (!overlapGradients || (microbatches > 1 && !mostArePending(program))) return { slots, last: slots };
-  const only = (name: string): boolean => name.startsWith('gradient:');
-  const reduced = split(verified(reduceInLayers(summed, { ...reductionOf(choice, options), only })));
+  const reduced = split(verified(reduceInLayers(summed, reductionOf(choice, options))));
   const changed = kinds.at(-1)!;
   return { slots, last: { ...slots, [changed]: reduced.at(-1)! } };
 }
