@@ -13,6 +13,8 @@ import {
   verifier,
 } from '../passes/lower.js';
 import { reduceInLayers } from '../passes/reduce-gradients.js';
+import type { ScheduleShape, SlotKind } from '../schedules/index.js';
+import { virtualStage } from '../schedules/index.js';
 import type { Program, ProgramInput } from '../types.js';
 import type { StagePart } from './cut.js';
 import { cutForward, repeatOfLayers } from './cut.js';
@@ -20,8 +22,6 @@ import { splitSlots } from './slots.js';
 import type { StageContext, StagePrograms } from './stage.js';
 import { refuseLossScaling, stagePrograms } from './stage.js';
 import { addToSums, asSums } from './sums.js';
-
-export type SlotKind = 'forward' | 'backward' | 'backward-input' | 'backward-weight';
 
 /** `forward` and `backward`, or `forward`, `backward-input` and `backward-weight`. */
 export type SlotPrograms = Readonly<Partial<Record<SlotKind, Program>>>;
@@ -34,6 +34,12 @@ export interface PipelineOptions extends LowerOptions {
   /** Whether the gradients of weights have slots of their own. */
   readonly splitBackward: boolean;
 }
+
+/** Of each stage its virtual stages, as a schedule has them. */
+export const virtualStages = (shape: ScheduleShape): number[][] =>
+  Array.from({ length: shape.stages }, (_, stage) =>
+    Array.from({ length: shape.chunks }, (_, chunk) => virtualStage(shape, stage, chunk)),
+  );
 
 export interface VirtualStage {
   readonly part: StagePart;
