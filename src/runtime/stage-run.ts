@@ -41,7 +41,7 @@ export interface StageSurroundings extends Surroundings {
 /** All programs of a task, those that slots share once. */
 export const programsOf = ({ stage, chunks }: StageTask): Set<Program> =>
   new Set([
-    stage.start,
+    ...(stage.start === undefined ? [] : [stage.start]),
     ...stage.finish,
     ...chunks.flatMap(({ slots, last }) => [...Object.values(slots), ...Object.values(last)]),
   ]);
@@ -80,16 +80,16 @@ export class StageRun {
   }
 
   /**
-   * @param outputs of the programs that end the step
+   * @param outputs of the programs that end the step, or of slots to evaluate with
    * @returns those that this stage has, held
    */
   async run(outputs: readonly string[]): Promise<ReadonlyMap<string, Binding>> {
     const { stage, schedule, index } = this.#task;
     schedule.slots.forEach((_, from) => from !== index && this.#ports.expect(this.#rankOf(from), this.#sentFrom(from)));
-    await this.#runPlain(stage.start, outputs);
+    if (stage.start !== undefined) await this.#runPlain(stage.start, outputs);
     const own = schedule.slots[index]!;
     const last = lastSlots(own);
-    for (const slot of own) await this.#runSlot(slot, last.has(slot));
+    for (const slot of own) await this.#runSlot(slot, last.has(slot), outputs);
     for (const program of stage.finish) await this.#runPlain(program, outputs);
     this.#ports.finish();
     this.#values.end();
@@ -158,7 +158,7 @@ export class StageRun {
     });
   }
 
-  async #runSlot(slot: Slot, isLast: boolean): Promise<void> {
+  async #runSlot(slot: Slot, isLast: boolean, wanted: readonly string[]): Promise<void> {
     const { index, chunks } = this.#task;
     const { kind, chunk, microbatch } = slot;
     const { slots, last } = chunks[chunk]!;
@@ -169,7 +169,11 @@ export class StageRun {
       program,
       {
         bind: (input) => this.#bind(program, input, slot),
-        give: (output, binding) => this.#give(program, output, binding, slot, place),
+        give: (output, binding) => {
+          // To evaluate with: there is one microbatch then.
+          if (wanted.includes(output.name)) this.#wanted.set(output.name, holdAll(binding));
+          else this.#give(program, output, binding, slot, place);
+        },
       },
       place,
     );

@@ -2,14 +2,23 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { coordinate, createMesh } from '../../src/mesh/index.js';
 import type { Pipeline } from '../../src/program/index.js';
-import { typeBytes } from '../../src/program/index.js';
+import { forwardSchedule, lowerPipelineForward, typeBytes } from '../../src/program/index.js';
 import type { ScheduleName } from '../../src/program/schedules/index.js';
 import type { DevicePool, FamilyName, HostTensor, PoolRun } from '../../src/runtime/index.js';
+import { numbersOf } from '../../src/runtime/kernels/tensors.js';
 import { Memory } from '../../src/runtime/memory.js';
 import { stageTasks } from '../../src/runtime/stage-task.js';
 import { rankFeeds, stageFeeds } from '../../src/train/index.js';
 import type { StepCase } from '../agreement/case.js';
-import { batchOf, lowerStep, OPTIMIZERS, UNSHARDED, wholeTensors, worstTensor } from '../agreement/case.js';
+import {
+  batchOf,
+  forwardOfStep,
+  lowerStep,
+  OPTIMIZERS,
+  UNSHARDED,
+  wholeTensors,
+  worstTensor,
+} from '../agreement/case.js';
 import { seconds } from '../../src/units.js';
 import { DECODER_VARIANTS, SMALL_DECODER, SMALL_VIT } from '../helpers/models.js';
 import { lowerPipelineOf, scheduled } from '../program/pipeline/run.js';
@@ -196,6 +205,31 @@ describe('a pipeline on devices', () => {
     const { tensors } = await trainPipeline({ ...CASES[0]!, example, family: 'onnx' }, 2);
     const { name, error } = worstTensor(tensors, await trainAlone(CASES[0]!.example, 2));
     expect(error, name).toBeLessThan(1e-4);
+  });
+
+  test('evaluates on the parameters as its stages keep them', async () => {
+    const shard = { stage: 'optimizer', axes: ['data'], minimumElements: 0, prefetch: 1 } as const;
+    const plan = { mesh: { data: 2 }, microbatches: 2, shard } as const;
+    const example: StepCase = { ...base, model: tied, plan };
+    const { pipe, schedule } = scheduled('zb-v', 2, 2, [1, 1, 1, 1]);
+    const mesh = createMesh({ data: 2, pipe: 2 });
+    const pool = await createPool(mesh);
+    pools.push(pool);
+    await pool.loadPipeline('step', lowerPipelineOf(example, pipe), schedule);
+    await pool.initialize(3);
+    const evaluation = lowerPipelineForward(
+      forwardOfStep({ ...example, plan: { ...plan, microbatches: 1 } }),
+      { ...pipe, shard },
+      'loss',
+    );
+    await pool.loadPipeline('evaluation', evaluation, forwardSchedule(schedule));
+    const data = batchOf(tied, base.batch, 1);
+    const feeds = (rank: number) => stageFeeds(evaluation, coordinate(mesh, rank, 'pipe'), rank, 1, data, {});
+    const { outputs } = await pool.run('evaluation', { feeds, outputs: ['loss'] });
+    const terms = outputs.flatMap(({ loss }) => (loss === undefined ? [] : [numbersOf(loss as HostTensor)[0]!]));
+    const alone = await trainAlone(example, 1);
+    expect(terms).toHaveLength(2);
+    expect(terms[0]! + terms[1]!).toBeCloseTo(numbersOf(alone.get('loss')!)[0]!, 10);
   });
 
   test('sends the stream and its cotangent once between neighbours, and a tied gradient each way', async () => {

@@ -206,7 +206,7 @@ class Run {
   }
 
   #start(stage: number): void {
-    const { start } = this.#pipeline.stages[stage]!;
+    const start = this.#pipeline.stages[stage]!.start!;
     const outputs = this.#run(start, stage, 0, 'start');
     for (const { name } of start.outputs)
       this.#hold(
