@@ -48,18 +48,14 @@ function lowerSlots(context: StageContext, part: StagePart, splitBackward: boole
   const kinds: readonly SlotKind[] = splitBackward
     ? ['forward', 'backward-input', 'backward-weight']
     : ['forward', 'backward'];
-  const split = (whole: Program): Program[] =>
-    splitSlots(asGathered(asSums(whole), context), splitBackward).map((slot) =>
-      schedule(verified(slot), options, verified),
-    );
-  const named = (programs: readonly Program[]): SlotPrograms =>
-    Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));
-  const slots = named(split(summed));
+  const split = (whole: Program): Program[] => splitSlots(asGathered(asSums(whole), context), splitBackward);
+  const finished = (slot: Program): Program => schedule(verified(slot), options, verified);
+  const programs = split(summed).map(finished);
+  const slots: SlotPrograms = Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));
   if (!overlapGradients || (microbatches > 1 && !mostArePending(program))) return { slots, last: slots };
   const only = (name: string): boolean => name.startsWith('gradient:');
   const reduced = split(verified(reduceInLayers(summed, { ...reductionOf(choice, options), only })));
-  const changed = kinds.at(-1)!;
-  return { slots, last: { ...slots, [changed]: reduced.at(-1)! } };
+  return { slots, last: { ...slots, [kinds.at(-1)!]: finished(reduced.at(-1)!) } };
 }
 
 const parameterNames = (slots: SlotPrograms): string[] =>
