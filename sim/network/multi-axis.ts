@@ -3,29 +3,37 @@
  * through them in the order that begins with the p-th (Jouppi et al. 2023, TPU v4, §2; Sack and Gropp 2015 for the
  * scheme). Rings go both ways where they close. On n members and equal lengths l a gather of chunks of c bytes takes
  * D ⌊l/2⌋ α + (n − 1) c/(2Dβ): all links work all the time. With different lengths parts meet on the longer dimensions
- * and share their links; equal parts are kept, whose channels would end together if they did not meet.
+ * and share their links; equal parts are kept, whose channels would end together if they did not meet. Chips may not get
+ * all their links to work at once (the topology's `multiAxisShare`): then every transfer takes as much longer.
  */
 import type { Algorithm, Workshop } from './algorithm.js';
 import { roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
 import { gatherOver } from './ring.js';
+import type { Round } from './types.js';
 
 export function multiAxis(workshop: Workshop, level: Level): Algorithm | undefined {
   const { stages, length } = level;
   if (stages.length < 2 || !stages.every(({ kind }) => kind === 'torus')) return undefined;
   const rings = stages.map((stage) => workshop.ring(stage, true));
+  const { topology } = workshop.machine.hardware;
+  const share = topology.kind === 'torus' ? topology.multiAxisShare : 1;
+  const slowed = (rounds: readonly Round[]): readonly Round[] =>
+    share === 1 ? rounds : rounds.map((round) => ({ ...round, effort: 1 / share }));
   return {
     name: 'multi-axis',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
     channels: (collective, heldBytes) =>
       rings.map((_, part) => {
         const order = [...rings.slice(part), ...rings.slice(0, part)];
-        return roundsOf(
-          collective,
-          heldBytes / rings.length,
-          length,
-          (held) => gatherOver(order, held),
-          (held) => order.flatMap((ring) => ring.exchange(held)),
+        return slowed(
+          roundsOf(
+            collective,
+            heldBytes / rings.length,
+            length,
+            (held) => gatherOver(order, held),
+            (held) => order.flatMap((ring) => ring.exchange(held)),
+          ),
         );
       }),
   };

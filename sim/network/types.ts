@@ -62,6 +62,8 @@ export interface Round {
   readonly pattern: Pattern;
   readonly steps: number;
   readonly bytes: Bytes;
+  /** At least 1, which it is where absent: how many times as long as its bytes should it has its links. */
+  readonly effort?: number;
 }
 
 /** Rounds one after the other. */

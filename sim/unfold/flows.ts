@@ -3,9 +3,10 @@
  * that axis, its chips come to it one after the other, so that each is under way at most once at a time. A round says
  * how much each kind of flow moves.
  */
-import { TICKS_PER_SECOND, toTicks } from '../engine/index.js';
+import { toTicks } from '../engine/index.js';
 import type { Fabric } from '../machine/index.js';
 import type { CollectiveSchedule, Pattern } from '../network/index.js';
+import { workTicks } from '../network/index.js';
 
 /** A pattern as arrays, by flow; flows from a chip to itself take no time and are left out. */
 interface PatternArrays {
@@ -83,6 +84,7 @@ interface PlacedRound {
   readonly slot: Slot;
   readonly steps: number;
   readonly bytes: number;
+  readonly effort: number;
 }
 
 /** Gives each pattern of each channel its place. */
@@ -105,8 +107,8 @@ class Placement {
     return [
       this.rounds.length,
       ...channels.map((rounds, index) => {
-        for (const { pattern, steps, bytes } of rounds)
-          if (steps > 0) this.rounds.push({ slot: this.#slot(pattern, firstChannel + index), steps, bytes });
+        for (const { pattern, steps, bytes, effort = 1 } of rounds)
+          if (steps > 0) this.rounds.push({ slot: this.#slot(pattern, firstChannel + index), steps, bytes, effort });
         return this.rounds.length;
       }),
     ];
@@ -173,10 +175,10 @@ export function flowTables(
     for (const schedule of schedules) roundsOf.set(schedule, placement.schedule(schedule, firstChannel));
   const { slots, rounds, flows, hops } = placement;
 
-  const rows = rounds.flatMap(({ slot: { pattern }, bytes }) =>
+  const rows = rounds.flatMap(({ slot: { pattern }, bytes, effort }) =>
     pattern.kinds.map(({ share, rate, latency }) => {
       const moved = bytes * share;
-      return { moved, rate, work: (moved / rate) * TICKS_PER_SECOND, latency: toTicks(latency) };
+      return { moved, rate, work: workTicks(moved, rate, effort), latency: toTicks(latency) };
     }),
   );
   const firstRow = new Int32Array(rounds.length);
