@@ -192,8 +192,8 @@ export interface Stack {
   readonly reductions: 'one-pass' | 'end-fusion';
   /**
    * `fused`: where nobody else reads the scores and their softmax, one kernel computes both and the product with the
-   * values, and scores never reach memory. That is a matter of time; what is kept for the backward pass is the plan's
-   * (`rematerialize=selective` keeps neither, as such kernels do), and where it keeps them they are written.
+   * values, and scores never reach memory. The kernel of the backward pass makes them again by itself (Dao et al. 2022),
+   * so that they aren't kept either, whatever the plan's `rematerialize` says.
    */
   readonly attention: 'fused' | 'unfused';
   /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */
