@@ -51,7 +51,7 @@ export interface Execution {
   readonly hostWait: Ticks;
   /** Ticks of all kernels and the host, by what limited them and slowed them down; they add up to the spans. */
   readonly computeTicks: Readonly<Record<ComputeCategory, Ticks>>;
-  /** Matmul FLOPs that one chip executed. */
+  /** Matmul FLOPs that one chip executed, without what a fused causal attention leaves out. */
   readonly matmulFlops: number;
   /** By op id: what one run of each kernel costs. */
   readonly kernels: ReadonlyMap<string, KernelCost>;

@@ -68,6 +68,7 @@ export interface SimulationResult {
   readonly peakFlopsPerSecondPerChip: number;
   readonly peakVersion: number | null;
   readonly modelFlops: number;
+  /** Of matmuls, without what a fused causal attention leaves out. */
   readonly executedFlopsPerChip: number;
   /** Adds up to the step time. */
   readonly timeByCategorySeconds: Readonly<Record<TimeCategory, number>>;

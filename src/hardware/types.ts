@@ -54,6 +54,12 @@ export interface MatrixUnit {
   readonly startDepth?: number;
 }
 
+export interface FusedAttention {
+  readonly forward: number;
+  readonly backward: number;
+  readonly headWidthMultiple: number;
+}
+
 export interface Chip {
   readonly memoryCapacity: Bytes;
   readonly memoryBandwidth: Bandwidth;
@@ -64,10 +70,10 @@ export interface Chip {
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
   /**
-   * What one kernel for all of attention reaches, as a fraction of the peak; without it, what its matmuls would reach
-   * one by one.
+   * What one kernel for all of attention reaches, as a fraction of the peak, on heads whose width is filled up with zeros
+   * to a multiple; without it, what its matmuls would reach one by one.
    */
-  readonly fusedAttention?: { readonly forward: number; readonly backward: number };
+  readonly fusedAttention?: FusedAttention;
   /** Present where `peak` is a first measurement and not a datasheet's: which one MFU is relative to. */
   readonly peakVersion?: number;
 }
