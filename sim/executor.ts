@@ -74,8 +74,14 @@ function traceOf(plan: Plan, duration: Ticks, byRank: ByRank): Trace {
       const { kind, op } = step;
       const id = spanId(op, iterations);
       const common = { id, kind, phase: op.phase, rank, start: toSeconds(start), end: toSeconds(end) };
-      if (step.kind === 'kernel') spans.push({ ...common, name: 'kernel' });
-      else {
+      if (step.kind === 'kernel') {
+        // A chip that has come to a kernel waits for nothing but the host.
+        if (start > issued) {
+          const times = { start: toSeconds(issued), end: toSeconds(start) };
+          spans.push({ ...common, ...times, id: `host/${id}`, kind: 'host', name: 'launch' });
+        }
+        spans.push({ ...common, name: 'kernel' });
+      } else {
         const { name, sentBytes, axis } = step;
         spans.push({ ...common, name, sentBytes, axis, issued: toSeconds(issued) });
       }
