@@ -15,6 +15,7 @@ import type { ExposureTotals } from './exposure.js';
 import type { Occurrence } from './folded.js';
 import { runFolded } from './folded.js';
 import type { Machine } from './machine/index.js';
+import type { Pattern } from './network/index.js';
 import type { CollectiveChoice, ComputeCategory, Plan } from './plan.js';
 import { KERNEL_CATEGORIES, planProgram } from './plan.js';
 import type { ChipSpreads, UnfoldRequest } from './unfold/index.js';
@@ -92,12 +93,11 @@ function traceOf(plan: Plan, duration: Ticks, byRank: ByRank): Trace {
 
 function linkBytesOf({ collectives }: Plan, { fabric }: Machine): Float64Array {
   const linkBytes = new Float64Array(fabric.links.length);
-  const sent = new Map<ReadonlyMap<number, number>, number>();
+  const sent = new Map<Pattern, number>();
   for (const { schedule, times } of collectives)
     for (const { pattern, steps, bytes } of schedule.channels.flat())
-      sent.set(pattern.linkShares, (sent.get(pattern.linkShares) ?? 0) + times * steps * bytes);
-  for (const [linkShares, bytes] of sent)
-    for (const [link, share] of linkShares) linkBytes[link] = linkBytes[link]! + share * bytes;
+      sent.set(pattern, (sent.get(pattern) ?? 0) + times * steps * bytes);
+  for (const [{ linkShares }, bytes] of sent) linkShares.addTo(linkBytes, bytes);
   return linkBytes;
 }
 

@@ -21,7 +21,9 @@ export function direct(workshop: Workshop, { length, groups }: Level): Algorithm
     }
     return flows;
   };
-  const pattern = workshop.pattern({ groups, flowsOf });
+  const [first, ...others] = groups[0]!;
+  const someFlows = (): Flow[] => others.map((to) => ({ from: first!, to, share: 1 }));
+  const pattern = workshop.pattern({ groups, flowsOf, someFlows });
   return {
     name: 'direct',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],

@@ -8,7 +8,8 @@ import type { Algorithm, Workshop } from './algorithm.js';
 import { round } from './algorithm.js';
 import type { Level } from './axis.js';
 import { ringFlows } from './ring.js';
-import type { Flow, Pattern } from './types.js';
+import { pathsFrom } from './paths.js';
+import type { Pattern } from './types.js';
 
 /** Of each neighbour's way the two halves apart: one carries a chunk, the other those of all the others. */
 function copies(workshop: Workshop, level: Level, manyGo: 'up' | 'down'): Pattern {
@@ -21,8 +22,8 @@ function copies(workshop: Workshop, level: Level, manyGo: 'up' | 'down'): Patter
       const flows = ringFlows(groups, false);
       return [...flows.map((flow) => ({ ...flow, share: up })), ...flows.map((flow) => ({ ...flow, share: down }))];
     },
-    pathsOf: (flows: readonly Flow[]) =>
-      flows.map(({ from, to }, index) => {
+    pathsOf: (flows) =>
+      pathsFrom(flows, ({ from, to }, index) => {
         const way = fabric.route(from, to);
         const half = Math.ceil(way.length / 2);
         return index < flows.length / 2 ? way.slice(0, half) : way.slice(half);

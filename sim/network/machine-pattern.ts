@@ -5,9 +5,12 @@
 import type { Fabric } from '../machine/index.js';
 import { boundsOf } from './least.js';
 import { createPattern } from './pattern.js';
-import type { Bound, Flow, Pattern, SlowestFlow } from './types.js';
+import type { LinkNumbers } from './link-numbers.js';
+import { linkNumbers } from './link-numbers.js';
+import type { Paths } from './paths.js';
+import { pathsFrom } from './paths.js';
+import type { Bound, Flow, LinkShares, Pattern, SlowestFlow } from './types.js';
 
-type Path = readonly number[];
 type Groups = readonly (readonly number[])[];
 
 export interface PatternSource {
@@ -15,8 +18,10 @@ export interface PatternSource {
   /** The flows of some groups. */
   flowsOf(groups: Groups): readonly Flow[];
   /** The links of each flow, where they aren't all of the way between its ends. */
-  pathsOf?(flows: readonly Flow[]): readonly Path[];
-  /** What it surely takes, where that is known without its flows. */
+  pathsOf?(flows: readonly Flow[]): Paths;
+  /** What it surely takes is found from these of its flows, unless from those of one group. */
+  someFlows?(): readonly Flow[];
+  /** What it surely takes, where that is known otherwise. */
   bounds?(): readonly Bound[];
 }
 
@@ -36,13 +41,18 @@ export class MachinePattern implements Pattern {
   get #found(): Omit<Pattern, 'bounds'> {
     if (this.#whole === undefined) {
       const flows = this.#source.flowsOf(this.#source.groups);
-      this.#whole = createPattern(this.#fabric, this.#chips, flows, this.#pathsOf(flows));
+      this.#whole = createPattern(this.#links, this.#chips, flows, this.#pathsOf(flows));
     }
     return this.#whole;
   }
 
-  #pathsOf(flows: readonly Flow[]): readonly Path[] {
-    return this.#source.pathsOf?.(flows) ?? flows.map(({ from, to }) => this.#fabric.route(from, to));
+  get #links(): LinkNumbers {
+    return linkNumbers(this.#fabric);
+  }
+
+  #pathsOf(flows: readonly Flow[]): Paths {
+    const fabric = this.#fabric;
+    return this.#source.pathsOf?.(flows) ?? pathsFrom(flows, ({ from, to }) => fabric.route(from, to));
   }
 
   get bounds(): readonly Bound[] {
@@ -50,8 +60,8 @@ export class MachinePattern implements Pattern {
       const source = this.#source;
       if (source.bounds !== undefined) this.#bounds = source.bounds();
       else {
-        const flows = source.flowsOf(source.groups.slice(0, 1));
-        this.#bounds = boundsOf(this.#fabric, flows, this.#pathsOf(flows));
+        const flows = source.someFlows?.() ?? source.flowsOf(source.groups.slice(0, 1));
+        this.#bounds = boundsOf(this.#links, flows, this.#pathsOf(flows));
       }
     }
     return this.#bounds;
@@ -61,16 +71,16 @@ export class MachinePattern implements Pattern {
     return this.#found.flows;
   }
 
-  get paths(): readonly Path[] {
+  get paths(): Paths {
     return this.#found.paths;
-  }
-
-  get kindOf(): Int32Array {
-    return this.#found.kindOf;
   }
 
   get kinds(): readonly SlowestFlow[] {
     return this.#found.kinds;
+  }
+
+  get kindOf(): Int32Array {
+    return this.#found.kindOf;
   }
 
   get together(): boolean {
@@ -89,7 +99,7 @@ export class MachinePattern implements Pattern {
     return this.#found.even;
   }
 
-  get linkShares(): ReadonlyMap<number, number> {
+  get linkShares(): LinkShares {
     return this.#found.linkShares;
   }
 }

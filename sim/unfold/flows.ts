@@ -62,12 +62,17 @@ export interface FlowTables {
 
 function arraysOf({ flows, paths }: Pattern, { links }: Fabric): PatternArrays {
   const uses = new Uint8Array(links.length);
-  for (const path of paths) for (const link of path) if (uses[link]! < 2) uses[link]!++;
+  for (const link of paths.links) if (uses[link]! < 2) uses[link]!++;
   const kept = Int32Array.from(flows.keys()).filter((index) => flows[index]!.from !== flows[index]!.to);
+  const isCrowded = (flow: number): boolean => {
+    for (let hop = paths.starts[flow]!; hop < paths.starts[flow + 1]!; hop++)
+      if (uses[paths.links[hop]!]! > 1) return true;
+    return false;
+  };
   return {
     flows: kept,
-    crowded: Uint8Array.from(kept, (index) => (paths[index]!.some((link) => uses[link]! > 1) ? 1 : 0)),
-    hops: kept.reduce((total, index) => total + paths[index]!.length, 0),
+    crowded: Uint8Array.from(kept, (flow) => (isCrowded(flow) ? 1 : 0)),
+    hops: kept.reduce((total, flow) => total + paths.starts[flow + 1]! - paths.starts[flow]!, 0),
   };
 }
 
@@ -133,6 +138,7 @@ class Placement {
 function fill(tables: FlowTables, slot: Slot, chips: number): void {
   const { pattern, arrays, channel, firstFlow, firstChip } = slot;
   const { from, to, kind, onlyLink, pathStart, path, crowded, incidentStart, incident } = tables;
+  const { starts: pathStarts, links } = pattern.paths;
   const first = channel * chips;
   crowded.set(arrays.crowded, firstFlow);
   const counts = new Int32Array(chips + 1);
@@ -140,15 +146,15 @@ function fill(tables: FlowTables, slot: Slot, chips: number): void {
   arrays.flows.forEach((index, at) => {
     const flow = firstFlow + at;
     const ends = pattern.flows[index]!;
-    const links = pattern.paths[index]!;
     kind[flow] = pattern.kindOf[index]!;
     from[flow] = first + ends.from;
     to[flow] = first + ends.to;
     counts[ends.from]!++;
     counts[ends.to]!++;
     pathStart[flow] = hop;
-    onlyLink[flow] = links.length === 1 ? links[0]! : -1;
-    for (const link of links) path[hop++] = link;
+    const [start, end] = [pathStarts[index]!, pathStarts[index + 1]!];
+    onlyLink[flow] = end - start === 1 ? links[start]! : -1;
+    for (let at = start; at < end; at++) path[hop++] = links[at]!;
   });
   // Each flow is in two lists.
   let place = 2 * firstFlow;

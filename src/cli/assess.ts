@@ -1,6 +1,6 @@
 /** A job through the whole prediction: lowered, its memory counted, its step simulated. */
 import { dirname, join } from 'node:path';
-import type { Stack } from '../hardware/index.js';
+import type { Hardware, Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
 import type { Job, JobInput, Task } from '../job/index.js';
 import { formatPlan, formulaFlops, lowerJob, modelFlops, resolveJob } from '../job/index.js';
@@ -63,6 +63,7 @@ export class Assessor {
   readonly #faults: Faults;
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
   readonly #machines = new Map<string, Machine>();
+  readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly #collectives: CollectiveChoice;
 
@@ -102,6 +103,12 @@ export class Assessor {
     return machine;
   }
 
+  #stack(job: Job): Stack {
+    let found = this.#stacks.get(job.hardware);
+    if (found === undefined) this.#stacks.set(job.hardware, (found = stackOf(job)));
+    return found;
+  }
+
   #flops({ model, batch }: Job): { exact: number; formula: number; parameters: number } {
     const key = JSON.stringify([model, batch]);
     let found = this.#modelFlops.get(key);
@@ -114,11 +121,11 @@ export class Assessor {
   }
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
-    const stack = stackOf(job);
+    const stack = this.#stack(job);
     return { bytes: this.#lower(job, stack).memory.peakBytes, capacity: memoryLimit(job, stack) };
   }
 
-  assess(job: Job, stack: Stack = stackOf(job), unfold?: UnfoldRequest): Assessment {
+  assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
     const { program, memory } = this.#lower(job, stack);
     const { exact, formula, parameters } = this.#flops(job);
     const machine = this.#machine(job);

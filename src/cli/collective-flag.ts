@@ -6,6 +6,7 @@ import type { AlgorithmName } from '../hardware/index.js';
 import { ALGORITHMS } from '../hardware/index.js';
 import type { CollectiveName } from '../program/index.js';
 import { COLLECTIVES } from '../program/index.js';
+import { nearest } from '../text.js';
 
 export interface CollectiveFlag {
   readonly collective?: CollectiveChoice;
@@ -19,10 +20,15 @@ const NO_COLLECTIVES = 'nothing, since the step has no collectives';
 export function readCollective(text: string, before: CollectiveChoice = {}): CollectiveChoice {
   const [first = '', second] = text.split('=');
   const algorithm = ALGORITHMS.find((name) => name === (second ?? first));
-  if (algorithm === undefined) return fail(`an algorithm (${ALGORITHMS.join(', ')})`, second ?? first);
-  if (second === undefined) return { ...before, preferred: algorithm };
+  if (algorithm === undefined) return fail(`an algorithm (${ALGORITHMS.join(', ')})`, second ?? first, ALGORITHMS);
+  if (second === undefined) {
+    if (before.preferred !== undefined)
+      return fail('one algorithm for all collectives', `${before.preferred} and ${algorithm}`);
+    return { ...before, preferred: algorithm };
+  }
   const collective = NAMES.find((name) => name === first);
-  if (collective === undefined) return fail(`a collective (${NAMES.join(', ')}), as in all_reduce=ring`, first);
+  if (collective === undefined) return fail(`a collective (${NAMES.join(', ')}), as in all_reduce=ring`, first, NAMES);
+  if (before.algorithms?.[collective] !== undefined) return fail('each collective once', `${collective} twice`);
   const algorithms: Partial<Record<CollectiveName, AlgorithmName>> = { ...before.algorithms, [collective]: algorithm };
   return { ...before, algorithms };
 }
@@ -48,8 +54,10 @@ export function requireTaken(
   );
 }
 
-function fail(expected: string, got: string): never {
-  throw new MeshwrightError('USAGE', { place: PLACE, expected, got: JSON.stringify(got) });
+/** @param known among which what was meant may be */
+function fail(expected: string, got: string, known: readonly string[] = []): never {
+  const hint = got === '' || known.length === 0 ? {} : { hint: `did you mean ${nearest(got, known)}?` };
+  throw new MeshwrightError('USAGE', { place: PLACE, expected, got: JSON.stringify(got), ...hint });
 }
 
 export const addCollectiveFlag = (command: Command): Command =>

@@ -3,6 +3,7 @@ import type { TimeCategory } from '../../sim/index.js';
 import { TIME_CATEGORIES } from '../../sim/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
 import type { Advice } from './advice.js';
+import type { JobSimulation } from './assess.js';
 import type { SimulationReport } from './simulation-report.js';
 
 const CATEGORY_WORDS: Readonly<Record<Exclude<TimeCategory, 'exposedCommunication'>, string>> = {
@@ -76,6 +77,10 @@ const parts = (byCategory: Readonly<Partial<Record<TimeCategory, number>>>, byAx
     .filter(([, value]) => value !== 0)
     .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
 
+/** What a step is made of, in words, longest first. */
+export const partsOfStep = ({ timeByCategorySeconds, exposedCommunicationByAxisSeconds }: JobSimulation): Part[] =>
+  parts(timeByCategorySeconds, exposedCommunicationByAxisSeconds, 'exposed');
+
 function boundLine({ bounds, boundShare, stepTimeSeconds }: SimulationReport): string {
   const by = {
     compute: 'matmuls at peak rate',
@@ -85,11 +90,9 @@ function boundLine({ bounds, boundShare, stepTimeSeconds }: SimulationReport): s
   return `${time(stepTimeSeconds)}; at least ${time(bounds.seconds)} (${whole(boundShare)} of it) for ${by}`;
 }
 
-function timeLines(
-  { timeByCategorySeconds, exposedCommunicationByAxisSeconds, stepTimeSeconds }: SimulationReport,
-  width: number,
-): string[] {
-  const found = parts(timeByCategorySeconds, exposedCommunicationByAxisSeconds, 'exposed');
+function timeLines(report: SimulationReport, width: number): string[] {
+  const { stepTimeSeconds } = report;
+  const found = partsOfStep(report);
   const small = (part: Part): boolean =>
     Math.abs(part[1]) / stepTimeSeconds < 0.005 || found.indexOf(part) >= MOST_BARS;
   const rest = found.filter(small);
