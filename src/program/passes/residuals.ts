@@ -39,9 +39,11 @@ function scoresOf(ops: readonly Op[]): readonly Op[] {
   return ops.filter((op) => op.name === 'softmax' || isScore(op));
 }
 
+/** Whether an op's result is made again rather than kept in any case. */
+export const takesNoArithmetic = ({ name }: Op): boolean => name === 'all_gather' || name === 'cast';
+
 /** The ops of a region whose results are made again. */
 function madeAgain(ops: readonly Op[], { rematerialize, fusedAttention }: ResidualPolicy): ReadonlySet<Op> {
-  const free = (op: Op): boolean => op.name === 'all_gather' || op.name === 'cast';
   const asPlanned = (): readonly Op[] => {
     switch (rematerialize) {
       case 'none':
@@ -56,7 +58,7 @@ function madeAgain(ops: readonly Op[], { rematerialize, fusedAttention }: Residu
         return unreachable(rematerialize);
     }
   };
-  return new Set([...ops.filter(free), ...asPlanned(), ...(fusedAttention ? scoresOf(ops) : [])]);
+  return new Set([...ops.filter(takesNoArithmetic), ...asPlanned(), ...(fusedAttention ? scoresOf(ops) : [])]);
 }
 
 /** How forward values are seen from a backward block. */
