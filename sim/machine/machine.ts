@@ -56,5 +56,5 @@ export function createMachine(options: MachineOptions): Machine {
   const { hardware, mesh } = options;
   const found = layout(options);
   const chip = chipWith(hardware.chip, found.memorySlowdown);
-  return { hardware, chip, mesh, chips: rankCount(mesh), chipSlowdown: new Map(), ...found };
+  return { hardware, chip, mesh, chips: rankCount(mesh), chipSlowdown: new Map(), faultyLinks: false, ...found };
 }

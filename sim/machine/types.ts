@@ -51,6 +51,8 @@ export interface Machine {
   readonly memorySlowdown: number;
   /** Chips that compute slower than the others, each with how many times as long they take; empty unless `withFaults`. */
   readonly chipSlowdown: ReadonlyMap<number, number>;
+  /** Whether faults make links slow or dead, so that chips that lie alike no longer do. */
+  readonly faultyLinks: boolean;
   readonly mesh: Mesh;
   readonly chips: number;
   /** Lengths of the torus' dimensions; absent elsewhere. */

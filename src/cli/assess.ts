@@ -45,6 +45,10 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
+/** The step as a stack runs it. */
+export const lowerFor = (job: Job, { attention }: Stack): Program =>
+  lowerJob(job, { fusedAttention: attention === 'fused' });
+
 const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
   bytes(hardware.chip.memoryCapacity * (1 - stack.reservedMemoryFraction));
 
@@ -68,11 +72,12 @@ export class Assessor {
     this.#collectives = collectives;
   }
 
-  #lower(job: Job): { program: Program; memory: MemoryUse } {
-    const key = `${JSON.stringify([job.model, job.batch, job.precision, job.optimizer])} ${formatPlan(job.plan)}`;
+  #lower(job: Job, stack: Stack): { program: Program; memory: MemoryUse } {
+    const of = [job.model, job.batch, job.precision, job.optimizer, stack.attention];
+    const key = `${JSON.stringify(of)} ${formatPlan(job.plan)}`;
     let found = this.#lowered.get(key);
     if (found === undefined) {
-      const program = lowerJob(job);
+      const program = lowerFor(job, stack);
       this.#lowered.clear();
       this.#lowered.set(key, (found = { program, memory: memoryUse(program) }));
     }
@@ -116,11 +121,12 @@ export class Assessor {
   }
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
-    return { bytes: this.#lower(job).memory.peakBytes, capacity: memoryLimit(job, this.#stack(job)) };
+    const stack = this.#stack(job);
+    return { bytes: this.#lower(job, stack).memory.peakBytes, capacity: memoryLimit(job, stack) };
   }
 
   assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
-    const { program, memory } = this.#lower(job);
+    const { program, memory } = this.#lower(job, stack);
     const { exact, formula, parameters } = this.#flops(job);
     const machine = this.#machine(job);
     const { result, execution } = simulateExecution({

@@ -94,8 +94,8 @@ export const PLAN_OPTIONS = {
     form: choice(REMATERIALIZATIONS),
     default: 'none',
     about:
-      'what the backward pass of a layer makes again instead of keeping: nothing, attention scores, all but outputs of matmuls, everything',
-    source: 'Chen et al. 2016; Korthikanti et al. 2022, §5',
+      'what the backward pass of a layer makes again instead of keeping: nothing, attention scores, all but outputs of matmuls, everything; scores in any case where the stack fuses attention',
+    source: 'Chen et al. 2016; Korthikanti et al. 2022, §5; Dao et al. 2022',
   },
   rematerializeLayers: {
     form: layers,

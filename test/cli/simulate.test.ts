@@ -111,7 +111,7 @@ describe('the simulation of ViT-22B on 1024 TPU v4', () => {
       ),
     ).toBe(true);
     expect(kernels.map((one) => one.seconds)).toEqual(kernels.map((one) => one.seconds).toSorted((a, b) => b - a));
-    expect(sum(collectives.map((one) => one.exposedSeconds))).toBeCloseTo(base.exposedCommunicationSeconds, 1);
+    expect(sum(collectives.map((one) => one.exposedSeconds))).toBeCloseTo(base.exposedCommunicationSeconds, 9);
   });
 
   it('lists links by class, and each of them when asked to', async () => {
