@@ -5,7 +5,7 @@
 import type { Fabric } from '../machine/index.js';
 import { boundsOf } from './least.js';
 import { createPattern } from './pattern.js';
-import type { Bound, Flow, Pattern, SlowestFlow } from './types.js';
+import type { Bound, ChipShares, Flow, Pattern, SlowestFlow } from './types.js';
 
 type Path = readonly number[];
 type Groups = readonly (readonly number[])[];
@@ -91,5 +91,9 @@ export class MachinePattern implements Pattern {
 
   get linkShares(): ReadonlyMap<number, number> {
     return this.#found.linkShares;
+  }
+
+  get chipShares(): ChipShares {
+    return this.#found.chipShares;
   }
 }

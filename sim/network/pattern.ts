@@ -5,7 +5,7 @@
 import type { Fabric } from '../machine/index.js';
 import { bytesPerSecond, seconds } from '../../src/units.js';
 import { maxMinRates } from './max-min.js';
-import type { Flow, Pattern, SlowestFlow } from './types.js';
+import type { ChipShares, Flow, Pattern, SlowestFlow } from './types.js';
 
 /** Ends that differ by less are one. */
 const EQUAL = 1e-9;
@@ -110,6 +110,18 @@ function allAlike(flows: readonly Flow[], { kinds, kindOf }: Kinds, chips: numbe
   return first !== 0 && kindsAt.every((set) => latestOf(set) === first);
 }
 
+function chipSharesOf({ links }: Fabric, chips: number, flows: readonly Flow[], paths: Paths): ChipShares {
+  let [sent, got] = [0, 0];
+  flows.forEach(({ share }, flow) => {
+    const path = paths[flow]!;
+    if (path.length === 0) return;
+    // Those of a switch begin or end in it. Chips have the first numbers.
+    if (links[path[0]!]!.from < chips) sent += share;
+    if (links[path.at(-1)!]!.to < chips) got += share;
+  });
+  return { sent: sent / chips, got: got / chips };
+}
+
 /** @param paths of each flow */
 export function createPattern(
   fabric: Fabric,
@@ -124,6 +136,7 @@ export function createPattern(
   const slowest = (bytes: number): SlowestFlow =>
     kinds.reduce((latest, kind) => (end(kind, bytes) > end(latest, bytes) ? kind : latest));
   let linkShares: Map<number, number> | undefined;
+  let chipShares: ChipShares | undefined;
   return {
     flows,
     paths,
@@ -140,6 +153,9 @@ export function createPattern(
           for (const link of paths[flow]!) linkShares.set(link, (linkShares.get(link) ?? 0) + share);
       }
       return linkShares;
+    },
+    get chipShares() {
+      return (chipShares ??= chipSharesOf(fabric, chips, flows, paths));
     },
   };
 }

@@ -55,6 +55,14 @@ export interface Pattern {
   readonly together: boolean;
   /** What each link carries, in multiples of the pattern's bytes. */
   readonly linkShares: ReadonlyMap<number, number>;
+  /** What a chip itself sends and gets on the average, in multiples of the pattern's bytes. */
+  readonly chipShares: ChipShares;
+}
+
+/** What a chip passes on without it reaching its memory counts for none; of a switch that copies or adds up, its own side. */
+export interface ChipShares {
+  readonly sent: number;
+  readonly got: number;
 }
 
 /** A pattern that runs `steps` times, one after the other, with as many bytes each. */
@@ -62,6 +70,8 @@ export interface Round {
   readonly pattern: Pattern;
   readonly steps: number;
   readonly bytes: Bytes;
+  /** Of what a chip gets, the part that it adds to what it has: 0 to 1. */
+  readonly summed: number;
 }
 
 /** Rounds one after the other. */
