@@ -14,8 +14,6 @@ export interface PatternSource {
   readonly groups: Groups;
   /** The flows of some groups. */
   flowsOf(groups: Groups): readonly Flow[];
-  /** The links of each flow, where they aren't all of the way between its ends. */
-  pathsOf?(flows: readonly Flow[]): readonly Path[];
   /** What it surely takes, where that is known without its flows. */
   bounds?(): readonly Bound[];
 }
@@ -42,7 +40,12 @@ export class MachinePattern implements Pattern {
   }
 
   #pathsOf(flows: readonly Flow[]): readonly Path[] {
-    return this.#source.pathsOf?.(flows) ?? flows.map(({ from, to }) => this.#fabric.route(from, to));
+    return flows.map(({ from, to, half }) => {
+      const way = this.#fabric.route(from, to);
+      if (half === undefined) return way;
+      const middle = Math.ceil(way.length / 2);
+      return half === 'up' ? way.slice(0, middle) : way.slice(middle);
+    });
   }
 
   get bounds(): readonly Bound[] {

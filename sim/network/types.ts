@@ -16,6 +16,8 @@ export interface Flow {
   readonly to: number;
   /** Of the round's bytes. */
   readonly share: number;
+  /** Of the way, where a switch in the middle adds up what comes up or copies what goes down. */
+  readonly half?: 'up' | 'down';
 }
 
 /** What decides how long a pattern takes: `latency` and then `share` of its bytes at `rate`. */
