@@ -27,9 +27,9 @@ export interface Pick {
   fastest(options: readonly Option[]): readonly Channel[];
 }
 
-/** Rings over one stage: rounds of a gather, and of an all-to-all, of so many bytes held. */
-export interface StageRing {
-  readonly stage: Stage;
+/** Rings of so many members: rounds of a gather, and of an all-to-all, of so many bytes held. */
+export interface Ring {
+  readonly length: number;
   readonly pattern: Pattern;
   gather(heldBytes: number): Round[];
   exchange(heldBytes: number): Round[];
@@ -40,7 +40,7 @@ export interface Workshop {
   readonly machine: Machine;
   pattern(source: PatternSource): Pattern;
   /** The same each time. */
-  ring(stage: Stage, bothWays: boolean): StageRing;
+  ring(stage: Stage, bothWays: boolean): Ring;
 }
 
 export function lazily<T>(make: () => T): () => T {

@@ -22,6 +22,8 @@ export function directFlows(groups: Level['groups'], share: number): Flow[] {
 
 export function direct(workshop: Workshop, { length, groups }: Level): Algorithm | undefined {
   if (groups.length * length * (length - 1) > MOST_FLOWS) return undefined;
+  // There hardly any two flows are alike, and hop by hop all go over the same shortest ways.
+  if (workshop.machine.lattice?.chips === length) return undefined;
   const pattern = workshop.pattern({ groups, flowsOf: (of) => directFlows(of, 1) });
   return {
     name: 'direct',

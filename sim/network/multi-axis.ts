@@ -8,11 +8,14 @@
 import type { Algorithm, Workshop } from './algorithm.js';
 import { roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
+import { overLattice } from './lattice.js';
 import { gatherOver } from './ring.js';
 
 export function multiAxis(workshop: Workshop, level: Level): Algorithm | undefined {
   const { stages, length } = level;
   if (stages.length < 2 || !stages.every(({ kind }) => kind === 'torus')) return undefined;
+  const { lattice } = workshop.machine;
+  if (lattice?.chips === length) return overLattice(workshop, lattice, level);
   const rings = stages.map((stage) => workshop.ring(stage, true));
   return {
     name: 'multi-axis',
