@@ -5,7 +5,7 @@ import type { Machine } from '../../sim/index.js';
 import { latticeLengths } from '../../sim/network/lattice.js';
 import { createMesh } from '../../src/mesh/index.js';
 import { bytes } from '../../src/units.js';
-import { HOP, LINK, collectiveSeconds, torusOf, withTopology } from './helpers.js';
+import { LINK, collectiveSeconds, torusOf, withTopology } from './helpers.js';
 
 const machineOf = (slice: readonly number[], twist: boolean): Machine => {
   const model = slice.reduce((product, length) => product * length, 1);
