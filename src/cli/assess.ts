@@ -14,6 +14,8 @@ import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
 import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult, UnfoldRequest } from '../../sim/index.js';
 import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
+import type { TakenAlgorithms } from './collective-flag.js';
+import { addTaken } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
 /** A simulation with what only the job knows. */
@@ -61,6 +63,8 @@ export class Assessor {
   readonly #machines = new Map<string, Machine>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly #collectives: CollectiveChoice;
+  /** Of all plans that were assessed. */
+  readonly taken: TakenAlgorithms = new Map();
 
   constructor({ faults = NO_FAULTS, collectives = {} }: AssessorOptions = {}) {
     this.#faults = faults;
@@ -126,6 +130,7 @@ export class Assessor {
       collectives: this.#collectives,
       ...(unfold === undefined ? {} : { unfold }),
     });
+    addTaken(execution, this.taken);
     const simulation = {
       ...result,
       model: job.model.name,

@@ -19,23 +19,35 @@ export function readCollective(text: string, before: CollectiveChoice = {}): Col
   const [first = '', second] = text.split('=');
   const algorithm = ALGORITHMS.find((name) => name === (second ?? first));
   if (algorithm === undefined) return fail(`an algorithm (${ALGORITHMS.join(', ')})`, second ?? first);
-  if (second === undefined) return { ...before, preferred: algorithm };
+  if (second === undefined) {
+    if (before.preferred !== undefined)
+      return fail(`one algorithm without a collective, not ${before.preferred} too`, text);
+    return { ...before, preferred: algorithm };
+  }
   const collective = NAMES.find((name) => name === first);
   if (collective === undefined) return fail(`a collective (${NAMES.join(', ')}), as in all_reduce=ring`, first);
+  const given = before.algorithms?.[collective];
+  if (given !== undefined) return fail(`one algorithm for ${collective}, not ${given} too`, text);
   const algorithms: Partial<Record<CollectiveName, AlgorithmName>> = { ...before.algorithms, [collective]: algorithm };
   return { ...before, algorithms };
 }
 
-/** @throws MeshwrightError USAGE of what was asked for and no collective of the step takes */
-export function checkTaken({ preferred, algorithms = {} }: CollectiveChoice, { plan }: Execution): void {
-  const taken = new Map<string, Set<string>>();
+/** Of each collective the algorithms that steps have for it. */
+export type TakenAlgorithms = Map<CollectiveName, Set<AlgorithmName>>;
+
+export function addTaken({ plan }: Execution, taken: TakenAlgorithms = new Map()): TakenAlgorithms {
   for (const { name, schedule } of plan.collectives)
-    taken.set(name, (taken.get(name) ?? new Set()).add(schedule.algorithm));
+    taken.set(name, (taken.get(name) ?? new Set<AlgorithmName>()).add(schedule.algorithm));
+  return taken;
+}
+
+/** @throws MeshwrightError USAGE of what was asked for and no collective takes */
+export function checkTaken({ preferred, algorithms = {} }: CollectiveChoice, taken: TakenAlgorithms): void {
   const list = [...taken].map(([name, ones]) => `${name} (${[...ones].join(', ')})`).join(', ');
   const unused = (got: string): never =>
     fail(`what a collective of the step can take; it has ${list === '' ? 'none' : list}`, got);
-  for (const name of Object.keys(algorithms))
-    if (!taken.has(name)) unused(`${name}=${algorithms[name as CollectiveName]}`);
+  for (const name of Object.keys(algorithms) as CollectiveName[])
+    if (!taken.has(name)) unused(`${name}=${algorithms[name]}`);
   if (preferred !== undefined && ![...taken.values()].some((ones) => ones.has(preferred))) unused(preferred);
 }
 

@@ -37,6 +37,27 @@ const plans: Case[] = [
     ['all_reduce (', 'got "in-switch"'],
   ],
   [
+    'an algorithm that no plan can take',
+    'plan --model vit-tiny --hardware tpu-v4 --chips 4 --batch 8 --collective in-switch',
+    'USAGE',
+    '--collective',
+    ['all_reduce (', 'got "in-switch"'],
+  ],
+  [
+    'two algorithms for one collective',
+    'simulate --model vit-tiny --hardware tpu-v4 --chips 4 --collective all_reduce=ring --collective all_reduce=tree',
+    'USAGE',
+    '--collective',
+    ['one algorithm for all_reduce, not ring too', 'got "all_reduce=tree"'],
+  ],
+  [
+    'two algorithms for all collectives',
+    'simulate --model vit-tiny --hardware tpu-v4 --chips 4 --collective ring --collective all_reduce=tree --collective tree',
+    'USAGE',
+    '--collective',
+    ['not ring too', 'got "tree"'],
+  ],
+  [
     'the algorithm of a collective that the step lacks',
     'simulate --model vit-tiny --hardware tpu-v4 --chips 4 --collective all_to_all=direct',
     'USAGE',
