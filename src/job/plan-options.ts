@@ -137,7 +137,8 @@ export const PLAN_OPTIONS = {
   bucket: {
     form: bytesOrNone,
     default: 'none',
-    about: 'the most bytes in one launch that gathers parameters or reduces gradients; none takes a layer in one',
+    about:
+      'the most bytes in one launch that gathers parameters or reduces gradients, whole as they are after it or before it; none takes a layer in one',
     source: 'Li et al. 2020, §3.2',
   },
   overlapGradients: {
