@@ -68,7 +68,11 @@ export const PLAN_OPTIONS = {
     defaultAbout: 'the fewest that fit',
     about: 'parts of a step that are computed one after the other, their gradients added up',
   },
-  slice: { form: slice, defaultAbout: 'the fastest', about: 'lengths of the part of a torus that the mesh lies on' },
+  slice: {
+    form: slice,
+    defaultAbout: 'where rings over `model`, then `data`, are fastest',
+    about: 'lengths of the part of a torus that the mesh lies on',
+  },
   slices: {
     form: wholeNumber(1),
     defaultAbout: 'as few as hold the mesh',

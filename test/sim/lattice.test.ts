@@ -1,11 +1,11 @@
 /** Collectives over all of a twisted torus, against closed forms and the same torus without its twist. */
 import { describe, expect, it } from 'vitest';
-import { createMachine, createNetwork } from '../../sim/index.js';
+import { createMachine, createNetwork, execute } from '../../sim/index.js';
 import type { Machine } from '../../sim/index.js';
 import { latticeLengths } from '../../sim/network/lattice.js';
 import { createMesh } from '../../src/mesh/index.js';
 import { bytes } from '../../src/units.js';
-import { LINK, collectiveSeconds, torusOf, withTopology } from './helpers.js';
+import { LINK, STACK, collectiveSeconds, layeredProgram, torusOf, withTopology } from './helpers.js';
 
 const machineOf = (slice: readonly number[], twist: boolean): Machine => {
   const model = slice.reduce((product, length) => product * length, 1);
@@ -72,4 +72,18 @@ it.each([
 ])('an all-to-all gains of a twist of %j at least %d', (slice, least) => {
   const time = (twist: boolean) => collectiveSeconds(machineOf(slice, twist), 'all_to_all', 'model', 1e12);
   expect(time(false) / time(true)).toBeGreaterThan(least);
+});
+
+it.each(['data', 'model'] as const)('one chip stands for all of a twisted torus exactly: %s', (axis) => {
+  const mesh = createMesh({ [axis]: 128 });
+  const [twisted, plain] = [true, false].map((twist) =>
+    createMachine({ hardware: withTopology(torusOf(3)), mesh, slice: [4, 4, 8], twist }),
+  ) as [Machine, Machine];
+  const program = layeredProgram(mesh, 2);
+  const one = execute(program, twisted, STACK);
+  const all = execute(program, twisted, STACK, { unfold: {} });
+  expect(one.folded).toBe(true);
+  expect(all.duration).toBe(one.duration);
+  // Ways that don't meet are as few events as there are steps.
+  expect(all.unfolded!.events).toBeLessThan(2 * execute(program, plain, STACK, { unfold: {} }).unfolded!.events);
 });
