@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Two cores: suites that start ranks of their own would only take them from each other.
     maxWorkers: 2,
   },

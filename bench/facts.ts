@@ -139,7 +139,8 @@ asynchronousLinears();
 facts.note(
   'ViT-22B, why plans exceed what was published: the best shard every large tensor and compute the step in parts, so ' +
     'that nothing is computed again and few chips share a layer; the paper shards some, and says neither how many ' +
-    'chips share one nor whether it recomputes. Input, checkpoints and failures are not in a simulated step either.',
+    'chips share one nor whether it recomputes. Input, checkpoints and failures are not in a simulated step either. On ' +
+    'the other hand its gradients are scattered beside computing, which XLA does not do with a reduce-scatter on TPU v4.',
 );
 facts.note(
   'ViT-e, why it is lower: its matmuls are narrow, so that kernels do fewer FLOPs on each byte of activations, which ' +
@@ -148,8 +149,13 @@ facts.note(
     'but in attention alone, which is a small part of the FLOPs.',
 );
 facts.note(
-  'Biases: where a compiler fuses them into what stands beside, a roofline sees a bias add and the sum of its gradient ' +
-    'for nothing, and centering a norm as arithmetic behind memory. Of the published 3 % it explains none: that is ' +
-    'fusions broken up by the sums and passes over activations of their own, which the stack profile does not have.',
+  'Biases: the fusion of a matmul takes a bias that is added to its product, and the sum of its gradient, so that a ' +
+    'roofline sees them for next to nothing, and centering a norm as arithmetic behind memory. Of the published 3 % it ' +
+    'explains next to none: that is fusions broken up in ways that a profile of what can be fused does not tell.',
+);
+facts.note(
+  'MaxText and PaLM, what would bring them down: matmuls at 85 % of the peak instead of 90 % take 2 to 3 points off, ' +
+    'memory at 75 % instead of 85 % up to 1, collectives over several dimensions at 50 % of their links instead of ' +
+    '65.5 % 1 to 2. None of the three is known of TPU v4 (docs/facts.md).',
 );
 facts.print('fact', 'beside');

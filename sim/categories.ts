@@ -19,7 +19,7 @@ export const TIME_CATEGORIES = [
   'variation',
   /** The kernels of the update, launches included. */
   'optimizer',
-  /** The host, before the step's first kernel. */
+  /** The host: before the step's first kernel, and where the chip waits for it to launch one. */
   'host',
   /** Collectives run and no kernel does. */
   'exposedCommunication',
@@ -31,7 +31,7 @@ export type TimeCategory = (typeof TIME_CATEGORIES)[number];
 export type TicksByCategory = Readonly<Record<TimeCategory, Ticks>>;
 
 /** Adds up to the step. */
-export function ticksByCategory({ plan, duration, exposure, computeTicks }: Execution): TicksByCategory {
+export function ticksByCategory({ plan, duration, exposure, hostWait, computeTicks }: Execution): TicksByCategory {
   const found: Record<TimeCategory, number> = {
     matmul: computeTicks.matmul,
     memory: computeTicks.memory,
@@ -40,7 +40,7 @@ export function ticksByCategory({ plan, duration, exposure, computeTicks }: Exec
     contention: computeTicks.contention,
     variation: computeTicks.variation,
     optimizer: 0,
-    host: plan.hostDuration,
+    host: plan.hostDuration + hostWait,
     exposedCommunication: exposure.exposed,
     idle: 0,
   };

@@ -92,7 +92,7 @@ class Causes {
   }
 }
 
-/** What is on the path: a run of an op, the host before the step, or nothing that is known. */
+/** What is on the path: a run of an op, the host before the step or a kernel, or nothing that is known. */
 type OnPath = KernelStep | CollectiveStep | 'host' | 'idle';
 
 /** From the last to the first: what is on the path, and for how many ticks. */
@@ -102,14 +102,17 @@ function* segments(occurrences: readonly Occurrence[], duration: number, host: n
   for (let at = 0; at < occurrences.length; at++)
     if (index === undefined || occurrences[at]!.end > occurrences[index]!.end) index = at;
   let time = duration;
+  // A kernel begins as soon as what it waits for is done, unless the host has yet to launch it.
+  let gap: 'host' | 'idle' = 'idle';
   while (index !== undefined) {
     const { step, start, end } = occurrences[index]!;
-    if (time > end) yield ['idle', time - end];
+    if (time > end) yield [gap, time - end];
     yield [step, end - start];
     time = start;
+    gap = step.kind === 'kernel' && step.hostDuration > 0 ? 'host' : 'idle';
     index = causes.of(index);
   }
-  if (time > host) yield ['idle', time - host];
+  if (time > host) yield [gap, time - host];
   if (host > 0) yield ['host', Math.min(time, host)];
 }
 

@@ -15,6 +15,7 @@ import type { ExposureTotals } from './exposure.js';
 import type { Occurrence } from './folded.js';
 import { runFolded } from './folded.js';
 import type { Machine } from './machine/index.js';
+import type { Pattern } from './network/index.js';
 import type { CollectiveChoice, ComputeCategory, Plan } from './plan.js';
 import { KERNEL_CATEGORIES, planProgram } from './plan.js';
 import type { ChipSpreads, UnfoldRequest } from './unfold/index.js';
@@ -38,13 +39,15 @@ export interface Execution {
   /** What the spans are made of, in the same order, with what each waited for; from the same run. */
   readonly occurrences: readonly Occurrence[];
   /**
-   * One rank was simulated and stands for all, exactly. Otherwise groups of ranks take different times for their
-   * collectives, and all are given that of the slowest.
+   * One rank was simulated and stands for all, exactly. Otherwise groups of ranks, or flows of a collective that share
+   * links with another's, take different times, and all are given that of the slowest.
    */
   readonly folded: boolean;
   /** Absent where one rank stands for all. */
   readonly unfolded?: Unfolded;
   readonly exposure: ExposureTotals;
+  /** That the chip waited for the host to launch kernels. */
+  readonly hostWait: Ticks;
   /** Ticks of all kernels and the host, by what limited them and slowed them down; they add up to the spans. */
   readonly computeTicks: Readonly<Record<ComputeCategory, Ticks>>;
   /** Matmul FLOPs that one chip executed. */
@@ -82,16 +85,15 @@ function traceOf(plan: Plan, duration: Ticks, byRank: ByRank): Trace {
 
 function linkBytesOf({ collectives }: Plan, { fabric }: Machine): Float64Array {
   const linkBytes = new Float64Array(fabric.links.length);
-  const sent = new Map<ReadonlyMap<number, number>, number>();
+  const sent = new Map<Pattern, number>();
   for (const { schedule, times } of collectives)
     for (const { pattern, steps, bytes } of schedule.channels.flat())
-      sent.set(pattern.linkShares, (sent.get(pattern.linkShares) ?? 0) + times * steps * bytes);
-  for (const [linkShares, bytes] of sent)
-    for (const [link, share] of linkShares) linkBytes[link] = linkBytes[link]! + share * bytes;
+      sent.set(pattern, (sent.get(pattern) ?? 0) + times * steps * bytes);
+  for (const [{ linkShares }, bytes] of sent) linkShares.addTo(linkBytes, bytes);
   return linkBytes;
 }
 
-type Outcome = Pick<Execution, 'duration' | 'folded' | 'unfolded' | 'exposure' | 'linkBytes'> & {
+type Outcome = Pick<Execution, 'duration' | 'folded' | 'unfolded' | 'exposure' | 'hostWait' | 'linkBytes'> & {
   readonly contention: Ticks;
   readonly variation: Ticks;
   /** Of rank 0, and of the rank that the execution is of. */
@@ -99,12 +101,13 @@ type Outcome = Pick<Execution, 'duration' | 'folded' | 'unfolded' | 'exposure' |
 };
 
 function runOne(plan: Plan, machine: Machine): Outcome {
-  const { duration, exposure, contention, even } = runFolded(plan);
+  const { duration, exposure, contention, hostWait, even } = runFolded(plan);
   const patterns = plan.collectives.flatMap(({ schedule }) => schedule.channels.flat().map(({ pattern }) => pattern));
   return {
     duration,
     exposure,
     contention,
+    hostWait,
     variation: ticks(0),
     folded: even && patterns.every((pattern) => pattern.even),
     linkBytes: linkBytesOf(plan, machine),
@@ -113,7 +116,8 @@ function runOne(plan: Plan, machine: Machine): Outcome {
 }
 
 function runAll(plan: Plan, machine: Machine, request: UnfoldRequest): Outcome {
-  const { run, lastChip, exposure, contention, variation, spreads, occurrences } = unfoldStep(plan, machine, request);
+  const { run, lastChip, spreads, occurrences, ...times } = unfoldStep(plan, machine, request);
+  const { exposure, contention, hostWait, variation } = times;
   const { duration, events, flows, linkBytes } = run;
   const rankOf = Array.from({ length: machine.chips }, () => 0);
   rankOf.forEach((_, rank) => (rankOf[machine.chipOf(rank)] = rank));
@@ -122,7 +126,7 @@ function runAll(plan: Plan, machine: Machine, request: UnfoldRequest): Outcome {
     return new Map([...occurrences(chips)].map(([chip, list]) => [rankOf[chip]!, list]));
   };
   const unfolded = { events, flows, lastChip, lastRank: rankOf[lastChip]!, spreads };
-  return { duration, exposure, contention, variation, folded: false, unfolded, linkBytes, recorded };
+  return { duration, exposure, contention, hostWait, variation, folded: false, unfolded, linkBytes, recorded };
 }
 
 export interface ExecutionOptions {
@@ -145,7 +149,7 @@ export function execute(
   const plan = planProgram(program, machine, stack, collectives);
   const differ = machine.chipSlowdown.size > 0;
   const outcome = unfold || differ ? runAll(plan, machine, unfold ?? {}) : runOne(plan, machine);
-  const { duration, folded, unfolded, exposure, contention, variation, linkBytes } = outcome;
+  const { duration, folded, unfolded, exposure, contention, hostWait, variation, linkBytes } = outcome;
   const computeTicks = { matmul: 0, memory: 0, vector: 0, overhead: plan.hostDuration as number };
   let matmulFlops = 0;
   for (const { byCategory, cost, times } of plan.kernels) {
@@ -167,6 +171,7 @@ export function execute(
     folded,
     ...(unfolded === undefined ? {} : { unfolded }),
     exposure,
+    hostWait,
     computeTicks: {
       matmul: ticks(computeTicks.matmul),
       memory: ticks(computeTicks.memory),

@@ -1,6 +1,7 @@
 /**
  * How much communication computing hides, counted as the clock goes: time counts as hidden while a collective runs
- * beside a kernel or the host, as exposed while only collectives run, as idle while nothing does. Where several
+ * beside a kernel or the host, which is at work too while the chip waits for it to launch a kernel, as exposed while only
+ * collectives run, as idle while nothing does. Where several
  * collectives run, exposed time is that of the one which began first, so that it adds up over the axes.
  */
 import type { AxisName } from '../src/mesh/index.js';

@@ -53,6 +53,7 @@ interface Mark {
   readonly now: Ticks;
   readonly exposure: ExposureTotals;
   readonly contention: number;
+  readonly hostWait: number;
   readonly host: number;
   readonly hostWaits: number;
 }
@@ -63,6 +64,8 @@ class FoldedChip implements Sink {
   readonly leaps: Leaps<Mark> | undefined;
   /** Ticks by which kernels took longer because of collectives beside them. */
   contention = 0;
+  /** Ticks that it waited for the host to launch a kernel. */
+  hostWait = 0;
   /** Whether all that shared links got the same of them on every chip. */
   even = true;
   now = ticks(0);
@@ -160,6 +163,8 @@ class FoldedChip implements Sink {
     this.#host += hostDuration;
     if (hostDuration === 0 || begin <= this.now) return;
     this.#hostWaits++;
+    this.hostWait += begin - this.now;
+    this.exposure.setBusy(true, this.now);
     while (this.now < begin) this.#advance(begin);
   }
 
@@ -250,6 +255,7 @@ class FoldedChip implements Sink {
     now: this.now,
     exposure: this.exposure.totals(),
     contention: this.contention,
+    hostWait: this.hostWait,
     host: this.#host,
     hostWaits: this.#hostWaits,
   });
@@ -281,6 +287,7 @@ class FoldedChip implements Sink {
     this.now = addTicks(this.now, by);
     for (const { channel } of this.#active) channel.leap(by);
     this.contention += times * (this.contention - before.contention);
+    this.hostWait += times * (this.hostWait - before.hostWait);
     this.exposure.repeat(before.exposure, times, this.now);
   };
 }
@@ -289,6 +296,7 @@ export interface FoldedRun {
   readonly duration: Ticks;
   readonly exposure: ExposureTotals;
   readonly contention: Ticks;
+  readonly hostWait: Ticks;
   readonly even: boolean;
   /** In the order of issue, where they are recorded. */
   readonly occurrences: readonly Occurrence[];
@@ -298,6 +306,13 @@ export interface FoldedRun {
 export function runFolded(plan: Plan, recording = false): FoldedRun {
   const chip = new FoldedChip(plan, recording);
   chip.run();
-  const { now, exposure, contention, even, occurrences } = chip;
-  return { duration: now, exposure: exposure.totals(), contention: ticks(contention), even, occurrences };
+  const { now, exposure, contention, hostWait, even, occurrences } = chip;
+  return {
+    duration: now,
+    exposure: exposure.totals(),
+    contention: ticks(contention),
+    hostWait: ticks(hostWait),
+    even,
+    occurrences,
+  };
 }

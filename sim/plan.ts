@@ -215,7 +215,7 @@ class Planner {
       name,
       axis,
       reads: op.operands,
-      asynchronous: op.asynchronous === true && this.#stack.overlapsCommunication,
+      asynchronous: op.asynchronous === true && this.#stack.asynchronous.includes(name),
       single: !early,
       duration,
       schedule,

@@ -1,4 +1,5 @@
 /** A YAML file checked against a schema; what is wrong is reported with the file's line and the nearest known name. */
+import { distance } from 'fastest-levenshtein';
 import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { MeshwrightError } from './errors.js';
@@ -65,12 +66,37 @@ const LIMITS: Readonly<Record<string, string>> = {
   '<=': 'at most',
 };
 
+/** What the schema library's names of types are called here. */
+const TYPES: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+  object: 'fields',
+  string: 'text',
+};
+
+const listed = (names: readonly unknown[]): string =>
+  names.length === 1 ? String(names[0]) : `one of ${names.join(', ')}`;
+
+/** The names that a value may be one of, where that is what is wrong with it. */
+function choicesOf(issue: Issue): string[] {
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  // Of alternatives that a field chooses among.
+  if (issue.code === 'invalid_union' && 'options' in issue && Array.isArray(issue.options))
+    return issue.options.map(String);
+  return [];
+}
+
 /** A schema's message as what was expected, without the schema library's own words around it. */
-const expectation = ({ message }: Issue): string => {
+const expectation = (issue: Issue): string => {
+  const { message } = issue;
+  const choices = choicesOf(issue);
+  if (choices.length > 0) return listed(choices);
   const [, sign, limit] = /^Too (?:small|big): expected \w+ to (?:be|have) ([<>]=?)(.*)$/.exec(message) ?? [];
   if (sign !== undefined) return `${LIMITS[sign]} ${limit}`;
   const said = /^Invalid (?:input|option): expected (.*?)(?:, received .*)?$/.exec(message)?.[1] ?? message;
-  return said.replaceAll('"', '').replaceAll('|', ', ');
+  return TYPES[said] ?? said.replaceAll('"', '').replaceAll('|', ', ');
 };
 
 const show = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
@@ -129,9 +155,13 @@ export function parseSource<T>(
       ...(known.length > 0 ? { hint: `did you mean ${nearest(unknown!, known)}?` } : {}),
     });
   }
+  const got = at(data, path);
+  const typed = typeof got === 'string' ? got : '';
+  const meant = choicesOf(issue).filter((choice) => distance(choice, typed) <= typed.length / 2);
   throw new MeshwrightError(invalidCode, {
     place: place(path),
     expected: expectation(issue),
-    got: show(at(data, path)),
+    got: show(got),
+    ...(meant.length > 0 ? { hint: `did you mean ${nearest(typed, meant)}?` } : {}),
   });
 }

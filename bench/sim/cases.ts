@@ -111,13 +111,14 @@ function allReduce(): Figures {
 
 /**
  * Every chip sends (N − 1)/N of the bytes twice, over all of its links at once (Chan et al. 2007, the bucket algorithm,
- * along every dimension with a part of the bytes), and takes a hop's latency a step of each dimension.
+ * along every dimension with a part of the bytes), as fast as a chip gets them all to work, and takes a hop's latency a
+ * step of each dimension.
  */
-function allReduceSeconds({ fabric, chips, stages }: Machine): number {
+function allReduceSeconds({ fabric, chips, stages, hardware: { topology } }: Machine): number {
   const { bytesPerSecond, latency } = fabric.links[0]!;
   const dimensions = stages.get('data')!;
   const steps = dimensions.reduce((sum, { length }) => sum + length - 1, 0);
-  const links = 2 * dimensions.length;
+  const links = 2 * dimensions.length * (topology.kind === 'torus' ? topology.multiAxisShare : 1);
   return 2 * ((GIBIBYTE * (1 - 1 / chips)) / (links * bytesPerSecond) + steps * latency);
 }
 

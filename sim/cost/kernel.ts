@@ -4,14 +4,13 @@
  */
 import type { Chip, MatmulRate, Stack } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
-import type { Op, Value, ValueId } from '../../src/program/index.js';
+import type { Op, Value } from '../../src/program/index.js';
 import { matmulFlops } from '../../src/program/index.js';
 import type { Bytes, Flops, Seconds } from '../../src/units.js';
 import { bytes, computeTime, flops, seconds, transferTime } from '../../src/units.js';
 import { achievableRate, tilingOf } from './matmul.js';
 import type { Piece } from './pieces.js';
 import { piecesOf } from './pieces.js';
-import { trafficBytes } from './traffic.js';
 
 /** A chip at work; `computeSlowdown` ≥ 1 is how much longer everything takes because cores are shared. */
 export interface ComputeChip {
@@ -102,18 +101,12 @@ export function kernelCost(
   const ops = op.name === 'kernel' ? op.region!.ops : [op];
   const results = new Set(op.results);
   const pieces = piecesOf(ops, values, stack, results);
-  const users = new Map<ValueId, Set<Piece>>();
-  for (const piece of pieces)
-    for (const id of piece.ops.flatMap(({ operands }) => operands))
-      users.set(id, (users.get(id) ?? new Set()).add(piece));
 
   const total = { matmul: 0, memory: 0, vector: 0, flops: 0, padded: 0, vectorFlops: 0, bytes: 0 };
   let hostPath = 0;
   pieces.forEach((piece, index) => {
-    const escapes = (id: ValueId): boolean =>
-      stack.elementwise === 'none' || results.has(id) || [...(users.get(id) ?? [])].some((user) => user !== piece);
     const matrix = matrixOf(piece, values, chip);
-    const moved = trafficBytes(piece.ops, values, escapes) + matrix.splitBytes;
+    const moved = piece.memoryBytes + matrix.splitBytes;
     const memory = transferTime(bytes(moved), chip.memoryBandwidth.achievable);
     const vector = computeTime(flops(piece.vectorFlops), chip.vectorRate);
     const longest = Math.max(matrix.seconds, memory, vector);

@@ -1,10 +1,17 @@
-/** What a stack launches of a kernel's ops, one by one: matmuls, attention, and single ops or clusters of others. */
+/**
+ * What a stack launches of a kernel's ops, one by one: matmuls, attention, and what lies between; and what each reads and
+ * writes. What one makes for another is written and read, or made again by its reader, if the stack does that and fewer
+ * bytes are moved.
+ */
 import type { Stack } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import type { ComputeName, MatmulWork, Op, Value, ValueId, Work } from '../../src/program/index.js';
 import { isCompute, recordOf, typeBytes } from '../../src/program/index.js';
 import type { AttentionGroup } from './attention.js';
-import { attentionGroups } from './attention.js';
+import { isComputedOnce } from './fusion-rules.js';
+import type { Placement } from './placement.js';
+import { placeOps } from './placement.js';
+import { readBytes } from './traffic.js';
 
 export interface MatmulPart {
   readonly op: Op;
@@ -12,9 +19,11 @@ export interface MatmulPart {
 }
 
 export interface Piece {
+  /** Those of others that it makes again included. */
   readonly ops: readonly Op[];
   readonly matmuls: readonly MatmulPart[];
   readonly vectorFlops: number;
+  readonly memoryBytes: number;
   readonly attention?: AttentionGroup;
 }
 
@@ -26,85 +35,138 @@ export function workOf(op: Op, values: readonly Value[]): Work {
   return recordOf<ComputeName>(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
 }
 
-/** Ops that work on each element alone, so that the matmul before them can do it to what it is about to write. */
-const ELEMENTWISE: ReadonlySet<string> = new Set<ComputeName>([
-  'add',
-  'cast',
-  'gelu',
-  'gelu_backward',
-  'multiply',
-  'scale',
-  'silu',
-  'silu_backward',
-]);
+class Traffic {
+  readonly #values: readonly Value[];
+  readonly #placement: Placement;
+  readonly #kept: ReadonlySet<ValueId>;
+  readonly #stack: Stack;
+  /** By draft, what it reads of others and of outside. */
+  readonly #reads: readonly ReadonlySet<ValueId>[];
+  readonly #written = new Set<ValueId>();
+  /** By draft, what it has to read in any case. */
+  readonly #passReads: readonly Set<ValueId>[];
 
-const elements = (id: ValueId, values: readonly Value[]): number =>
-  values[id]!.type.shape.reduce((product, size) => product * size, 1);
-
-/** Whether `op` does something to each element of what `piece`, a matmul and what follows it, makes. */
-function continues(piece: readonly Op[], op: Op, values: readonly Value[]): boolean {
-  const product = piece[0]!.results[0]!;
-  return (
-    ELEMENTWISE.has(op.name) &&
-    op.operands.some((id) => piece.some(({ results }) => results.includes(id))) &&
-    elements(op.results[0]!, values) === elements(product, values)
-  );
-}
-
-/** Trailing casts to a wider type, which are left to whoever reads the narrow result. */
-function widening(ops: Op[], values: readonly Value[]): Op[] {
-  const left: Op[] = [];
-  for (let last = ops.at(-1)!; ops.length > 1 && last.name === 'cast'; last = ops.at(-1)!) {
-    if (typeBytes(values[last.results[0]!]!.type) <= typeBytes(values[last.operands[0]!]!.type)) break;
-    left.unshift(ops.pop()!);
+  constructor(ops: readonly Op[], values: readonly Value[], placement: Placement, stack: Stack, kept: Set<ValueId>) {
+    this.#values = values;
+    this.#placement = placement;
+    this.#stack = stack;
+    this.#kept = kept;
+    const { drafts, made } = placement;
+    this.#reads = drafts.map((one, index) => {
+      const operands = [...one.ops, ...one.sumsFor].flatMap((op) => op.operands);
+      return new Set(operands.filter((id) => made.get(id)?.draft !== index));
+    });
+    this.#passReads = drafts.map(({ sumsFor }) => new Set(sumsFor.flatMap((op) => op.operands)));
+    for (const op of ops) op.results.forEach((id) => this.#settle(id));
   }
-  return left;
-}
 
-interface Run {
-  readonly ops: Op[];
-  readonly kind: 'matmul' | 'cluster' | 'single' | AttentionGroup;
-}
-
-function pieceOf(ops: readonly Op[], values: readonly Value[], attention?: AttentionGroup): Piece {
-  const matmuls: MatmulPart[] = [];
-  let vectorFlops = 0;
-  for (const op of ops) {
-    const work = workOf(op, values);
-    vectorFlops += work.vectorFlops;
-    if (work.matmul !== undefined) matmuls.push({ op, work: work.matmul });
+  /** What a draft computes, reads and writes; nothing where others make again all that they would have of it. */
+  piece(index: number): Piece | undefined {
+    const { made } = this.#placement;
+    const { kind, ops, sumsFor, attention } = this.#placement.drafts[index]!;
+    const computed = new Set<Op>();
+    const read = new Map<ValueId, number>();
+    const reads = (op: Op): void =>
+      op.operands.forEach((id, operand) => {
+        const source = made.get(id);
+        if (source !== undefined && this.#makes(source.op, id, index, read)) compute(source.op);
+        else read.set(id, Math.max(read.get(id) ?? 0, readBytes(op, operand, this.#values)));
+      });
+    const compute = (op: Op): void => {
+      if (computed.has(op)) return;
+      computed.add(op);
+      reads(op);
+    };
+    const all = kind !== 'loose' || this.#stack.elementwise === 'none';
+    for (const [place, op] of ops.entries())
+      if (kind === 'attention' || (all && place === 0) || op.results.some((id) => this.#written.has(id))) compute(op);
+    sumsFor.forEach(reads);
+    if (computed.size === 0 && sumsFor.length === 0) return undefined;
+    let memoryBytes = 0;
+    for (const size of read.values()) memoryBytes += size;
+    let vectorFlops = 0;
+    const matmuls: MatmulPart[] = [];
+    for (const op of computed) {
+      const work = workOf(op, this.#values);
+      vectorFlops += work.vectorFlops;
+      if (work.matmul !== undefined) matmuls.push({ op, work: work.matmul });
+      for (const id of op.results)
+        if (this.#written.has(id) && made.get(id)!.draft === index) memoryBytes += this.#bytes(id);
+    }
+    return { ops: [...computed], matmuls, vectorFlops, memoryBytes, ...(attention === undefined ? {} : { attention }) };
   }
-  return { ops, matmuls, vectorFlops, ...(attention === undefined ? {} : { attention }) };
+
+  #bytes(id: ValueId): number {
+    return typeBytes(this.#values[id]!.type);
+  }
+
+  /** Whether a draft computes a value that it needs, instead of reading it. */
+  #makes(op: Op, id: ValueId, index: number, read: ReadonlyMap<ValueId, number>): boolean {
+    if (this.#placement.made.get(id)!.draft === index || !this.#written.has(id)) return true;
+    if (this.#stack.operands === 'separate' || !this.#canBeMadeAgain(id)) return false;
+    let sources = 0;
+    for (const source of this.#sourcesOf(op)) {
+      if (this.#placement.made.has(source) && !this.#written.has(source)) return false;
+      if (!read.has(source)) sources += this.#bytes(source);
+    }
+    return sources < this.#bytes(id);
+  }
+
+  /** The other drafts that need a value. */
+  #readers(id: ValueId): number[] {
+    const { draft } = this.#placement.made.get(id)!;
+    return [...this.#reads.keys()].filter((index) => index !== draft && this.#reads[index]!.has(id));
+  }
+
+  /** Whether a value is worth computing in another place than its own. */
+  #canBeMadeAgain(id: ValueId): boolean {
+    const { op, draft, streams } = this.#placement.made.get(id)!;
+    const { kind, ops } = this.#placement.drafts[draft]!;
+    return streams && !isComputedOnce(op) && (kind === 'loose' || ops[0] !== op);
+  }
+
+  /** Decides, for values in the order they are made, which are written: those that are kept, and what readers can't make. */
+  #settle(id: ValueId): void {
+    const { operands, elementwise } = this.#stack;
+    const readers = this.#readers(id);
+    if (elementwise === 'none' || this.#kept.has(id)) this.#written.add(id);
+    if (readers.length === 0 || this.#written.has(id)) return;
+    const { drafts, made } = this.#placement;
+    const { op, draft } = made.get(id)!;
+    const readByAttention = readers.some((index) => drafts[index]!.kind === 'attention');
+    if (operands === 'separate' || readByAttention || !this.#canBeMadeAgain(id)) {
+      this.#written.add(id);
+      return;
+    }
+    const sources = [...this.#sourcesOf(op)];
+    const unwritten = sources.filter((source) => made.has(source) && !this.#written.has(source));
+    const sum = (ids: readonly ValueId[]): number => ids.reduce((total, one) => total + this.#bytes(one), 0);
+    let again = sum(unwritten);
+    for (const index of readers) again += sum(sources.filter((source) => !this.#reads[index]!.has(source)));
+    let once = (1 + readers.length) * this.#bytes(id);
+    // A pass that is there for it alone reads what it is made of.
+    const loose = drafts[draft]!.kind === 'loose';
+    const passReads = this.#passReads[draft]!;
+    if (loose) once += sum(unwritten) + sum(sources.filter((source) => !passReads.has(source)));
+    if (again > once) this.#written.add(id);
+    if (again <= once || loose) unwritten.forEach((source) => this.#written.add(source));
+    if (again > once) sources.forEach((source) => passReads.add(source));
+  }
+
+  /** What has to be read to make an op's results again: what is written, or can't be made again itself. */
+  #sourcesOf(op: Op, found = new Set<ValueId>()): ReadonlySet<ValueId> {
+    for (const id of op.operands) {
+      const source = this.#placement.made.get(id);
+      if (source === undefined || this.#written.has(id) || !this.#canBeMadeAgain(id)) found.add(id);
+      else this.#sourcesOf(source.op, found);
+    }
+    return found;
+  }
 }
 
 /** @param kept what the kernel leaves for others */
-export function piecesOf(
-  ops: readonly Op[],
-  values: readonly Value[],
-  { elementwise, epilogues, attention }: Stack,
-  kept: ReadonlySet<ValueId>,
-): Piece[] {
-  const groups = attention === 'fused' ? attentionGroups(ops, values, kept) : [];
-  const groupOf = new Map(groups.flatMap((group) => group.ops.map((op) => [op, group] as const)));
-  const runs: Run[] = [];
-  const rest = elementwise === 'cluster' ? 'cluster' : 'single';
-  for (const op of ops) {
-    const group = groupOf.get(op);
-    if (group !== undefined) {
-      // All of it where it begins.
-      if (group.ops[0] === op) runs.push({ ops: [...group.ops], kind: group });
-      continue;
-    }
-    const last = runs.at(-1);
-    const isMatmul = workOf(op, values).matmul !== undefined;
-    if (isMatmul) runs.push({ ops: [op], kind: 'matmul' });
-    else if (last?.kind === 'cluster') last.ops.push(op);
-    else if (last?.kind === 'matmul' && epilogues === 'fused' && continues(last.ops, op, values)) last.ops.push(op);
-    else {
-      const wide = last?.kind === 'matmul' ? widening(last.ops, values) : [];
-      if (rest === 'cluster') runs.push({ ops: [...wide, op], kind: rest });
-      else for (const single of [...wide, op]) runs.push({ ops: [single], kind: rest });
-    }
-  }
-  return runs.map(({ ops: run, kind }) => pieceOf(run, values, typeof kind === 'object' ? kind : undefined));
+export function piecesOf(ops: readonly Op[], values: readonly Value[], stack: Stack, kept: Set<ValueId>): Piece[] {
+  const placement = placeOps(ops, values, stack, kept, (op) => workOf(op, values).matmul !== undefined);
+  const traffic = new Traffic(ops, values, placement, stack, kept);
+  return placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
 }

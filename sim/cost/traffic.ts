@@ -3,7 +3,7 @@ import type { Op, Value, ValueId } from '../../src/program/index.js';
 import { typeBytes } from '../../src/program/index.js';
 
 /** Bytes that an op reads of an operand: all of it, but of a table only the rows that are looked up. */
-function readBytes({ name, operands, results }: Op, operand: number, values: readonly Value[]): number {
+export function readBytes({ name, operands, results }: Op, operand: number, values: readonly Value[]): number {
   const isTable = name === 'embedding' && operand === 0;
   return typeBytes(values[isTable ? results[0]! : operands[operand]!]!.type);
 }

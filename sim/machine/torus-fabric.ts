@@ -66,43 +66,47 @@ export function addTorus(
   };
   /** Link index by ((chip · dimensions) + dimension) · 2 + (0 up, 1 down); −1 where a line ends. */
   const table = new Int32Array(chipsPerSlice * slices * dimensions * 2).fill(-1);
+  /** By the same index: that of the neighbour's first way. */
+  const next = new Int32Array(table.length);
   for (let chip = 0; chip < chipsPerSlice * slices; chip++) {
     for (let way = 0; way < dimensions * 2; way++) {
       const to = neighbour(chip, way >> 1, way % 2 === 0 ? 1 : -1);
       if (to < 0) continue;
       table[chip * dimensions * 2 + way] = builder.add(new TorusLink(chip, to, way, linkPerDirection, hopLatency));
+      next[chip * dimensions * 2 + way] = to * dimensions * 2;
     }
   }
 
   const offsets = shape.twisted ? twistedOffsets(shape) : undefined;
-  /** Hops along each dimension, below zero downwards. */
-  const offset = (from: number, to: number): readonly number[] => {
-    if (offsets !== undefined) {
-      const positions = lengths.map((_, dimension) => position(from, dimension));
-      const apart = lengths.map((_, dimension) => position(to, dimension) - positions[dimension]!);
-      const ways = offsets(apart);
-      return ways[positions.reduce((total, one) => total + one, 0) % ways.length]!;
-    }
-    return lengths.map((length, dimension) => {
-      const [start, end] = [position(from, dimension), position(to, dimension)];
-      if (wrapped[dimension] !== true) return end - start;
-      const up = (end - start + length) % length;
-      const goesUp = up < length - up || (up === length - up && start % 2 === 0);
-      return goesUp ? up : up - length;
-    });
+  const twisted = (from: number, to: number): readonly number[] => {
+    const positions = lengths.map((_, dimension) => position(from, dimension));
+    const apart = lengths.map((_, dimension) => position(to, dimension) - positions[dimension]!);
+    const ways = offsets!(apart);
+    return ways[positions.reduce((total, one) => total + one, 0) % ways.length]!;
+  };
+  /** Hops along a dimension, below zero downwards. */
+  const hopsAlong = (dimension: number, from: number, to: number): number => {
+    const start = position(from, dimension);
+    const end = position(to, dimension);
+    if (start === end || wrapped[dimension] !== true) return end - start;
+    const length = lengths[dimension]!;
+    const up = (end - start + length) % length;
+    const goesUp = up < length - up || (up === length - up && start % 2 === 0);
+    return goesUp ? up : up - length;
   };
   // Dimension after dimension; where several ways are as short, chips take them in turn.
   const route = (from: number, to: number): number[] => {
     const path: number[] = [];
-    let chip = from;
-    offset(from, to).forEach((hops, dimension) => {
+    const offset = offsets === undefined ? undefined : twisted(from, to);
+    let at = from * dimensions * 2;
+    for (let dimension = 0; dimension < dimensions; dimension++) {
+      const hops = offset === undefined ? hopsAlong(dimension, from, to) : offset[dimension]!;
       const way = dimension * 2 + (hops > 0 ? 0 : 1);
-      for (let hop = 0; hop < Math.abs(hops); hop++) {
-        const link = table[chip * dimensions * 2 + way]!;
-        path.push(link);
-        chip = builder.links[link]!.to;
+      for (let hop = Math.abs(hops); hop > 0; hop--) {
+        path.push(table[at + way]!);
+        at = next[at + way]!;
       }
-    });
+    }
     return path;
   };
   if (offsets === undefined) return { route };

@@ -16,9 +16,13 @@ export interface TimedRound {
   readonly latency: Ticks;
 }
 
-function timeRound({ pattern, steps, bytes }: Round): TimedRound {
+/** Ticks that a transfer has its links for, not rounded. */
+export const workTicks = (moved: number, rate: number, effort = 1): number =>
+  effort * ((moved / rate) * TICKS_PER_SECOND);
+
+function timeRound({ pattern, steps, bytes, effort }: Round): TimedRound {
   const { latency, share, rate } = pattern.slowest(bytes);
-  return { pattern, steps, transfer: ((bytes * share) / rate) * TICKS_PER_SECOND, latency: toTicks(latency) };
+  return { pattern, steps, transfer: workTicks(bytes * share, rate, effort), latency: toTicks(latency) };
 }
 
 /** Rounds without steps are left out, and channels without rounds. */

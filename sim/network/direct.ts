@@ -24,7 +24,9 @@ export function direct(workshop: Workshop, { length, groups }: Level): Algorithm
   if (groups.length * length * (length - 1) > MOST_FLOWS) return undefined;
   // There hardly any two flows are alike, and hop by hop all go over the same shortest ways.
   if (workshop.machine.lattice?.chips === length) return undefined;
-  const pattern = workshop.pattern({ groups, flowsOf: (of) => directFlows(of, 1) });
+  const [first, ...others] = groups[0]!;
+  const someFlows = (): Flow[] => others.map((to) => ({ from: first!, to, share: 1 }));
+  const pattern = workshop.pattern({ groups, flowsOf: (of) => directFlows(of, 1), someFlows });
   return {
     name: 'direct',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],

@@ -7,18 +7,24 @@
 import type { Algorithm, Workshop } from './algorithm.js';
 import { round, roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
+import type { Flow } from './types.js';
+
+/** Neighbours, whose ways meet. */
+const ENOUGH = 64;
 
 export function halvingDoubling(workshop: Workshop, { length, groups }: Level): Algorithm | undefined {
   const exchanges = Math.log2(length);
   if (!Number.isInteger(exchanges)) return undefined;
   const distances = Array.from({ length: exchanges }, (_, index) => length >> (index + 1));
-  const patterns = distances.map((distance) =>
-    workshop.pattern({
+  const patterns = distances.map((distance) => {
+    const flowsOf = (members: readonly number[], count: number): Flow[] =>
+      members.slice(0, count).map((from, index) => ({ from, to: members[index ^ distance]!, share: 1 }));
+    return workshop.pattern({
       groups,
-      flowsOf: (of) =>
-        of.flatMap((members) => members.map((from, index) => ({ from, to: members[index ^ distance]!, share: 1 }))),
-    }),
-  );
+      flowsOf: (of) => of.flatMap((members) => flowsOf(members, length)),
+      someFlows: () => flowsOf(groups[0]!, ENOUGH),
+    });
+  });
   return {
     name: 'halving-doubling',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],

@@ -1,6 +1,7 @@
 export * from './channel-run.js';
 export * from './max-min.js';
 export * from './network.js';
+export * from './paths.js';
 export * from './pattern.js';
 export * from './sharing.js';
 export * from './time.js';

@@ -2,7 +2,8 @@
  * What flows surely take, whatever others are on the links beside them: of each link, all that goes over it at its full
  * rate, and then the shortest latency of those that do.
  */
-import type { Fabric } from '../machine/index.js';
+import type { LinkNumbers } from './link-numbers.js';
+import type { Paths } from './paths.js';
 import type { Bound, Flow, Pattern } from './types.js';
 
 /** Those that are the highest for some number of bytes, or nearly so. */
@@ -16,29 +17,32 @@ function highest(bounds: Iterable<Bound>): Bound[] {
 export const joinBounds = (bounds: readonly (readonly Bound[])[]): readonly Bound[] => highest(bounds.flat());
 
 export function boundsOf(
-  { links }: Fabric,
+  { capacities, latencies }: LinkNumbers,
   flows: readonly Flow[],
-  paths: readonly (readonly number[])[],
+  { starts, links }: Paths,
 ): readonly Bound[] {
-  const loads = new Map<number, { share: number; latency: number }>();
-  flows.forEach(({ share }, flow) => {
-    const path = paths[flow]!;
+  /** By link: what goes over it, and the shortest latency of it. */
+  const loads = new Float64Array(capacities.length);
+  const shortest = new Float64Array(capacities.length);
+  const used: number[] = [];
+  for (let flow = 0; flow < flows.length; flow++) {
+    const { share } = flows[flow]!;
     let latency = 0;
-    for (const link of path) latency += links[link]!.latency;
-    for (const link of path) {
-      const load = loads.get(link);
-      if (load === undefined) loads.set(link, { share, latency });
-      else {
-        load.share += share;
-        load.latency = Math.min(load.latency, latency);
-      }
+    for (let hop = starts[flow]!; hop < starts[flow + 1]!; hop++) latency += latencies[links[hop]!]!;
+    for (let hop = starts[flow]!; hop < starts[flow + 1]!; hop++) {
+      const link = links[hop]!;
+      if (loads[link] === 0) {
+        used.push(link);
+        shortest[link] = latency;
+      } else if (latency < shortest[link]!) shortest[link] = latency;
+      loads[link]! += share;
     }
-  });
+  }
   // By latency the most loaded: few differ.
   const byLatency = new Map<number, number>();
-  for (const [link, { share, latency }] of loads) {
-    const perByte = share / links[link]!.bytesPerSecond;
-    if (perByte > (byLatency.get(latency) ?? -1)) byLatency.set(latency, perByte);
+  for (const link of used) {
+    const perByte = loads[link]! / capacities[link]!;
+    if (perByte > (byLatency.get(shortest[link]!) ?? -1)) byLatency.set(shortest[link]!, perByte);
   }
   return highest([...byLatency].map(([latency, perByte]) => ({ latency, perByte })));
 }

@@ -4,17 +4,24 @@
  */
 import type { Fabric } from '../machine/index.js';
 import { boundsOf } from './least.js';
+import { chipSharesOf } from './chip-shares.js';
+import type { PatternFound } from './pattern.js';
 import { createPattern } from './pattern.js';
-import type { Bound, ChipShares, Flow, Pattern, SlowestFlow } from './types.js';
+import type { LinkNumbers } from './link-numbers.js';
+import { linkNumbers } from './link-numbers.js';
+import type { Paths } from './paths.js';
+import { pathsFrom } from './paths.js';
+import type { Bound, ChipShares, Flow, LinkShares, Pattern, SlowestFlow } from './types.js';
 
-type Path = readonly number[];
 type Groups = readonly (readonly number[])[];
 
 export interface PatternSource {
   readonly groups: Groups;
   /** The flows of some groups. */
   flowsOf(groups: Groups): readonly Flow[];
-  /** What it surely takes, where that is known without its flows. */
+  /** What it surely takes is found from these of its flows, unless from those of one group. */
+  someFlows?(): readonly Flow[];
+  /** What it surely takes, where that is known otherwise. */
   bounds?(): readonly Bound[];
 }
 
@@ -23,7 +30,8 @@ export class MachinePattern implements Pattern {
   readonly #chips: number;
   readonly #source: PatternSource;
   #bounds: readonly Bound[] | undefined;
-  #whole: Omit<Pattern, 'bounds'> | undefined;
+  #chipShares: ChipShares | undefined;
+  #whole: PatternFound | undefined;
 
   constructor(fabric: Fabric, chips: number, source: PatternSource) {
     this.#fabric = fabric;
@@ -31,17 +39,22 @@ export class MachinePattern implements Pattern {
     this.#source = source;
   }
 
-  get #found(): Omit<Pattern, 'bounds'> {
+  get #found(): PatternFound {
     if (this.#whole === undefined) {
       const flows = this.#source.flowsOf(this.#source.groups);
-      this.#whole = createPattern(this.#fabric, this.#chips, flows, this.#pathsOf(flows));
+      this.#whole = createPattern(this.#links, this.#chips, flows, this.#pathsOf(flows));
     }
     return this.#whole;
   }
 
-  #pathsOf(flows: readonly Flow[]): readonly Path[] {
-    return flows.map(({ from, to, half }) => {
-      const way = this.#fabric.route(from, to);
+  get #links(): LinkNumbers {
+    return linkNumbers(this.#fabric);
+  }
+
+  #pathsOf(flows: readonly Flow[]): Paths {
+    const fabric = this.#fabric;
+    return pathsFrom(flows, ({ from, to, half }) => {
+      const way = fabric.route(from, to);
       if (half === undefined) return way;
       const middle = Math.ceil(way.length / 2);
       return half === 'up' ? way.slice(0, middle) : way.slice(middle);
@@ -53,8 +66,8 @@ export class MachinePattern implements Pattern {
       const source = this.#source;
       if (source.bounds !== undefined) this.#bounds = source.bounds();
       else {
-        const flows = source.flowsOf(source.groups.slice(0, 1));
-        this.#bounds = boundsOf(this.#fabric, flows, this.#pathsOf(flows));
+        const flows = source.someFlows?.() ?? source.flowsOf(source.groups.slice(0, 1));
+        this.#bounds = boundsOf(this.#links, flows, this.#pathsOf(flows));
       }
     }
     return this.#bounds;
@@ -64,16 +77,16 @@ export class MachinePattern implements Pattern {
     return this.#found.flows;
   }
 
-  get paths(): readonly Path[] {
+  get paths(): Paths {
     return this.#found.paths;
-  }
-
-  get kindOf(): Int32Array {
-    return this.#found.kindOf;
   }
 
   get kinds(): readonly SlowestFlow[] {
     return this.#found.kinds;
+  }
+
+  get kindOf(): Int32Array {
+    return this.#found.kindOf;
   }
 
   get together(): boolean {
@@ -92,11 +105,11 @@ export class MachinePattern implements Pattern {
     return this.#found.even;
   }
 
-  get linkShares(): ReadonlyMap<number, number> {
+  get linkShares(): LinkShares {
     return this.#found.linkShares;
   }
 
   get chipShares(): ChipShares {
-    return this.#found.chipShares;
+    return (this.#chipShares ??= chipSharesOf(this.#fabric, this.#chips, this.flows, this.paths));
   }
 }

@@ -3,19 +3,29 @@
  * through them in the order that begins with the p-th (Jouppi et al. 2023, TPU v4, §2; Sack and Gropp 2015 for the
  * scheme). Rings go both ways where they close. On n members and equal lengths l a gather of chunks of c bytes takes
  * D ⌊l/2⌋ α + (n − 1) c/(2Dβ): all links work all the time. With different lengths parts meet on the longer dimensions
- * and share their links; equal parts are kept, whose channels would end together if they did not meet.
+ * and share their links; equal parts are kept, whose channels would end together if they did not meet. Chips may not get
+ * all their links to work at once (the topology's `multiAxisShare`): then every transfer takes as much longer.
  */
 import type { Algorithm, Workshop } from './algorithm.js';
 import { roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
 import { overLattice } from './lattice.js';
 import { gatherOver } from './ring.js';
+import type { Round } from './types.js';
 
 export function multiAxis(workshop: Workshop, level: Level): Algorithm | undefined {
   const { stages, length } = level;
   if (stages.length < 2 || !stages.every(({ kind }) => kind === 'torus')) return undefined;
-  const { lattice } = workshop.machine;
-  if (lattice?.chips === length) return overLattice(workshop, lattice, level);
+  const { lattice, hardware } = workshop.machine;
+  const found = lattice?.chips === length ? overLattice(workshop, lattice, level) : overStages(workshop, level);
+  const share = hardware.topology.kind === 'torus' ? hardware.topology.multiAxisShare : 1;
+  if (share === 1) return found;
+  const slowed = (rounds: readonly Round[]): readonly Round[] =>
+    rounds.map((round) => ({ ...round, effort: 1 / share }));
+  return { ...found, channels: (...asked) => found.channels(...asked).map(slowed) };
+}
+
+function overStages(workshop: Workshop, { stages, length }: Level): Algorithm {
   const rings = stages.map((stage) => workshop.ring(stage, true));
   return {
     name: 'multi-axis',

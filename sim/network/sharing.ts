@@ -6,7 +6,9 @@ import type { BytesPerSecond } from '../../src/units.js';
 import { bytesPerSecond } from '../../src/units.js';
 import { fraction } from '../engine/index.js';
 import type { Fabric } from '../machine/index.js';
+import { linkNumbers } from './link-numbers.js';
 import { maxMinRates } from './max-min.js';
+import { joinPaths } from './paths.js';
 import type { Pattern, SharedRates, Sharing } from './types.js';
 
 interface Node {
@@ -34,7 +36,7 @@ function slowestShared({ flows, kinds, kindOf, bottleneck }: Pattern, rates: Flo
 
 export function createSharing({ fabric }: { readonly fabric: Fabric }): Sharing {
   const root: Node = { next: new Map() };
-  const capacities = fabric.links.map((link) => link.bytesPerSecond);
+  const { capacities } = linkNumbers(fabric);
   const links = new Map<Pattern, Uint8Array>();
   const overlaps = new Map<Pattern, Map<Pattern, boolean>>();
 
@@ -42,7 +44,7 @@ export function createSharing({ fabric }: { readonly fabric: Fabric }): Sharing 
     let used = links.get(pattern);
     if (used === undefined) {
       used = new Uint8Array(capacities.length);
-      for (const path of pattern.paths) for (const link of path) used[link] = 1;
+      for (const link of pattern.paths.links) used[link] = 1;
       links.set(pattern, used);
     }
     return used;
@@ -76,10 +78,7 @@ export function createSharing({ fabric }: { readonly fabric: Fabric }): Sharing 
       }
       if (together.length === 1) continue;
       together.sort((a, b) => a - b);
-      const all = maxMinRates(
-        together.flatMap((member) => patterns[member]!.paths),
-        capacities,
-      );
+      const all = maxMinRates(joinPaths(together.map((member) => patterns[member]!.paths)), capacities);
       let start = 0;
       for (const member of together) {
         const pattern = patterns[member]!;

@@ -3,7 +3,7 @@ import type { Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
 import type { Ticks } from '../engine/index.js';
 import { ticks, toTicks } from '../engine/index.js';
-import { ChannelRun, setContended, setRates, timeChannels } from './channel-run.js';
+import { ChannelRun, setContended, setRates, timeChannels, workTicks } from './channel-run.js';
 import type { Channel, CollectiveSchedule, Pattern, Round, Sharing } from './types.js';
 
 export function patternSeconds(pattern: Pattern, bytes: number): Seconds {
@@ -11,9 +11,9 @@ export function patternSeconds(pattern: Pattern, bytes: number): Seconds {
   return seconds(latency + (bytes * share) / rate);
 }
 
-const transferTicks = ({ pattern, bytes }: Round): Ticks => {
+const transferTicks = ({ pattern, bytes, effort }: Round): Ticks => {
   const { share, rate } = pattern.slowest(bytes);
-  return toTicks(seconds((bytes * share) / rate));
+  return ticks(Math.round(workTicks(bytes * share, rate, effort)));
 };
 const latencyTicks = ({ pattern, bytes }: Round): Ticks => toTicks(pattern.slowest(bytes).latency);
 

@@ -34,7 +34,14 @@ function parentOf(place: number, length: number): number {
   return up >= length ? place ^ bit : up;
 }
 
-function treeEdges(length: number): { edges: Edge[]; steps: number } {
+interface TreeShape {
+  readonly edges: readonly Edge[];
+  readonly steps: number;
+  /** Of each step, the edges that are gone over. */
+  readonly byStep: readonly (readonly Edge[])[];
+}
+
+function treeShape(length: number): TreeShape {
   const depth = (place: number): number => (place === 0 ? 0 : 1 + depth(parentOf(place, length)));
   const height = new Int32Array(length);
   const places = Array.from({ length }, (_, place) => place).sort((a, b) => depth(b) - depth(a));
@@ -51,19 +58,27 @@ function treeEdges(length: number): { edges: Edge[]; steps: number } {
       up: height[child]!,
       down: height[0]! + depth(child) - 1,
     }));
-  return { edges, steps: 2 * height[0]! };
+  const steps = 2 * height[0]!;
+  const byStep = Array.from({ length: steps }, (): Edge[] => []);
+  for (const edge of edges) {
+    byStep[edge.up]!.push(edge);
+    byStep[edge.down]!.push(edge);
+  }
+  return { edges, steps, byStep };
 }
 
 export function tree(workshop: Workshop, { length, groups }: Level): Algorithm | undefined {
-  const shape = lazily(() => treeEdges(length));
+  const shape = lazily(() => treeShape(length));
   /** The places of the second tree are the first's mirrored, or, of an odd number, moved on by one. */
   const mirrored = (place: number): number => (length % 2 === 0 ? length - 1 - place : (place + 1) % length);
 
   const flowsOf = (of: Level['groups'], from: number, to: number): Flow[] => {
     const flows: Flow[] = [];
     const on = (step: number): boolean => step >= from && step <= to;
+    const { edges, byStep } = shape();
+    const among = from === to ? byStep[from]! : edges;
     for (const members of of) {
-      for (const { child, parent, up, down } of shape().edges) {
+      for (const { child, parent, up, down } of among) {
         for (const place of [(one: number) => one, mirrored]) {
           const [low, high] = [members[place(child)]!, members[place(parent)]!];
           if (on(up)) flows.push({ from: low, to: high, share: 0.5 });

@@ -7,6 +7,7 @@ import type { AlgorithmName, OfferedAlgorithms } from '../../src/hardware/index.
 import type { AxisName } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
 import type { Bytes, BytesPerSecond, Seconds } from '../../src/units.js';
+import type { Paths } from './paths.js';
 
 export { ALGORITHMS } from '../../src/hardware/index.js';
 export type { AlgorithmName } from '../../src/hardware/index.js';
@@ -33,6 +34,12 @@ export interface Bound {
   readonly perByte: number;
 }
 
+/** What each link carries, in multiples of a pattern's bytes. */
+export interface LinkShares extends Iterable<readonly [link: number, share: number]> {
+  /** @param carried by link; what it carries of so many bytes of the pattern is added */
+  addTo(carried: Float64Array, bytes: number): void;
+}
+
 /**
  * Flows of all groups of the machine that start at once. It is worked out when anything but `bounds` is asked for, and then
  * scales with the bytes.
@@ -40,7 +47,7 @@ export interface Bound {
 export interface Pattern {
   readonly flows: readonly Flow[];
   /** The links of each flow, by index in the machine's fabric. */
-  readonly paths: readonly (readonly number[])[];
+  readonly paths: Paths;
   /** Flows of one kind have the same share, and take equally long where nothing else is on the links. */
   readonly kinds: readonly SlowestFlow[];
   /** Of each flow, its place among `kinds`. */
@@ -55,8 +62,7 @@ export interface Pattern {
   readonly even: boolean;
   /** Whether all flows leave their links at once, where nothing else is on them. */
   readonly together: boolean;
-  /** What each link carries, in multiples of the pattern's bytes. */
-  readonly linkShares: ReadonlyMap<number, number>;
+  readonly linkShares: LinkShares;
   /** What a chip itself sends and gets on the average, in multiples of the pattern's bytes. */
   readonly chipShares: ChipShares;
 }
@@ -74,6 +80,8 @@ export interface Round {
   readonly bytes: Bytes;
   /** Of what a chip gets, the part that it adds to what it has: 0 to 1. */
   readonly summed: number;
+  /** At least 1, which it is where absent: how many times as long as its bytes should it has its links. */
+  readonly effort?: number;
 }
 
 /** Rounds one after the other. */

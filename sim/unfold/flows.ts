@@ -3,9 +3,10 @@
  * that axis, its chips come to it one after the other, so that each is under way at most once at a time. A round says
  * how much each kind of flow moves.
  */
-import { TICKS_PER_SECOND, toTicks } from '../engine/index.js';
+import { toTicks } from '../engine/index.js';
 import type { Fabric } from '../machine/index.js';
 import type { CollectiveSchedule, Pattern } from '../network/index.js';
+import { workTicks } from '../network/index.js';
 
 /** A pattern as arrays, by flow; flows from a chip to itself take no time and are left out. */
 interface PatternArrays {
@@ -61,12 +62,17 @@ export interface FlowTables {
 
 function arraysOf({ flows, paths }: Pattern, { links }: Fabric): PatternArrays {
   const uses = new Uint8Array(links.length);
-  for (const path of paths) for (const link of path) if (uses[link]! < 2) uses[link]!++;
+  for (const link of paths.links) if (uses[link]! < 2) uses[link]!++;
   const kept = Int32Array.from(flows.keys()).filter((index) => flows[index]!.from !== flows[index]!.to);
+  const isCrowded = (flow: number): boolean => {
+    for (let hop = paths.starts[flow]!; hop < paths.starts[flow + 1]!; hop++)
+      if (uses[paths.links[hop]!]! > 1) return true;
+    return false;
+  };
   return {
     flows: kept,
-    crowded: Uint8Array.from(kept, (index) => (paths[index]!.some((link) => uses[link]! > 1) ? 1 : 0)),
-    hops: kept.reduce((total, index) => total + paths[index]!.length, 0),
+    crowded: Uint8Array.from(kept, (flow) => (isCrowded(flow) ? 1 : 0)),
+    hops: kept.reduce((total, flow) => total + paths.starts[flow + 1]! - paths.starts[flow]!, 0),
   };
 }
 
@@ -83,6 +89,7 @@ interface PlacedRound {
   readonly slot: Slot;
   readonly steps: number;
   readonly bytes: number;
+  readonly effort: number;
 }
 
 /** Gives each pattern of each channel its place. */
@@ -105,8 +112,8 @@ class Placement {
     return [
       this.rounds.length,
       ...channels.map((rounds, index) => {
-        for (const { pattern, steps, bytes } of rounds)
-          if (steps > 0) this.rounds.push({ slot: this.#slot(pattern, firstChannel + index), steps, bytes });
+        for (const { pattern, steps, bytes, effort = 1 } of rounds)
+          if (steps > 0) this.rounds.push({ slot: this.#slot(pattern, firstChannel + index), steps, bytes, effort });
         return this.rounds.length;
       }),
     ];
@@ -131,6 +138,7 @@ class Placement {
 function fill(tables: FlowTables, slot: Slot, chips: number): void {
   const { pattern, arrays, channel, firstFlow, firstChip } = slot;
   const { from, to, kind, onlyLink, pathStart, path, crowded, incidentStart, incident } = tables;
+  const { starts: pathStarts, links } = pattern.paths;
   const first = channel * chips;
   crowded.set(arrays.crowded, firstFlow);
   const counts = new Int32Array(chips + 1);
@@ -138,15 +146,15 @@ function fill(tables: FlowTables, slot: Slot, chips: number): void {
   arrays.flows.forEach((index, at) => {
     const flow = firstFlow + at;
     const ends = pattern.flows[index]!;
-    const links = pattern.paths[index]!;
     kind[flow] = pattern.kindOf[index]!;
     from[flow] = first + ends.from;
     to[flow] = first + ends.to;
     counts[ends.from]!++;
     counts[ends.to]!++;
     pathStart[flow] = hop;
-    onlyLink[flow] = links.length === 1 ? links[0]! : -1;
-    for (const link of links) path[hop++] = link;
+    const [start, end] = [pathStarts[index]!, pathStarts[index + 1]!];
+    onlyLink[flow] = end - start === 1 ? links[start]! : -1;
+    for (let at = start; at < end; at++) path[hop++] = links[at]!;
   });
   // Each flow is in two lists.
   let place = 2 * firstFlow;
@@ -173,10 +181,10 @@ export function flowTables(
     for (const schedule of schedules) roundsOf.set(schedule, placement.schedule(schedule, firstChannel));
   const { slots, rounds, flows, hops } = placement;
 
-  const rows = rounds.flatMap(({ slot: { pattern }, bytes }) =>
+  const rows = rounds.flatMap(({ slot: { pattern }, bytes, effort }) =>
     pattern.kinds.map(({ share, rate, latency }) => {
       const moved = bytes * share;
-      return { moved, rate, work: (moved / rate) * TICKS_PER_SECOND, latency: toTicks(latency) };
+      return { moved, rate, work: workTicks(moved, rate, effort), latency: toTicks(latency) };
     }),
   );
   const firstRow = new Int32Array(rounds.length);

@@ -45,6 +45,8 @@ export interface UnfoldedRun {
   /** At work, the host included, and what its kernels would have taken with nothing beside them. */
   readonly busy: Float64Array;
   readonly kernelsAlone: Float64Array;
+  /** Waiting for the host to launch a kernel. */
+  readonly hostWait: Float64Array;
   /** Communication beside work, and alone. */
   readonly hidden: Float64Array;
   readonly exposedByAxis: ReadonlyMap<AxisName, Float64Array>;
@@ -80,6 +82,7 @@ class Unfolding {
   readonly #ends: Float64Array;
   readonly #factors: Float64Array;
   readonly #alone: Float64Array;
+  readonly #hostWait: Float64Array;
   /** By lane and chip (lane × chips + chip): runs issued and done, channels left of the one that runs. */
   readonly #issued: Int32Array;
   readonly #done: Int32Array;
@@ -123,6 +126,7 @@ class Unfolding {
     this.#factors = new Float64Array(chips).fill(1);
     chipSlowdown?.forEach((factor, chip) => (this.#factors[chip] = factor));
     this.#alone = new Float64Array(chips);
+    this.#hostWait = new Float64Array(chips);
     this.#recorder = new Recorder(script, chips, recorded ?? []);
     this.#issued = new Int32Array(lanes * chips);
     this.#done = new Int32Array(lanes * chips);
@@ -156,6 +160,7 @@ class Unfolding {
       ends: this.#ends,
       busy,
       kernelsAlone: this.#alone,
+      hostWait: this.#hostWait,
       hidden,
       exposedByAxis: new Map(
         this.#script.axes.map((axis, lane) => [axis, exposed.subarray(lane * this.#chips, (lane + 1) * this.#chips)]),
@@ -210,6 +215,8 @@ class Unfolding {
         if (hostDuration > 0 && begin > this.#queue.now) {
           this.#computing[chip] = 1;
           this.#launching[chip] = line;
+          this.#hostWait[chip]! += begin - this.#queue.now;
+          this.#times.setBusy(chip, true, this.#queue.now);
           this.#queue.push(this.#tables.flows + chip, begin);
         } else this.#launch(chip, line);
       }

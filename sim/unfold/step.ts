@@ -43,6 +43,7 @@ export interface UnfoldedStep {
   /** Of the last chip: what collectives beside kernels add to them, and what its slowness and jitter do. */
   readonly contention: Ticks;
   readonly variation: Ticks;
+  readonly hostWait: Ticks;
   readonly spreads: ChipSpreads;
   /** What became of each instruction on some chips, in the order of issue; in a run of its own. */
   occurrences(chips: readonly number[]): ReadonlyMap<number, readonly Occurrence[]>;
@@ -80,7 +81,7 @@ export function unfoldStep(plan: Plan, machine: Machine, { jitter }: UnfoldReque
       ),
   };
   const run = unfold(options);
-  const { duration, ends, busy, hidden, kernelsAlone, exposedByAxis } = run;
+  const { duration, ends, busy, hidden, kernelsAlone, hostWait, exposedByAxis } = run;
   const lastChip = ends.indexOf(duration);
   const exposedOf = (chip: number): number => {
     let total = 0;
@@ -95,8 +96,9 @@ export function unfoldStep(plan: Plan, machine: Machine, { jitter }: UnfoldReque
       new Map([...exposedByAxis].map(([axis, exposed]) => [axis, exposed[lastChip]!])),
       hidden[lastChip]!,
     ),
-    contention: ticks(busy[lastChip]! - plan.hostDuration - kernelsAlone[lastChip]!),
+    contention: ticks(busy[lastChip]! - plan.hostDuration - hostWait[lastChip]! - kernelsAlone[lastChip]!),
     variation: ticks(kernelsAlone[lastChip]! - planned),
+    hostWait: ticks(hostWait[lastChip]!),
     spreads: {
       end: spreadOf(chips, (chip) => ends[chip]!),
       busy: spreadOf(chips, (chip) => busy[chip]!),

@@ -3,7 +3,14 @@
  * latencies and bandwidths are fitted over the join. One correction a kind of work, none for a model or a plan.
  */
 import { median } from 'simple-statistics';
-import type { Hardware, MatmulDType, MatmulRate, SharedMemoryTopology, Stack } from '../hardware/index.js';
+import type {
+  CollectiveKind,
+  Hardware,
+  MatmulDType,
+  MatmulRate,
+  SharedMemoryTopology,
+  Stack,
+} from '../hardware/index.js';
 import { calibrateHardware, calibrateStack } from '../hardware/index.js';
 import type { CollectiveName } from '../program/index.js';
 import { isCollective } from '../program/index.js';
@@ -20,7 +27,13 @@ export interface EvidenceSpan {
   /** Of a kernel: what it costs by the profile that is to be corrected. */
   readonly cost?: KernelCost;
   /** Of a collective: what a rank sent, how many times it waits for its neighbour, and whether kernels may run meanwhile. */
-  readonly transfer?: { readonly bytes: number; readonly messages: number; readonly asynchronous: boolean };
+  readonly transfer?: {
+    readonly name: CollectiveKind;
+    readonly bytes: number;
+    readonly messages: number;
+    /** As the program has it; whether it then runs beside kernels is the stack's. */
+    readonly asynchronous: boolean;
+  };
 }
 
 /** One run: its spans and its step. */
@@ -143,11 +156,11 @@ function fitKernels(evidence: readonly Evidence[], rate: MatmulRate): Factors {
 function fitCopies(
   evidence: readonly Evidence[],
   { messageLatency, transferPerChip }: SharedMemoryTopology,
-  { overlapsCommunication }: Stack,
+  { asynchronous: beside }: Stack,
 ): Transfers | undefined {
   const runs = evidence.map(({ spans }) =>
     spans.flatMap(({ transfer, exposedSeconds }) =>
-      transfer === undefined || (transfer.asynchronous && overlapsCommunication)
+      transfer === undefined || (transfer.asynchronous && beside.includes(transfer.name))
         ? []
         : [{ ...transfer, features: [transfer.messages, transfer.bytes], target: exposedSeconds }],
     ),

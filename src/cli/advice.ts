@@ -164,8 +164,8 @@ function unlessRefused<T>(make: () => T): T | undefined {
 }
 
 /**
- * Those that help most first, at most one an option. None where tries would take long: their count depends on what the
- * step runs, not on how fast this machine is.
+ * Those that help most first, at most one an option. How many are tried depends on what the step runs, not on how fast
+ * this machine is: few or none where that is much.
  *
  * @param unfold how `assessment` was unfolded, so that tries are
  */
@@ -175,13 +175,13 @@ export function adviceOn(assessor: Assessor, assessment: Assessment, runs: numbe
   const { fits } = simulation;
   const stack = stackOf(job);
   const changes = fits ? towardsSpeed(job, simulation) : towardsFitting(job);
-  if (MOST_TRIES * (simulation.unfolded?.events ?? runs) > MOST_RUNS) return [];
+  const tries = Math.min(MOST_TRIES, Math.floor(MOST_RUNS / (simulation.unfolded?.events ?? runs)));
   const seen = new Set([formatPlan(plan)]);
   const firstThatFits = (change: Change): Job | undefined => {
     for (const options of change) {
       const tried = unlessRefused(() => checkPlan(task, fitPlan(task, { ...plan, ...options }).plan));
       if (tried === undefined || seen.has(formatPlan(tried.plan))) continue;
-      if (seen.size > MOST_TRIES) return undefined;
+      if (seen.size > tries) return undefined;
       seen.add(formatPlan(tried.plan));
       const { bytes, capacity } = assessor.memory(tried);
       if (bytes <= capacity) return tried;

@@ -1,6 +1,6 @@
 /** A job through the whole prediction: lowered, its memory counted, its step simulated. */
 import { dirname, join } from 'node:path';
-import type { Stack } from '../hardware/index.js';
+import type { Hardware, Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
 import type { Job, JobInput, Task } from '../job/index.js';
 import { formatPlan, formulaFlops, lowerJob, modelFlops, resolveJob } from '../job/index.js';
@@ -14,8 +14,7 @@ import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
 import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult, UnfoldRequest } from '../../sim/index.js';
 import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
-import type { TakenAlgorithms } from './collective-flag.js';
-import { addTaken } from './collective-flag.js';
+import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
 /** A simulation with what only the job knows. */
@@ -61,14 +60,19 @@ export class Assessor {
   readonly #faults: Faults;
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
   readonly #machines = new Map<string, Machine>();
+  readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly #collectives: CollectiveChoice;
-  /** Of all plans that were assessed. */
-  readonly taken: TakenAlgorithms = new Map();
+  readonly #taken = new Map<string, TakenCollective>();
 
   constructor({ faults = NO_FAULTS, collectives = {} }: AssessorOptions = {}) {
     this.#faults = faults;
     this.#collectives = collectives;
+  }
+
+  /** Algorithms that collectives take in plans that were assessed. */
+  get taken(): readonly TakenCollective[] {
+    return [...this.#taken.values()];
   }
 
   #lower(job: Job): { program: Program; memory: MemoryUse } {
@@ -101,6 +105,12 @@ export class Assessor {
     return machine;
   }
 
+  #stack(job: Job): Stack {
+    let found = this.#stacks.get(job.hardware);
+    if (found === undefined) this.#stacks.set(job.hardware, (found = stackOf(job)));
+    return found;
+  }
+
   #flops({ model, batch }: Job): { exact: number; formula: number; parameters: number } {
     const key = JSON.stringify([model, batch]);
     let found = this.#modelFlops.get(key);
@@ -113,10 +123,10 @@ export class Assessor {
   }
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
-    return { bytes: this.#lower(job).memory.peakBytes, capacity: memoryLimit(job, stackOf(job)) };
+    return { bytes: this.#lower(job).memory.peakBytes, capacity: memoryLimit(job, this.#stack(job)) };
   }
 
-  assess(job: Job, stack: Stack = stackOf(job), unfold?: UnfoldRequest): Assessment {
+  assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
     const { program, memory } = this.#lower(job);
     const { exact, formula, parameters } = this.#flops(job);
     const machine = this.#machine(job);
@@ -130,7 +140,8 @@ export class Assessor {
       collectives: this.#collectives,
       ...(unfold === undefined ? {} : { unfold }),
     });
-    addTaken(execution, this.taken);
+    for (const { name, schedule } of execution.plan.collectives)
+      this.#taken.set(`${name} ${schedule.algorithm}`, { name, schedule });
     const simulation = {
       ...result,
       model: job.model.name,

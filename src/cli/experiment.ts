@@ -140,12 +140,12 @@ export const joinTrial = ({ predicted, spans }: Trial): JoinedSpan[] =>
   joinSpans(simulatedSpans(predicted.execution.trace), spans);
 
 /** How often a rank waits for its neighbour in each collective, and whether it goes on meanwhile, by op id. */
-function collectivesOf({ mesh, ops }: Program): Map<string, { messages: number; asynchronous: boolean }> {
-  const found = new Map<string, { messages: number; asynchronous: boolean }>();
+function collectivesOf({ mesh, ops }: Program) {
+  const found = new Map<string, { name: CollectiveName; messages: number; asynchronous: boolean }>();
   forEachOp(ops, ({ id, name, attributes, asynchronous = false }) => {
     if (!isCollective(name)) return;
     const { axis } = attributes as Attributes[CollectiveName];
-    found.set(id, { messages: messagesOf(name, axisSize(mesh, axis)), asynchronous });
+    found.set(id, { name, messages: messagesOf(name, axisSize(mesh, axis)), asynchronous });
   });
   return found;
 }

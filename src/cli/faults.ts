@@ -21,6 +21,9 @@ export function readFault(text: string, { links, chips }: Faults = NO_FAULTS): F
   if (kind === undefined || what === undefined || how === undefined) throw bad(FORMS, text);
   const amount = how === 'dead' ? how : Number(how);
   if (typeof amount === 'number' && !Number.isFinite(amount)) throw bad(FORMS, text);
+  const isKnown =
+    kind === 'link' ? links.some(({ link }) => link === what) : chips.some(({ chip }) => `${chip}` === what);
+  if (isKnown) throw bad(`each ${kind} once`, text);
   if (kind === 'link') return { links: [...links, { link: what, left: amount }], chips };
   if (!/^\d+$/.test(what)) throw bad('the number of a chip, as in chip=17:1.3', text);
   return { links, chips: [...chips, { chip: Number(what), slowdown: amount }] };

@@ -78,7 +78,7 @@ export function writeTrace(path: string, processes: readonly TraceProcess[]): vo
     }
   } catch (error) {
     throw new MeshwrightError('USAGE', {
-      place: path,
+      place: path === '' ? '--trace' : path,
       expected: 'a file that can be written',
       got: (error as Error).message,
     });

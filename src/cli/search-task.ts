@@ -7,6 +7,7 @@ import type { Job } from '../job/index.js';
 import type { PlanRow, SearchProgress, TaskChoice } from '../tui/services.js';
 import type { JobSimulation } from './assess.js';
 import { Assessor } from './assess.js';
+import { partsOfStep } from './simulation-view.js';
 import { toJobInput } from './task-choice.js';
 
 export interface SearchRequest {
@@ -22,14 +23,13 @@ function rowOf(job: Job, figures: JobSimulation, why: string): PlanRow {
     mfu: figures.mfu,
     hfu: figures.hfu,
     peakMemoryBytesPerChip: figures.peakMemoryBytesPerChip,
-    memoryCapacityBytesPerChip: figures.memoryCapacityBytesPerChip,
+    usableMemoryBytesPerChip: figures.memoryCapacityBytesPerChip - figures.reservedMemoryBytesPerChip,
     memoryBytesByRole: Object.fromEntries(
       Object.entries(figures.memoryBytesByRole).map(([role, size]) => [role, size ?? 0]),
     ),
-    computeSeconds: figures.computeSeconds,
+    timeByPart: Object.fromEntries(partsOfStep(figures)),
     exposedCommunicationSeconds: figures.exposedCommunicationSeconds,
     hiddenCommunicationSeconds: figures.hiddenCommunicationSeconds,
-    overheadSeconds: figures.overheadSeconds,
     why,
     runsHere: job.hardware.topology.kind === 'shared-memory',
   };

@@ -3,6 +3,7 @@ import type { TimeCategory } from '../../sim/index.js';
 import { TIME_CATEGORIES } from '../../sim/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
 import type { Advice } from './advice.js';
+import type { JobSimulation } from './assess.js';
 import type { SimulationReport } from './simulation-report.js';
 
 const CATEGORY_WORDS: Readonly<Record<Exclude<TimeCategory, 'exposedCommunication'>, string>> = {
@@ -20,6 +21,8 @@ const CATEGORY_WORDS: Readonly<Record<Exclude<TimeCategory, 'exposedCommunicatio
 const LABEL = 10;
 /** Bars longer than this are no easier to compare. */
 const WIDEST = 120;
+/** Parts of a step with a bar of their own; smaller ones are together. */
+const MOST_BARS = 6;
 
 /** A value and its unit stay on one line. */
 const unbroken = (text: string): string => text.replaceAll(' ', '\u00a0');
@@ -44,6 +47,17 @@ function paragraph(label: string, text: string, width: number): string[] {
   return lines.map((one, index) => (index === 0 ? label : '').padEnd(LABEL) + one);
 }
 
+/** As many as there is room for in a line, at least the first. */
+function asManyAsFit(items: readonly string[], width: number): string {
+  let line = '';
+  for (const item of items) {
+    const longer = line === '' ? item : `${line}, ${item}`;
+    if (line !== '' && LABEL + longer.length > width) break;
+    line = longer;
+  }
+  return line;
+}
+
 /** Eighths of a cell; what isn't nothing shows. */
 function bar(share: number, cells: number): string {
   const eighths = Math.max(share > 0 ? 1 : 0, Math.round(Math.min(1, share) * cells * 8));
@@ -60,24 +74,27 @@ const parts = (byCategory: Readonly<Partial<Record<TimeCategory, number>>>, byAx
     ),
     ...Object.entries(byAxis).map(([axis, value]): Part => [`${axis} ${word}`, value as number]),
   ]
-    .filter(([, value]) => value > 0)
-    .sort(([, a], [, b]) => b - a);
+    .filter(([, value]) => value !== 0)
+    .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
+
+/** What a step is made of, in words, longest first. */
+export const partsOfStep = ({ timeByCategorySeconds, exposedCommunicationByAxisSeconds }: JobSimulation): Part[] =>
+  parts(timeByCategorySeconds, exposedCommunicationByAxisSeconds, 'exposed');
 
 function boundLine({ bounds, boundShare, stepTimeSeconds }: SimulationReport): string {
   const by = {
     compute: 'matmuls at peak rate',
-    memory: 'memory traffic at peak bandwidth',
-    network: `what has to be sent (${bounds.networkThrough ?? 'nothing'})`,
+    memory: 'memory traffic at peak rate',
+    network: `sending at peak rate (${bounds.networkThrough ?? 'nothing'})`,
   }[bounds.limit];
-  return `${time(stepTimeSeconds)}; bound ${time(bounds.seconds)} (${whole(boundShare)} of it): ${by}`;
+  return `${time(stepTimeSeconds)}; at least ${time(bounds.seconds)} (${whole(boundShare)} of it) for ${by}`;
 }
 
-function timeLines(
-  { timeByCategorySeconds, exposedCommunicationByAxisSeconds, stepTimeSeconds }: SimulationReport,
-  width: number,
-): string[] {
-  const small = ([, value]: Part): boolean => value / stepTimeSeconds < 0.005;
-  const found = parts(timeByCategorySeconds, exposedCommunicationByAxisSeconds, 'exposed');
+function timeLines(report: SimulationReport, width: number): string[] {
+  const { stepTimeSeconds } = report;
+  const found = partsOfStep(report);
+  const small = (part: Part): boolean =>
+    Math.abs(part[1]) / stepTimeSeconds < 0.005 || found.indexOf(part) >= MOST_BARS;
   const rest = found.filter(small);
   const together: Part = [rest.map(([name]) => name).join(', '), rest.reduce((sum, [, value]) => sum + value, 0)];
   const all = [...found.filter((part) => !small(part)), ...(rest.length === 0 ? [] : [together])];
@@ -101,26 +118,27 @@ function hiddenLine({ overlapFraction, hiddenCommunicationSeconds, details }: Si
   return byAxis === '' ? `${all}, ${time(hiddenCommunicationSeconds)}` : `${all}: ${byAxis}`;
 }
 
-function pathLine({ details, runs, stepTimeSeconds }: SimulationReport): string {
+function pathLine({ details, runs, stepTimeSeconds, unfolded }: SimulationReport, width: number): string {
   if (details === null) return `not followed: ${grouped.format(runs)} kernels and collectives a step are too many`;
   const { byCategorySeconds, collectivesByAxisSeconds } = details.criticalPath;
-  return parts(byCategorySeconds, collectivesByAxisSeconds, 'collectives')
+  const found = parts(byCategorySeconds, collectivesByAxisSeconds, 'collectives')
     .filter(([, value]) => value / stepTimeSeconds >= 0.01)
-    .slice(0, 4)
-    .map(([name, value]) => `${name} ${whole(value / stepTimeSeconds)}`)
-    .join(', ');
+    .map(([name, value]) => {
+      // Which of the two slowed an op down isn't known of each.
+      const word = unfolded !== null && name === CATEGORY_WORDS.contention ? 'contention and variation' : name;
+      return `${word} ${whole(value / stepTimeSeconds)}`;
+    });
+  return asManyAsFit([`path: ${found[0] ?? 'nothing'}`, ...found.slice(1)], width);
 }
 
 /** As many of those that take longest as there is room for. */
 function kernelsLine({ details }: SimulationReport, width: number): string | undefined {
-  let line = '';
-  for (const { id, share, limitedBy, peakFlopsShare } of details?.kernels ?? []) {
+  if (details === null || details.kernels.length === 0) return undefined;
+  const found = details.kernels.map(({ id, share, limitedBy, peakFlopsShare }) => {
     const limit = limitedBy === 'matmul' ? `${whole(peakFlopsShare)} of peak` : CATEGORY_WORDS[limitedBy];
-    const longer = `${line}${line === '' ? '' : ', '}${id} ${whole(share)} (${limit})`;
-    if (line !== '' && LABEL + longer.length > width) break;
-    line = longer;
-  }
-  return line === '' ? undefined : line;
+    return `${id} ${whole(share)} (${limit})`;
+  });
+  return asManyAsFit(found, width);
 }
 
 function memoryLines(report: SimulationReport, width: number): string[] {
@@ -145,13 +163,14 @@ function memoryLines(report: SimulationReport, width: number): string[] {
 function linksLine({ links }: SimulationReport): string {
   if (links.busiest === null) return 'nothing is sent';
   const { name, utilization } = links.busiest;
-  return `busiest ${name}, ${whole(utilization)} used; mean of ${grouped.format(links.count)} ${whole(links.meanUtilization)}`;
+  return `busiest ${name}, ${whole(utilization)} used; mean of ${grouped.format(links.count)} links ${whole(links.meanUtilization)}`;
 }
 
 function trainingLine({ training }: SimulationReport): string | undefined {
   if (training === null) return undefined;
   const { steps, tokens, days, chipHours } = training;
-  const [amount, unit] = days >= 1 ? [days, 'days'] : [days * 24, 'hours'];
+  const [amount, unit] =
+    days >= 1 ? [days, 'days'] : days >= 1 / 24 ? [days * 24, 'hours'] : [days * 24 * 60, 'minutes'];
   const length = amount >= 1 ? unbroken(`${grouped.format(amount)} ${unit}`) : time(days * 86400);
   return `${length} for ${grouped.format(steps)} steps, ${short.format(tokens)} tokens; ${short.format(chipHours)} chip-hours`;
 }
@@ -168,16 +187,19 @@ function unfoldedLines({ unfolded }: SimulationReport, width: number): string[] 
   return paragraph('Unfolded', what, width);
 }
 
-function adviceText({ change, stepTimeSeconds, peakMemoryBytesPerChip, faster, saves }: Advice): string {
+function adviceText({ change, stepTimeSeconds, peakMemoryBytesPerChip, faster, saves }: Advice, width: number): string {
   if (faster === null || saves === null)
     return `${change}: fits in ${size(peakMemoryBytesPerChip)}, ${time(stepTimeSeconds)}`;
   const what = saves.what in CATEGORY_WORDS ? CATEGORY_WORDS[saves.what as keyof typeof CATEGORY_WORDS] : saves.what;
-  return `${change}: ${time(stepTimeSeconds)}, ${whole(faster)} faster (${what} −${time(saves.seconds)})`;
+  const text = `${change}: ${time(stepTimeSeconds)}, ${whole(faster)} faster`;
+  return asManyAsFit([text, `${what} −${time(saves.seconds)}`], width);
 }
 
 function adviceLines({ advice, fits }: SimulationReport, width: number): string[] {
   if (advice.length === 0 && !fits) return paragraph('To try', 'meshwright plan, which searches for what fits', width);
-  return advice.slice(0, 2).flatMap((one, index) => paragraph(index === 0 ? 'To try' : '', adviceText(one), width));
+  return advice
+    .slice(0, 2)
+    .flatMap((one, index) => paragraph(index === 0 ? 'To try' : '', adviceText(one, width), width));
 }
 
 /** @param columns of the terminal */
@@ -205,7 +227,7 @@ export function simulationLines(report: SimulationReport, columns: number): stri
     '',
     ...timeLines(report, width),
     ...on('Hidden', hiddenLine(report)),
-    ...on('Path', pathLine(report)),
+    ...on('Critical', pathLine(report, width)),
     ...on('Kernels', kernelsLine(report, width)),
     ...memoryLines(report, width),
     ...on('Links', linksLine(report)),

@@ -27,3 +27,7 @@ export const ALGORITHMS = [
   'in-switch',
 ] as const;
 export type AlgorithmName = (typeof ALGORITHMS)[number];
+
+/** What chips exchange; the same names as the program's. */
+export const COLLECTIVES = ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all', 'permute'] as const;
+export type CollectiveKind = (typeof COLLECTIVES)[number];

@@ -25,8 +25,10 @@ export const listHardware = (): string[] => names(hardwareFolder());
 export const listStacks = (): string[] => names(stackFolder());
 
 /** Text that holds a slash or ends in `.yaml` is a path, anything else the name of a shipped profile. */
+const isPathOfFile = (nameOrPath: string): boolean => nameOrPath.includes('/') || /\.ya?ml$/.test(nameOrPath);
+
 function locate(nameOrPath: string, folder: string, known: string[], what: string): string {
-  const isPath = nameOrPath.includes('/') || /\.ya?ml$/.test(nameOrPath);
+  const isPath = isPathOfFile(nameOrPath);
   const path = isPath ? resolve(nameOrPath) : join(folder, `${nameOrPath}.yaml`);
   if (isPath ? existsSync(path) : known.includes(nameOrPath)) return path;
   throw new MeshwrightError('HARDWARE_UNKNOWN', {
@@ -55,8 +57,13 @@ function readText(path: string): string {
 }
 
 /** Reads a hardware profile from text; `file` is shown in errors. */
-export const parseHardware = (text: string, file: string): Hardware =>
-  resolveHardware(parseSource(text, file, hardwareSchema, 'HARDWARE_INVALID'));
+export function parseHardware(text: string, file: string): Hardware {
+  const source = parseSource(text, file, hardwareSchema, 'HARDWARE_INVALID');
+  const { defaultStack } = source.value;
+  // Where a path leads is known to whoever knows where the profile lies.
+  if (!isPathOfFile(defaultStack)) locate(defaultStack, stackFolder(), listStacks(), source.place(['defaultStack']));
+  return resolveHardware(source);
+}
 
 /** Reads a stack profile from text; `file` is shown in errors. */
 export const parseStack = (text: string, file: string): Stack =>

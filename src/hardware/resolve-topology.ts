@@ -85,6 +85,7 @@ function resolveTorus(topology: Document<'torus'>, reader: Reader): Topology {
     linkPerDirection: reader.rate(topology.linkBandwidthPerDirection, 'linkBandwidthPerDirection'),
     hopLatency: reader.time(topology.hopLatency, 'hopLatency'),
     wraparound,
+    multiAxisShare: topology.multiAxisShare?.value ?? 1,
     canTwist,
     ...(dataCenterNetwork === undefined ? {} : { dataCenterNetwork }),
   };

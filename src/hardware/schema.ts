@@ -3,7 +3,7 @@
  * (`1.2 TB/s`), whose meaning `resolve.ts` reads. Unknown fields are refused.
  */
 import { z } from 'zod';
-import { ALGORITHMS, MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
+import { ALGORITHMS, COLLECTIVES, MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
 
 const provenance = {
   source: z.string('a source').min(3, 'a source of at least 3 characters'),
@@ -45,6 +45,7 @@ const torus = z.strictObject({
     dimensions: sourced(z.array(z.boolean())).optional(),
   }),
   canTwist: flag.optional(),
+  multiAxisShare: fraction.optional(),
   dataCenterNetwork: z
     .strictObject({
       chipsPerHost: count,
@@ -126,12 +127,14 @@ export const stackSchema = z.strictObject({
   title: z.string().min(1),
   elementwise: sourced(z.enum(['none', 'cluster'])),
   epilogues: sourced(z.enum(['fused', 'separate'])),
+  operands: sourced(z.enum(['fused', 'separate'])),
+  reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
-  overlapsCommunication: sourced(z.boolean()),
+  asynchronous: sourced(z.array(z.enum(COLLECTIVES))),
   collectives: sourced(
     z.strictObject({
       all_gather: algorithms,

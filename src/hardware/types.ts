@@ -1,6 +1,6 @@
 /** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
-import type { AlgorithmName, MatmulDType, WraparoundRule } from './names.js';
+import type { AlgorithmName, CollectiveKind, MatmulDType, WraparoundRule } from './names.js';
 import type { HardwareDocument, StackDocument } from './schema.js';
 
 /** A bandwidth: what the datasheet says, and what people reach. */
@@ -102,6 +102,8 @@ export interface TorusTopology {
   readonly linkPerDirection: Bandwidth;
   readonly hopLatency: Seconds;
   readonly wraparound: Wraparound;
+  /** Of the bandwidth of all the links it uses, what a collective over several dimensions at once gets. */
+  readonly multiAxisShare: number;
   /** Whether slices of lengths k and 2k may be had twisted. */
   readonly canTwist: boolean;
   readonly dataCenterNetwork?: DataCenterNetwork;
@@ -178,8 +180,16 @@ export interface Stack {
   readonly title: string;
   /** `none`: every op reads and writes memory. `cluster`: neighbouring ops that are no matmuls run as one. */
   readonly elementwise: 'none' | 'cluster';
-  /** `fused`: a matmul does what comes next to each element of its result before it is written. */
+  /** `fused`: a matmul does what comes next to each element of its result before it is written, and sums over them. */
   readonly epilogues: 'fused' | 'separate';
+  /** `fused`: what is cheap to compute is computed where it is read, by matmuls too, if that moves fewer bytes. */
+  readonly operands: 'fused' | 'separate';
+  /**
+   * `end-fusion`: what needs a sum over a row (or over rows) comes after it, and reads what it needs of the row again: a
+   * softmax after the maxima, what normalizes after the moments. `one-pass`: a kernel keeps its rows on the chip until it
+   * is done with them.
+   */
+  readonly reductions: 'one-pass' | 'end-fusion';
   /**
    * `fused`: where nobody else reads the scores and their softmax, one kernel computes both and the product with the
    * values, and scores never reach memory. That is a matter of time; what is kept for the backward pass is the plan's
@@ -197,8 +207,11 @@ export interface Stack {
   readonly hostTimePerOp: Seconds;
   /** Once a step. */
   readonly hostOverheadPerStep: Seconds;
-  /** Whether chips exchange beside their kernels; otherwise an asynchronous collective is done when it is issued. */
-  readonly overlapsCommunication: boolean;
+  /**
+   * The collectives that run beside kernels, where the program says that they may; others are waited for when they are
+   * issued.
+   */
+  readonly asynchronous: readonly CollectiveKind[];
   /** The algorithms that its communication library has for a collective; all there are where absent. */
   readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */

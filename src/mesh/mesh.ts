@@ -4,8 +4,11 @@
  */
 import { MeshwrightError } from '../errors.js';
 
+/** The axes that values lie along, which a plan can name. */
 export const AXIS_NAMES = ['data', 'model'] as const;
-export type AxisName = (typeof AXIS_NAMES)[number];
+/** In the order of a mesh, outermost first. Along `pipe` lie the stages of a pipeline; a program knows nothing of it. */
+export const MESH_AXES = ['pipe', ...AXIS_NAMES] as const;
+export type AxisName = (typeof MESH_AXES)[number];
 
 export interface Axis {
   readonly name: AxisName;
@@ -19,7 +22,7 @@ export interface Mesh {
 
 /** Builds a mesh; axes of size 1 are dropped, since nothing can be sharded over them. */
 export function createMesh(sizes: { readonly [A in AxisName]?: number | undefined }): Mesh {
-  for (const name of AXIS_NAMES) {
+  for (const name of MESH_AXES) {
     const size = sizes[name] ?? 1;
     if (!Number.isInteger(size) || size < 1) {
       throw new MeshwrightError('JOB_INVALID', {
@@ -29,8 +32,11 @@ export function createMesh(sizes: { readonly [A in AxisName]?: number | undefine
       });
     }
   }
-  return { axes: AXIS_NAMES.map((name) => ({ name, size: sizes[name] ?? 1 })).filter(({ size }) => size > 1) };
+  return { axes: MESH_AXES.map((name) => ({ name, size: sizes[name] ?? 1 })).filter(({ size }) => size > 1) };
 }
+
+/** What one stage of a pipeline is: the mesh without `pipe`. */
+export const stageMesh = ({ axes }: Mesh): Mesh => ({ axes: axes.filter(({ name }) => name !== 'pipe') });
 
 export const axisSize = (mesh: Mesh, name: AxisName): number => mesh.axes.find((axis) => axis.name === name)?.size ?? 1;
 export const rankCount = (mesh: Mesh): number => mesh.axes.reduce((product, axis) => product * axis.size, 1);

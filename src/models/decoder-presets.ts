@@ -57,13 +57,15 @@ const palm = {
 } as const;
 
 /**
- * AI-Hypercomputer/maxtext, MaxText/configs/v4 (22b.sh over base.yml): attention and MLP one after the other, RMS norms,
- * rotary positions, no biases, one projection into the MLP, embeddings tied. Its activation is ReLU; GELU stands in.
+ * AI-Hypercomputer/maxtext, MaxText/configs/v4 (22b.sh over base.yml): attention and MLP of the same normed input, their
+ * results added up (`DecoderLayer` of MaxText/layers.py, later layers/models.py), RMS norms, rotary positions, no biases,
+ * one projection into the MLP, embeddings tied. Its activation is ReLU; GELU stands in.
  */
 const maxtext = {
   ...llama,
   gatedMlp: false,
   activation: 'gelu',
+  parallelLayers: true,
   headWidth: 256,
   tiedHead: true,
   vocabulary: 32768,

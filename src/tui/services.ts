@@ -24,12 +24,13 @@ export interface PlanRow {
   readonly mfu: number;
   readonly hfu: number;
   readonly peakMemoryBytesPerChip: number;
-  readonly memoryCapacityBytesPerChip: number;
+  /** What plans may use: without what the runtime keeps. */
+  readonly usableMemoryBytesPerChip: number;
   readonly memoryBytesByRole: Readonly<Record<string, number>>;
-  readonly computeSeconds: number;
+  /** What the step time is made of, by words such as `matmuls` and `model exposed`. */
+  readonly timeByPart: Readonly<Record<string, number>>;
   readonly exposedCommunicationSeconds: number;
   readonly hiddenCommunicationSeconds: number;
-  readonly overheadSeconds: number;
   /** A sentence: what it spends its time on, and why it beats the next. */
   readonly why: string;
   /** Whether this machine can train it. */

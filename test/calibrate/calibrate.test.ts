@@ -2,8 +2,15 @@ import { describe, expect, test } from 'vitest';
 import type { Evidence } from '../../src/calibrate/index.js';
 import { calibrate, fitTransfers, messagesOf } from '../../src/calibrate/index.js';
 import { fitNonNegative } from '../../src/calibrate/regression.js';
-import type { Hardware, Stack } from '../../src/hardware/index.js';
-import { formatProfile, loadHardware, loadStack, parseHardware, parseStack } from '../../src/hardware/index.js';
+import type { CollectiveKind, Hardware, Stack } from '../../src/hardware/index.js';
+import {
+  COLLECTIVES,
+  formatProfile,
+  loadHardware,
+  loadStack,
+  parseHardware,
+  parseStack,
+} from '../../src/hardware/index.js';
 import { lowerJob, resolveJob } from '../../src/job/index.js';
 import type { Program } from '../../src/program/index.js';
 import { forEachOp, memoryUse } from '../../src/program/index.js';
@@ -58,10 +65,12 @@ function evidenceOf(program: Program, machine: typeof truth): Evidence {
   forEachOp(program.ops, (op) => op.asynchronous === true && asynchronous.add(op.id));
   const spans = simulatedSpans(real.execution.trace).filter(({ kind }) => kind !== 'host');
   return {
-    spans: spans.map(({ id, kind, name, exposedSeconds, sentBytes = 0 }) => {
+    spans: spans.map(({ id, kind: what, name, exposedSeconds, sentBytes = 0 }) => {
       const opId = id.split('@')[0]!;
-      if (kind === 'kernel') return { exposedSeconds, cost: believed.execution.kernels.get(opId)! };
-      const transfer = { bytes: sentBytes, messages: messagesOf(name, 2), asynchronous: asynchronous.has(opId) };
+      if (what === 'kernel') return { exposedSeconds, cost: believed.execution.kernels.get(opId)! };
+      const kind = name as CollectiveKind;
+      const messages = messagesOf(kind, 2);
+      const transfer = { name: kind, bytes: sentBytes, messages, asynchronous: asynchronous.has(opId) };
       return { exposedSeconds, transfer };
     }),
     stepSeconds: [real.result.stepTimeSeconds],
@@ -177,7 +186,7 @@ describe('calibration', () => {
     });
 
     test('takes nothing from asynchronous ones where kernels hide them', () => {
-      const hiding = { ...stack, overlapsCommunication: true };
+      const hiding = { ...stack, asynchronous: COLLECTIVES };
       expect(factors([asynchronousOnly(evidence[0]!)], hiding)).not.toHaveProperty('transfer');
       expect(factors(evidence, hiding)['transfer']).toBeCloseTo(3, 1);
     });

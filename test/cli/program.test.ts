@@ -1,11 +1,12 @@
 /** `simulate --program` as a person runs it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cli, createFolder, removeFolder } from './support.js';
+import { cli } from './in-process.js';
+import { createFolder, removeFolder } from './support.js';
 
 const RINGS =
   '--model vit-22b --hardware tpu-v4 --chips 1024 --batch 65536 --mesh data=64,model=16 --microbatches 32 --linears ring';
-const PALM = '--model palm-540b --hardware tpu-v4 --batch 2048 --microbatches 1';
-const FOUR_PODS = `${PALM} --chips 12288 --mesh data=1024,model=12`;
+const PALM = '--model palm-540b --hardware tpu-v4 --batch 4096 --microbatches 1';
+const TWELVE_PODS = `${PALM} --chips 49152 --mesh data=4096,model=12`;
 
 let folder: string;
 beforeAll(() => {
@@ -25,10 +26,10 @@ describe('the program that each chip runs', () => {
 
   it('is printed for more chips than can be simulated', async () => {
     const [simulated, printed] = await Promise.all([
-      cli(`simulate ${FOUR_PODS}`, folder),
-      cli(`simulate ${FOUR_PODS} --program`, folder),
+      cli(`simulate ${TWELVE_PODS}`, folder),
+      cli(`simulate ${TWELVE_PODS} --program`, folder),
     ]);
-    expect(simulated.stderr).toContain('up to 2 slices of at most 16×16×16');
+    expect(simulated.stderr).toContain('up to 8 slices of at most 16×16×16');
     expect(printed).toMatchObject({ status: 0, stderr: '' });
   });
 

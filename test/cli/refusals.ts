@@ -1,7 +1,8 @@
 /** Tables of bad input, each line of which the CLI must refuse. */
 import { realpathSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { cli, contents, createFolder, expectRefused, removeFolder } from './support.js';
+import { cli } from './in-process.js';
+import { contents, createFolder, expectRefused, removeFolder } from './support.js';
 
 export type Files = Readonly<Record<string, string>>;
 /** What is wrong; the command line; code; place (`{cwd}` is where the files are); parts of the message; files. */

@@ -1,13 +1,12 @@
 /** `simulate`, `plan` and `models` as a person runs them: valid documents, and physics in the right direction. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobSimulation } from '../../src/cli/assess.js';
 import type { SimulationReport } from '../../src/cli/simulation-report.js';
 import { PLAN_OPTION_NAMES, planWord } from '../../src/job/index.js';
-import type { TraceEvent } from '../../src/trace/index.js';
-import { traceFaults } from '../trace/trace-faults.js';
-import { cli, createFolder, editedProfile, json, removeFolder, startCli } from './support.js';
+import { cli, json } from './in-process.js';
+import { createFolder, editedProfile, removeFolder, startCli } from './support.js';
 
 const TASK = '--model vit-22b --chips 1024 --batch 65536';
 const PLAN = `${TASK} --mesh data=64,model=16`;
@@ -52,8 +51,8 @@ const total = (parts: Readonly<Partial<Record<string, number>>>): number =>
 describe('the simulation of ViT-22B on 1024 TPU v4', () => {
   it('prints the same bytes every time', async () => {
     const line = `simulate ${PLAN} --hardware tpu-v4 --json`;
-    const [one, two] = [await cli(line, folder), await cli(line, folder)];
-    expect(one.stdout).toBe(two.stdout);
+    const [one, two] = [await cli(line, folder), await startCli(line.split(' '), folder).ended];
+    expect(one).toEqual(two);
     expect(JSON.parse(one.stdout)).toEqual(base);
   });
 
@@ -196,12 +195,14 @@ describe('changed hardware changes what it should', () => {
     const chosen = await simulate(task);
     expect(flat.exposedCommunicationSeconds).toBeGreaterThan(2 * cube.exposedCommunicationSeconds);
     expect(alone(flat)).toBeCloseTo(alone(cube), 9);
-    expect({ ...chosen, plan: cube.plan }).toEqual(cube);
+    // Advice names the whole plan, slice and all.
+    expect({ ...chosen, plan: cube.plan, advice: null }).toEqual({ ...cube, advice: null });
   });
 });
 
 describe('the topology', () => {
-  const TASK_64 = '--model vit-g --chips 64 --batch 1024 --mesh data=16,model=4 --microbatches 8';
+  const TASK_64 =
+    '--model vit-g --model-option depth=12 --chips 64 --batch 1024 --mesh data=16,model=4 --microbatches 8';
   /** Seconds of a step on a profile of which one piece of text is another. */
   async function step(profile: string, before: string, after: string, task = TASK_64): Promise<number> {
     const name = `./topology-${profile}.yaml`;
@@ -223,9 +224,9 @@ describe('the topology', () => {
     const palm = await simulate(flags);
     expect(palm.placement.data?.[0]).toBe('2 slices');
     expect(palm.slice).toEqual([12, 16, 16]);
-    writeFileSync(join(folder, 'slow-hosts.yaml'), editedProfile('tpu-v4', 'value: 25 GB/s', 'value: 2.5 GB/s').text);
+    const { text } = editedProfile('tpu-v4', 'value: 6.6 GB/s', 'value: 660 MB/s');
+    writeFileSync(join(folder, 'slow-hosts.yaml'), text);
     const slow = await simulate(flags.replace('tpu-v4', './slow-hosts.yaml'));
-    // Most of it is behind the backward pass.
     expect(communication(slow)).toBeGreaterThan(communication(palm));
   });
 
@@ -258,22 +259,6 @@ describe('the models', () => {
 });
 
 describe('what commands write', () => {
-  it('--trace writes events that a trace viewer opens, as long as the step', async () => {
-    const flags = '--model vit-tiny --hardware tpu-v4 --mesh data=2,model=2 --linears ring --trace trace.json';
-    const { stepTimeSeconds, peakMemoryBytesPerChip } = await simulate(flags);
-    const { traceEvents } = JSON.parse(readFileSync(join(folder, 'trace.json'), 'utf8')) as {
-      traceEvents: TraceEvent[];
-    };
-    const spans = traceEvents.filter(({ ph }) => ph === 'X');
-    expect(traceFaults(traceEvents)).toEqual([]);
-    expect(new Set(traceEvents.map(({ ph }) => ph))).toEqual(new Set(['M', 'X', 'C', 's', 'f']));
-    const memory = traceEvents.filter(({ ph }) => ph === 'C').map(({ args }) => total(args as Record<string, number>));
-    expect(Math.max(...memory)).toBe(peakMemoryBytesPerChip);
-    const end = Math.max(...spans.map(({ ts, dur }) => ts! + dur!)) / 1e6;
-    expect(end / stepTimeSeconds).toBeGreaterThan(0.9);
-    expect(end / stepTimeSeconds).toBeLessThan(1.001);
-  });
-
   it('plan ranks by step time, and the job file of the first simulates to that time', async () => {
     const { plans, candidates, rejected } = await json<{
       plans: { rank: number; plan: string; why: string; simulation: JobSimulation }[];
@@ -326,7 +311,7 @@ describe('what commands write', () => {
   describe('of a plan', () => {
     const args = (line: string, ...rest: string[]) => [...line.split(' '), ...rest, '--json'];
     const planOf = async (...given: string[]): Promise<string> => {
-      const { stdout, stderr } = await startCli(args('simulate planned.yaml', ...given), folder).ended;
+      const { stdout, stderr } = await cli(args('simulate planned.yaml', ...given), folder);
       expect(stderr).toBe('');
       return (JSON.parse(stdout) as JobSimulation).plan;
     };

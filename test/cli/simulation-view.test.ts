@@ -10,7 +10,7 @@ import type { JobInput } from '../../src/job/index.js';
 import { formatPlan, parsePlanInput } from '../../src/job/index.js';
 
 const assessor = new Assessor();
-const VIT = { model: 'vit-g', hardware: 'tpu-v4', batch: 1024 };
+const VIT = { model: { preset: 'vit-g', depth: 12 }, hardware: 'tpu-v4', batch: 1024 };
 const inputs: Readonly<Record<string, JobInput>> = {
   plain: VIT,
   ring: VIT,
@@ -56,6 +56,27 @@ describe('a simulation in a terminal', () => {
     // Whole cells only: either may lack up to one.
     const ratio = exposed.model! / time.matmul;
     expect(Math.abs(cells[0]! - ratio * cells[1]!)).toBeLessThanOrEqual(1 + ratio);
+  });
+
+  it('has parts that make up the step, also where a chip is faster than another by chance', () => {
+    const { timeByCategorySeconds, stepTimeSeconds } = reports['plain']!;
+    const lucky = {
+      ...reports['plain']!,
+      stepTimeSeconds: 0.9 * stepTimeSeconds,
+      timeByCategorySeconds: { ...timeByCategorySeconds, variation: -0.1 * stepTimeSeconds },
+    };
+    for (const report of [...Object.values(reports), lucky]) {
+      const lines = simulationLines(report, 80);
+      const start = lines.findIndex((line) => line.startsWith('Time'));
+      const rows = lines.slice(
+        start,
+        lines.findIndex((line) => line.startsWith('Hidden')),
+      );
+      const shares = rows.map((row) => Number(/ <?(-?\d+) %/.exec(row)![1]));
+      const total = shares.reduce((sum, share) => sum + share, 0);
+      expect(Math.abs(total - 100), rows.join('\n')).toBeLessThanOrEqual(rows.length / 2 + 0.5);
+    }
+    expect(simulationLines(lucky, 80).join('\n')).toMatch(/variation +-[\d.]+ ms +-11 % *$/m);
   });
 
   it('says what does not fit, and what would', () => {

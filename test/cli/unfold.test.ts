@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { JobSimulation } from '../../src/cli/assess.js';
-import { cli, createFolder, json, removeFolder } from './support.js';
+import { cli, json } from './in-process.js';
+import { createFolder, removeFolder } from './support.js';
 
 const JOB = 'simulate --model vit-tiny --hardware tpu-v4 --chips 64 --batch 256 --mesh data=16,model=4';
 

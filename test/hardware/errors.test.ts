@@ -69,6 +69,12 @@ describe('errors of a hardware profile say file, line and field', () => {
     expect(edited('  vectorRate:', `${units(7)}  vectorRate:`)().chip.collectiveUnits).toBe(7);
   });
 
+  it('a share of the links of several dimensions that is none, or more than all', () => {
+    const at = `edited.yaml:${lineOf('value: 0.655')} (topology.multiAxisShare.value)`;
+    for (const share of ['0', '1.2', '-1', 'most'])
+      expect(edited('value: 0.655', `value: ${share}`)).toThrow(`HARDWARE_INVALID at ${at}`);
+  });
+
   it('a wraparound that does not say what its rule asks for, or says more', () => {
     expect(edited('rule: every-axis', 'rule: none')).toThrow(
       /HARDWARE_INVALID at edited.yaml:\d+ \(topology.wraparound.multiple\): expected no multiple, which rule none does not ask for, got 4/,

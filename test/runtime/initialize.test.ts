@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMesh, globalShape, rankCount } from '../../src/mesh/index.js';
+import { axisSize, createMesh, globalShape, rankCount } from '../../src/mesh/index.js';
 import type { AxisStates, Mesh } from '../../src/mesh/index.js';
 import { elementCount } from '../../src/program/index.js';
 import type { Initializer, ValueType } from '../../src/program/index.js';
@@ -34,7 +34,8 @@ const sharding = fc
   .map(({ data, model, over, local, parts, segmented }) => {
     const mesh = createMesh({ data, model });
     const states: Record<string, number> = {};
-    for (const { name } of mesh.axes) if (over[name] >= 0) states[name] = over[name];
+    for (const name of ['data', 'model'] as const)
+      if (axisSize(mesh, name) > 1 && over[name] >= 0) states[name] = over[name];
     const shape: number[] = [...local];
     if (segmented) shape[1] = parts.reduce((total, size) => total + size, 0);
     const type = tensorType(shape, states as AxisStates);

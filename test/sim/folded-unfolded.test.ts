@@ -9,7 +9,10 @@ import { seconds } from '../../src/units.js';
 import { RANDOM_MESH, randomProgram } from '../helpers/random-program.js';
 import { STACK, machineOf, switchOf, torusOf } from './helpers.js';
 
-const stack = { ...STACK, hostOverheadPerStep: seconds(1e-6) };
+const stacks = {
+  'that launches a step': { ...STACK, hostOverheadPerStep: seconds(1e-6) },
+  'that launches op by op': { ...STACK, hostOverheadPerStep: seconds(1e-6), hostTimePerOp: seconds(5e-6) },
+};
 const node = machineOf(switchOf(8), RANDOM_MESH);
 const units = { collectiveUnits: 3, matrixUnit: { ...node.chip.matrixUnit, units: 10 } };
 const machines = {
@@ -17,7 +20,10 @@ const machines = {
   'with ports that the axes share, and units that collectives take': { ...node, chip: { ...node.chip, ...units } },
 };
 
-it.each(Object.entries(machines))('chips %s take what all of them take, to the tick', (_, machine) => {
+const cases = Object.entries(machines).flatMap(([about, machine]) =>
+  Object.entries(stacks).map(([host, stack]) => [about, host, machine, stack] as const),
+);
+it.each(cases)('chips %s and a host %s take what all of them take, to the tick', (_, __, machine, stack) => {
   let even = 0;
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => {
@@ -30,7 +36,14 @@ it.each(Object.entries(machines))('chips %s take what all of them take, to the t
       )
         return;
       even++;
-      expect(unfoldStep(plan, machine, {}).run.duration).toBe(folded.duration);
+      const { run, exposure, contention, variation } = unfoldStep(plan, machine, {});
+      const { duration } = run;
+      expect({ duration, exposure, contention, variation }).toEqual({
+        duration: folded.duration,
+        exposure: folded.exposure,
+        contention: folded.contention,
+        variation: 0,
+      });
     }),
     { numRuns: 100 },
   );

@@ -1,6 +1,6 @@
 /** Machines with round numbers, and a small sharded program with a repeated layer. */
 import type { Hardware, NodeTopology, Stack, Topology, TorusTopology } from '../../src/hardware/index.js';
-import { loadHardware, loadStack } from '../../src/hardware/index.js';
+import { COLLECTIVES, loadHardware, loadStack } from '../../src/hardware/index.js';
 import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import type { Program, ProgramInput } from '../../src/program/index.js';
@@ -24,6 +24,7 @@ export const torusOf = (dimensions: number, wrapMultiple = 1): TorusTopology => 
   hopLatency: seconds(HOP),
   wraparound: { multiple: wrapMultiple, rule: 'per-axis' },
   canTwist: true,
+  multiAxisShare: 1,
 });
 
 export const switchOf = (chipsPerNode: number, networkBytesPerSecond = LINK / 10): NodeTopology => ({
@@ -72,7 +73,8 @@ export const collectiveSeconds = (
   return toSeconds(timeAlone(network.collective({ name, axis, heldBytes: bytes(heldBytes) }), network.sharing));
 };
 
-export const STACK: Stack = loadStack('xla');
+/** XLA, but for every collective that may run beside kernels doing so. */
+export const STACK: Stack = { ...loadStack('xla'), asynchronous: COLLECTIVES };
 
 /** `layers` times y ← y + gelu(y W1) W2 with W1, W2 sharded over `model`: an all-reduce a layer, then one over data. */
 export function layeredProgram(mesh: Mesh, layers = 3, width = 256, tokens = 512): Program {

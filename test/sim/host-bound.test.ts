@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Machine } from '../../sim/index.js';
-import { joinLoads, kernelCost, slowdown } from '../../sim/index.js';
+import { criticalPath, execute, joinLoads, kernelCost, slowdown, ticksByCategory } from '../../sim/index.js';
 import { runFolded } from '../../sim/folded.js';
 import { linearize } from '../../sim/instructions.js';
 import { planProgram } from '../../sim/plan.js';
@@ -69,6 +69,24 @@ describe('a step that a host launches op by op', () => {
           run(program, four, eager(fast)).duration,
         );
       }),
+    );
+  });
+
+  it('counts what the chip waits for the host as the host, not as idle, folded and unfolded, and on the critical path', () => {
+    fc.assert(
+      fc.property(hostTimes, fc.integer({ min: 1, max: 5 }), (host, layers) => {
+        const program = layeredProgram(four.mesh, layers);
+        const one = execute(program, four, eager(host));
+        const all = execute(program, four, eager(host), { unfold: {} });
+        const parts = ticksByCategory(one);
+        expect(parts.idle).toBe(0);
+        expect(parts.host > 0).toBe(host > 0);
+        expect(ticksByCategory(all)).toEqual(parts);
+        const { byCategorySeconds } = criticalPath(one.occurrences, one.duration, one.plan.hostDuration);
+        expect(byCategorySeconds.idle).toBe(0);
+        if (host === 1e-3) expect(parts.host / one.duration).toBeGreaterThan(0.8);
+      }),
+      { numRuns: 30 },
     );
   });
 

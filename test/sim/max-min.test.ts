@@ -1,9 +1,14 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { maxMinRates } from '../../sim/network/index.js';
+import { maxMinRates, pathsFrom } from '../../sim/network/index.js';
 
 const ratesOf = (paths: readonly (readonly number[])[], capacities: readonly number[]): number[] =>
-  Array.from(maxMinRates(paths, capacities));
+  Array.from(
+    maxMinRates(
+      pathsFrom(paths, (path) => path),
+      capacities,
+    ),
+  );
 
 it('flows on one link share it equally', () => {
   expect(ratesOf([[0], [0], [0], [0]], [8])).toEqual([2, 2, 2, 2]);

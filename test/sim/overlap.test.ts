@@ -367,7 +367,7 @@ describe('random programs', () => {
 
   it('on a stack that does not overlap communication asynchronous collectives take as long as synchronous ones', () =>
     check((program, machine) => {
-      const waiting = { ...STACK, overlapsCommunication: false };
+      const waiting = { ...STACK, asynchronous: [] };
       const [a, b] = [execute(program, machine, waiting), execute(synchronous(program), machine, STACK)];
       expect(a.duration).toBe(b.duration);
       expect(a.exposure).toEqual(b.exposure);

@@ -20,7 +20,7 @@ import { STACK, machineOf, switchOf, torusOf, withTopology } from './helpers.js'
 
 const STACKS = [
   STACK,
-  { ...STACK, overlapsCommunication: false },
+  { ...STACK, asynchronous: [] },
   { ...STACK, hostOverheadPerStep: seconds(3e-5), kernelLaunchOverhead: seconds(1e-6) },
 ];
 const MACHINES = [

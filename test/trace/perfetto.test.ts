@@ -115,4 +115,8 @@ test('the check of traces finds what is wrong with one', () => {
   });
   expect(traceFaults(events)).toEqual(['b overlaps a', 'flow 1 ends before it starts']);
   expect(traceFaults([...events].reverse()).length).toBeGreaterThan(2);
+  const [first] = eventsOf({ name: 'simulated', spans: [span('a', 0, 0, 2e-3)] }).filter(({ ph }) => ph === 'X');
+  const named = events.filter(({ ph }) => ph === 'M');
+  const wrong = JSON.parse(JSON.stringify({ ...first!, ts: Number.NaN, dur: -1 })) as TraceEvent;
+  expect(traceFaults([...named, wrong])).toEqual(['a is at no time', 'a has no length']);
 });

@@ -10,7 +10,7 @@ import { MOST_RUNS, stepTrace } from '../../../sim/index.js';
 import type { Assessment } from '../assess.js';
 import { Assessor, stackOf } from '../assess.js';
 import type { CollectiveFlag } from '../collective-flag.js';
-import { addTaken, checkTaken } from '../collective-flag.js';
+import { requireTaken } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
@@ -44,7 +44,7 @@ export function simulate(file: string | undefined, flags: SimulateFlags): void {
   }
   const unfold = unfoldRequest(flags);
   const assessment = assessor.assess(job, stackOf(job), unfold);
-  if (flags.collective !== undefined) checkTaken(flags.collective, addTaken(assessment.execution));
+  if (flags.collective !== undefined) requireTaken(flags.collective, assessment.execution.plan.collectives);
   const report = reportOn(assessor, assessment, flags, unfold);
   if (flags.trace !== undefined) writeStepTrace(flags.trace, assessment, report.runs);
   if (flags.json) printJson(report);

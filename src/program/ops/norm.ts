@@ -8,7 +8,7 @@ import type { OpRecord } from './record.js';
 import { inferByRule, labels, vector } from './record.js';
 
 /** Leading labels, the width `d` and the moments' own dimension `c` (mean square, or mean and mean square). */
-function names(rank: number): { wide: string[]; narrow: string[]; leading: string[] } {
+function names(rank: number): { wide: readonly string[]; narrow: readonly string[]; leading: readonly string[] } {
   const leading = labels(rank - 1);
   return { wide: [...leading, 'd'], narrow: [...leading, 'c'], leading };
 }

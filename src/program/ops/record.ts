@@ -1,7 +1,7 @@
 /** What an op's record says, and the index rules that most of them share for shapes and per-axis states. */
 import { MeshwrightError } from '../../errors.js';
-import type { AxisState, Mesh } from '../../mesh/index.js';
-import { normalizeStates, stateOf } from '../../mesh/index.js';
+import type { AxisName, AxisState, Mesh } from '../../mesh/index.js';
+import { stateOf } from '../../mesh/index.js';
 import type { Op, ValueId, ValueType } from '../types.js';
 import type { Attributes, OpName } from './attributes.js';
 
@@ -71,31 +71,38 @@ export function invalid(place: string, expected: string, got: string): Meshwrigh
 }
 
 /** The state of the results' labels on one axis: a sharded label, `partial` or `replicated`. */
-function inferAxis(name: string, rule: IndexRule, states: readonly AxisState[], axis: string): string | null {
-  const place = `${name}, axis ${axis}`;
+function inferAxis(name: string, rule: IndexRule, operands: readonly ValueType[], axis: AxisName): string | null {
+  const state = (index: number): AxisState => stateOf(operands[index]!.states, axis);
   const label = (index: number): string | undefined => {
-    const state = states[index];
-    return typeof state === 'number' ? rule.operands[index]![state] : undefined;
+    const found = state(index);
+    return typeof found === 'number' ? rule.operands[index]![found] : undefined;
   };
-  const sharded = new Set(states.flatMap((_, index) => label(index) ?? []));
-  const partial = states.flatMap((state, index) => (state === 'partial' ? [index] : []));
-  if (sharded.size > 1) throw invalid(place, 'one sharded dimension', [...sharded].join(' and '));
-  const [only] = sharded;
+  let only: string | undefined;
+  let anyPartial = false;
+  for (let index = 0; index < operands.length; index++) {
+    anyPartial ||= state(index) === 'partial';
+    const found = label(index);
+    if (found === undefined) continue;
+    if (only !== undefined && only !== found)
+      throw invalid(`${name}, axis ${axis}`, 'one sharded dimension', `${only} and ${found}`);
+    only = found;
+  }
+  if (only === undefined && !anyPartial) return null;
+  const place = `${name}, axis ${axis}`;
   if (only !== undefined) {
-    if (partial.length > 0)
-      throw invalid(place, `no partial operand beside one sharded over ${only}`, 'a partial operand');
-    rule.operands.forEach((labels, index) => {
-      if (labels.includes(only) && label(index) !== only) {
-        throw invalid(place, `operand ${index} sharded over ${only}`, String(states[index]));
+    if (anyPartial) throw invalid(place, `no partial operand beside one sharded over ${only}`, 'a partial operand');
+    for (let index = 0; index < operands.length; index++) {
+      if (label(index) !== only && rule.operands[index]!.includes(only)) {
+        throw invalid(place, `operand ${index} sharded over ${only}`, String(state(index)));
       }
-    });
+    }
     return only;
   }
-  if (partial.length === 0) return null;
+  const partial = operands.flatMap((_, index) => (state(index) === 'partial' ? [index] : []));
   const { linear } = rule;
   const allowed =
     linear === 'joint'
-      ? partial.length === states.length
+      ? partial.length === operands.length
       : partial.length === 1 && linear?.includes(partial[0]!) === true;
   if (!allowed)
     throw invalid(
@@ -111,50 +118,44 @@ export function inferByRule(name: string, rule: IndexRule, operands: readonly Va
   if (operands.length !== rule.operands.length)
     throw invalid(name, `${rule.operands.length} operands`, String(operands.length));
   const sizes = new Map<string, number>();
-  operands.forEach((operand, index) => {
+  for (const [index, operand] of operands.entries()) {
     const labels = rule.operands[index]!;
     if (operand.stack !== undefined) throw invalid(name, 'single tensors', `operand ${index} is a stack`);
     if (operand.shape.length !== labels.length)
       throw invalid(name, `operand ${index} of rank ${labels.length}`, `[${operand.shape.join(',')}]`);
     if (operand.dtype !== operands[0]!.dtype)
       throw invalid(name, `operand ${index} of ${operands[0]!.dtype}`, operand.dtype);
-    labels.forEach((label, dimension) => {
+    for (const [dimension, label] of labels.entries()) {
       const size = operand.shape[dimension]!;
-      if (rule.uneven?.includes(label)) return;
-      if ((sizes.get(label) ?? size) !== size)
-        throw invalid(name, `size ${sizes.get(label)} for ${label}`, `${size} in operand ${index}`);
-      sizes.set(label, size);
-    });
-  });
-  const byAxis = mesh.axes.map(({ name: axis }) => ({
-    axis,
-    found: inferAxis(
-      name,
-      rule,
-      operands.map((operand) => stateOf(operand.states, axis)),
-      axis,
-    ),
-  }));
+      if (rule.uneven?.includes(label)) continue;
+      const known = sizes.get(label);
+      if (known === undefined) sizes.set(label, size);
+      else if (known !== size) throw invalid(name, `size ${known} for ${label}`, `${size} in operand ${index}`);
+    }
+  }
+  const byAxis = mesh.axes.map(({ name: axis }) => inferAxis(name, rule, operands, axis));
   return rule.results.map((labels, index) => {
-    const states = Object.fromEntries(
-      byAxis.map(({ axis, found }) => {
-        if (found === null) return [axis, 'replicated'];
-        if (found === 'partial') return [axis, 'partial'];
-        const dimension = labels.indexOf(found);
-        if (dimension >= 0) return [axis, dimension];
-        if (rule.summed?.includes(found)) return [axis, 'partial'];
-        throw invalid(`${name}, axis ${axis}`, `dimension ${found} whole on every rank`, 'sharded');
-      }),
-    );
+    const states: { -readonly [A in AxisName]?: number | 'partial' } = {};
+    for (const [at, { name: axis }] of mesh.axes.entries()) {
+      const found = byAxis[at]!;
+      if (found === null) continue;
+      const dimension = labels.indexOf(found);
+      if (dimension >= 0) states[axis] = dimension;
+      else if (found === 'partial' || rule.summed?.includes(found)) states[axis] = 'partial';
+      else throw invalid(`${name}, axis ${axis}`, `dimension ${found} whole on every rank`, 'sharded');
+    }
     const shape = labels.map((label) => rule.resultSizes?.[index]?.[label] ?? sizes.get(label)!);
-    return { shape, dtype: operands[0]!.dtype, states: normalizeStates(mesh, states) };
+    return { shape, dtype: operands[0]!.dtype, states };
   });
 }
 
+const LABELS: (readonly string[])[] = [];
+
 /** Labels `d0 d1 …` for a tensor of the given rank. */
-export const labels = (rank: number): string[] => Array.from({ length: rank }, (_, index) => `d${index}`);
+export const labels = (rank: number): readonly string[] =>
+  (LABELS[rank] ??= Array.from({ length: rank }, (_, index) => `d${index}`));
 /** Labels of a tensor that broadcasts over the leading dimensions of one of rank `rank`. */
-export const trailing = (rank: number, length: number): string[] => labels(rank).slice(rank - length);
+export const trailing = (rank: number, length: number): readonly string[] => labels(rank).slice(rank - length);
 
 export const elements = (type: ValueType): number => type.shape.reduce((product, size) => product * size, 1);
 export const vector =

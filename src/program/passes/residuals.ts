@@ -20,9 +20,12 @@ import type { Op, Region, ValueId, ValueType } from '../types.js';
 export const REMATERIALIZATIONS = ['none', 'selective', 'matmuls', 'full'] as const;
 export type Rematerialization = (typeof REMATERIALIZATIONS)[number];
 
+/** Whether an op's result is made again rather than kept in any case. */
+export const takesNoArithmetic = ({ name }: Op): boolean => name === 'all_gather' || name === 'cast';
+
 /** The ops of a region whose results are made again. */
 function madeAgain(ops: readonly Op[], how: Rematerialization): ReadonlySet<Op> {
-  const free = (op: Op): boolean => op.name === 'all_gather' || op.name === 'cast';
+  const free = takesNoArithmetic;
   switch (how) {
     case 'none':
       return new Set(ops.filter(free));

@@ -43,25 +43,21 @@ function cells(plan: PlanRow, index: number): string[] {
   ];
 }
 
-/** The largest roles by name, the rest as one: no more than there are glyphs. */
-export function memorySegments(plan: PlanRow): Segment[] {
-  const roles = Object.entries(plan.memoryBytesByRole)
+/** The largest parts by name, the rest as one: no more than there are glyphs. */
+export function largestSegments(parts: Readonly<Record<string, number>>): Segment[] {
+  const found = Object.entries(parts)
     .map(([name, value]) => ({ name, value }))
     .filter(({ value }) => value > 0)
     .toSorted((a, b) => b.value - a.value);
-  if (roles.length <= SEGMENT_HUES.length) return roles;
-  const kept = roles.slice(0, SEGMENT_HUES.length - 1);
-  const rest = roles.slice(kept.length).reduce((sum, { value }) => sum + value, 0);
+  if (found.length <= SEGMENT_HUES.length) return found;
+  const kept = found.slice(0, SEGMENT_HUES.length - 1);
+  const rest = found.slice(kept.length).reduce((sum, { value }) => sum + value, 0);
   return [...kept, { name: 'other', value: rest }];
 }
 
 function Detail({ plan, width }: { readonly plan: PlanRow; readonly width: number }): ReactNode {
-  const step: Segment[] = [
-    { name: 'compute', value: plan.computeSeconds },
-    { name: 'exposed comm.', value: plan.exposedCommunicationSeconds },
-    { name: 'overhead', value: plan.overheadSeconds },
-  ];
-  const { peakMemoryBytesPerChip: used, memoryCapacityBytesPerChip: capacity } = plan;
+  const step = largestSegments(plan.timeByPart);
+  const { peakMemoryBytesPerChip: used, usableMemoryBytesPerChip: capacity } = plan;
   return (
     <Box flexDirection="column" width={width} overflow="hidden">
       <Section title={plan.label} aside={plan.runsHere ? 't trains it here' : 'simulated only'} width={width} />
@@ -69,7 +65,7 @@ function Detail({ plan, width }: { readonly plan: PlanRow; readonly width: numbe
       <SegmentBar
         label="Memory   "
         total={`${memory(used)} of ${memory(capacity)}`}
-        segments={memorySegments(plan)}
+        segments={largestSegments(plan.memoryBytesByRole)}
         format={memory}
         width={width}
         capacity={capacity}

@@ -1,0 +1,191 @@
+/** The command line. Commands are loaded when they run, so that `--help` and the UI start at once. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { readFault } from './faults.js';
+import { MeshwrightError } from '../errors.js';
+import { packageRoot } from '../package-root.js';
+import { nearest } from '../text.js';
+import { addCollectiveFlag } from './collective-flag.js';
+import { addJobFlags, amount, number, whole } from './options.js';
+import type { CalibrateFlags } from './commands/calibrate.js';
+import type { DemoFlags } from './commands/demo.js';
+import type { ImagesFlags } from './commands/images.js';
+import type { TextFlags } from './commands/text.js';
+import type { TrainFlags } from './commands/train.js';
+import type { SimulateFlags } from './commands/simulate.js';
+import type { PlanFlags } from './commands/plan.js';
+import { Interrupted } from './interrupt.js';
+import { reportError } from './output.js';
+
+/** Of `simulate`: what is of no use where a program is printed and nothing is simulated. */
+const SIMULATION_FLAGS = [
+  ...['json', 'trace', 'links', 'steps', 'tokens'],
+  ...['unfold', 'jitter', 'seed', 'fault', 'collective'],
+];
+
+function createProgram(): Command {
+  const program = new Command('meshwright')
+    .description(
+      'Simulate, plan, train and calibrate sharded training of large models. Alone in a terminal it opens its UI.',
+    )
+    .version((JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version)
+    .exitOverride()
+    // `runCommandLine` reports what is wrong with the command line as it does all else.
+    .configureOutput({ outputError: () => undefined });
+
+  const json = (command: Command): Command => command.option('--json', 'print one JSON document');
+
+  json(
+    program.command('models').description('list the models of every family with their shapes and parameters'),
+  ).action(async (flags: { json?: boolean }) => (await import('./commands/models.js')).models(flags));
+  json(program.command('hardware').description('list the hardware profiles, or the numbers of one with their sources'))
+    .argument('[name]', 'a profile')
+    .action(async (name: string | undefined, flags: { json?: boolean }) =>
+      (await import('./commands/hardware.js')).hardware(name, flags),
+    );
+  json(
+    addCollectiveFlag(
+      addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan')),
+    ),
+  )
+    .option('--trace <file>', 'write the simulated step for Perfetto')
+    .option(
+      '--fault <fault>',
+      'a slow or dead link, or a slow chip: link=0+x:dead, link=0+x:0.5, chip=17:1.3; may be given several times',
+      readFault,
+    )
+    .option('--unfold', 'run every chip and link instead of one chip that stands for all')
+    .option(
+      '--jitter <fraction>',
+      'how much the time of a kernel varies: standard deviation over mean; unfolds',
+      number('--jitter'),
+    )
+    .option('--seed <number>', 'of the jitter (default: 0)', whole('--seed', 0))
+    .option('--links', 'list what goes over each link')
+    .option('--steps <count>', 'how many steps a training has, to say how long it takes', whole('--steps'))
+    .addOption(
+      new Option('--tokens <count>', 'or how many tokens, e.g. 300e9').argParser(amount('--tokens')).conflicts('steps'),
+    )
+    .addOption(
+      new Option('--program', 'print the program that each chip runs instead').conflicts([...SIMULATION_FLAGS]),
+    )
+    .addOption(
+      new Option(
+        '--program-op <id>',
+        'print one op of it with what is in it, e.g. a layer: encoder or decoder',
+      ).conflicts([...SIMULATION_FLAGS, 'program']),
+    )
+    .action(async (file: string | undefined, flags: SimulateFlags) =>
+      (await import('./commands/simulate.js')).simulate(file, flags),
+    );
+  json(
+    addCollectiveFlag(
+      addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')),
+    ),
+  )
+    .option('--top <count>', 'how many plans to show', whole('--top'), 10)
+    .option('--output <file>', 'write the first plan as a job file')
+    .action(async (file: string | undefined, flags: PlanFlags) =>
+      (await import('./commands/plan.js')).plan(file, flags),
+    );
+  json(
+    addJobFlags(program.command('train').description('train a job on this machine and compare it with its prediction')),
+  )
+    .option(
+      '--images <folder>',
+      'for vision transformers: class folders with images, in train/ and held-out/ or directly',
+    )
+    .option('--text <path>', 'for decoders: a text file, or a folder of them; tokens are its bytes')
+    .option('--epochs <count>', 'passes over the data', whole('--epochs'))
+    .option('--steps <count>', 'steps, instead of epochs', whole('--steps'))
+    .option('--seed <number>', 'initial parameters, and what each batch holds', whole('--seed', 0))
+    .addOption(new Option('--family <name>', 'kernel family').choices(['onnx', 'reference']))
+    .option('--run <folder>', 'run folder, must not exist (default: runs/MODEL)')
+    .action(async (file: string | undefined, flags: TrainFlags) =>
+      (await import('./commands/train.js')).train(file, flags),
+    );
+  json(
+    program.command('compare').description('predicted against measured of runs, and where the difference comes from'),
+  )
+    .argument('<run...>', 'run folders')
+    .action(async (folders: string[], flags: { json?: boolean }) =>
+      (await import('./commands/compare.js')).compare(folders, flags),
+    );
+  json(program.command('calibrate').description('correct the profile of this machine by what runs measured'))
+    .requiredOption('--runs <folders...>', 'run folders')
+    .requiredOption('--output <folder>', 'where the new profile goes; must not exist')
+    .action(async (flags: CalibrateFlags) => (await import('./commands/calibrate.js')).calibrate(flags));
+  json(program.command('images').description('draw a small labelled set of images to train on'))
+    .argument('<folder>', 'where to')
+    .option('--classes <count>', 'shapes × textures × colours, up to 144', whole('--classes'), 12)
+    .option('--per-class <count>', 'images to train on', whole('--per-class'), 64)
+    .option('--held-out <count>', 'images a class to evaluate on', whole('--held-out'), 16)
+    .option('--size <pixels>', 'width and height', whole('--size'), 64)
+    .option('--seed <number>', 'decides the drawing', whole('--seed', 0), 0)
+    .action(async (folder: string, flags: ImagesFlags) => (await import('./commands/images.js')).images(folder, flags));
+  json(program.command('text').description('write a small text to train on'))
+    .argument('<file>', 'where to')
+    .option('--bytes <count>', 'its length', whole('--bytes'), 2 ** 17)
+    .option('--seed <number>', 'decides the text', whole('--seed', 0), 0)
+    .action(async (file: string, flags: TextFlags) => (await import('./commands/text.js')).text(file, flags));
+  json(program.command('demo').description('plan, train, compare and calibrate on this machine, end to end'))
+    .option('--run <folder>', 'run folder, must not exist (default: runs/demo)')
+    .option('--epochs <count>', 'passes over the images', whole('--epochs'), 12)
+    .action(async (flags: DemoFlags) => (await import('./commands/demo.js')).demo(flags));
+  // Only here, since commands take these from the program: so that `openUi` sees what is no command.
+  return program.allowExcessArguments().allowUnknownOption().action(openUi);
+}
+
+/** Without a command: the UI in a terminal, help elsewhere. */
+async function openUi(_flags: object, program: Command): Promise<void> {
+  const [unknown] = program.args;
+  if (unknown !== undefined) {
+    const commands = program.commands.map((command) => command.name());
+    throw new MeshwrightError('USAGE', {
+      place: 'command line',
+      expected: `one of ${commands.join(', ')}`,
+      got: JSON.stringify(unknown),
+      hint: `did you mean ${nearest(unknown, commands)}?`,
+    });
+  }
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    program.outputHelp();
+    return;
+  }
+  const [{ runTui }, { createServices }] = await Promise.all([import('../tui/index.js'), import('./services.js')]);
+  await runTui(createServices(), { initial: { model: 'vit-tiny', hardware: 'local', chips: 2, batch: 32 } });
+}
+
+/** From what commander says of a command line: `error: unknown option '--modle'\n(Did you mean --model?)`. */
+function usageError({ message, code }: CommanderError): MeshwrightError {
+  const [, got = message, suggestion] = /^error: (.*)(?:\n\(Did (.*)\))?$/.exec(message) ?? [];
+  return new MeshwrightError('USAGE', {
+    place: 'command line',
+    expected:
+      code === 'commander.conflictingOption'
+        ? 'only one of two that ask for different things, so that none is ignored'
+        : 'arguments as --help lists them',
+    got,
+    ...(suggestion === undefined ? {} : { hint: `did ${suggestion}` }),
+  });
+}
+
+/**
+ * Runs one command, its output on stdout and stderr.
+ *
+ * @param args without the program's own path
+ * @returns the exit status
+ */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const json = args.includes('--json');
+  try {
+    await createProgram().parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof Interrupted) return error.exitStatus;
+    if (!(error instanceof CommanderError)) return reportError(error, json);
+    // Help that was asked for is no error.
+    return error.exitCode === 0 ? 0 : reportError(usageError(error), json);
+  }
+}
