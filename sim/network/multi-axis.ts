@@ -17,12 +17,20 @@ export function multiAxis(workshop: Workshop, level: Level): Algorithm | undefin
   const { stages, length } = level;
   if (stages.length < 2 || !stages.every(({ kind }) => kind === 'torus')) return undefined;
   const { lattice, hardware } = workshop.machine;
-  const found = lattice?.chips === length ? overLattice(workshop, lattice, level) : overStages(workshop, level);
+  const whole = lattice?.chips === length;
+  const found = whole ? overLattice(workshop, lattice, level) : overStages(workshop, level);
   const share = hardware.topology.kind === 'torus' ? hardware.topology.multiAxisShare : 1;
   if (share === 1) return found;
   const slowed = (rounds: readonly Round[]): readonly Round[] =>
     rounds.map((round) => ({ ...round, effort: 1 / share }));
-  return { ...found, channels: (...asked) => found.channels(...asked).map(slowed) };
+  return {
+    ...found,
+    channels: (collective, ...asked) => {
+      const channels = found.channels(collective, ...asked);
+      // Over a lattice an all-to-all stands for sends to all at once, which aren't slowed on a plain torus either.
+      return whole && collective === 'all_to_all' ? channels : channels.map(slowed);
+    },
+  };
 }
 
 function overStages(workshop: Workshop, { stages, length }: Level): Algorithm {

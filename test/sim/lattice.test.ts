@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createMachine, createNetwork, execute } from '../../sim/index.js';
 import type { Machine } from '../../sim/index.js';
 import { latticeLengths } from '../../sim/network/lattice.js';
+import { loadHardware } from '../../src/hardware/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import { bytes } from '../../src/units.js';
 import { LINK, STACK, collectiveSeconds, layeredProgram, torusOf, withTopology } from './helpers.js';
@@ -86,4 +87,21 @@ it.each(['data', 'model'] as const)('one chip stands for all of a twisted torus 
   expect(all.duration).toBe(one.duration);
   // Ways that don't meet are as few events as there are steps.
   expect(all.unfolded!.events).toBeLessThan(2 * execute(program, plain, STACK, { unfold: {} }).unfolded!.events);
+});
+
+it.each([
+  [[4, 4, 8], 1.5],
+  [[4, 8, 8], 1.25],
+  [[8, 8, 16], 1.5],
+])('on TPU v4 slices of %j too an all-to-all gains of a twist at least %d', (slice, least) => {
+  const model = slice.reduce((product, length) => product * length, 1);
+  const [twisted, plain] = [true, false].map((twist) =>
+    collectiveSeconds(
+      createMachine({ hardware: loadHardware('tpu-v4'), mesh: createMesh({ model }), slice, twist }),
+      'all_to_all',
+      'model',
+      1e10,
+    ),
+  ) as [number, number];
+  expect(plain / twisted).toBeGreaterThan(least);
 });
