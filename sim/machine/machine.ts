@@ -11,8 +11,8 @@ import { torusLayout } from './torus.js';
 import type { Layout, Machine } from './types.js';
 
 /**
- * What only a torus has is refused elsewhere: `slice`, the lengths of its dimensions, without which the fastest for this
- * mesh is taken; `slices`, how many of them; `twist`; `placement`, which dimensions axes lie on.
+ * What only a torus has is refused elsewhere: `slice`, the lengths of its dimensions, without which those are taken
+ * where this mesh has the fastest rings; `slices`, how many of them; `twist`; `placement`, which dimensions axes lie on.
  */
 export interface MachineOptions extends TorusOptions {
   readonly hardware: Hardware;

@@ -14,6 +14,7 @@ import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
 import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult, UnfoldRequest } from '../../sim/index.js';
 import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
+import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
 /** A simulation with what only the job knows. */
@@ -66,10 +67,16 @@ export class Assessor {
   readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly #collectives: CollectiveChoice;
+  readonly #taken = new Map<string, TakenCollective>();
 
   constructor({ faults = NO_FAULTS, collectives = {} }: AssessorOptions = {}) {
     this.#faults = faults;
     this.#collectives = collectives;
+  }
+
+  /** Algorithms that collectives take in plans that were assessed. */
+  get taken(): readonly TakenCollective[] {
+    return [...this.#taken.values()];
   }
 
   #lower(job: Job, stack: Stack): { program: Program; memory: MemoryUse } {
@@ -139,6 +146,8 @@ export class Assessor {
       collectives: this.#collectives,
       ...(unfold === undefined ? {} : { unfold }),
     });
+    for (const { name, schedule } of execution.plan.collectives)
+      this.#taken.set(`${name} ${schedule.algorithm}`, { name, schedule });
     const simulation = {
       ...result,
       model: job.model.name,
