@@ -32,14 +32,17 @@ describe('published utilizations, from one profile', () => {
     expect(Math.abs(narrow! - PUBLISHED.maxtext22b)).toBeLessThan(NEAR);
   });
 
-  it("PaLM's MFU is within four points, its HFU near, and two pods do 1.95 times what one does", () => {
+  it("PaLM's MFU and HFU are near, and two pods do 1.95 times what one does", () => {
     const pods = predict(PALM);
-    expect(Math.abs(mfu(pods) - PUBLISHED.palm.mfu)).toBeLessThan(CLOSE);
+    expect(Math.abs(mfu(pods) - PUBLISHED.palm.mfu)).toBeLessThan(NEAR);
     expect(Math.abs(100 * pods.hfu - PUBLISHED.palm.hfu)).toBeLessThan(NEAR);
     // What is computed again is as much of all as published: 57.8 over 46.2.
     expect(pods.hfu / pods.mfu).toBeCloseTo(PUBLISHED.palm.hfu / PUBLISHED.palm.mfu, 1);
     const gain = (2 * predict(PALM_POD).stepTimeSeconds) / pods.stepTimeSeconds;
     expect(gain).toBeCloseTo(1.95, 1);
+    // Only the exchange of gradients lies between the two: what a pod does in itself is the same beside another.
+    const { stepTimeSeconds, exposedCommunicationByAxisSeconds: exposed } = pods;
+    expect(stepTimeSeconds - exposed.replica!).toBeCloseTo(predict(PALM_POD).stepTimeSeconds, 3);
   });
 
   it("ViT-e's lies among what data parallelism alone would reach, which is less than ViT-22B's best", () => {

@@ -125,7 +125,10 @@ describe('the short form', () => {
     ['bucket=0MB', /^JOB_INVALID at --plan \(bucket\)/],
     ['rematerialize-layers=3-1', /^JOB_INVALID at --plan \(rematerialize-layers\): expected all, or layers from 0/],
     ['rematerialize-layers=', /^JOB_INVALID at --plan \(rematerialize-layers\)/],
-    ['shard-axes=pipe', /^JOB_INVALID at --plan \(shard-axes\): expected one or more of replica, data, model, got "pipe"$/],
+    [
+      'shard-axes=pipe',
+      /^JOB_INVALID at --plan \(shard-axes\): expected one or more of replica, data, model, got "pipe"$/,
+    ],
     ['shard-tensors=a,,b', /^JOB_INVALID at --plan \(shard-tensors\): expected all, or names/],
     ['compute=i32', /^JOB_INVALID at --plan \(compute\): expected one of f64, f32, bf16, f16, got "i32"$/],
   ])('%s is refused', (text, message) => {
