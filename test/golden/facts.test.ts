@@ -60,6 +60,23 @@ describe('published utilizations, from one profile', () => {
   });
 });
 
+describe("what ViT-e's kernels lose, nothing exchanged", () => {
+  const alone = (model: Parameters<typeof predict>[0]['model']): number =>
+    mfu(predict({ model, chips: 1, batch: 16, plan: 'data=1 microbatches=1 rematerialize=full' }));
+  const asItIs = alone('vit-e');
+
+  it('is a little because of heads 112 wide, of which an eighth of the matrix unit is wasted in attention alone', () => {
+    const gain = alone({ preset: 'vit-e', heads: 14 }) / asItIs - 1;
+    expect(gain).toBeGreaterThan(0);
+    expect(gain).toBeLessThan(1 / 7);
+  });
+
+  it('is more because of narrow matmuls: layers as wide as those of ViT-22B reach more than whole heads do', () => {
+    const wide = alone({ preset: 'vit-e', width: 6144, mlpWidth: 24576, heads: 48, depth: 8 });
+    expect(wide).toBeGreaterThan(alone({ preset: 'vit-e', heads: 14 }));
+  });
+});
+
 describe('choices of layers', () => {
   it('parallel layers are 10 to 20 % faster than serial ones in PaLM', () => {
     const serial = predict({ ...PALM, model: { preset: 'palm-540b', parallelLayers: false } });
@@ -77,13 +94,15 @@ describe('choices of layers', () => {
     expect(ratio).toBeLessThan(1.5);
   });
 
-  it('leaving out biases is never slower', () => {
+  it('leaving out biases is never slower, and not by more than was published', () => {
     const run = {
       chips: 1024,
       batch: 65536,
       plan: 'data=128,model=8 linears=bidirectional microbatches=8 shard=parameters',
     };
     const biased = predict({ ...run, model: { preset: 'vit-22b', omitBiases: false } });
-    expect(predict({ ...run, model: 'vit-22b' }).stepTimeSeconds).toBeLessThanOrEqual(biased.stepTimeSeconds);
+    const gain = biased.stepTimeSeconds / predict({ ...run, model: 'vit-22b' }).stepTimeSeconds - 1;
+    expect(gain).toBeGreaterThanOrEqual(0);
+    expect(gain).toBeLessThan(0.03);
   });
 });
