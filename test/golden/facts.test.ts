@@ -49,11 +49,13 @@ describe('published utilizations, from one profile', () => {
       batch: 65536,
       plan: 'data=256,model=4 microbatches=8 linears=bidirectional shard=parameters shard-minimum=1000000',
     });
-    const [low, high] = [
+    const [low, near, high] = [
       'data=1024 microbatches=8 rematerialize=selective shard=optimizer optimizer-state=bf16',
+      'data=1024 microbatches=2 shard=parameters',
       'data=256 microbatches=4 shard=parameters optimizer-state=bf16',
     ].map((plan) => predict({ model: 'vit-e', chips: Number(/data=(\d+)/.exec(plan)![1]), batch: 16384, plan }));
-    expect([low!.fits, high!.fits]).toEqual([true, true]);
+    expect([low!.fits, near!.fits, high!.fits]).toEqual([true, true, true]);
+    expect(Math.abs(mfu(near!) - PUBLISHED.vitE)).toBeLessThan(CLOSE);
     expect(mfu(low!)).toBeLessThan(PUBLISHED.vitE);
     expect(mfu(high!)).toBeGreaterThan(PUBLISHED.vitE);
     expect(mfu(high!)).toBeLessThan(mfu(best));
