@@ -28,8 +28,7 @@ it('without rematerialization it keeps no softmax of any layer, and takes less t
 });
 
 it('is the same step whether the plan keeps scores or makes them again', () => {
-  const none = stepOf('none', 'flash');
-  const selective = stepOf('selective', 'flash');
+  const [none, selective] = [stepOf('none', 'flash'), stepOf('selective', 'flash')];
   expect(none).toEqual({ ...selective, plan: none.plan });
 });
 
