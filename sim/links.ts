@@ -1,5 +1,5 @@
 /** What went over the links of a machine during a step. */
-import type { Machine } from './machine/index.js';
+import type { Link, Machine } from './machine/index.js';
 
 export interface LinkUse {
   readonly name: string;
@@ -24,13 +24,29 @@ export interface LinkClass extends LinkSummary {
   readonly histogram: readonly number[];
 }
 
-/** All links, in the fabric's order. */
-export function linkUses({ fabric }: Machine, linkBytes: Float64Array, stepSeconds: number): LinkUse[] {
-  return fabric.links.map(({ name, bytesPerSecond }, index) => {
-    const bytes = linkBytes[index]!;
-    return { name, bytes, utilization: stepSeconds === 0 ? 0 : bytes / (bytesPerSecond * stepSeconds) };
-  });
+/** Its name is made when it is asked for, which of most links it isn't. */
+class CarryingLink implements LinkUse {
+  readonly bytes: number;
+  readonly utilization: number;
+  readonly #link: Link;
+
+  constructor(link: Link, bytes: number, stepSeconds: number) {
+    this.#link = link;
+    this.bytes = bytes;
+    this.utilization = stepSeconds === 0 ? 0 : bytes / (link.bytesPerSecond * stepSeconds);
+  }
+
+  get name(): string {
+    return this.#link.name;
+  }
 }
+
+/** All links, in the fabric's order. */
+export const linkUses = ({ fabric }: Machine, linkBytes: Float64Array, stepSeconds: number): LinkUse[] =>
+  fabric.links.map((link, index) => new CarryingLink(link, linkBytes[index]!, stepSeconds));
+
+/** As a document has it. */
+export const documentOf = ({ name, bytes, utilization }: LinkUse): LinkUse => ({ name, bytes, utilization });
 
 export function summarizeLinks(uses: readonly LinkUse[]): LinkSummary {
   let busiest: LinkUse | null = null;
@@ -45,7 +61,7 @@ export function summarizeLinks(uses: readonly LinkUse[]): LinkSummary {
     count: uses.length,
     totalBytes,
     meanUtilization: uses.length === 0 ? 0 : utilizations / uses.length,
-    busiest,
+    busiest: busiest && documentOf(busiest),
   };
 }
 

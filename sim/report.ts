@@ -8,7 +8,7 @@ import type { CriticalPath } from './critical-path.js';
 import { criticalPath } from './critical-path.js';
 import type { Execution } from './executor.js';
 import type { LinkClass, LinkSummary, LinkUse } from './links.js';
-import { linkClasses, linkUses } from './links.js';
+import { documentOf, linkClasses, linkUses } from './links.js';
 import type { Machine } from './machine/index.js';
 import type { MemoryPoint } from './memory-timeline.js';
 import { memoryTimeline } from './memory-timeline.js';
@@ -68,7 +68,7 @@ export function detailsOf({ result, execution, program, machine, modelFlops, lis
     boundShare: bounds.seconds / stepTimeSeconds,
     runs,
     details: runs > MOST_RUNS ? null : runDetails(result, execution, program, machine),
-    links: { ...result.links, classes: linkClasses(uses), ...(listLinks ? { all: uses } : {}) },
+    links: { ...result.links, classes: linkClasses(uses), ...(listLinks ? { all: uses.map(documentOf) } : {}) },
   };
 }
 

@@ -14,6 +14,7 @@ import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
 import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult, UnfoldRequest } from '../../sim/index.js';
 import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
+import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
 /** A simulation with what only the job knows. */
@@ -45,6 +46,10 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
+/** The step as a stack runs it. */
+export const lowerFor = (job: Job, { attention }: Stack): Program =>
+  lowerJob(job, { fusedAttention: attention === 'fused' });
+
 const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
   bytes(hardware.chip.memoryCapacity * (1 - stack.reservedMemoryFraction));
 
@@ -62,17 +67,24 @@ export class Assessor {
   readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly #collectives: CollectiveChoice;
+  readonly #taken = new Map<string, TakenCollective>();
 
   constructor({ faults = NO_FAULTS, collectives = {} }: AssessorOptions = {}) {
     this.#faults = faults;
     this.#collectives = collectives;
   }
 
-  #lower(job: Job): { program: Program; memory: MemoryUse } {
-    const key = `${JSON.stringify([job.model, job.batch, job.precision, job.optimizer])} ${formatPlan(job.plan)}`;
+  /** Algorithms that collectives take in plans that were assessed. */
+  get taken(): readonly TakenCollective[] {
+    return [...this.#taken.values()];
+  }
+
+  #lower(job: Job, stack: Stack): { program: Program; memory: MemoryUse } {
+    const of = [job.model, job.batch, job.precision, job.optimizer, stack.attention];
+    const key = `${JSON.stringify(of)} ${formatPlan(job.plan)}`;
     let found = this.#lowered.get(key);
     if (found === undefined) {
-      const program = lowerJob(job);
+      const program = lowerFor(job, stack);
       this.#lowered.clear();
       this.#lowered.set(key, (found = { program, memory: memoryUse(program) }));
     }
@@ -116,11 +128,12 @@ export class Assessor {
   }
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
-    return { bytes: this.#lower(job).memory.peakBytes, capacity: memoryLimit(job, this.#stack(job)) };
+    const stack = this.#stack(job);
+    return { bytes: this.#lower(job, stack).memory.peakBytes, capacity: memoryLimit(job, stack) };
   }
 
   assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
-    const { program, memory } = this.#lower(job);
+    const { program, memory } = this.#lower(job, stack);
     const { exact, formula, parameters } = this.#flops(job);
     const machine = this.#machine(job);
     const { result, execution } = simulateExecution({
@@ -133,6 +146,8 @@ export class Assessor {
       collectives: this.#collectives,
       ...(unfold === undefined ? {} : { unfold }),
     });
+    for (const { name, schedule } of execution.plan.collectives)
+      this.#taken.set(`${name} ${schedule.algorithm}`, { name, schedule });
     const simulation = {
       ...result,
       model: job.model.name,

@@ -21,8 +21,8 @@ const forwardOfJob = (job: Job, examples: number, batch: number, output: Forward
     output,
   });
 
-/** The program of one training step. */
-export function lowerJob(job: Job, options: { readonly keepGradients?: boolean } = {}): Program {
+/** The program of one training step. `fusedAttention`: of the stack that runs it; not unless given. */
+export function lowerJob(job: Job, options: Pick<LowerOptions, 'keepGradients' | 'fusedAttention'> = {}): Program {
   const loss = forwardOfJob(job, job.batch / job.plan.microbatches, job.batch, 'loss');
   return lowerTrainingStep(loss, { ...lowerOptions(job), ...options });
 }

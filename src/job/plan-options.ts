@@ -70,7 +70,11 @@ export const PLAN_OPTIONS = {
     defaultAbout: 'the fewest that fit',
     about: 'parts of a step that are computed one after the other, their gradients added up',
   },
-  slice: { form: slice, defaultAbout: 'the fastest', about: 'lengths of the part of a torus that the mesh lies on' },
+  slice: {
+    form: slice,
+    defaultAbout: 'where rings over `model`, then `data`, are fastest',
+    about: 'lengths of the part of a torus that the mesh lies on',
+  },
   slices: {
     form: wholeNumber(1),
     defaultAbout: 'as few as hold the mesh',
@@ -94,8 +98,8 @@ export const PLAN_OPTIONS = {
     form: choice(REMATERIALIZATIONS),
     default: 'none',
     about:
-      'what the backward pass of a layer makes again instead of keeping: nothing, attention scores, all but outputs of matmuls, everything',
-    source: 'Chen et al. 2016; Korthikanti et al. 2022, §5',
+      'what the backward pass of a layer makes again instead of keeping: nothing, attention scores, all but outputs of matmuls, everything; scores in any case where the stack fuses attention',
+    source: 'Chen et al. 2016; Korthikanti et al. 2022, §5; Dao et al. 2022',
   },
   rematerializeLayers: {
     form: layers,
@@ -139,7 +143,8 @@ export const PLAN_OPTIONS = {
   bucket: {
     form: bytesOrNone,
     default: 'none',
-    about: 'the most bytes in one launch that gathers parameters or reduces gradients; none takes a layer in one',
+    about:
+      'the most bytes in one launch that gathers parameters or reduces gradients, whole as they are after it or before it; none takes a layer in one',
     source: 'Li et al. 2020, §3.2',
   },
   overlapGradients: {

@@ -5,12 +5,15 @@
 import { MeshwrightError } from '../errors.js';
 
 /**
- * From the outermost in. A batch is split over `replica` and `data`, layers over `model`. What `data` shards (parameters,
- * gradients, optimizer state) every `replica` has a copy of, so that only sums of gradients go over it: hybrid sharding
- * (Zhao et al. 2023, §3.2.2), the pods of PaLM (Chowdhery et al. 2022, §4).
+ * The axes that values lie along, which a plan can name, from the outermost in. A batch is split over `replica` and
+ * `data`, layers over `model`. What `data` shards (parameters, gradients, optimizer state) every `replica` has a copy of,
+ * so that only sums of gradients go over it: hybrid sharding (Zhao et al. 2023, §3.2.2), the pods of PaLM (Chowdhery et
+ * al. 2022, §4).
  */
 export const AXIS_NAMES = ['replica', 'data', 'model'] as const;
-export type AxisName = (typeof AXIS_NAMES)[number];
+/** In the order of a mesh, outermost first. Along `pipe` lie the stages of a pipeline; a program knows nothing of it. */
+export const MESH_AXES = ['pipe', ...AXIS_NAMES] as const;
+export type AxisName = (typeof MESH_AXES)[number];
 
 export interface Axis {
   readonly name: AxisName;
@@ -24,7 +27,7 @@ export interface Mesh {
 
 /** Builds a mesh; axes of size 1 are dropped, since nothing can be sharded over them. */
 export function createMesh(sizes: { readonly [A in AxisName]?: number | undefined }): Mesh {
-  for (const name of AXIS_NAMES) {
+  for (const name of MESH_AXES) {
     const size = sizes[name] ?? 1;
     if (!Number.isInteger(size) || size < 1) {
       throw new MeshwrightError('JOB_INVALID', {
@@ -34,8 +37,11 @@ export function createMesh(sizes: { readonly [A in AxisName]?: number | undefine
       });
     }
   }
-  return { axes: AXIS_NAMES.map((name) => ({ name, size: sizes[name] ?? 1 })).filter(({ size }) => size > 1) };
+  return { axes: MESH_AXES.map((name) => ({ name, size: sizes[name] ?? 1 })).filter(({ size }) => size > 1) };
 }
+
+/** What one stage of a pipeline is: the mesh without `pipe`. */
+export const stageMesh = ({ axes }: Mesh): Mesh => ({ axes: axes.filter(({ name }) => name !== 'pipe') });
 
 export const axisSize = (mesh: Mesh, name: AxisName): number => mesh.axes.find((axis) => axis.name === name)?.size ?? 1;
 export const rankCount = (mesh: Mesh): number => mesh.axes.reduce((product, axis) => product * axis.size, 1);

@@ -3,6 +3,7 @@ export * from './count.js';
 export * from './liveness.js';
 export * from './ops/index.js';
 export * from './passes/index.js';
+export * from './pipeline/index.js';
 export * from './print.js';
 export * from './types.js';
 export * from './verify.js';

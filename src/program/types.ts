@@ -120,9 +120,44 @@ export interface CounterInput {
   readonly initial: number;
 }
 
-export type ProgramInput = ParameterInput | OptimizerInput | CounterInput | DataInput;
+/** What another stage of a pipeline sends: `stream`, `stream-cotangent`, `tied:NAME`. Its rank of the same coordinates does. */
+export interface PortInput {
+  readonly kind: 'port';
+  readonly value: ValueId;
+  readonly name: string;
+}
+
+/** What an earlier slot of the same microbatch and virtual stage left for this one; kept until no later one reads it. */
+export interface ResidualInput {
+  readonly kind: 'residual';
+  readonly value: ValueId;
+  readonly name: string;
+}
+
+/** `loss` or `gradient:NAME`, added up over a step's microbatches: each slot that has it replaces it. */
+export interface SumInput {
+  readonly kind: 'sum';
+  readonly value: ValueId;
+  readonly name: string;
+}
+
+/** A parameter of which the chip keeps a part, as the stage gathered it when the step began. */
+export interface GatheredInput {
+  readonly kind: 'gathered';
+  readonly value: ValueId;
+  readonly name: string;
+}
 
 export type StateInput = ParameterInput | OptimizerInput | CounterInput;
+
+/** What the programs of a pipeline's stage leave each other within a step; see `pipeline/`. */
+export type PipelineInput = PortInput | ResidualInput | SumInput | GatheredInput;
+
+export type ProgramInput = StateInput | DataInput | PipelineInput;
+
+/** Whether an input stays from step to step. */
+export const isState = (input: ProgramInput): input is StateInput =>
+  input.kind === 'parameter' || input.kind === 'optimizer' || input.kind === 'counter';
 
 /** The name of the output that replaces an input for the next step: `parameter:NAME`, `optimizer:NAME:SLOT`, `counter:NAME`. */
 export function stateKey(input: StateInput): string {
@@ -135,7 +170,10 @@ export const isBatch = (input: ProgramInput): boolean =>
   input.kind === 'data' && input.name !== 'learning-rate' && input.name !== 'step';
 
 export interface ProgramOutput {
-  /** `loss`, `logits`, `gradient:NAME`, `parameter:NAME`, `optimizer:NAME:SLOT`, `counter:NAME`. */
+  /**
+   * `loss`, `logits`, `gradient:NAME`, `parameter:NAME`, `optimizer:NAME:SLOT`, `counter:NAME`; of a pipeline's programs
+   * also `send:NAME` (a port's), `residual:NAME`, `sum:NAME`, `gathered:NAME`.
+   */
   readonly name: string;
   readonly value: ValueId;
 }

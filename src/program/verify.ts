@@ -8,7 +8,7 @@ import { attributesOf } from './builder.js';
 import type { ComputeName } from './ops/index.js';
 import { invalid, isCollective, isCompute, recordOf } from './ops/index.js';
 import type { Op, Program, Region, ValueId, ValueType } from './types.js';
-import { stateKey, unstacked } from './types.js';
+import { isState, stateKey, unstacked } from './types.js';
 
 const formatType = (type: ValueType): string =>
   `${type.stack === undefined ? '' : `${type.stack}×`}${type.dtype}[${type.shape.join(',')}]${JSON.stringify(type.states)}`;
@@ -195,9 +195,7 @@ export function verify(program: Program, derived: Derived = new Map()): Program 
   for (const input of program.inputs) define(input.value, `input ${input.kind}`);
   program.ops.forEach(checkOp);
   for (const { name, value } of program.outputs) use(value, `output ${name}`);
-  const state = new Map(
-    program.inputs.flatMap((input) => (input.kind === 'data' ? [] : [[stateKey(input), input.value] as const])),
-  );
+  const state = new Map(program.inputs.filter(isState).map((input) => [stateKey(input), input.value] as const));
   for (const { name, value } of program.outputs) {
     const replaced = state.get(name);
     if (replaced !== undefined) expectSame(`output ${name}`, type(replaced), type(value));

@@ -12,6 +12,9 @@ import type { Memory } from './memory.js';
 /** A value that a rank is given; a scalar may be a number. Arrays may lie over a SharedArrayBuffer. */
 export type Feed = number | StateValue;
 
+/** Values of data inputs, by name. */
+export type Feeds = Readonly<Record<string, Feed>>;
+
 /**
  * Takes a value of a type: arrays of its type's kind stay where they are, unless that is shared memory.
  *

@@ -48,10 +48,18 @@ export class Communicator {
   readonly #transport: Transport;
   readonly #groups: ReadonlyMap<AxisName, Group>;
   readonly #queues: ReadonlyMap<AxisName, Running[]>;
+  readonly #beside: () => boolean;
   /** Of handles whose data are still to come. */
   readonly #makers = new Map<Handle, Running>();
 
-  constructor(program: Program, transport: Transport, groups: ReadonlyMap<AxisName, Group>) {
+  /** @param beside moves what else is under way, without waiting, and says whether anything did */
+  constructor(
+    program: Program,
+    transport: Transport,
+    groups: ReadonlyMap<AxisName, Group>,
+    beside: () => boolean = () => false,
+  ) {
+    this.#beside = beside;
     this.#program = program;
     this.#transport = transport;
     this.#groups = groups;
@@ -126,7 +134,7 @@ export class Communicator {
 
   /** @returns whether anything moved */
   #advance(): boolean {
-    let moved = false;
+    let moved = this.#beside();
     for (const queue of this.#queues.values()) {
       const [running] = queue;
       if (running === undefined) continue;

@@ -29,6 +29,8 @@ export interface Surroundings {
   readonly clock: Clock;
   /** When the step began, on the clock that all ranks share. */
   readonly startedAt: Seconds;
+  /** Moves messages of others, see `Communicator`. */
+  readonly beside?: () => boolean;
 }
 
 export class Execution {
@@ -50,12 +52,12 @@ export class Execution {
     this.#block = block;
     this.#env = env;
     this.#around = around;
-    const { mesh, rank, memory, transport } = around;
+    const { mesh, rank, memory, transport, beside } = around;
     const groups = mesh.axes.map(({ name }): [AxisName, Group] => [
       name,
       { ranks: group(mesh, rank, name), index: coordinate(mesh, rank, name), memory },
     ]);
-    this.#communicator = new Communicator(program, transport, new Map(groups));
+    this.#communicator = new Communicator(program, transport, new Map(groups), beside);
   }
 
   /** The op that runs, to name when something fails. */

@@ -86,6 +86,7 @@ export const zeroState = (type: ValueType): StateValue => {
  *
  * @param type of the parameter on one rank, a float
  * @param seed a safe integer
+ * @param layers that the elements of a stack are; 0, 1, … unless given
  */
 export function initialParameter(
   mesh: Mesh,
@@ -93,18 +94,26 @@ export function initialParameter(
   parameter: Pick<ParameterInput, 'name' | 'initializer' | 'segments'>,
   type: ValueType,
   seed: number,
+  layers?: readonly number[],
 ): StateValue {
   const { name, initializer, segments } = parameter;
   const drawn = { mesh, rank, seed, name, initializer, segments };
   if (type.stack === undefined) return draw(drawn, type, 0);
-  return Array.from({ length: type.stack }, (_, layer) => draw(drawn, type, layer));
+  return Array.from({ length: type.stack }, (_, index) => draw(drawn, type, layers?.[index] ?? index));
 }
 
 /** What a state input holds before the first step; see `initialParameter`. */
-export function initialState(mesh: Mesh, rank: number, input: StateInput, type: ValueType, seed: number): StateValue {
+export function initialState(
+  mesh: Mesh,
+  rank: number,
+  input: StateInput,
+  type: ValueType,
+  seed: number,
+  layers?: readonly number[],
+): StateValue {
   switch (input.kind) {
     case 'parameter':
-      return initialParameter(mesh, rank, input, type, seed);
+      return initialParameter(mesh, rank, input, type, seed, layers);
     case 'optimizer':
       return zeroState(type);
     case 'counter':

@@ -6,8 +6,10 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { MeshwrightError } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
-import { rankCount } from '../mesh/index.js';
-import type { Program } from '../program/index.js';
+import { axisSize, coordinate, rankCount } from '../mesh/index.js';
+import type { Pipeline, Program } from '../program/index.js';
+import { invalid } from '../program/index.js';
+import type { Schedule } from '../program/schedules/index.js';
 import type { Span } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { Seconds } from '../units.js';
@@ -19,7 +21,8 @@ import type { FamilyName } from './kernels/family.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
 import { pack, packFeeds, unpack, unpackRun } from './protocol.js';
 import { RankHandle } from './rank-handle.js';
-import type { Feeds } from './rank.js';
+import type { Feeds } from './adopt.js';
+import { stageTasks } from './stage-task.js';
 import type { ChannelTraffic, TransportMemory } from './transport/index.js';
 import { createTransportMemory, stopAll, traffic } from './transport/index.js';
 
@@ -109,6 +112,17 @@ export class DevicePool {
     await this.#callAll('load', () => ({ name, program }));
   }
 
+  /**
+   * As `load`, a pipeline over the mesh's axis `pipe`. A run feeds the batch as a list of microbatches, and brings back an
+   * output from the ranks of the stages that have it.
+   */
+  async loadPipeline(name: string, pipeline: Pipeline, schedule: Schedule): Promise<void> {
+    const tasks = stageTasks(pipeline, schedule);
+    if (tasks.length !== axisSize(this.mesh, 'pipe'))
+      throw invalid(name, `${axisSize(this.mesh, 'pipe')} stages, as the mesh has`, String(tasks.length));
+    await this.#callAll('loadStage', (rank) => ({ name, task: tasks[coordinate(this.mesh, rank, 'pipe')]! }));
+  }
+
   /** Gives the parameters of all loaded programs their initial values; the same ones on any mesh. */
   async initialize(seed: number): Promise<void> {
     await this.#callAll('initialize', () => ({ seed }));
@@ -119,9 +133,10 @@ export class DevicePool {
     await this.#callAll('setState', (rank) => ({ key, value: pack(values[rank]!) }));
   }
 
-  /** What each rank holds under `key`. */
-  async readState(key: string): Promise<StateValue[]> {
-    return (await this.#callAll('readState', () => ({ key }))).map(unpack);
+  /** What each rank holds under `key`; of a stage's parameter, each rank of that stage. */
+  async readState(key: string, stage = 0): Promise<StateValue[]> {
+    const own = this.#ranks.filter(({ rank }) => coordinate(this.mesh, rank, 'pipe') === stage);
+    return (await this.#call(own, 'readState', () => ({ key }))).map(unpack);
   }
 
   /**
@@ -175,14 +190,22 @@ export class DevicePool {
     await this.#piscina.destroy();
   }
 
-  async #callAll<K extends CallName>(kind: K, argsOf: (rank: number) => Args<K>): Promise<Result<K>[]> {
+  #callAll<K extends CallName>(kind: K, argsOf: (rank: number) => Args<K>): Promise<Result<K>[]> {
+    return this.#call(this.#ranks, kind, argsOf);
+  }
+
+  async #call<K extends CallName>(
+    ranks: readonly RankHandle[],
+    kind: K,
+    argsOf: (rank: number) => Args<K>,
+  ): Promise<Result<K>[]> {
     if (this.#failure) throw this.#failure;
-    const replies = this.#ranks.map((rank) => rank.call({ kind, args: argsOf(rank.rank) } as RankRequest));
-    return (await this.#gather(replies)) as Result<K>[];
+    const replies = ranks.map((rank) => rank.call({ kind, args: argsOf(rank.rank) } as RankRequest));
+    return (await this.#gather(replies, ranks)) as Result<K>[];
   }
 
   /** All results, or the first failure that is a rank's own: those that only stopped wait for it. */
-  #gather(replies: readonly Promise<RankReply>[]): Promise<Result<CallName>[]> {
+  #gather(replies: readonly Promise<RankReply>[], ranks = this.#ranks): Promise<Result<CallName>[]> {
     return new Promise((resolve, reject) => {
       const results = new Array<Result<CallName>>(replies.length);
       let waiting = replies.length;
@@ -192,10 +215,11 @@ export class DevicePool {
         if (stopped) reject(stopped);
         else resolve(results);
       };
-      replies.forEach((promise, rank) => {
+      replies.forEach((promise, index) => {
+        const { rank } = ranks[index]!;
         promise.then(
           (reply) => {
-            if (reply.ok) results[rank] = reply.result;
+            if (reply.ok) results[index] = reply.result;
             else if (reply.stopped) stopped ??= interrupted(rank, unpackError(reply.error));
             else reject(unpackError(reply.error));
             settle();

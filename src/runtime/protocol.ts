@@ -8,7 +8,9 @@ import type { StateValue } from './initialize.js';
 import { isStack } from './initialize.js';
 import type { FamilyName, HostTensor } from './kernels/family.js';
 import { dtypeOf, viewOf } from './kernels/tensors.js';
-import type { Feeds, RankRun } from './rank.js';
+import type { Feeds } from './adopt.js';
+import type { RankRun } from './rank.js';
+import type { StageTask } from './stage-task.js';
 import type { TransportMemory } from './transport/index.js';
 
 /** What a rank's thread is started with. */
@@ -29,6 +31,7 @@ interface Call<A, R> {
 
 export interface RankCalls {
   load: Call<{ readonly name: string; readonly program: Program }, undefined>;
+  loadStage: Call<{ readonly name: string; readonly task: StageTask }, undefined>;
   initialize: Call<{ readonly seed: number }, undefined>;
   setState: Call<{ readonly key: string; readonly value: Portable }, undefined>;
   readState: Call<{ readonly key: string }, Portable>;

@@ -19,6 +19,9 @@ async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
     case 'load':
       await rank.load(request.args.name, request.args.program);
       return { ok: true, result: undefined };
+    case 'loadStage':
+      await rank.loadStage(request.args.name, request.args.task);
+      return { ok: true, result: undefined };
     case 'initialize':
       rank.initialize(request.args.seed);
       return { ok: true, result: undefined };

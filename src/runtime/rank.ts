@@ -4,17 +4,17 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
-import type { Program, ProgramInput, StateInput, ValueType } from '../program/index.js';
-import { invalid, sameType, stateKey } from '../program/index.js';
+import type { Program, StateInput, ValueType } from '../program/index.js';
+import { invalid, isState, sameType, stateKey } from '../program/index.js';
 import type { Span } from '../trace/index.js';
 import type { Seconds } from '../units.js';
+import { seconds } from '../units.js';
 import type { Clock } from './clock.js';
 import type { CompiledProgram } from './compile.js';
 import { compileProgram } from './compile.js';
-import type { Adopter, Feed } from './adopt.js';
+import type { Adopter, Feeds } from './adopt.js';
 import { adopter, handOver, unsuitable } from './adopt.js';
-import type { Environment } from './execute.js';
-import { Execution } from './execute.js';
+import type { Surroundings } from './execute.js';
 import { messageOf } from './failure.js';
 import type { Binding } from './handle.js';
 import { Handle, holdAll, releaseAll } from './handle.js';
@@ -22,11 +22,12 @@ import type { StateValue } from './initialize.js';
 import { initialState, isStack } from './initialize.js';
 import type { HostTensor, KernelFamily } from './kernels/family.js';
 import { Memory } from './memory.js';
+import type { Current } from './run-program.js';
+import { runProgram } from './run-program.js';
+import { programsOf, StageRun } from './stage-run.js';
+import type { StageTask } from './stage-task.js';
 import { RunStopped } from './transport/index.js';
 import type { Transport } from './transport/index.js';
-
-/** Values of data inputs, by name. */
-export type Feeds = Readonly<Record<string, Feed>>;
 
 export interface RankOptions {
   readonly mesh: Mesh;
@@ -46,12 +47,23 @@ export interface RankRun {
   readonly end: Seconds;
 }
 
-const isState = (input: ProgramInput): input is StateInput => input.kind !== 'data';
+interface Declared {
+  readonly input: StateInput;
+  readonly type: ValueType;
+  /** The model's layers that the elements of stacks are, where they are not 0, 1, … */
+  readonly layers: readonly number[] | undefined;
+}
+
+interface LoadedStage {
+  readonly task: StageTask;
+  readonly compiled: ReadonlyMap<Program, CompiledProgram>;
+}
 
 export class Rank {
   readonly #options: RankOptions;
   readonly #programs = new Map<string, CompiledProgram>();
-  readonly #declared = new Map<string, { readonly input: StateInput; readonly type: ValueType }>();
+  readonly #stages = new Map<string, LoadedStage>();
+  readonly #declared = new Map<string, Declared>();
   readonly #state = new Map<string, Binding>();
   readonly #memory = new Memory();
 
@@ -66,22 +78,38 @@ export class Rank {
    *   has another type than in a program loaded before
    */
   async load(name: string, program: Program): Promise<void> {
+    this.#declare(name, program);
+    this.#programs.set(name, await this.#compile(program));
+  }
+
+  /** As `load`, a stage of a pipeline. */
+  async loadStage(name: string, task: StageTask): Promise<void> {
+    for (const program of task.stage.finish) this.#declare(name, program, task.stage.layers);
+    const compiled = new Map<Program, CompiledProgram>();
+    for (const program of programsOf(task)) compiled.set(program, await this.#compile(program));
+    this.#stages.set(name, { task, compiled });
+  }
+
+  #compile(program: Program): Promise<CompiledProgram> {
+    return compileProgram(program, this.#options.family, this.#options.rank);
+  }
+
+  #declare(name: string, program: Program, layers?: readonly number[]): void {
     for (const input of program.inputs.filter(isState)) {
       const { type } = program.values[input.value]!;
       const known = this.#declared.get(stateKey(input));
       if (known !== undefined && !sameType(known.type, type)) {
         throw invalid(`${name}, ${stateKey(input)}`, JSON.stringify(known.type), JSON.stringify(type));
       }
-      this.#declared.set(stateKey(input), { input, type });
+      this.#declared.set(stateKey(input), { input, type, layers });
     }
-    this.#programs.set(name, await compileProgram(program, this.#options.family, this.#options.rank));
   }
 
   /** Gives parameters and counters of the loaded programs their initial values, and sets optimizer state to zero. */
   initialize(seed: number): void {
     const { mesh, rank } = this.#options;
-    for (const [key, { input, type }] of this.#declared) {
-      const value = initialState(mesh, rank, input, type, seed);
+    for (const [key, { input, type, layers }] of this.#declared) {
+      const value = initialState(mesh, rank, input, type, seed, layers);
       const placed = (tensor: HostTensor): Handle => {
         const handle = Handle.allocate(this.#memory, type.dtype, tensor.length);
         handle.data.set(tensor);
@@ -115,30 +143,18 @@ export class Rank {
    */
   async run(name: string, feeds: Feeds, outputs: readonly string[], startedAt: Seconds): Promise<RankRun> {
     const { rank } = this.#options;
-    let execution: Execution | undefined;
+    const current: Current = {};
     try {
+      const around = { ...this.#options, memory: this.#memory, startedAt };
+      const stage = this.#stages.get(name);
+      if (stage !== undefined) return await this.#runStage(stage, feeds, outputs, around, current);
       const compiled = this.#programs.get(name);
       if (compiled === undefined) throw unsuitable('run', 'the name of a loaded program', name);
-      const { program } = compiled;
-      const env: Environment = new Array<undefined>(program.values.length).fill(undefined);
-      execution = new Execution(compiled, env, { ...this.#options, memory: this.#memory, startedAt });
-      this.#bindInputs(program, feeds, env, execution);
-      const wanted = outputs.map((output) => [output, outputValue(program, output)] as const);
-      await execution.run();
-      for (const { name: output, value } of program.outputs) {
-        if (this.#declared.has(output)) this.#keep(output, env[value]!);
-      }
-      const end = execution.now();
-      const given = new Map(wanted.map(([, value]) => [value, env[value]!] as const));
-      given.forEach((_, value) => (env[value] = undefined));
-      env.forEach((binding) => binding !== undefined && releaseAll(binding));
-      const arrays = new Map([...given].map(([value, binding]) => [value, handOver(binding)]));
-      const results = Object.fromEntries(wanted.map(([output, value]) => [output, arrays.get(value)!]));
-      return { outputs: results, spans: execution.spans, end };
+      return await this.#runProgram(compiled, feeds, outputs, around, current);
     } catch (error) {
       if (error instanceof RunStopped) throw error;
       if (error instanceof MeshwrightError && error.code === 'TIMED_OUT') throw error;
-      const place = `rank ${rank}, ${execution?.opId ?? 'inputs'}`;
+      const place = `rank ${rank}, ${current.execution?.opId ?? 'inputs'}`;
       throw new MeshwrightError(
         'RANK_FAILED',
         { place, expected: `${name} to run`, got: messageOf(error) },
@@ -147,9 +163,66 @@ export class Rank {
     }
   }
 
+  async #runProgram(
+    compiled: CompiledProgram,
+    feeds: Feeds,
+    outputs: readonly string[],
+    around: Surroundings,
+    current: Current,
+  ): Promise<RankRun> {
+    const { program } = compiled;
+    const names = program.outputs.map(({ name }) => name);
+    const missing = outputs.find((output) => !names.includes(output));
+    if (missing !== undefined) throw unsuitable('outputs', `one of ${names.join(', ')}`, missing);
+    const adopt = this.#adopter();
+    const wanted = new Map<string, Binding>();
+    const execution = await runProgram(
+      compiled,
+      around,
+      {
+        bind: (input) => {
+          if (isState(input)) return this.#take(stateKey(input), names.includes(stateKey(input)));
+          const feed = feeds[input.name];
+          if (feed === undefined) throw unsuitable(`feed ${input.name}`, 'a value', 'none');
+          return holdAll(adopt(feed, program.values[input.value]!.type, `feed ${input.name}`));
+        },
+        give: ({ name }, binding) => {
+          if (this.#declared.has(name)) this.#keep(name, binding);
+          if (outputs.includes(name)) wanted.set(name, holdAll(binding));
+        },
+      },
+      current,
+    );
+    return { outputs: handOverAll(wanted), spans: execution.spans, end: execution.now() };
+  }
+
+  async #runStage(
+    { task, compiled }: LoadedStage,
+    feeds: Feeds,
+    outputs: readonly string[],
+    around: Surroundings,
+    current: Current,
+  ): Promise<RankRun> {
+    const state = {
+      take: (key: string, isReplaced: boolean) => this.#take(key, isReplaced),
+      keep: (key: string, binding: Binding) => this.#keep(key, binding),
+    };
+    const run = new StageRun(task, compiled, feeds, { ...around, adopt: this.#adopter(), state }, current);
+    const wanted = await run.run(outputs);
+    return { outputs: handOverAll(wanted), spans: run.spans, end: seconds(around.clock() - around.startedAt) };
+  }
+
   #held(key: string): Binding {
     const held = this.#state.get(key);
     if (held === undefined) throw unsuitable(key, 'a value (initialize or set the state first)', 'none');
+    return held;
+  }
+
+  /** State for a program, held for it; the rank gives up its own hold on what the program replaces. */
+  #take(key: string, isReplaced: boolean): Binding {
+    const held = this.#held(key);
+    if (!isReplaced) return holdAll(held);
+    this.#state.delete(key);
     return held;
   }
 
@@ -162,34 +235,7 @@ export class Rank {
   #adopter(): Adopter {
     return adopter(this.#memory, this.#options.keepsArrays ?? false);
   }
-
-  #bindInputs(program: Program, feeds: Feeds, env: Environment, execution: Execution): void {
-    const start = execution.now();
-    const replaced = new Set(program.outputs.map((output) => output.name));
-    const adopt = this.#adopter();
-    let fed = false;
-    for (const input of program.inputs) {
-      if (isState(input)) {
-        const key = stateKey(input);
-        const held = this.#held(key);
-        env[input.value] = replaced.has(key) ? held : holdAll(held);
-        if (replaced.has(key)) this.#state.delete(key);
-        continue;
-      }
-      const feed = feeds[input.name];
-      if (feed === undefined) throw unsuitable(`feed ${input.name}`, 'a value', 'none');
-      env[input.value] = holdAll(adopt(feed, program.values[input.value]!.type, `feed ${input.name}`));
-      fed = true;
-    }
-    if (!fed) return;
-    const { rank } = this.#options;
-    const name = 'copy inputs';
-    execution.spans.push({ id: 'inputs', kind: 'host', name, phase: 'forward', rank, start, end: execution.now() });
-  }
 }
 
-function outputValue(program: Program, name: string): number {
-  const output = program.outputs.find((candidate) => candidate.name === name);
-  if (output) return output.value;
-  throw unsuitable('outputs', `one of ${program.outputs.map((candidate) => candidate.name).join(', ')}`, name);
-}
+const handOverAll = (wanted: ReadonlyMap<string, Binding>): Record<string, StateValue> =>
+  Object.fromEntries([...wanted].map(([name, binding]) => [name, handOver(binding)]));

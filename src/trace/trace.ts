@@ -24,6 +24,14 @@ export interface Span {
   readonly issued?: Seconds;
   /** For a collective: those over one axis follow each other, those over several may run at once. */
   readonly axis?: AxisName;
+  /** In a pipeline, which slot it is part of; what a stage does before and after its slots has none. */
+  readonly slot?: SlotPlace;
+}
+
+export interface SlotPlace {
+  readonly stage: number;
+  readonly chunk: number;
+  readonly microbatch: number;
 }
 
 /** One step's spans; time counts from the start of the step. */

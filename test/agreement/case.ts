@@ -41,19 +41,26 @@ export interface StepCase {
   readonly computeType: FloatType;
 }
 
-export function lowerStep({ model, plan, batch, optimizer, parameterType, computeType }: StepCase): Program {
-  const { mesh, activations = 'width', ...options } = plan;
-  const whole = forward(model, {
-    mesh: createMesh(mesh),
+/** The forward program of a microbatch. */
+export const forwardOfStep = ({ model, plan, batch, parameterType, computeType }: StepCase): Program =>
+  forward(model, {
+    mesh: createMesh(plan.mesh),
     batch: batch / plan.microbatches,
     lossDivisor: batch * lossTermsPerExample(model),
     parameterType,
     computeType,
-    activations,
+    activations: plan.activations ?? 'width',
     output: 'loss',
   });
-  return lowerTrainingStep(whole, { ...options, optimizer, keepGradients: true });
-}
+
+export const lowerOptionsOfStep = ({ plan, optimizer }: StepCase): LowerOptions => ({
+  ...plan,
+  optimizer,
+  keepGradients: true,
+});
+
+export const lowerStep = (example: StepCase): Program =>
+  lowerTrainingStep(forwardOfStep(example), lowerOptionsOfStep(example));
 
 /** Images in [-1, 1) and one-hot labels, or token ids and the ones after them, the same whatever the mesh. */
 export function batchOf(model: ModelConfig, batch: number, step: number): Batch {

@@ -111,7 +111,7 @@ describe('the simulation of ViT-22B on 1024 TPU v4', () => {
       ),
     ).toBe(true);
     expect(kernels.map((one) => one.seconds)).toEqual(kernels.map((one) => one.seconds).toSorted((a, b) => b - a));
-    expect(sum(collectives.map((one) => one.exposedSeconds))).toBeCloseTo(base.exposedCommunicationSeconds, 1);
+    expect(sum(collectives.map((one) => one.exposedSeconds))).toBeCloseTo(base.exposedCommunicationSeconds, 9);
   });
 
   it('lists links by class, and each of them when asked to', async () => {
@@ -224,9 +224,9 @@ describe('the topology', () => {
     const palm = await simulate(flags);
     expect(palm.placement.data?.[0]).toBe('2 slices');
     expect(palm.slice).toEqual([12, 16, 16]);
-    writeFileSync(join(folder, 'slow-hosts.yaml'), editedProfile('tpu-v4', 'value: 25 GB/s', 'value: 2.5 GB/s').text);
+    const { text } = editedProfile('tpu-v4', 'value: 6.6 GB/s', 'value: 660 MB/s');
+    writeFileSync(join(folder, 'slow-hosts.yaml'), text);
     const slow = await simulate(flags.replace('tpu-v4', './slow-hosts.yaml'));
-    // Most of it is behind the backward pass.
     expect(communication(slow)).toBeGreaterThan(communication(palm));
   });
 

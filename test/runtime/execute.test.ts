@@ -9,6 +9,7 @@ import {
   DEFAULT_ADAMW,
   elementCount,
   fuse,
+  isState,
   lowerTrainingStep,
   stateKey,
   verify,
@@ -317,7 +318,7 @@ describe('a training step', () => {
       result.set(`loss ${step}`, outputs[0]!.loss as HostTensor);
     }
     for (const input of program.inputs) {
-      if (input.kind === 'data') continue;
+      if (!isState(input)) continue;
       const { type } = program.values[input.value]!;
       const owner = program.inputs.find(
         (other) =>

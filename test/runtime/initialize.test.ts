@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMesh, globalShape, rankCount } from '../../src/mesh/index.js';
+import { axisSize, createMesh, globalShape, rankCount } from '../../src/mesh/index.js';
 import type { AxisStates, Mesh } from '../../src/mesh/index.js';
 import { elementCount } from '../../src/program/index.js';
 import type { Initializer, ValueType } from '../../src/program/index.js';
@@ -39,7 +39,8 @@ const sharding = fc
   .map(({ replica, data, model, over, local, parts, segmented }) => {
     const mesh = createMesh({ replica, data, model });
     const states: Record<string, number> = {};
-    for (const { name } of mesh.axes) if (over[name] >= 0) states[name] = over[name];
+    for (const name of ['data', 'model'] as const)
+      if (axisSize(mesh, name) > 1 && over[name] >= 0) states[name] = over[name];
     const shape: number[] = [...local];
     if (segmented) shape[1] = parts.reduce((total, size) => total + size, 0);
     const type = tensorType(shape, states as AxisStates);

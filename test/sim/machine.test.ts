@@ -82,8 +82,8 @@ describe('errors', () => {
     expect(() => tpu(64, 32, [4, 16, 32])).toThrow(
       'MESH_DOES_NOT_MULTIPLY at slice: expected at most 16×16×16, got 4×16×32',
     );
-    expect(() => tpu(768, 16)).toThrow(
-      /expected a number of chips that up to 2 slices of at most 16×16×16 can have, got 12288/,
+    expect(() => tpu(3072, 16)).toThrow(
+      /expected a number of chips that up to 8 slices of at most 16×16×16 can have, got 49152/,
     );
   });
 

@@ -6,6 +6,7 @@ import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../..
 import type { JobSimulation } from '../assess.js';
 import { Assessor } from '../assess.js';
 import type { CollectiveFlag } from '../collective-flag.js';
+import { requireTaken } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
@@ -31,10 +32,10 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
     options: given,
   };
   const progress = createProgress('plans simulated', flags.json === true);
-  const { ranked, rejected, candidates } = new Assessor({ collectives: flags.collective }).rank(task, space, () =>
-    progress.advance(),
-  );
+  const assessor = new Assessor({ collectives: flags.collective });
+  const { ranked, rejected, candidates } = assessor.rank(task, space, () => progress.advance());
   progress.end();
+  if (flags.collective !== undefined) requireTaken(flags.collective, assessor.taken);
   const top = ranked.slice(0, flags.top);
   if (flags.output !== undefined) writeNew(flags.output, formatJob(ranked[0]!.job, dirname(flags.output)));
   if (flags.json) {

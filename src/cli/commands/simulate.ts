@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
 import { MeshwrightError } from '../../errors.js';
-import { lowerJob } from '../../job/index.js';
 import type { Op, Program } from '../../program/index.js';
 import { print, printOp, regionOps } from '../../program/index.js';
 import type { Faults, UnfoldRequest } from '../../../sim/index.js';
@@ -8,7 +7,7 @@ import { nearest } from '../../text.js';
 import { bytes, formatBytes, formatPercent } from '../../units.js';
 import { MOST_RUNS, stepTrace } from '../../../sim/index.js';
 import type { Assessment } from '../assess.js';
-import { Assessor, stackOf } from '../assess.js';
+import { Assessor, lowerFor, stackOf } from '../assess.js';
 import type { CollectiveFlag } from '../collective-flag.js';
 import { requireTaken } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
@@ -33,17 +32,18 @@ export interface SimulateFlags extends JobFlags, ReportFlags, CollectiveFlag {
 export function simulate(file: string | undefined, flags: SimulateFlags): void {
   const assessor = new Assessor({ faults: flags.fault, collectives: flags.collective });
   const job = assessor.resolve(jobInput(file, flags));
+  const stack = stackOf(job);
   if (flags.program) {
-    process.stdout.write(print(lowerJob(job)));
+    process.stdout.write(print(lowerFor(job, stack)));
     return;
   }
   if (flags.programOp !== undefined) {
-    const program = lowerJob(job);
+    const program = lowerFor(job, stack);
     process.stdout.write(printOp(program, findOp(program, flags.programOp)));
     return;
   }
   const unfold = unfoldRequest(flags);
-  const assessment = assessor.assess(job, stackOf(job), unfold);
+  const assessment = assessor.assess(job, stack, unfold);
   if (flags.collective !== undefined) requireTaken(flags.collective, assessment.execution.plan.collectives);
   const report = reportOn(assessor, assessment, flags, unfold);
   if (flags.trace !== undefined) writeStepTrace(flags.trace, assessment, report.runs);

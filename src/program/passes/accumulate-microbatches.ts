@@ -74,7 +74,7 @@ export function accumulateMicrobatches(
 }
 
 /** Zeros to add to, one repeat for all the stacks of a length. */
-function startSums(builder: Builder, summed: readonly ProgramOutput[]): ValueId[] {
+export function startSums(builder: Builder, summed: readonly ProgramOutput[]): ValueId[] {
   const zero = ({ name, value }: ProgramOutput): ValueId => {
     const { shape, dtype, states } = builder.type(value);
     const options = { id: `${name}#start`, phase: 'backward' as const, role: builder.role(value) };
@@ -96,7 +96,7 @@ function startSums(builder: Builder, summed: readonly ProgramOutput[]): ValueId[
 }
 
 /** Adds running sums to values, stacks element by element where they are made. */
-function addUp(
+export function addUp(
   builder: Builder,
   ops: readonly Op[],
   summed: readonly ProgramOutput[],

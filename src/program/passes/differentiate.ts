@@ -11,14 +11,23 @@ import type { AxisName } from '../../mesh/index.js';
 import { Builder, attributesOf } from '../builder.js';
 import type { VjpContext } from '../ops/index.js';
 import { invalid, isCollective, isCompute, recordOf } from '../ops/index.js';
-import type { Op, Program, ValueId, ValueType } from '../types.js';
+import type {
+  Op,
+  ParameterInput,
+  PortInput,
+  Program,
+  ProgramInput,
+  ProgramOutput,
+  ValueId,
+  ValueType,
+} from '../types.js';
 import { unstacked } from '../types.js';
-import type { Rematerialization, Visible } from './residuals.js';
+import type { Rematerialization, ResidualPolicy, Visible } from './residuals.js';
 import { Residuals } from './residuals.js';
 
-/** Values that depend on a parameter. */
+/** Values that depend on a parameter or on what another stage sends. */
 function dependents(program: Program): Set<ValueId> {
-  const found = new Set(program.inputs.flatMap((input) => (input.kind === 'parameter' ? [input.value] : [])));
+  const found = new Set(program.inputs.flatMap((input) => (isWanted(input) ? [input.value] : [])));
   const visit = (op: Op): void => {
     const { region } = op;
     if (op.name !== 'repeat' || region === undefined) {
@@ -39,6 +48,14 @@ function dependents(program: Program): Set<ValueId> {
   return found;
 }
 
+const isWanted = (input: ProgramInput): input is ParameterInput | PortInput =>
+  input.kind === 'parameter' || input.kind === 'port';
+
+const SENT = 'send:';
+
+/** The port through which the cotangent of what went through another one comes back. */
+export const cotangentOf = (port: string): string => `${port}-cotangent`;
+
 /** The block that backward ops are emitted into, with the cotangents of forward values. */
 interface Scope extends Visible {
   readonly cotangents: Map<ValueId, ValueId>;
@@ -54,23 +71,23 @@ class Differentiation {
 
   /** Gradients of parts of stacks, by the stack: repeats over some of its elements give them one by one. */
   readonly #pieces = new Map<ValueId, { readonly first: number; readonly value: ValueId }[]>();
-  readonly #rematerialize: (op: Op) => Rematerialization;
+  readonly #policyOf: (op: Op) => ResidualPolicy;
 
-  constructor(program: Program, rematerialize: (op: Op) => Rematerialization) {
-    this.#rematerialize = rematerialize;
+  constructor(program: Program, policyOf: (op: Op) => ResidualPolicy) {
+    this.#policyOf = policyOf;
     this.builder = Builder.from(program);
     this.builder.reserve(program.ops);
     this.#depends = dependents(program);
     this.#forward = new Set(program.values.keys());
   }
 
-  #dual(value: ValueId): ValueType {
+  dual(value: ValueId): ValueType {
     const { shape, dtype, states } = this.builder.type(value);
     return { shape, dtype, states: dualStates(this.builder.mesh, states) };
   }
 
   zero(value: ValueId, id: string): ValueId {
-    const { shape, dtype, states } = this.#dual(value);
+    const { shape, dtype, states } = this.dual(value);
     return this.builder.emit('constant', [], { shape, dtype, states, value: 0 }, { id, phase: 'backward' });
   }
 
@@ -142,14 +159,14 @@ class Differentiation {
     const carriedWanted = region.args.slice(0, carried).flatMap((_, index) => (wanted[index] ? [index] : []));
     for (const index of carriedWanted) {
       const operand = cotangents[index] ?? this.zero(op.results[index]!, `${op.id}#backward-start`);
-      seeds.push([region.results[index]!, enter(this.#dual(region.args[index]!), operand)]);
+      seeds.push([region.results[index]!, enter(this.dual(region.args[index]!), operand)]);
     }
     cotangents.forEach((cotangent, index) => {
       if (index >= carried && cotangent !== undefined) {
         seeds.push([region.results[index]!, enter(unstacked(builder.type(cotangent)), cotangent)]);
       }
     });
-    const residuals = new Residuals(this, op, outer, this.#rematerialize(op), (element, stack) =>
+    const residuals = new Residuals(this, op, outer, this.#policyOf(op), (element, stack) =>
       enter(unstacked(element), stack),
     );
     const scope: Scope = { cotangents: new Map(), resolve: (value) => residuals.resolve(value) };
@@ -240,51 +257,66 @@ class Differentiation {
 export interface DifferentiateOptions {
   /** What a repeat of layers makes again instead of keeping; nothing but what is free unless given. */
   readonly rematerialize?: (op: Op) => Rematerialization;
+  /** Whether attention's backward kernel makes scores again by itself; not unless given. */
+  readonly fusedAttention?: boolean;
   /** A scalar of the loss' type that all gradients are multiplied by. */
   readonly scale?: ValueId;
+}
+
+/** The cotangent of a loss: 1, times the scale where there is one. */
+function seedLoss(pass: Differentiation, loss: ValueId, scale: ValueId | undefined): ValueId {
+  const { builder } = pass;
+  const { dtype, shape, states } = pass.dual(loss);
+  // The ranks' terms of a partial seed have to add up to 1.
+  const terms = builder.mesh.axes.reduce(
+    (product, { name }) =>
+      stateOf(states, name as AxisName) === 'partial' ? product * axisSize(builder.mesh, name) : product,
+    1,
+  );
+  const attributes = { shape, dtype, states, value: 1 / terms };
+  const seed = builder.emit('constant', [], attributes, { id: 'loss#seed', phase: 'backward' });
+  const options = { id: 'loss#scale', phase: 'backward' as const };
+  return scale === undefined ? seed : builder.emit('multiply', [seed, scale], {}, options);
 }
 
 /**
  * Adds the backward pass to a forward program with an output `loss` (a scalar): one output `gradient:NAME` for each
  * parameter, of the dual state (partial over the axes that the parameter is replicated over).
  *
+ * Of a pipeline's stage, what is sent as `send:NAME` has its cotangent come in through a port `NAME-cotangent`, and what
+ * comes in through a port `NAME` has its cotangent sent as `send:NAME-cotangent`, both as they are, in the dual state:
+ * where the stream is replicated over an axis each rank sends its term of a pending sum to the rank of its coordinates,
+ * which goes on with it as it would without the cut. Completing the sum first would take a collective that nothing else
+ * needs, and every rank would send as much.
+ *
  * @throws MeshwrightError PROGRAM_INVALID when a parameter does not affect the loss or an op has no gradient
  */
 export function differentiate(program: Program, options: DifferentiateOptions = {}): Program {
-  const pass = new Differentiation(program, options.rematerialize ?? (() => 'none'));
+  const { rematerialize = () => 'none', fusedAttention = false } = options;
+  const pass = new Differentiation(program, (op) => ({ rematerialize: rematerialize(op), fusedAttention }));
   const { builder } = pass;
   const loss = program.outputs.find(({ name }) => name === 'loss')?.value;
-  if (loss === undefined) throw invalid('differentiate', 'an output named loss', 'none');
-  const { dtype, shape, states } = builder.type(loss);
-  const dual = dualStates(builder.mesh, states);
-  // The ranks' terms of a partial seed have to add up to 1.
-  const terms = builder.mesh.axes.reduce(
-    (product, { name }) =>
-      stateOf(dual, name as AxisName) === 'partial' ? product * axisSize(builder.mesh, name) : product,
-    1,
-  );
+  const sent = program.outputs.filter(({ name }) => name.startsWith(SENT));
+  if (loss === undefined && sent.length === 0) throw invalid('differentiate', 'an output named loss', 'none');
+  const returned = sent.map(({ name, value }): ProgramInput => {
+    const port = cotangentOf(name.slice(SENT.length));
+    return { kind: 'port', name: port, value: builder.value(pass.dual(value), 'activation', port) };
+  });
   const scope: Scope = { cotangents: new Map(), resolve: (value) => value };
   const { ops } = builder.block(() => {
-    const seed = builder.emit(
-      'constant',
-      [],
-      { shape, dtype, states: dual, value: 1 / terms },
-      { id: 'loss#seed', phase: 'backward' },
-    );
-    const { scale } = options;
-    const emitOptions = { id: 'loss#scale', phase: 'backward' as const };
-    const scaled = scale === undefined ? seed : builder.emit('multiply', [seed, scale], {}, emitOptions);
-    scope.cotangents.set(loss, scaled);
+    if (loss !== undefined) scope.cotangents.set(loss, seedLoss(pass, loss, options.scale));
+    sent.forEach(({ value }, index) => scope.cotangents.set(value, returned[index]!.value));
     pass.backward(program.ops, scope);
     pass.joinPieces(scope);
   });
-  const gradients = program.inputs.flatMap((input) => {
-    if (input.kind !== 'parameter') return [];
+  const gradients = program.inputs.filter(isWanted).map((input): ProgramOutput => {
     const value = scope.cotangents.get(input.value);
     if (value === undefined) throw invalid('differentiate', 'a loss that depends on every parameter', input.name);
+    if (input.kind === 'port') return { name: `${SENT}${cotangentOf(input.name)}`, value };
     builder.assignRole(value, 'gradient');
-    return [{ name: `gradient:${input.name}`, value }];
+    return { name: `gradient:${input.name}`, value };
   });
   const forward = program.ops.map((op) => pass.replaced.get(op) ?? op);
-  return { ...builder.finish(program.inputs, [...program.outputs, ...gradients]), ops: [...forward, ...ops] };
+  const inputs = [...program.inputs, ...returned];
+  return { ...builder.finish(inputs, [...program.outputs, ...gradients]), ops: [...forward, ...ops] };
 }

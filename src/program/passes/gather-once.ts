@@ -118,5 +118,6 @@ export function gatherOnce(
     const { count } = op.attributes as { count: number };
     return { ...op, region: { ...op.region, ops: [], ahead: { by: count, ops: op.region.ops } } };
   });
-  return { ...builder.finish(inputs, program.outputs), ops: [...early, ...substitute(program.ops, renamed)] };
+  const outputs = program.outputs.map(({ name, value }) => ({ name, value: renamed.get(value) ?? value }));
+  return { ...builder.finish(inputs, outputs), ops: [...early, ...substitute(program.ops, renamed)] };
 }

@@ -1,5 +1,5 @@
 /** The order of the passes: a forward program becomes a training step. Each pass' result is verified. */
-import type { DType, FloatType, Op, Program } from '../types.js';
+import type { CounterInput, FloatType, Op, Program } from '../types.js';
 import { typeBytes } from '../types.js';
 import type { Derived } from '../verify.js';
 import { verify } from '../verify.js';
@@ -30,6 +30,11 @@ export interface LowerOptions {
   readonly rematerialize?: Rematerialization;
   /** The layers that do; all unless given. */
   readonly rematerializeLayers?: readonly number[];
+  /**
+   * Whether one kernel computes attention, whose backward makes scores again by itself, so that they are never kept: the
+   * stack's `attention`. Not unless given.
+   */
+  readonly fusedAttention?: boolean;
   /** Whether the collectives of linears are rings beside their products; `synchronous` unless given. */
   readonly linears?: LinearMode;
   /** Parameters, gradients and optimizer state of which each chip keeps a part. */
@@ -48,10 +53,10 @@ export interface LowerOptions {
   readonly keepGradients?: boolean;
 }
 
-type Verified = (program: Program) => Program;
+export type Verified = (program: Program) => Program;
 
 /** Verifies one version of a program after the other. */
-function verifier(): Verified {
+export function verifier(): Verified {
   const derived: Derived = new Map();
   return (program) => verify(program, derived);
 }
@@ -66,27 +71,40 @@ function policies(forward: Program, { rematerialize = 'none', rematerializeLayer
   return { program, rematerialize: (op: Op) => labels.get(op.id) ?? rematerialize };
 }
 
-const parameterType = (program: Program): DType =>
-  program.values[program.inputs.find(({ kind }) => kind === 'parameter')!.value]!.type.dtype;
+export const parameterType = (program: Program): FloatType =>
+  program.values[program.inputs.find(({ kind }) => kind === 'parameter')!.value]!.type.dtype as FloatType;
 
-/**
- * @param forward one microbatch's forward pass, with an output `loss`
- */
-export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
-  const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false } = options;
-  const keptType = parameterType(forward) as FloatType;
-  const gradientType = options.gradientType ?? keptType;
-  const verified = verifier();
-  const choice = shard === undefined ? NOTHING : chooseShards(forward, shard);
-  const whereUsed = shard?.stage === 'parameters';
+/** Which tensors are sharded beyond the model's own sharding. */
+export const shardsOf = (forward: Program, { shard }: LowerOptions): ShardChoice =>
+  shard === undefined ? NOTHING : chooseShards(forward, shard);
+
+/** In stages 2 and 3 each microbatch's gradients are dealt out before they are summed up. */
+export const isDealt =
+  (choice: ShardChoice, { shard }: LowerOptions) =>
+  (name: string): boolean =>
+    shard?.stage !== 'optimizer' && choice.has(name.replace('gradient:', ''));
+
+export const reductionOf = (choice: ShardChoice, { bucketBytes = Infinity }: LowerOptions): ReduceOptions => ({
+  choice,
+  bucketBytes,
+});
+
+/** A microbatch's gradients, as they are summed up over microbatches. */
+export function microbatchGradients(
+  forward: Program,
+  choice: ShardChoice,
+  options: LowerOptions,
+  verified: Verified,
+): { readonly program: Program; readonly counter: CounterInput | undefined } {
+  const { shard, bucketBytes = Infinity, lossScaling } = options;
+  const gradientType = options.gradientType ?? parameterType(forward);
   const split = policies(verified(forward), options);
   const sharded = verified(
-    whereUsed
+    shard?.stage === 'parameters'
       ? gatherWhereUsed(split.program, choice, { bucketBytes, gradientType })
       : dropCasts(split.program, choice),
   );
 
-  const { lossScaling } = options;
   const builder = Builder.from(sharded);
   const counter = lossScaling && counterInput(builder, 'loss-scale', lossScaling.initial, 'f32');
   const counted =
@@ -95,35 +113,53 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
+  const { fusedAttention = false } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verified(differentiate(counted, { rematerialize, ...scale }));
+  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
+  if (shard?.stage !== 'gradients') return { program: cast, counter };
+  const dealing = { ...reductionOf(choice, options), onlyDealt: true };
+  return { program: reduceAll(cast, dealing, options.overlapGradients ?? false, verified), counter };
+}
 
-  // In stages 2 and 3 each microbatch's gradients are dealt out before they are summed up.
-  const isDealt = (name: string): boolean => shard?.stage !== 'optimizer' && choice.has(name.replace('gradient:', ''));
-  const reduction = { choice, bucketBytes };
-  const dealt =
-    shard?.stage === 'gradients'
-      ? reduceAll(cast, { ...reduction, onlyDealt: true }, overlapGradients, verified)
-      : cast;
-  const apart = overlapGradients && mostArePending(dealt);
-  const accumulated = verified(accumulateMicrobatches(dealt, { count: microbatches, lastApart: apart, late: isDealt }));
+/** Overlap of collectives and computation, and kernels: of a program that is complete. */
+export function schedule(
+  program: Program,
+  { shard, overlapGradients = false, linears }: LowerOptions,
+  verified: Verified,
+): Program {
+  const ahead = verified(prefetchParameters(program, { layers: prefetchOf(shard), reductions: overlapGradients }));
+  return verified(fuse(verified(overlapLinears(ahead, linears ?? 'synchronous'))));
+}
+
+/**
+ * @param forward one microbatch's forward pass, with an output `loss`
+ */
+export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
+  const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false, lossScaling } = options;
+  const verified = verifier();
+  const choice = shardsOf(forward, options);
+  const reduction = reductionOf(choice, options);
+  const { program: gradients, counter } = microbatchGradients(forward, choice, options, verified);
+  const apart = overlapGradients && mostArePending(gradients);
+  const accumulated = verified(
+    accumulateMicrobatches(gradients, { count: microbatches, lastApart: apart, late: isDealt(choice, options) }),
+  );
   const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart), verified);
   const gathered =
-    shard !== undefined && !whereUsed ? verified(gatherOnce(reduced, choice, keptType, bucketBytes)) : reduced;
+    shard !== undefined && shard.stage !== 'parameters'
+      ? verified(gatherOnce(reduced, choice, parameterType(forward), bucketBytes))
+      : reduced;
 
   const update = {
     ...(options.optimizerType === undefined ? {} : { optimizerType: options.optimizerType }),
     ...(counter === undefined ? {} : { lossScale: { scaling: lossScaling!, counter } }),
     keepGradients: options.keepGradients ?? false,
   };
-  const updated = verified(updateParameters(gathered, optimizer, update));
-  const ahead = verified(prefetchParameters(updated, { layers: prefetchOf(shard), reductions: overlapGradients }));
-  const overlapped = verified(overlapLinears(ahead, options.linears ?? 'synchronous'));
-  return verified(fuse(overlapped));
+  return schedule(verified(updateParameters(gathered, optimizer, update)), options, verified);
 }
 
-const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
+export const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
   verified(reduceGradients(inLayers ? verified(reduceInLayers(program, options)) : program, options));
 
 /** Parameters that are gathered once are gathered while the step begins. */
@@ -131,7 +167,7 @@ const prefetchOf = (shard: ShardOptions | undefined): number =>
   shard === undefined ? 0 : shard.stage === 'parameters' ? shard.prefetch : 1;
 
 /** Whether most bytes of the layers' gradients are still to be summed: then it pays to have the last microbatch apart. */
-function mostArePending({ values, outputs }: Program): boolean {
+export function mostArePending({ values, outputs }: Program): boolean {
   const layers = outputs
     .filter(({ name }) => name.startsWith('gradient:'))
     .map(({ value }) => values[value]!.type)
@@ -147,7 +183,7 @@ export function lowerForward(forward: Program, options: Pick<LowerOptions, 'shar
   const verified = verifier();
   const whole = verified(forward);
   if (shard === undefined) return verified(fuse(whole));
-  const gradientType = parameterType(forward) as FloatType;
+  const gradientType = parameterType(forward);
   const gathered = verified(gatherWhereUsed(whole, chooseShards(whole, shard), { bucketBytes, gradientType }));
   return verified(fuse(verified(prefetchParameters(gathered, { layers: shard.prefetch, reductions: false }))));
 }

@@ -35,13 +35,15 @@ export function scheduleGrid<T extends number>(
   timeline: Timeline<T>,
   { width, bands = 4 }: GridOptions,
 ): GridPiece[][] {
-  const { schedule } = timeline;
+  const { schedule, stages } = timeline;
   const label = (stage: number) => `${stage}`.padStart(`${schedule.stages - 1}`.length);
   const room = Math.max(1, width - label(0).length - 2);
-  const columns = columnsOf(timeline, room, bands);
-  const last = Math.max(...timeline.stages.map(({ end }) => columns(end)));
-  const rows = schedule.slots.map((_, stage) => cells(timeline, stage, columns, last));
-  const band = Math.ceil(last / Math.max(1, Math.ceil(last / room)));
+  const { at, cell } = scaleOf(timeline, room, bands);
+  const last = Math.max(...stages.map(({ end }) => at(end)));
+  const cellsInRoom = Math.max(1, Math.floor(room / cell));
+  const count = Math.ceil(last / (cellsInRoom * cell));
+  const band = Math.min(room, Math.ceil(last / count / cell) * cell);
+  const rows = schedule.slots.map((_, stage) => cells(timeline, stage, at, last));
   const lines: GridPiece[][] = [];
   for (let from = 0; from < last; from += band) {
     if (from > 0) lines.push([]);
@@ -55,13 +57,18 @@ export function scheduleGrid<T extends number>(
 export const gridText = (lines: readonly (readonly GridPiece[])[]): string =>
   lines.map((pieces) => pieces.map(({ text }) => text).join('')).join('\n');
 
-type Columns = (time: number) => number;
+interface Scale {
+  /** The column of a time. */
+  at(time: number): number;
+  /** The columns of the shortest slot: bands are cut at multiples. */
+  readonly cell: number;
+}
 
 /**
- * From a time to a column: the shortest slot has room for its label and a space, or without the space where that saves a
- * band and cuts no label (and there are no chunks: `F1F2` can be read, `F1aF2a` less so), or as much as the bands have room for.
+ * The shortest slot has room for its label and a space; or without the space, where that saves a band and cuts no label
+ * (and there are no chunks: `F1F2` can be read, `F1aF2a` less so); or as much as the bands have room for.
  */
-function columnsOf<T extends number>(timeline: Timeline<T>, room: number, bands: number): Columns {
+function scaleOf<T extends number>(timeline: Timeline<T>, room: number, bands: number): Scale {
   const { schedule, stepTime } = timeline;
   const origin = Math.min(...timeline.stages.map(({ start }) => start));
   const slots = schedule.slots.flatMap((list, stage) =>
@@ -75,52 +82,59 @@ function columnsOf<T extends number>(timeline: Timeline<T>, room: number, bands:
     (least, { start, end }) => (end > start ? Math.min(least, end - start) : least),
     stepTime,
   );
-  const longestLabel = slots.reduce((most, { label }) => Math.max(most, label), 0);
-  const at =
-    (perTime: number): Columns =>
-    (time) =>
-      Math.round((time - origin) * perTime);
-  const bandsOf = (columns: Columns) => Math.ceil(columns(origin + stepTime) / room);
-  const [wide, narrow] = [longestLabel + 1, longestLabel].map((width) => at(width / shortest));
+  const longest = slots.reduce((most, { label }) => Math.max(most, label), 0);
+  const scale = (perTime: number, cell: number): Scale => ({
+    at: (time) => Math.round((time - origin) * perTime),
+    cell,
+  });
+  const wide = scale((longest + 1) / shortest, longest + 1);
+  const narrow = scale(longest / shortest, longest);
+  const bandsOf = ({ at, cell }: Scale) => at(origin + stepTime) / (Math.max(1, Math.floor(room / cell)) * cell);
   const whole =
     schedule.chunks === 1 &&
-    slots.every(({ label, start, end }) => end === start || narrow!(end) - narrow!(start) >= label);
-  const chosen = whole && bandsOf(narrow!) < bandsOf(wide!) ? narrow! : wide!;
-  return bandsOf(chosen) <= bands ? chosen : at((room * bands) / stepTime);
+    slots.every(({ label, start, end }) => end === start || narrow.at(end) - narrow.at(start) >= label);
+  const chosen = whole && Math.ceil(bandsOf(narrow)) < Math.ceil(bandsOf(wide)) ? narrow : wide;
+  return bandsOf(chosen) <= bands ? chosen : scale((room * bands) / stepTime, 1);
 }
 
-function cells<T extends number>(timeline: Timeline<T>, stage: number, columns: Columns, last: number): GridPiece[] {
-  const pieces: GridPiece[] = [];
-  let at = 0;
-  const idle = (until: number) => {
-    if (until > at) pieces.push({ text: '.'.repeat(until - at), style: 'idle' });
-    at = Math.max(at, until);
+/** A piece of a row before it is cut into bands. */
+interface Cell {
+  readonly from: number;
+  readonly to: number;
+  readonly label: string;
+  readonly style: GridPiece['style'];
+  readonly chunk?: number;
+}
+
+function cells<T extends number>(timeline: Timeline<T>, stage: number, at: Scale['at'], last: number): Cell[] {
+  const row: Cell[] = [];
+  let from = 0;
+  const add = (to: number, cell: Omit<Cell, 'from' | 'to'>) => {
+    if (to > from) row.push({ ...cell, from, to });
+    from = Math.max(from, to);
   };
   timeline.schedule.slots[stage]!.forEach((slot, i) => {
-    idle(columns(timeline.start(stage, i)));
-    const until = columns(timeline.end(stage, i));
-    if (until <= at) return;
-    const text = labelOf(slot, timeline.schedule.chunks)
-      .slice(0, until - at)
-      .padEnd(until - at);
-    pieces.push({ text, style: slot.kind, chunk: slot.chunk });
-    at = until;
+    const { kind: style, chunk } = slot;
+    add(at(timeline.start(stage, i)), { label: '', style: 'idle' });
+    add(at(timeline.end(stage, i)), { label: labelOf(slot, timeline.schedule.chunks), style, chunk });
   });
-  idle(last);
-  return pieces;
+  add(last, { label: '', style: 'idle' });
+  return row;
 }
 
 const labelOf = ({ kind, microbatch, chunk }: Slot, chunks: number): string =>
   `${LETTERS[kind]}${microbatch}${chunks > 1 ? chunkLetter(chunk) : ''}`;
 
-/** The part of a row from one column up to another. */
-function cut(row: readonly GridPiece[], from: number, to: number): GridPiece[] {
-  const part: GridPiece[] = [];
-  let at = 0;
-  for (const piece of row) {
-    const text = piece.text.slice(Math.max(0, from - at), Math.max(0, to - at));
-    if (text !== '') part.push({ ...piece, text });
-    at += piece.text.length;
-  }
-  return part;
+/** The part of a row from one column up to another. Labels are whole, in the first part that has room, or their letter only. */
+function cut(row: readonly Cell[], from: number, to: number): GridPiece[] {
+  return row.flatMap((cell): GridPiece[] => {
+    const columns = Math.min(cell.to, to) - Math.max(cell.from, from);
+    if (columns <= 0) return [];
+    const { style, chunk, label } = cell;
+    if (style === 'idle') return [{ text: '.'.repeat(columns), style }];
+    const before = Math.max(0, from - cell.from);
+    const fits = label.length <= columns && label.length > before;
+    const shown = fits ? label : before === 0 ? label.slice(0, 1) : '';
+    return [{ text: shown.padEnd(columns), style, ...(chunk === undefined ? {} : { chunk }) }];
+  });
 }

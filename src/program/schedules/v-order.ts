@@ -13,13 +13,11 @@
  * 3p units, a stage does the first thing that it can of a list, holding no more of each chunk than the block does.
  */
 import type { Schedule, Slot, SlotKind } from './schedule.js';
-import { checkCounts, inputsOf, virtualStage } from './schedule.js';
+import { checkCounts, inputsOf, productsOf, virtualStage } from './schedule.js';
 
 const PERIOD = 6;
 
-type Work = readonly [kind: SlotKind, chunk: number];
-
-const PREFERENCE: readonly Work[] = [
+const PREFERENCE: readonly (readonly [SlotKind, number])[] = [
   ['forward', 1],
   ['backward-input', 1],
   ['backward-input', 0],
@@ -40,16 +38,21 @@ function blockTimes(stages: number, stage: number): readonly number[] {
 
 export function vOrder(stages: number, microbatches: number): Schedule {
   checkCounts({ stages, microbatches });
-  const filling = fill(stages, microbatches);
-  const slots = filling.map(({ slots: first, next }, stage) => {
+  const slots = filling(stages, microbatches).map(({ slots: first, next }, stage) => {
+    // No two meet, so in each period they come in the order of their remainders.
     const times = blockTimes(stages, stage);
-    const rest = PREFERENCE.flatMap(([kind, chunk], i) =>
-      Array.from({ length: microbatches - next[i]! }, (_, later): [number, Slot] => {
-        const microbatch = next[i]! + later;
-        return [times[i]! + PERIOD * microbatch, { kind, chunk, microbatch }];
-      }),
-    );
-    return [...first, ...rest.sort(([a], [b]) => a - b).map(([, slot]) => slot)];
+    const turns = PREFERENCE.map(([kind, chunk], i) => {
+      const periods = Math.floor(times[i]! / PERIOD);
+      return { kind, chunk, periods, remainder: times[i]! - periods * PERIOD, from: next[i]! };
+    }).sort((one, other) => one.remainder - other.remainder);
+    const last = microbatches + Math.max(...turns.map(({ periods }) => periods));
+    for (let period = 0; period < last; period++) {
+      for (const { kind, chunk, periods, from } of turns) {
+        const microbatch = period - periods;
+        if (microbatch >= from && microbatch < microbatches) first.push({ kind, chunk, microbatch });
+      }
+    }
+    return first;
   });
   return { name: 'zb-v', ...shapeOf(stages), microbatches, slots };
 }
@@ -58,39 +61,44 @@ const shapeOf = (stages: number) => ({ stages, chunks: 2, placement: 'v' }) as c
 
 interface Filling {
   readonly slots: Slot[];
-  /** By place in the list, the next microbatch. */
+  /** By place in the list of preferences, the next microbatch. */
   readonly next: number[];
 }
 
-function fill(stages: number, microbatches: number): Filling[] {
+/** What each stage does while the pipeline fills. */
+function filling(stages: number, microbatches: number): Filling[] {
   const shape = shapeOf(stages);
-  // By virtual stage and microbatch, the unit of time after which an output or an input's gradient is there.
-  const unmade = () => Array.from({ length: 2 * stages }, () => new Map<number, number>());
-  const made = { output: unmade(), 'input-gradient': unmade() };
-  const byStage = Array.from({ length: stages }, (): Filling => ({ slots: [], next: PREFERENCE.map(() => 0) }));
-  const place = (kind: SlotKind, chunk: number) => PREFERENCE.findIndex(([k, c]) => k === kind && c === chunk);
-  const ready = (stage: number, [kind, chunk]: Work, now: number): boolean => {
-    const { next } = byStage[stage]!;
-    const microbatch = next[place(kind, chunk)]!;
-    if (microbatch >= microbatches) return false;
-    const held = next[place('forward', chunk)]! - next[place('backward-weight', chunk)]!;
-    if (kind === 'forward' && held >= (chunk === 0 ? 2 * stages - 1 - stage : stage + 1)) return false;
-    return inputsOf(shape, kind, virtualStage(shape, stage, chunk)).every(({ product, virtual }) => {
-      const since = product === 'weight-gradient' ? undefined : made[product][virtual]!.get(microbatch);
-      return since !== undefined && since < now;
-    });
-  };
-  for (let now = 1; now <= 3 * stages; now++) {
-    byStage.forEach(({ slots, next }, stage) => {
-      const choice = PREFERENCE.findIndex((work) => ready(stage, work, now));
-      if (choice < 0) return;
-      const [kind, chunk] = PREFERENCE[choice]!;
-      const microbatch = next[choice]!++;
+  // By virtual stage and microbatch, the unit of time after which it is there; 0 is never.
+  const table = () => Array.from({ length: 2 * stages }, () => new Int32Array(microbatches));
+  const made = { output: table(), 'input-gradient': table(), 'weight-gradient': table() };
+  const byStage = Array.from({ length: stages }, (_, stage) => ({
+    slots: [] as Slot[],
+    next: PREFERENCE.map(() => 0),
+    works: PREFERENCE.map(([kind, chunk]) => {
       const virtual = virtualStage(shape, stage, chunk);
-      if (kind === 'forward') made.output[virtual]!.set(microbatch, now);
-      if (kind === 'backward-input') made['input-gradient'][virtual]!.set(microbatch, now);
+      const inputs = inputsOf(shape, kind, virtual).map((input) => made[input.product][input.virtual]!);
+      const products = productsOf(kind).map((product) => made[product][virtual]!);
+      const room = kind === 'forward' ? (chunk === 0 ? 2 * stages - 1 - stage : stage + 1) : Number.POSITIVE_INFINITY;
+      const [taken, freed] = [placeOfWork('forward', chunk), placeOfWork('backward-weight', chunk)];
+      return { kind, chunk, inputs, products, room, taken, freed };
+    }),
+  }));
+  for (let now = 1; now <= 3 * stages; now++) {
+    for (const { slots, next, works } of byStage) {
+      const choice = works.findIndex(({ inputs, room, taken, freed }, i) => {
+        const microbatch = next[i]!;
+        if (microbatch >= microbatches || next[taken]! - next[freed]! >= room) return false;
+        return inputs.every((since) => since[microbatch]! > 0 && since[microbatch]! < now);
+      });
+      if (choice < 0) continue;
+      const { kind, chunk, products } = works[choice]!;
+      const microbatch = next[choice]!++;
+      for (const product of products) product[microbatch] = now;
       slots.push({ kind, chunk, microbatch });
-    });
+    }
   }
   return byStage;
 }
+
+const placeOfWork = (kind: SlotKind, chunk: number): number =>
+  PREFERENCE.findIndex(([otherKind, otherChunk]) => otherKind === kind && otherChunk === chunk);

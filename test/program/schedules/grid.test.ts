@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ScheduleName } from '../../../src/program/schedules/index.js';
+import type { ScheduleName, SlotKind } from '../../../src/program/schedules/index.js';
 import {
   createSchedule,
   gridText,
@@ -12,6 +12,8 @@ import {
 import { chunksOf } from './arbitrary.js';
 
 const half = { forward: 10, backwardInput: 10, backwardWeight: 10, transfer: 0 };
+
+const letterOf = (kind: SlotKind) => (kind === 'forward' ? 'F' : kind === 'backward-weight' ? 'W' : 'B');
 
 function drawn(name: ScheduleName, microbatches: number, width: number, times = half, bands?: number) {
   const shape = { stages: 4, chunks: chunksOf(name, 2), placement: placementOf(name) };
@@ -38,29 +40,29 @@ describe('the grid of 4 stages and 12 microbatches', () => {
 
   it('goes on below where the terminal ends', () => {
     expect(gridText(drawn('zb-1p', 12, 80).lines)).toMatchInlineSnapshot(`
-      "0  F0 F1 F2 F3 .........B0 W0 F4 B1 W1 F5 B2 W2 F6 B3 W3 F7 B4
-      1  ...F0 F1 F2 ......B0 F3 B1 W0 F4 B2 W1 F5 B3 W2 F6 B4 W3 F7
-      2  ......F0 F1 ...B0 F2 B1 F3 B2 W0 F4 B3 W1 F5 B4 W2 F6 B5 W3
-      3  .........F0 B0 F1 B1 F2 B2 F3 B3 W0 F4 B4 W1 F5 B5 W2 F6 B6
+      "0  F0 F1 F2 F3 .........B0 W0 F4 B1 W1 F5 B2 W2 F6 B3 W3 F7 B4 
+      1  ...F0 F1 F2 ......B0 F3 B1 W0 F4 B2 W1 F5 B3 W2 F6 B4 W3 F7 
+      2  ......F0 F1 ...B0 F2 B1 F3 B2 W0 F4 B3 W1 F5 B4 W2 F6 B5 W3 
+      3  .........F0 B0 F1 B1 F2 B2 F3 B3 W0 F4 B4 W1 F5 B5 W2 F6 B6 
 
-      0   W4 F8 B5 W5 F9 B6 W6 F10B7 W7 F11B8 W8 B9 W9 B10W10B11W11
-      1   B5 W4 F8 B6 W5 F9 B7 W6 F10B8 W7 F11B9 W8 B10W9 B11W10W11
-      2   F7 B6 W4 F8 B7 W5 F9 B8 W6 F10B9 W7 F11B10W8 B11W9 W10W11
-      3   W3 F7 B7 W4 F8 B8 W5 F9 B9 W6 F10B10W7 F11B11W8 W9 W10W11"
+      0  W4 F8 B5 W5 F9 B6 W6 F10B7 W7 F11B8 W8 B9 W9 B10W10B11W11
+      1  B5 W4 F8 B6 W5 F9 B7 W6 F10B8 W7 F11B9 W8 B10W9 B11W10W11
+      2  F7 B6 W4 F8 B7 W5 F9 B8 W6 F10B9 W7 F11B10W8 B11W9 W10W11
+      3  W3 F7 B7 W4 F8 B8 W5 F9 B9 W6 F10B10W7 F11B11W8 W9 W10W11"
     `);
   });
 
   it('says of which chunk', () => {
     expect(gridText(drawn('interleaved-1f1b', 4, 120).lines)).toMatchInlineSnapshot(`
-      "0  F0a F1a F2a F3a F0b F1b F2b F3b ..................................
-      1  ....F0a F1a F2a F3a F0b F1b F2b F3b ........................B0b   
-      2  ........F0a F1a F2a F3a F0b F1b F2b F3b ............B0b     B1b   
-      3  ............F0a F1a F2a F3a F0b F1b F2b F3b B0b     B1b     B2b   
+      "0  F0a F1a F2a F3a F0b F1b F2b F3b ....................................
+      1  ....F0a F1a F2a F3a F0b F1b F2b F3b ........................B0b     
+      2  ........F0a F1a F2a F3a F0b F1b F2b F3b ............B0b     B1b     
+      3  ............F0a F1a F2a F3a F0b F1b F2b F3b B0b     B1b     B2b     
 
-      0  ..B0b     B1b     B2b     B3b     B0a     B1a     B2a     B3a     
-      1    B1b     B2b     B3b     B0a     B1a     B2a     B3a     ........
-      2    B2b     B3b     B0a     B1a     B2a     B3a     ................
-      3    B3b     B0a     B1a     B2a     B3a     ........................"
+      0  B0b     B1b     B2b     B3b     B0a     B1a     B2a     B3a     
+      1  B1b     B2b     B3b     B0a     B1a     B2a     B3a     ........
+      2  B2b     B3b     B0a     B1a     B2a     B3a     ................
+      3  B3b     B0a     B1a     B2a     B3a     ........................"
     `);
   });
 
@@ -78,11 +80,7 @@ describe('the grid of 4 stages and 12 microbatches', () => {
         ]);
         const letter = (chunk: number) => (line.schedule.chunks > 1 ? 'abc'[chunk] : '');
         expect(named).toEqual(
-          slots.map(({ kind, microbatch, chunk }) => [
-            kind === 'forward' ? 'F' : kind === 'backward-weight' ? 'W' : 'B',
-            `${microbatch}`,
-            letter(chunk),
-          ]),
+          slots.map(({ kind, microbatch, chunk }) => [letterOf(kind), `${microbatch}`, letter(chunk)]),
         );
       });
       for (const pieces of lines) expect(gridText([pieces]).length).toBeLessThanOrEqual(width);
@@ -102,6 +100,24 @@ it('columns are in proportion to time', () => {
     }
     expect(slot).toBe(6);
   });
+});
+
+it('a number is never cut: where there is no room for it only the letter is left', () => {
+  for (const width of [40, 61, 83, 118]) {
+    const { line, lines } = drawn(
+      'zb-2p',
+      12,
+      width,
+      { forward: 17, backwardInput: 19, backwardWeight: 11, transfer: 2 },
+      3,
+    );
+    const labels = line.schedule.slots.flat().map(({ kind, microbatch }) => `${letterOf(kind)}${microbatch}`);
+    const shown = lines
+      .flat()
+      .filter(({ style }) => style !== 'label' && style !== 'idle')
+      .map(({ text }) => text.trim());
+    for (const text of shown) expect(['', 'F', 'B', 'W', ...labels]).toContain(text);
+  }
 });
 
 it('what is too long for its bands shrinks, down to one column a slot or less', () => {

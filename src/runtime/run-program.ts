@@ -1,0 +1,45 @@
+/** One run of a compiled program: what its inputs are bound to, and who gets its outputs. */
+import type { ProgramInput, ProgramOutput } from '../program/index.js';
+import type { CompiledProgram } from './compile.js';
+import type { Environment, Surroundings } from './execute.js';
+import { Execution } from './execute.js';
+import type { Binding } from './handle.js';
+import { releaseAll } from './handle.js';
+
+export interface ProgramEnds {
+  /** A binding that is held for the run, which lets go of it when it is used. */
+  bind(input: ProgramInput): Binding;
+  /** Asked for each output; the run's own hold on it ends afterwards. */
+  give(output: ProgramOutput, binding: Binding): void;
+}
+
+/** What runs, to name when it fails. */
+export interface Current {
+  execution?: Execution;
+}
+
+/** @throws what a kernel or the transport throws; `current` then knows the op */
+export async function runProgram(
+  compiled: CompiledProgram,
+  around: Surroundings,
+  { bind, give }: ProgramEnds,
+  current: Current,
+): Promise<Execution> {
+  const { program } = compiled;
+  const env: Environment = new Array<undefined>(program.values.length).fill(undefined);
+  const execution = new Execution(compiled, env, around);
+  current.execution = execution;
+  const data = program.inputs.filter(({ kind }) => kind === 'data');
+  for (const input of program.inputs) if (input.kind !== 'data') env[input.value] = bind(input);
+  const start = execution.now();
+  for (const input of data) env[input.value] = bind(input);
+  if (data.length > 0) {
+    const { rank } = around;
+    const name = 'copy inputs';
+    execution.spans.push({ id: 'inputs', kind: 'host', name, phase: 'forward', rank, start, end: execution.now() });
+  }
+  await execution.run();
+  for (const output of program.outputs) give(output, env[output.value]!);
+  env.forEach((binding) => binding !== undefined && releaseAll(binding));
+  return execution;
+}
