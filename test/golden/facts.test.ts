@@ -34,12 +34,12 @@ describe('published utilizations, from one profile', () => {
 
   it("PaLM's MFU and HFU are near, and two pods do 1.95 times what one does", () => {
     const pods = predict(PALM);
-    expect(Math.abs(mfu(pods) - PUBLISHED.palm.mfu)).toBeLessThan(NEAR);
+    expect(Math.abs(mfu(pods) - PUBLISHED.palm.mfu)).toBeLessThan(CLOSE);
     expect(Math.abs(100 * pods.hfu - PUBLISHED.palm.hfu)).toBeLessThan(NEAR);
     // What is computed again is as much of all as published: 57.8 over 46.2.
     expect(pods.hfu / pods.mfu).toBeCloseTo(PUBLISHED.palm.hfu / PUBLISHED.palm.mfu, 1);
     const gain = (2 * predict(PALM_POD).stepTimeSeconds) / pods.stepTimeSeconds;
-    expect(gain).toBeCloseTo(1.95, 1);
+    expect(gain).toBeCloseTo(1.95, 2);
     // Only the exchange of gradients lies between the two: what a pod does in itself is the same beside another.
     const { stepTimeSeconds, exposedCommunicationByAxisSeconds: exposed } = pods;
     expect(stepTimeSeconds - exposed.replica!).toBeCloseTo(predict(PALM_POD).stepTimeSeconds, 3);

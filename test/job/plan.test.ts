@@ -12,7 +12,7 @@ import {
   resolveJob,
 } from '../../src/job/index.js';
 import type { AxisPlacement, JobInput, Plan } from '../../src/job/index.js';
-import { createMesh } from '../../src/mesh/index.js';
+import { AXIS_NAMES, createMesh } from '../../src/mesh/index.js';
 import { FLOATS, REMATERIALIZATIONS } from '../../src/program/index.js';
 import { bytes } from '../../src/units.js';
 
@@ -28,7 +28,11 @@ const plans: fc.Arbitrary<Plan> = fc
   .record(
     {
       mesh: fc
-        .record({ data: fc.integer({ min: 1, max: 64 }), model: fc.integer({ min: 1, max: 64 }) })
+        .record({
+          replica: fc.integer({ min: 1, max: 4 }),
+          data: fc.integer({ min: 1, max: 64 }),
+          model: fc.integer({ min: 1, max: 64 }),
+        })
         .map(createMesh),
       microbatches: count(1),
       slice: fc.array(fc.integer({ min: 1, max: 16 }), { minLength: 1, maxLength: 3 }),
@@ -44,7 +48,7 @@ const plans: fc.Arbitrary<Plan> = fc
       activations: fc.constantFrom('width' as const, 'sequence' as const, 'replicated' as const),
       linears: fc.constantFrom('synchronous' as const, 'ring' as const, 'bidirectional' as const),
       shard: fc.constantFrom('none' as const, 'optimizer' as const, 'gradients' as const, 'parameters' as const),
-      shardAxes: fc.constantFrom(['data'] as const, ['model'] as const, ['data', 'model'] as const),
+      shardAxes: fc.subarray([...AXIS_NAMES], { minLength: 1 }),
       shardTensors: fc.oneof(fc.constant('all' as const), fc.array(name, { minLength: 1, maxLength: 3 })),
       shardMinimum: count(0),
       prefetch: count(0),
