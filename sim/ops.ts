@@ -2,8 +2,9 @@
 import type { AxisName } from '../src/mesh/index.js';
 import type { CollectiveName, Phase } from '../src/program/index.js';
 import type { FlopsPerSecond } from '../src/units.js';
+import { seconds } from '../src/units.js';
 import { exposedTimes } from '../src/trace/index.js';
-import { ticks, toSeconds } from './engine/index.js';
+import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Occurrence } from './folded.js';
 import type { Machine } from './machine/index.js';
 import type { AlgorithmName } from './network/index.js';
@@ -121,11 +122,18 @@ export function opUse(
 
 function byAxis(collectives: readonly CollectiveUse[]): OpUse['communicationByAxis'] {
   const found: Partial<Record<AxisName, AxisUse>> = {};
-  for (const { axis, seconds, exposedSeconds } of collectives) {
+  for (const one of collectives) {
+    const { axis } = one;
     const before = found[axis] ?? { busySeconds: 0, exposedSeconds: 0 };
-    const busy = before.busySeconds + seconds;
-    const exposed = before.exposedSeconds + exposedSeconds;
-    found[axis] = { busySeconds: busy, exposedSeconds: exposed, hiddenSeconds: Math.max(0, busy - exposed) };
+    const busy = toTicks(seconds(before.busySeconds + one.seconds));
+    const exposed = toTicks(seconds(before.exposedSeconds + one.exposedSeconds));
+    // In whole ticks: what sums of seconds are rounded by is not hidden.
+    const hidden = ticks(Math.max(0, busy - exposed));
+    found[axis] = {
+      busySeconds: toSeconds(busy),
+      exposedSeconds: toSeconds(exposed),
+      hiddenSeconds: toSeconds(hidden),
+    };
   }
   return found;
 }
