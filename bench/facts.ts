@@ -51,7 +51,7 @@ function palm(): void {
   facts.add('PaLM 540B, HFU', 100 * pods.hfu, '%', within(hfu), `published ${hfu} %`);
   const pod = predict(PALM_POD);
   const gain = (2 * pod.stepTimeSeconds) / pods.stepTimeSeconds;
-  facts.add('  two pods against one', gain, '×', null, 'published 1.95');
+  facts.add('  two pods against one', gain, '×', null, 'published 1.95, by which the rate between pods is read');
   facts.add('  one pod, MFU', mfu(pod), '%', null, `published ${points((2 / 1.95) * used)} % by those two`);
   const ahead = predict({ ...PALM, plan: PALM.plan.replace('prefetch=0', 'prefetch=1') });
   facts.add('  had it gathered a layer ahead, MFU', mfu(ahead), '%');

@@ -75,6 +75,7 @@ describe('agrees with one rank', () => {
       const plan = { mesh: { data: 2 }, microbatches: 2, shard, overlapGradients };
       agrees('tied decoder', plan, 'zb-v', 2, [1, 1, 1, 1]);
       agrees('tied decoder', plan, '1f1b', 2, [1, 2]);
+      agrees('decoder', { ...plan, mesh: { replica: 2, data: 2 } }, 'zb-h1', 2, [1, 2]);
       agrees('vit', { ...plan, microbatches: 1 }, 'gpipe', 2, [2, 1]);
     });
   });
