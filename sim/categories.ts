@@ -28,10 +28,20 @@ export const TIME_CATEGORIES = [
 ] as const;
 export type TimeCategory = (typeof TIME_CATEGORIES)[number];
 
+/** Of a pipeline: a stage waits for its turn, or for the next step. */
+export const BUBBLE = 'bubble';
+export type StepCategory = TimeCategory | typeof BUBBLE;
+
 export type TicksByCategory = Readonly<Record<TimeCategory, Ticks>>;
 
 /** Adds up to the step. */
-export function ticksByCategory({ plan, duration, exposure, hostWait, computeTicks }: Execution): TicksByCategory {
+export function ticksByCategory({
+  plan,
+  duration,
+  exposure,
+  hostWait,
+  computeTicks,
+}: Pick<Execution, 'plan' | 'duration' | 'exposure' | 'hostWait' | 'computeTicks'>): TicksByCategory {
   const found: Record<TimeCategory, number> = {
     matmul: computeTicks.matmul,
     memory: computeTicks.memory,

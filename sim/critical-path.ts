@@ -15,7 +15,8 @@ import { KERNEL_CATEGORIES } from './plan.js';
 /** An op's part of the path, all of its runs together. */
 export interface CriticalOp {
   readonly id: string;
-  readonly kind: 'kernel' | 'collective' | 'host' | 'idle';
+  /** A slot, or what a stage of a pipeline does around its slots, is looked at as a whole. */
+  readonly kind: 'kernel' | 'collective' | 'host' | 'idle' | 'slot';
   readonly phase: Phase | null;
   /** Of a collective. */
   readonly axis: AxisName | null;

@@ -157,6 +157,31 @@ function run(plan: Plan, machine: Machine, unfold: UnfoldRequest | undefined): O
   return one.folded || !few ? one : runAll(plan, machine, {});
 }
 
+/** What a plan's kernels take, all their runs, with the host before them. */
+export function computeOf(
+  { kernels, hostDuration }: Plan,
+  contention: Ticks,
+  variation: Ticks,
+): Pick<Execution, 'computeTicks' | 'matmulFlops'> {
+  const computeTicks = { matmul: 0, memory: 0, vector: 0, overhead: hostDuration as number };
+  let matmulFlops = 0;
+  for (const { byCategory, cost, times } of kernels) {
+    for (const category of KERNEL_CATEGORIES) computeTicks[category] += times * byCategory[category];
+    matmulFlops += times * cost.matmulFlops;
+  }
+  return {
+    computeTicks: {
+      matmul: ticks(computeTicks.matmul),
+      memory: ticks(computeTicks.memory),
+      vector: ticks(computeTicks.vector),
+      overhead: ticks(computeTicks.overhead),
+      contention,
+      variation,
+    },
+    matmulFlops,
+  };
+}
+
 export interface ExecutionOptions {
   /** Runs every chip and link, which is done in any case where chips differ, or links where that is not too much. */
   readonly unfold?: UnfoldRequest;
@@ -177,12 +202,6 @@ export function execute(
   const plan = planProgram(program, machine, stack, collectives);
   const outcome = run(plan, machine, unfold);
   const { duration, folded, unfolded, exposure, contention, hostWait, variation, linkBytes } = outcome;
-  const computeTicks = { matmul: 0, memory: 0, vector: 0, overhead: plan.hostDuration as number };
-  let matmulFlops = 0;
-  for (const { byCategory, cost, times } of plan.kernels) {
-    for (const category of KERNEL_CATEGORIES) computeTicks[category] += times * byCategory[category];
-    matmulFlops += times * cost.matmulFlops;
-  }
   let recorded: ByRank | undefined;
   const byRank = (): ByRank => (recorded ??= outcome.recorded());
   let trace: Trace | undefined;
@@ -199,15 +218,7 @@ export function execute(
     ...(unfolded === undefined ? {} : { unfolded }),
     exposure,
     hostWait,
-    computeTicks: {
-      matmul: ticks(computeTicks.matmul),
-      memory: ticks(computeTicks.memory),
-      vector: ticks(computeTicks.vector),
-      overhead: ticks(computeTicks.overhead),
-      contention,
-      variation,
-    },
-    matmulFlops,
+    ...computeOf(plan, contention, variation),
     kernels: new Map(plan.kernels.map(({ op, cost }) => [op.id, cost])),
     linkBytes,
   };

@@ -69,6 +69,7 @@ class FoldedChip implements Sink {
   /** Whether all that shared links got the same of them on every chip. */
   even = true;
   now = ticks(0);
+  issued: FoldedRun['issued'] = { at: ticks(0), exposure: this.exposure.totals() };
   /** When the host has launched all kernels so far, which it does ahead of the chip, and how many waited for it. */
   #host = 0;
   #hostWaits = 0;
@@ -109,6 +110,7 @@ class FoldedChip implements Sink {
     this.exposure.setBusy(false, this.now);
     this.#host = this.now;
     walkTree(this.#plan, this);
+    this.issued = { at: this.now, exposure: this.exposure.totals() };
     while (this.#openRuns.length > 0) this.#advance();
   }
 
@@ -294,6 +296,8 @@ class FoldedChip implements Sink {
 
 export interface FoldedRun {
   readonly duration: Ticks;
+  /** When the chip had nothing left to begin or to wait for; collectives may go on until `duration`. */
+  readonly issued: { readonly at: Ticks; readonly exposure: ExposureTotals };
   readonly exposure: ExposureTotals;
   readonly contention: Ticks;
   readonly hostWait: Ticks;
@@ -306,9 +310,10 @@ export interface FoldedRun {
 export function runFolded(plan: Plan, recording = false): FoldedRun {
   const chip = new FoldedChip(plan, recording);
   chip.run();
-  const { now, exposure, contention, hostWait, even, occurrences } = chip;
+  const { now, issued, exposure, contention, hostWait, even, occurrences } = chip;
   return {
     duration: now,
+    issued,
     exposure: exposure.totals(),
     contention: ticks(contention),
     hostWait: ticks(hostWait),

@@ -36,6 +36,16 @@ export function memoryTimeline(
 ): MemoryPoint[] {
   const samples = memorySamples(program);
   const timeOf = (index: number): number => (index === 0 ? 0 : toSeconds(occurrences[index - 1]!.issued));
+  return thinned(samples, timeOf, stepSeconds, spans);
+}
+
+/** As `memoryTimeline`, of samples that are there. @param timeOf seconds of the sample at an index, from 1 on ascending */
+export function thinned(
+  samples: readonly MemorySample[],
+  timeOf: (index: number) => number,
+  stepSeconds: number,
+  spans = 128,
+): MemoryPoint[] {
   const kept = new Set([0]);
   let [span, highest, lowest] = [-1, -1, -1];
   const keep = (): void => {

@@ -130,6 +130,8 @@ export interface Plan {
   /** What patterns that are on the links at the same time get of them. */
   readonly sharing: Sharing;
   readonly hostDuration: Ticks;
+  /** Values that the chip waits for at the end, while other collectives may go on: what others wait for. */
+  readonly awaited: readonly ValueId[];
 }
 
 /** The duration is rounded once; the parts are rounded where they end, so that they add up to it. */
@@ -286,5 +288,5 @@ export function planProgram(program: Program, machine: Machine, stack: Stack, as
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);
   const { sharing } = planner.network;
-  return { program, steps, kernels, collectives, chip: machine, sharing, hostDuration };
+  return { program, steps, kernels, collectives, chip: machine, sharing, hostDuration, awaited: [] };
 }

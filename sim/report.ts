@@ -20,7 +20,7 @@ import type { SimulationResult } from './simulate.js';
 export const MOST_RUNS = 1_000_000;
 
 /** Of kernels, and of collectives. */
-const LISTED = 20;
+export const LISTED = 20;
 
 /** What is known of each run of a kernel or collective, put together. */
 export interface RunDetails {

@@ -12,6 +12,7 @@ import type { Execution, ExecutionOptions } from './executor.js';
 import { execute } from './executor.js';
 import type { TicksByCategory, TimeCategory } from './categories.js';
 import { mapCategories, ticksByCategory } from './categories.js';
+import type { ExposureTotals } from './exposure.js';
 import type { LinkSummary } from './links.js';
 import { linkUses, summarizeLinks } from './links.js';
 import type { Machine } from './machine/index.js';
@@ -71,7 +72,7 @@ export interface SimulationResult {
   /** Of matmuls, without what a fused causal attention leaves out. */
   readonly executedFlopsPerChip: number;
   /** Adds up to the step time. */
-  readonly timeByCategorySeconds: Readonly<Record<TimeCategory, number>>;
+  readonly timeByCategorySeconds: Readonly<Record<TimeCategory, number>> & { readonly bubble?: number };
   /** Matmul, memory, vector, contention, variation and optimizer. */
   readonly computeSeconds: number;
   /** Overhead and host. */
@@ -96,40 +97,54 @@ const MFU_CONVENTION =
   'matmul FLOPs (attention included, causal not halved) of the unsharded forward and backward pass, nothing recomputed, over peak';
 
 /** The type that most matmul FLOPs are computed in, which is the one whose peak counts. */
-function matmulDtype(program: Program, fallback: FloatType): FloatType {
+export function matmulDtype(programs: readonly Program[], fallback: FloatType): FloatType {
   const total = new Map<FloatType, number>();
-  const type = (id: number) => program.values[id]!.type;
-  forEachOp(program.ops, (op, times) => {
-    if (!isCompute(op.name)) return;
-    const { matmul } = recordOf(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
-    if (matmul === undefined) return;
-    const dtype = type(op.operands[0]!).dtype as FloatType;
-    total.set(dtype, (total.get(dtype) ?? 0) + times * matmulFlopsOf(matmul));
-  });
+  for (const program of programs) {
+    const type = (id: number) => program.values[id]!.type;
+    forEachOp(program.ops, (op, times) => {
+      if (!isCompute(op.name)) return;
+      const { matmul } = recordOf(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
+      if (matmul === undefined) return;
+      const dtype = type(op.operands[0]!).dtype as FloatType;
+      total.set(dtype, (total.get(dtype) ?? 0) + times * matmulFlopsOf(matmul));
+    });
+  }
   return [...total].reduce((most, one) => (one[1] > most[1] ? one : most), [fallback, 0] as const)[0];
 }
 
 const sumOf = (of: TicksByCategory, categories: readonly TimeCategory[]): Ticks =>
   categories.reduce((total, category) => addTicks(total, of[category]), ticks(0));
 
-/** As `simulate`, with the execution behind it: its trace, and what every kernel costs. */
-export function simulateExecution(input: SimulationInput): { result: SimulationResult; execution: Execution } {
-  const { program, machine, stack, modelFlops, tokensPerStep, memory } = input;
+/** What a step came to, however it was run. */
+export interface StepFigures {
+  readonly dtype: FloatType;
+  readonly folded: boolean;
+  readonly unfolded: UnfoldedSummary | null;
+  readonly duration: Ticks;
+  /** Adds up to the step, with what else `extra` has. */
+  readonly byCategory: TicksByCategory;
+  readonly extra?: { readonly bubble: Ticks };
+  readonly exposure: ExposureTotals;
+  /** Of a chip, on average. */
+  readonly matmulFlops: number;
+  readonly memory: MemoryInput;
+  readonly linkBytes: Float64Array;
+}
+
+/** What is asked of a step, whether it is one program or a pipeline's. */
+export type StepInput = Pick<SimulationInput, 'machine' | 'stack' | 'modelFlops' | 'tokensPerStep'>;
+
+export function stepDocument(input: StepInput, figures: StepFigures): SimulationResult {
+  const { machine, stack, modelFlops, tokensPerStep } = input;
+  const { dtype, folded, unfolded, byCategory, extra, exposure, matmulFlops, memory, linkBytes } = figures;
   const { hardware, chip, chips } = machine;
-  if (formatMesh(program.mesh) !== formatMesh(machine.mesh)) {
-    const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
-    throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
-  }
-  const execution = execute(program, machine, stack, input);
-  const { exposed, exposedByAxis, hidden } = execution.exposure;
-  const byCategory = ticksByCategory(execution);
-  const stepSeconds = toSeconds(execution.duration);
-  const dtype = matmulDtype(program, hardware.defaultDtype);
+  const { exposed, exposedByAxis, hidden } = exposure;
+  const stepSeconds = toSeconds(figures.duration);
   const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
   const available = peak * chips * stepSeconds;
   const time = (value: Ticks): number => toSeconds(value);
   const reserved = chip.memoryCapacity * stack.reservedMemoryFraction;
-  const result: SimulationResult = {
+  return {
     schema: 'meshwright/simulation@1',
     hardware: hardware.name,
     stack: stack.name,
@@ -140,19 +155,22 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
       [...machine.stages].map(([axis, stages]) => [axis, stages.map(({ label }) => label)]),
     ),
     dtype,
-    folded: execution.folded,
-    unfolded: execution.unfolded ? summarizeUnfolded(execution.unfolded, input.unfold) : null,
+    folded,
+    unfolded,
     stepTimeSeconds: stepSeconds,
     tokensPerSecond: tokensPerStep / stepSeconds,
     tokensPerSecondPerChip: tokensPerStep / stepSeconds / chips,
     mfu: modelFlops / available,
-    hfu: (execution.matmulFlops * chips) / available,
+    hfu: (matmulFlops * chips) / available,
     mfuConvention: MFU_CONVENTION,
     peakFlopsPerSecondPerChip: peak,
     peakVersion: chip.peakVersion ?? null,
     modelFlops,
-    executedFlopsPerChip: execution.matmulFlops,
-    timeByCategorySeconds: mapCategories((category) => time(byCategory[category])),
+    executedFlopsPerChip: matmulFlops,
+    timeByCategorySeconds: {
+      ...mapCategories((category) => time(byCategory[category])),
+      ...(extra === undefined ? {} : { bubble: time(extra.bubble) }),
+    },
     computeSeconds: time(sumOf(byCategory, ['matmul', 'memory', 'vector', 'contention', 'variation', 'optimizer'])),
     overheadSeconds: time(sumOf(byCategory, ['overhead', 'host'])),
     exposedCommunicationSeconds: time(exposed),
@@ -167,8 +185,30 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     memoryCapacityBytesPerChip: chip.memoryCapacity,
     reservedMemoryBytesPerChip: reserved,
     fits: memory.peakBytes <= chip.memoryCapacity - reserved,
-    links: summarizeLinks(linkUses(machine, execution.linkBytes, stepSeconds)),
+    links: summarizeLinks(linkUses(machine, linkBytes, stepSeconds)),
   };
+}
+
+/** As `simulate`, with the execution behind it: its trace, and what every kernel costs. */
+export function simulateExecution(input: SimulationInput): { result: SimulationResult; execution: Execution } {
+  const { program, machine, stack, memory } = input;
+  if (formatMesh(program.mesh) !== formatMesh(machine.mesh)) {
+    const [expected, got] = [formatMesh(machine.mesh), formatMesh(program.mesh)];
+    throw new MeshwrightError('INTERNAL', { place: "the program's mesh", expected, got });
+  }
+  const execution = execute(program, machine, stack, input);
+  const { folded, duration, exposure, matmulFlops, linkBytes } = execution;
+  const result = stepDocument(input, {
+    dtype: matmulDtype([program], machine.hardware.defaultDtype),
+    folded,
+    unfolded: execution.unfolded ? summarizeUnfolded(execution.unfolded, input.unfold) : null,
+    duration,
+    byCategory: ticksByCategory(execution),
+    exposure,
+    matmulFlops,
+    memory,
+    linkBytes,
+  });
   return { result, execution };
 }
 

@@ -81,11 +81,9 @@ class TreeWalk {
         case 'collective':
           this.#collective(step);
           break;
-        case 'move': {
-          const after = this.#lastOf(step.reads);
-          if (after.length > 0) this.#sink.wait(after);
+        case 'move':
+          this.waitFor(step.reads);
           break;
-        }
         case 'join':
           this.#join(step);
           break;
@@ -99,6 +97,11 @@ class TreeWalk {
           this.#repeat(step);
       }
     }
+  }
+
+  waitFor(values: readonly ValueId[]): void {
+    const after = this.#lastOf(values);
+    if (after.length > 0) this.#sink.wait(after);
   }
 
   #union(a: Pending, b: Pending): Pending {
@@ -274,5 +277,7 @@ class TreeWalk {
 
 /** Issues all of a plan to a sink. */
 export function walkTree(plan: Plan, sink: Sink): void {
-  new TreeWalk(plan, sink).block(plan.steps);
+  const walk = new TreeWalk(plan, sink);
+  walk.block(plan.steps);
+  walk.waitFor(plan.awaited);
 }

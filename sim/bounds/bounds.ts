@@ -8,6 +8,7 @@ import type { Flops, Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
 import { attentionGroups, fastestRate, matmulRateOf, trafficBytes } from '../cost/index.js';
 import type { Machine } from '../machine/index.js';
+import type { NetworkBound } from './network.js';
 import { networkBound } from './network.js';
 
 export const LIMITS = ['compute', 'memory', 'network'] as const;
@@ -56,7 +57,18 @@ function forEachKernel(ops: readonly Op[], visit: (op: Op, times: number) => voi
  * @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate
  */
 export function boundsOf(program: Program, machine: Machine, modelFlops: Flops): Bounds {
-  const { chip, chips, computeSlowdown } = machine;
+  const found = leastWorkOf(program, machine);
+  return asBounds(found, networkBound(program, machine), machine, modelFlops);
+}
+
+/** What a program's kernels take at least, on a chip at peak rates. */
+export interface LeastWork {
+  readonly compute: number;
+  readonly memory: number;
+}
+
+/** @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate */
+export function leastWorkOf(program: Program, { chip, computeSlowdown }: Machine): LeastWork {
   const { values } = program;
   const type = (id: ValueId) => values[id]!.type;
   let compute = 0;
@@ -75,11 +87,19 @@ export function boundsOf(program: Program, machine: Machine, modelFlops: Flops):
     bytes += times * trafficBytes(ops, values, (id) => results.has(id));
   });
   const { peak, achievable } = chip.memoryBandwidth;
-  const network = networkBound(program, machine);
+  return { compute: compute * computeSlowdown, memory: (bytes / Math.max(peak, achievable)) * computeSlowdown };
+}
+
+export function asBounds(
+  { compute, memory }: LeastWork,
+  network: NetworkBound,
+  { chip, chips, computeSlowdown }: Machine,
+  modelFlops: Flops,
+): Bounds {
   const model = modelFlops / chips / Math.max(...Object.values(chip.matmul).map(fastestRate));
   const found: Record<Limit, number> = {
-    compute: compute * computeSlowdown,
-    memory: (bytes / Math.max(peak, achievable)) * computeSlowdown,
+    compute,
+    memory,
     network: network.seconds,
   };
   const limit = LIMITS.reduce((most, one) => (found[one] > found[most] ? one : most));

@@ -1,1 +1,3 @@
 export * from './bounds.js';
+export { demandsBound, demandsOf } from './network.js';
+export type { Demand } from './network.js';

@@ -89,16 +89,26 @@ export interface NetworkBound {
 /** Links of one direction that a fabric leaves out (copies are counted where they start) bound nothing. */
 const timeOf = (amount: number, rate: number): number => (rate > 0 ? amount / rate : 0);
 
-export function networkBound(program: Program, machine: Machine): NetworkBound {
+export const networkBound = (program: Program, machine: Machine): NetworkBound =>
+  demandsBound(demandsOf(program), machine);
+
+/**
+ * @param demands of a chip, on average over all chips of the machine
+ * @param transfers what goes from stage to stage besides; only counted as what chips send and get
+ */
+export function demandsBound(
+  demands: readonly Demand[],
+  machine: Machine,
+  transfers: readonly Demand[] = [],
+): NetworkBound {
   const { mesh, chips, fabric, stages } = machine;
-  const demands = demandsOf(program);
   let best: NetworkBound = { seconds: 0, through: null };
   const consider = (seconds: number, through: string): void => {
     if (seconds > best.seconds) best = { seconds, through };
   };
 
   let [sent, got, out, into] = [0, 0, 0, 0];
-  for (const demand of demands) {
+  for (const demand of [...demands, ...transfers]) {
     const inSwitch = (stages.get(demand.axis) ?? []).some(({ reducesInSwitch }) => reducesInSwitch);
     const least = leastPerChip(demand, axisSize(mesh, demand.axis), inSwitch);
     sent += chips * least.sent;

@@ -9,6 +9,7 @@ import type { CollectiveName } from '../../src/program/index.js';
 import type { Machine } from '../machine/index.js';
 import type { Algorithm, GroupCollective, Workshop } from './algorithm.js';
 import type { Level } from './axis.js';
+import { round } from './algorithm.js';
 import { levelsOf, wholeAxis } from './axis.js';
 import { direct } from './direct.js';
 import { halvingDoubling } from './halving-doubling.js';
@@ -17,7 +18,7 @@ import { inSwitch } from './in-switch.js';
 import { inSwitchOverNodes } from './in-switch-nodes.js';
 import { multiAxis } from './multi-axis.js';
 import type { Shifts } from './permute.js';
-import { permutes } from './permute.js';
+import { movesOver, permutes } from './permute.js';
 import { bidirectionalRing, ring } from './ring.js';
 import { allowed, pickFastest } from './pick.js';
 import { createSharing } from './sharing.js';
@@ -29,13 +30,16 @@ import type {
   CollectiveSchedule,
   Network,
   NetworkOptions,
+  Pattern,
   Sharing,
+  Ways,
 } from './types.js';
 import { workshopOf } from './workshop.js';
 
 interface AxisAlgorithms {
   readonly algorithms: readonly Algorithm[];
   permute(shifts: Shifts): Channel[];
+  moves(ways: Ways): Pattern;
 }
 
 /** Of those that are as fast the first is taken. */
@@ -56,7 +60,11 @@ function algorithmsOf(workshop: Workshop, axis: AxisName): AxisAlgorithms {
   const whole = wholeAxis(machine, axis, stages);
   const levels = levelsOf(whole);
   const overLevels = hierarchical(levels, () => levels.map((level) => algorithmsOn(workshop, level)));
-  return { algorithms: algorithmsOn(workshop, whole, overLevels), permute: permutes(workshop, whole) };
+  return {
+    algorithms: algorithmsOn(workshop, whole, overLevels),
+    permute: permutes(workshop, whole),
+    moves: movesOver(workshop, whole),
+  };
 }
 
 class MachineNetworks {
@@ -121,6 +129,10 @@ class MachineNetworks {
         if (schedule === undefined) bySize.set(heldBytes, (schedule = choose(name, axis, heldBytes)));
         return schedule;
       },
+      transfer: ({ axis, ways, bytes }) => ({
+        algorithm: 'direct',
+        channels: [[round(this.of(axis).moves(ways), 1, bytes)]],
+      }),
     };
   }
 }

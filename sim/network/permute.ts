@@ -3,11 +3,29 @@ import { bytes } from '../../src/units.js';
 import type { Workshop } from './algorithm.js';
 import { round } from './algorithm.js';
 import type { Level } from './axis.js';
-import type { Channel, CollectiveRequest, Pattern } from './types.js';
+import type { Channel, CollectiveRequest, Pattern, Ways } from './types.js';
 
 export type Shifts = NonNullable<CollectiveRequest['shifts']>;
 
 const around = (index: number, length: number): number => ((index % length) + length) % length;
+
+/** Transfers between places along an axis, in all groups at once. @returns the pattern of some ways: from, to */
+export function movesOver(workshop: Workshop, { groups }: Level): (ways: Ways) => Pattern {
+  const patterns = new Map<string, Pattern>();
+  return (ways) => {
+    const key = ways.join(' ');
+    let pattern = patterns.get(key);
+    if (pattern === undefined) {
+      pattern = workshop.pattern({
+        groups,
+        flowsOf: (of) =>
+          of.flatMap((members) => ways.map(([from, to]) => ({ from: members[from]!, to: members[to]!, share: 1 }))),
+      });
+      patterns.set(key, pattern);
+    }
+    return pattern;
+  };
+}
 
 /** All shifts at once: opposite ones use both directions of the links. Those of equally many bytes are one pattern. */
 export function permutes(workshop: Workshop, { groups, length }: Level): (shifts: Shifts) => Channel[] {

@@ -102,6 +102,16 @@ export interface CollectiveRequest {
   readonly shifts?: readonly { readonly by: number; readonly bytes: Bytes }[];
 }
 
+/** From which place along an axis to which. */
+export type Ways = readonly (readonly [from: number, to: number])[];
+
+export interface TransferRequest {
+  readonly axis: AxisName;
+  readonly ways: Ways;
+  /** On each way, from each chip that is at its beginning. */
+  readonly bytes: Bytes;
+}
+
 export interface SharedRates {
   /**
    * Of each pattern, in the order asked: the rate at which a flow of the share of the pattern's `bottleneck` goes, so
@@ -135,6 +145,8 @@ export interface Network {
    * @throws MeshwrightError PLAN_INVALID when the algorithm that was asked for does not apply to the axis
    */
   collective(request: CollectiveRequest): CollectiveSchedule;
+  /** Transfers along an axis, in all groups at once. */
+  transfer(request: TransferRequest): CollectiveSchedule;
   /** Of the machine, the same for all its networks. */
   readonly sharing: Sharing;
 }

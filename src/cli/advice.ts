@@ -3,7 +3,7 @@
  * only those that help are named. Not a search: `plan` is.
  */
 import { TIME_CATEGORIES } from '../../sim/index.js';
-import type { TimeCategory, UnfoldRequest } from '../../sim/index.js';
+import type { StepCategory, UnfoldRequest } from '../../sim/index.js';
 import { MeshwrightError } from '../errors.js';
 import type { Job, Plan, PlanOptionName } from '../job/index.js';
 import {
@@ -11,19 +11,21 @@ import {
   SHARDS,
   checkPlan,
   fitPlan,
+  isPipeline,
   formatPlan,
   microbatchChoices,
   planOptionText,
   planWord,
 } from '../job/index.js';
-import { BATCH_AXES, axisSize, createMesh } from '../mesh/index.js';
+import { AXIS_NAMES, BATCH_AXES, axisSize, createMesh } from '../mesh/index.js';
 import { ACTIVATION_LAYOUTS } from '../models/index.js';
 import { LINEAR_MODES, REMATERIALIZATIONS } from '../program/index.js';
+import type { ScheduleName } from '../program/schedules/index.js';
 import type { Assessment, Assessor, JobSimulation } from './assess.js';
 import { stackOf } from './assess.js';
 
 /** Where a step would spend less. */
-export type Saving = TimeCategory | `${string} exposed`;
+export type Saving = StepCategory | `${string} exposed`;
 
 export interface Advice {
   /** What is different in the plan: `linears=bidirectional`. */
@@ -62,10 +64,10 @@ function neighbours({ plan, ...task }: Job): { fewer: number[]; more: number[] }
 }
 
 function withModelAxis({ chips, plan: { microbatches, mesh: now } }: Job, model: number): Change[] {
-  const replica = axisSize(now, 'replica');
-  const data = chips / replica / model;
+  const [pipe, replica] = [axisSize(now, 'pipe'), axisSize(now, 'replica')];
+  const data = chips / pipe / replica / model;
   if (!Number.isInteger(model) || !Number.isInteger(data)) return [];
-  const mesh = createMesh({ replica, data, model });
+  const mesh = createMesh({ pipe, replica, data, model });
   const counts = [microbatches, microbatches * 2, microbatches / 2].filter(Number.isInteger);
   return [counts.map((count) => ({ mesh, microbatches: count }))];
 }
@@ -82,6 +84,16 @@ function towardsFitting(job: Job): Change[] {
   ];
 }
 
+/** Schedules with a smaller bubble, and fewer stages. */
+function againstBubble({ schedule, mesh }: Plan): Change[] {
+  const pipe = axisSize(mesh, 'pipe');
+  const names: readonly ScheduleName[] = ['interleaved-1f1b', 'zb-1p', 'zb-v'];
+  const [replica, data, model] = AXIS_NAMES.map((name) => axisSize(mesh, name));
+  const half: Change[] =
+    pipe % 2 === 0 ? [[{ mesh: createMesh({ pipe: pipe / 2, replica, data: data! * 2, model }) }]] : [];
+  return [...others(names, schedule).map((one): Change => [{ schedule: one, virtualStages: 'fewest' }]), ...half];
+}
+
 /** What may shorten a step, options first that act on most of it. */
 function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
   const { plan } = job;
@@ -91,6 +103,7 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
   const { fewer, more } = neighbours(job);
   const microbatches = (count: number | undefined): Change[] =>
     count === undefined ? [] : [[{ microbatches: count }]];
+  const pipelined = isPipeline(plan);
   const recomputed = time.matmul * (1 - Math.min(1, simulation.mfu / simulation.hfu));
   const groups: { readonly actsOn: number; readonly changes: readonly Change[] }[] = [
     {
@@ -109,6 +122,12 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
         [{ prefetch: plan.prefetch + 1 }],
         ...withModelAxis(job, model * 2),
       ],
+    },
+    { actsOn: pipelined ? (time.bubble ?? 0) : 0, changes: [...microbatches(more[0]), ...againstBubble(plan)] },
+    {
+      // Reductions beside the last backward delay the stages that wait for it.
+      actsOn: pipelined && plan.overlapGradients ? (time.bubble ?? 0) + (exposed.data ?? 0) : 0,
+      changes: [[{ overlapGradients: false }]],
     },
     { actsOn: time.overhead + time.memory + acrossBatch, changes: microbatches(fewer[0]) },
     { actsOn: time.idle + acrossBatch, changes: microbatches(more[0]) },
@@ -144,6 +163,7 @@ function partsOf(simulation: JobSimulation): Map<Saving, number> {
   const found = new Map<Saving, number>(
     others(TIME_CATEGORIES, 'exposedCommunication').map((category) => [category, timeByCategorySeconds[category]]),
   );
+  if (timeByCategorySeconds.bubble !== undefined) found.set('bubble', timeByCategorySeconds.bubble);
   for (const [axis, value = 0] of Object.entries(exposedCommunicationByAxisSeconds))
     found.set(`${axis} exposed`, value);
   return found;
@@ -172,7 +192,12 @@ function unlessRefused<T>(make: () => T): T | undefined {
  *
  * @param unfold how `assessment` was unfolded, so that tries are
  */
-export function adviceOn(assessor: Assessor, assessment: Assessment, runs: number, unfold?: UnfoldRequest): Advice[] {
+export function adviceOn(
+  assessor: Assessor,
+  assessment: Pick<Assessment, 'job' | 'simulation'>,
+  runs: number,
+  unfold?: UnfoldRequest,
+): Advice[] {
   const { job, simulation } = assessment;
   const { plan, ...task } = job;
   const { fits } = simulation;
@@ -193,7 +218,7 @@ export function adviceOn(assessor: Assessor, assessment: Assessment, runs: numbe
   };
   const found = changes.flatMap((change): Advice[] => {
     const tried = firstThatFits(change);
-    const result = tried && unlessRefused(() => assessor.assess(tried, stack, unfold).simulation);
+    const result = tried && unlessRefused(() => assessor.simulate(tried, stack, unfold));
     if (tried === undefined || result === undefined) return [];
     const faster = simulation.stepTimeSeconds / result.stepTimeSeconds - 1;
     if (fits && faster < LEAST_FASTER) return [];

@@ -2,18 +2,36 @@
 import { dirname, join } from 'node:path';
 import type { Hardware, Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
-import type { Job, JobInput, Task } from '../job/index.js';
-import { formatPlan, formulaFlops, lowerJob, modelFlops, resolveJob } from '../job/index.js';
+import type { Job, JobInput, StepOptions, Task } from '../job/index.js';
+import {
+  chunkCount,
+  formatPlan,
+  formulaFlops,
+  isPipeline,
+  lowerJob,
+  lowerJobPipeline,
+  modelFlops,
+  resolveJob,
+} from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
 import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
 import { findPlans } from '../planner/index.js';
-import type { MemoryUse, Program } from '../program/index.js';
+import type { MemoryUse, TrainingPipeline, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
-import type { CollectiveChoice, Execution, Faults, Machine, SimulationResult, UnfoldRequest } from '../../sim/index.js';
-import { createMachine, simulateExecution, withFaults } from '../../sim/index.js';
+import type {
+  CollectiveChoice,
+  Execution,
+  Faults,
+  Machine,
+  PipelineExecution,
+  PipelineSummary,
+  SimulationResult,
+  UnfoldRequest,
+} from '../../sim/index.js';
+import { createMachine, simulateExecution, simulatePipeline, withFaults } from '../../sim/index.js';
 import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
@@ -30,8 +48,11 @@ export interface JobSimulation extends SimulationResult {
   readonly formulaParameters: number;
   /** PaLM's 6·N + 12·L·H·Q·T a token, as a cross-check of `mfu`. */
   readonly mfuByFormula: number;
+  /** Where the mesh has an axis `pipe`. */
+  readonly pipeline?: PipelineSummary;
 }
 
+/** Of a job whose step is one program. */
 export interface Assessment {
   readonly job: Job;
   readonly program: Program;
@@ -40,15 +61,24 @@ export interface Assessment {
   readonly execution: Execution;
 }
 
+/** Of a pipeline's job. */
+export interface PipelineAssessment {
+  readonly job: Job;
+  readonly machine: Machine;
+  readonly simulation: JobSimulation & { readonly pipeline: PipelineSummary };
+  readonly execution: PipelineExecution;
+}
+
 /** A stack named `./…` lies beside the profile that names it. */
 export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'hardwareName'>): Stack {
   const name = hardware.defaultStack;
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
+const stepOptions = ({ attention }: Stack): StepOptions => ({ fusedAttention: attention === 'fused' });
+
 /** The step as a stack runs it. */
-export const lowerFor = (job: Job, { attention }: Stack): Program =>
-  lowerJob(job, { fusedAttention: attention === 'fused' });
+export const lowerFor = (job: Job, stack: Stack): Program => lowerJob(job, stepOptions(stack));
 
 const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
   bytes(hardware.chip.memoryCapacity * (1 - stack.reservedMemoryFraction));
@@ -59,10 +89,14 @@ export interface AssessorOptions {
   readonly collectives?: CollectiveChoice | undefined;
 }
 
+const jobKey = ({ model, batch, precision, optimizer, plan }: Job, { attention }: Stack): string =>
+  `${JSON.stringify([model, batch, precision, optimizer, attention])} ${formatPlan(plan)}`;
+
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
   readonly #faults: Faults;
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
+  readonly #pipelines = new Map<string, TrainingPipeline>();
   readonly #machines = new Map<string, Machine>();
   readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
@@ -79,14 +113,28 @@ export class Assessor {
     return [...this.#taken.values()];
   }
 
+  #take(collectives: readonly TakenCollective[]): void {
+    for (const { name, schedule } of collectives) this.#taken.set(`${name} ${schedule.algorithm}`, { name, schedule });
+  }
+
   #lower(job: Job, stack: Stack): { program: Program; memory: MemoryUse } {
-    const of = [job.model, job.batch, job.precision, job.optimizer, stack.attention];
-    const key = `${JSON.stringify(of)} ${formatPlan(job.plan)}`;
+    const key = jobKey(job, stack);
     let found = this.#lowered.get(key);
     if (found === undefined) {
       const program = lowerFor(job, stack);
       this.#lowered.clear();
       this.#lowered.set(key, (found = { program, memory: memoryUse(program) }));
+    }
+    return found;
+  }
+
+  pipeline(job: Job, stack: Stack = this.#stack(job)): TrainingPipeline {
+    const key = jobKey(job, stack);
+    let found = this.#pipelines.get(key);
+    if (found === undefined) {
+      found = lowerJobPipeline(job, stepOptions(stack));
+      this.#pipelines.clear();
+      this.#pipelines.set(key, found);
     }
     return found;
   }
@@ -129,36 +177,70 @@ export class Assessor {
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
     const stack = this.#stack(job);
-    return { bytes: this.#lower(job, stack).memory.peakBytes, capacity: memoryLimit(job, stack) };
+    const needed = isPipeline(job.plan)
+      ? bytes(this.assessPipeline(job, stack).simulation.peakMemoryBytesPerChip)
+      : this.#lower(job, stack).memory.peakBytes;
+    return { bytes: needed, capacity: memoryLimit(job, stack) };
   }
 
-  assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
-    const { program, memory } = this.#lower(job, stack);
-    const { exact, formula, parameters } = this.#flops(job);
+  /** What a job is simulated to take, be it a pipeline or not. */
+  simulate(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): JobSimulation {
+    return isPipeline(job.plan)
+      ? this.assessPipeline(job, stack).simulation
+      : this.assess(job, stack, unfold).simulation;
+  }
+
+  /** Of a job whose mesh has an axis `pipe`. */
+  assessPipeline(job: Job, stack: Stack = this.#stack(job)): PipelineAssessment {
     const machine = this.#machine(job);
-    const { result, execution } = simulateExecution({
-      program,
+    const { schedule, scheduleMemory, microbatches } = job.plan;
+    const { result, execution } = simulatePipeline({
+      pipeline: this.pipeline(job, stack),
       machine,
       stack,
-      modelFlops: flops(exact),
+      schedule: {
+        name: schedule,
+        microbatches,
+        chunks: chunkCount(job.plan),
+        ...(scheduleMemory === 'usual' ? {} : { memory: scheduleMemory }),
+      },
+      modelFlops: flops(this.#flops(job).exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),
-      memory,
       collectives: this.#collectives,
-      ...(unfold === undefined ? {} : { unfold }),
     });
-    for (const { name, schedule } of execution.plan.collectives)
-      this.#taken.set(`${name} ${schedule.algorithm}`, { name, schedule });
-    const simulation = {
-      ...result,
+    for (const { plan } of execution.runs.all) this.#take(plan.collectives);
+    return { job, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
+  }
+
+  #ofJob(job: Job, { mfu }: SimulationResult): Omit<JobSimulation, keyof SimulationResult | 'pipeline'> {
+    const { exact, formula, parameters } = this.#flops(job);
+    return {
       model: job.model.name,
       batch: job.batch,
       microbatches: job.plan.microbatches,
       plan: formatPlan(job.plan),
       faults: faultTexts(this.#faults),
       formulaParameters: parameters,
-      mfuByFormula: (result.mfu * formula) / exact,
+      mfuByFormula: (mfu * formula) / exact,
     };
-    return { job, program, machine, simulation, execution };
+  }
+
+  /** Of a job without an axis `pipe`. */
+  assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
+    const { program, memory } = this.#lower(job, stack);
+    const machine = this.#machine(job);
+    const { result, execution } = simulateExecution({
+      program,
+      machine,
+      stack,
+      modelFlops: flops(this.#flops(job).exact),
+      tokensPerStep: job.batch * tokensPerExample(job.model),
+      memory,
+      collectives: this.#collectives,
+      ...(unfold === undefined ? {} : { unfold }),
+    });
+    this.#take(execution.plan.collectives);
+    return { job, program, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
   }
 
   /** A whole job; without a count of microbatches the fewest that fit are taken. */
@@ -176,7 +258,7 @@ export class Assessor {
   ): PlanSearch<JobSimulation> {
     const scorer: Scorer<JobSimulation> = {
       memory: (job) => this.memory(job),
-      simulate: (job) => this.assess(job).simulation,
+      simulate: (job) => this.simulate(job),
     };
     return findPlans(task, scorer, space, onScored);
   }

@@ -46,7 +46,9 @@ function createProgram(): Command {
     );
   json(
     addCollectiveFlag(
-      addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan')),
+      addJobFlags(program.command('simulate').description('predict step time, MFU and memory of one plan'), {
+        schedule: "draw the plan's as a grid",
+      }),
     ),
   )
     .option('--trace <file>', 'write the simulated step for Perfetto')

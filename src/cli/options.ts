@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { MeshwrightError } from '../errors.js';
-import type { JobInput, ModelInput, OptionInputs, PlanInput } from '../job/index.js';
+import type { JobInput, ModelInput, OptionInputs, PlanInput, PlanOptionName } from '../job/index.js';
 import {
   PLAN_OPTIONS,
   PLAN_OPTION_NAMES,
@@ -137,17 +137,23 @@ const asFlags = (text: string): string =>
     word in PLAN_OPTIONS ? `--${planWord(word as keyof typeof PLAN_OPTIONS)}` : word,
   );
 
+/** What flags of options do without a value. */
+export type Alone = Readonly<Partial<Record<PlanOptionName, string>>>;
+
 /** A flag for each option of a plan. */
-function planFlags(): Option[] {
+function planFlags(alone: Alone): Option[] {
   return PLAN_OPTION_NAMES.map((name) => {
     const { about, form } = PLAN_OPTIONS[name];
     const flag = `--${planWord(name)}`;
-    const help = `${about} (${form.values}; default: ${describeDefault(name)})`;
-    return new Option(`${flag} <value>`, asFlags(help)).argParser((text) => readOption(name, text, flag));
+    const otherwise = alone[name];
+    const help = `${about} (${form.values}; default: ${describeDefault(name)})${otherwise === undefined ? '' : `; without a value, ${otherwise}`}`;
+    return new Option(`${flag} ${otherwise === undefined ? '<value>' : '[value]'}`, asFlags(help)).argParser((text) =>
+      readOption(name, text, flag),
+    );
   });
 }
 
-export function addJobFlags(command: Command): Command {
+export function addJobFlags(command: Command, alone: Alone = {}): Command {
   command
     .argument('[job]', 'a job file (YAML); flags override it')
     .option('--model <name>', 'a model; `meshwright models` lists them')
@@ -162,7 +168,7 @@ export function addJobFlags(command: Command): Command {
     )
     .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']))
     .option('--learning-rate <rate>', 'peak learning rate', number('--learning-rate'));
-  for (const option of planFlags()) command.addOption(option);
+  for (const option of planFlags(alone)) command.addOption(option);
   return command;
 }
 

@@ -29,11 +29,11 @@ const PLAIN = {
 } as const;
 
 /** Columns of numbers are aligned to the right: `right` lists them. */
-export function printTable(
+export function tableLines(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   right: readonly number[] = [],
-): void {
+): string[] {
   const table = new Table({
     ...(head.every((title) => title === '') ? {} : { head: [...head] }),
     chars: PLAIN,
@@ -41,8 +41,10 @@ export function printTable(
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
   table.push(...rows.map((row) => [...row]));
-  printLine(table.toString().replace(/ +$/gm, ''));
+  return table.toString().replace(/ +$/gm, '').split('\n');
 }
+
+export const printTable = (...table: Parameters<typeof tableLines>): void => tableLines(...table).forEach(printLine);
 
 /** Prints an error as people and programs read it, and gives the exit status. */
 export function reportError(error: unknown, json: boolean): number {

@@ -1,9 +1,9 @@
 /** The document of `simulate`: a job's simulation, looked at closely, with what only the job and the flags know. */
 import type { Details, UnfoldRequest } from '../../sim/index.js';
-import { detailsOf } from '../../sim/index.js';
+import { detailsOf, pipelineDetails } from '../../sim/index.js';
 import type { Job } from '../job/index.js';
 import { flops } from '../units.js';
-import type { Assessment, Assessor, JobSimulation } from './assess.js';
+import type { Assessment, Assessor, JobSimulation, PipelineAssessment } from './assess.js';
 import type { Advice } from './advice.js';
 import { adviceOn } from './advice.js';
 
@@ -42,17 +42,33 @@ export function reportOn(
   flags: ReportFlags,
   unfold?: UnfoldRequest,
 ): SimulationReport {
-  const { job, program, machine, simulation, execution } = assessment;
-  const { stepTimeSeconds, tokensPerSecond, modelFlops, chips } = simulation;
+  const { program, machine, simulation, execution } = assessment;
+  const modelFlops = flops(simulation.modelFlops);
   const listLinks = flags.links === true;
-  const details = detailsOf({
-    result: simulation,
-    execution,
-    program,
-    machine,
-    modelFlops: flops(modelFlops),
-    listLinks,
-  });
+  const details = detailsOf({ result: simulation, execution, program, machine, modelFlops, listLinks });
+  return report(assessor, assessment, details, flags, unfold);
+}
+
+export function reportOnPipeline(
+  assessor: Assessor,
+  assessment: PipelineAssessment,
+  flags: ReportFlags,
+): SimulationReport {
+  const { machine, simulation, execution } = assessment;
+  const modelFlops = flops(simulation.modelFlops);
+  const listLinks = flags.links === true;
+  const details = pipelineDetails({ result: simulation, execution, machine, modelFlops, listLinks });
+  return report(assessor, assessment, details, flags);
+}
+
+function report(
+  assessor: Assessor,
+  { job, simulation }: Pick<Assessment, 'job' | 'simulation'>,
+  details: Details,
+  flags: ReportFlags,
+  unfold?: UnfoldRequest,
+): SimulationReport {
+  const { stepTimeSeconds, tokensPerSecond, chips } = simulation;
   const tokensPerStep = Math.round(tokensPerSecond * stepTimeSeconds);
   const steps = stepsOf(job, flags, tokensPerStep);
   const seconds = (steps ?? 0) * stepTimeSeconds;
@@ -63,6 +79,6 @@ export function reportOn(
       steps === undefined
         ? null
         : { steps, tokens: steps * tokensPerStep, days: seconds / 86400, chipHours: (seconds / 3600) * chips },
-    advice: adviceOn(assessor, assessment, details.runs, unfold),
+    advice: adviceOn(assessor, { job, simulation }, details.runs, unfold),
   };
 }

@@ -1,12 +1,12 @@
 /** A simulation as a person reads it: what bounds it, where the time and the memory go, and what would help. */
-import type { TimeCategory } from '../../sim/index.js';
-import { TIME_CATEGORIES } from '../../sim/index.js';
+import type { StepCategory } from '../../sim/index.js';
+import { BUBBLE, TIME_CATEGORIES } from '../../sim/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
 import type { Advice } from './advice.js';
 import type { JobSimulation } from './assess.js';
 import type { SimulationReport } from './simulation-report.js';
 
-const CATEGORY_WORDS: Readonly<Record<Exclude<TimeCategory, 'exposedCommunication'>, string>> = {
+const CATEGORY_WORDS: Readonly<Record<Exclude<StepCategory, 'exposedCommunication'>, string>> = {
   matmul: 'matmuls',
   memory: 'memory-bound',
   vector: 'vector',
@@ -16,6 +16,7 @@ const CATEGORY_WORDS: Readonly<Record<Exclude<TimeCategory, 'exposedCommunicatio
   optimizer: 'update',
   host: 'host',
   idle: 'idle',
+  bubble: 'bubble',
 };
 
 const LABEL = 10;
@@ -67,9 +68,9 @@ function bar(share: number, cells: number): string {
 type Part = readonly [name: string, value: number];
 
 /** What a step is made of, or its critical path, longest first. */
-const parts = (byCategory: Readonly<Partial<Record<TimeCategory, number>>>, byAxis: object, word: string): Part[] =>
+const parts = (byCategory: Readonly<Partial<Record<StepCategory, number>>>, byAxis: object, word: string): Part[] =>
   [
-    ...TIME_CATEGORIES.flatMap((category): Part[] =>
+    ...([...TIME_CATEGORIES, BUBBLE] as const).flatMap((category): Part[] =>
       category === 'exposedCommunication' ? [] : [[CATEGORY_WORDS[category], byCategory[category] ?? 0]],
     ),
     ...Object.entries(byAxis).map(([axis, value]): Part => [`${axis} ${word}`, value as number]),

@@ -6,10 +6,12 @@ import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
 import { axisSize, batchParts, formatMesh } from '../mesh/index.js';
 import type { FloatType } from '../program/index.js';
+import { refusedChunks, takesMemory } from '../program/schedules/index.js';
 import { nearest } from '../text.js';
 import type { Plan, PlanOptionName } from './plan-options.js';
 import { PLAN_OPTIONS, planPlace } from './plan-options.js';
 import { DEFAULT_PLAN, planOptionText } from './plan.js';
+import { chunkCount, isPipeline, stageCount } from './stages.js';
 import type { Tensor } from './unsharded.js';
 import { matchesPattern } from './unsharded.js';
 
@@ -268,8 +270,82 @@ const scaleNeedsF16 =
           without: without(option),
         };
 
+const PIPELINE_OPTIONS = ['schedule', 'virtualStages', 'stageLayers', 'scheduleMemory'] as const;
+
+const pipelineOptionsNeedStages: Rule = ({ plan }) => {
+  if (isPipeline(plan)) return undefined;
+  const option = PIPELINE_OPTIONS.find((one) => !isDefault(plan, one));
+  return option === undefined
+    ? undefined
+    : {
+        option,
+        expected: `${planOptionText(option, DEFAULT_PLAN[option])} on ${formatMesh(plan.mesh)}, which has no stages`,
+        hint: 'give the mesh an axis pipe, or leave it out',
+        without: without(...PIPELINE_OPTIONS),
+      };
+};
+
+const chunksAsScheduled: Rule = ({ plan }) => {
+  const expected = refusedChunks(plan.schedule, chunkCount(plan));
+  return expected === undefined ? undefined : { option: 'virtualStages', expected, without: without('virtualStages') };
+};
+
+const memoryNeedsChoice: Rule = ({ plan }) =>
+  isDefault(plan, 'scheduleMemory') || takesMemory(plan.schedule)
+    ? undefined
+    : {
+        option: 'scheduleMemory',
+        expected: `usual with schedule=${plan.schedule}, whose order leaves no choice of what is kept`,
+        hint: 'use schedule=zb-1p, zb-2p or zb-v, or leave it out',
+        without: without('scheduleMemory'),
+      };
+
+const stagesHaveLayers: Rule = ({ plan, depth }) => {
+  const count = stageCount(plan) * chunkCount(plan);
+  const { stageLayers } = plan;
+  if (!isPipeline(plan)) return undefined;
+  const refusal = (expected: string): Refusal => ({ option: 'stageLayers', expected });
+  if (depth < count - 2) {
+    return {
+      option: 'mesh',
+      expected: `at most ${depth + 2} virtual stages for ${depth} layers, the first and the last of which may have none`,
+      got: `${count}, with schedule=${plan.schedule}`,
+    };
+  }
+  if (stageLayers === 'balanced') return undefined;
+  if (stageLayers === 'even')
+    return depth % count === 0
+      ? undefined
+      : refusal(`balanced, since ${count} virtual stages don't divide ${depth} layers`);
+  if (stageLayers === 'first-and-last-fewer') {
+    const fits = (depth + 2) % count === 0;
+    return fits ? undefined : refusal(`balanced, since ${count} virtual stages don't divide ${depth} + 2 layers`);
+  }
+  const total = stageLayers.reduce((sum, layers) => sum + layers, 0);
+  if (stageLayers.length !== count || total !== depth)
+    return refusal(`${count} counts, one a virtual stage, that add up to the ${depth} layers of the model`);
+  if (stageLayers.slice(1, -1).includes(0))
+    return refusal('a layer at least on each virtual stage but the first and the last');
+  return undefined;
+};
+
+const pipelineScalesNoLoss: Rule = ({ plan, precision }) =>
+  !isPipeline(plan) || precision.compute !== 'f16'
+    ? undefined
+    : {
+        option: 'compute',
+        expected: 'bf16 or f32 with a pipeline',
+        got: 'f16',
+        hint: 'whether a step with a scaled loss counts is known when all stages have checked their gradients, which they do not tell each other',
+      };
+
 /** An option that has no effect comes before what would be wrong with its value. */
 const RULES: readonly Rule[] = [
+  pipelineOptionsNeedStages,
+  chunksAsScheduled,
+  stagesHaveLayers,
+  memoryNeedsChoice,
+  pipelineScalesNoLoss,
   layersNeedRematerialization,
   layersAreThere,
   shardAxesAreThere,

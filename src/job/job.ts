@@ -3,11 +3,12 @@ import { MeshwrightError } from '../errors.js';
 import type { Hardware } from '../hardware/index.js';
 import { listHardware, loadHardware } from '../hardware/index.js';
 import type { Mesh } from '../mesh/index.js';
-import { AXIS_NAMES, batchParts, createMesh, formatMesh, rankCount } from '../mesh/index.js';
+import { MESH_AXES, batchParts, createMesh, formatMesh, rankCount, stageMesh } from '../mesh/index.js';
 import type { ModelConfig } from '../models/index.js';
 import { checkModelPlan, forward } from '../models/index.js';
 import type { FloatType, OptimizerConfig } from '../program/index.js';
 import { chooseShards, DEFAULT_ADAMW } from '../program/index.js';
+import { fewestChunks } from '../program/schedules/index.js';
 import type { PlanSubject, Precision, Refusal, ShardedTensor } from './check-options.js';
 import { refusalOf, refused } from './check-options.js';
 import { resolveModel } from './model.js';
@@ -16,6 +17,7 @@ import { planPlace } from './plan-options.js';
 import { DEFAULT_PLAN, optionsOf } from './plan.js';
 import type { JobInput, ModelInput } from './schema.js';
 import { shardOptions } from './shard.js';
+import { isPipeline } from './stages.js';
 import { parameterTensors } from './unsharded.js';
 
 export interface Training {
@@ -109,7 +111,7 @@ export function resolveTask(input: JobInput): Task {
 }
 
 const meshChips = ({ plan }: JobInput): number | undefined =>
-  plan?.mesh && AXIS_NAMES.reduce((product, name) => product * (plan.mesh?.[name] ?? 1), 1);
+  plan?.mesh && MESH_AXES.reduce((product, name) => product * (plan.mesh?.[name] ?? 1), 1);
 
 /** @throws MeshwrightError DTYPE_UNSUPPORTED of a compute type that the hardware lacks */
 function resolvePrecision({ hardware }: Task, plan: Plan): Precision {
@@ -141,11 +143,12 @@ function hardwareWith(compute: FloatType): string {
 
 const defaultParameterType = (compute: FloatType): FloatType => (compute === 'f64' ? 'f64' : 'f32');
 
-/** A type that is as usual is left out, so that a plan is written in one way. */
-function withUsualTypes(plan: Plan, { hardware }: Task, precision: Precision): Plan {
+/** What is as usual is left out, so that a plan is written in one way. */
+function asUsual(plan: Plan, { hardware }: Task, precision: Precision): Plan {
   const { compute, parameters, gradients, optimizerState, ...rest } = plan;
   return {
     ...rest,
+    ...(plan.virtualStages === fewestChunks(plan.schedule) ? { virtualStages: 'fewest' as const } : {}),
     ...(compute === undefined || compute === hardware.defaultDtype ? {} : { compute }),
     ...(parameters === undefined || parameters === defaultParameterType(precision.compute) ? {} : { parameters }),
     ...(gradients === undefined || gradients === precision.parameters ? {} : { gradients }),
@@ -163,7 +166,8 @@ const subjectOf = (task: Task, plan: Plan): PlanSubject => ({
 
 /** Nothing where the model does not divide over the mesh. */
 function shardedTensors({ model, batch }: Task, plan: Plan): ShardedTensor[] | undefined {
-  const { mesh, microbatches, activations } = plan;
+  const { microbatches, activations } = plan;
+  const mesh = stageMesh(plan.mesh);
   const shard = shardOptions(model, plan);
   const microbatch = batch / microbatches;
   if (shard === undefined || !divides(model, mesh, microbatch, activations)) return undefined;
@@ -219,7 +223,7 @@ export function checkPlan(task: Task, plan: Plan): Job {
   }
   checkModelPlan(model, mesh, batch / microbatches, plan.activations);
   const { precision } = subject;
-  return { ...task, plan: withUsualTypes(plan, task, precision), precision };
+  return { ...task, plan: asUsual(plan, task, precision), precision };
 }
 
 /** A wish for many plans as one of them can have it. */
@@ -268,6 +272,12 @@ export function microbatchChoices({ batch }: Task, mesh: Mesh): number[] {
 export function resolveJob(input: JobInput, fits: (job: Job) => boolean): Job {
   const task = resolveTask(input);
   const { mesh = createMesh({ data: task.chips }), microbatches, ...rest } = optionsOf(input.plan ?? {});
+  if (microbatches === undefined && isPipeline({ mesh }))
+    throw missing(
+      'plan.microbatches',
+      'a count, since the bubble of a pipeline hangs on it',
+      'give some times as many as there are stages',
+    );
   const jobOf = (count: number): Job => checkPlan(task, { mesh, microbatches: count, ...DEFAULT_PLAN, ...rest });
   if (microbatches !== undefined) return jobOf(microbatches);
   const whole = jobOf(1);

@@ -1,18 +1,30 @@
 /** From a job to its programs, and what is known of them before anything is simulated. */
 import type { ForwardOptions, ModelConfig } from '../models/index.js';
 import { forward, lossTermsPerExample, tokensPerExample } from '../models/index.js';
-import type { LowerOptions, ParameterGroup, Program } from '../program/index.js';
-import { countMatmulFlops, differentiate, elementCount, lowerForward, lowerTrainingStep } from '../program/index.js';
+import { stageMesh } from '../mesh/index.js';
+import type { LowerOptions, ParameterGroup, TrainingPipeline, Program } from '../program/index.js';
+import {
+  countMatmulFlops,
+  differentiate,
+  elementCount,
+  lowerForward,
+  lowerPipeline,
+  lowerTrainingStep,
+} from '../program/index.js';
+import { splitsBackward } from '../program/schedules/index.js';
 import type { Flops } from '../units.js';
 import { flops } from '../units.js';
+import { MeshwrightError } from '../errors.js';
 import type { Job } from './job.js';
+import { formatPlan } from './plan.js';
 import { shardOptions } from './shard.js';
+import { isPipeline, layersOfStages, scheduleShape, stagePlacement } from './stages.js';
 import { unsharded } from './unsharded.js';
 
 /** The forward program of a job over `examples` at once; the loss is a mean over a batch. */
 const forwardOfJob = (job: Job, examples: number, batch: number, output: ForwardOptions['output']): Program =>
   forward(job.model, {
-    mesh: job.plan.mesh,
+    mesh: stageMesh(job.plan.mesh),
     batch: examples,
     lossDivisor: batch * lossTermsPerExample(job.model),
     parameterType: job.precision.parameters,
@@ -21,10 +33,32 @@ const forwardOfJob = (job: Job, examples: number, batch: number, output: Forward
     output,
   });
 
-/** The program of one training step. `fusedAttention`: of the stack that runs it; not unless given. */
-export function lowerJob(job: Job, options: Pick<LowerOptions, 'keepGradients' | 'fusedAttention'> = {}): Program {
-  const loss = forwardOfJob(job, job.batch / job.plan.microbatches, job.batch, 'loss');
-  return lowerTrainingStep(loss, { ...lowerOptions(job), ...options });
+const microbatchLoss = (job: Job): Program => forwardOfJob(job, job.batch / job.plan.microbatches, job.batch, 'loss');
+
+/** `fusedAttention`: of the stack that runs it; not unless given. */
+export type StepOptions = Pick<LowerOptions, 'keepGradients' | 'fusedAttention'>;
+
+/**
+ * The program of one training step.
+ *
+ * @throws MeshwrightError INTERNAL of a pipeline, which is no one program: `lowerJobPipeline` has its programs
+ */
+export function lowerJob(job: Job, options: StepOptions = {}): Program {
+  if (isPipeline(job.plan))
+    throw new MeshwrightError('INTERNAL', { place: 'lowerJob', expected: 'no pipeline', got: formatPlan(job.plan) });
+  return lowerTrainingStep(microbatchLoss(job), { ...lowerOptions(job), ...options });
+}
+
+/** The programs of a job whose mesh has an axis `pipe`: of its slots, and of its stages around them. */
+export function lowerJobPipeline(job: Job, options: StepOptions = {}): TrainingPipeline {
+  const { model, plan } = job;
+  return lowerPipeline(microbatchLoss(job), {
+    ...lowerOptions(job),
+    ...options,
+    layers: layersOfStages(model, plan),
+    placement: stagePlacement(scheduleShape(plan)),
+    splitBackward: splitsBackward(plan.schedule),
+  });
 }
 
 /** What the passes are told of a job. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { TorusDimension } from '../hardware/index.js';
 import { TORUS_DIMENSIONS } from '../hardware/index.js';
 import type { AxisName } from '../mesh/index.js';
-import { AXIS_NAMES } from '../mesh/index.js';
+import { MESH_AXES } from '../mesh/index.js';
 import type { Form } from './plan-forms.js';
 
 export type AxisPlacement = Readonly<Partial<Record<AxisName, readonly TorusDimension[]>>>;
@@ -20,7 +20,7 @@ type Input = { readonly [A in AxisName]?: readonly TorusDimension[] | undefined 
 /** `{ model: [x], data: [y, z] }`, `model:x,data:y+z`; of several dimensions the first is the most significant. */
 export const placement: Form<AxisPlacement, Input> = {
   schema: z
-    .strictObject(Object.fromEntries(AXIS_NAMES.map((name) => [name, dimensions.optional()])), VALUES)
+    .strictObject(Object.fromEntries(MESH_AXES.map((name) => [name, dimensions.optional()])), VALUES)
     .refine((input) => Object.keys(input).length > 0, VALUES),
   values: VALUES,
   fromText: (text) => {
@@ -30,7 +30,7 @@ export const placement: Form<AxisPlacement, Input> = {
     return Object.fromEntries(parts.map(([axis, on]) => [axis, on!.split('+')]));
   },
   toText: (value) =>
-    AXIS_NAMES.flatMap((axis) => (value[axis] === undefined ? [] : [`${axis}:${value[axis].join('+')}`])).join(','),
+    MESH_AXES.flatMap((axis) => (value[axis] === undefined ? [] : [`${axis}:${value[axis].join('+')}`])).join(','),
   fromInput: (input) => Object.fromEntries(Object.entries(input).filter(([, on]) => on !== undefined)) as AxisPlacement,
-  toInput: (value) => Object.fromEntries(AXIS_NAMES.flatMap((axis) => (value[axis] ? [[axis, [...value[axis]]]] : []))),
+  toInput: (value) => Object.fromEntries(MESH_AXES.flatMap((axis) => (value[axis] ? [[axis, [...value[axis]]]] : []))),
 };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
 import type { AxisName, Mesh } from '../mesh/index.js';
-import { AXIS_NAMES, axisSize, createMesh, formatMesh } from '../mesh/index.js';
+import { AXIS_NAMES, MESH_AXES, axisSize, createMesh, formatMesh } from '../mesh/index.js';
 import { nearest } from '../text.js';
 import type { Bytes } from '../units.js';
 import { bytes, formatExactBytes, parseQuantity } from '../units.js';
@@ -31,6 +31,20 @@ export function wholeNumber(least: number): Form<number, number> {
   const values = `a whole number of at least ${least}`;
   return {
     schema: z.number(values).int(values).min(least, values),
+    values,
+    fromText: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+    toText: String,
+    fromInput: same,
+    toInput: same,
+  };
+}
+
+/** A word, or a whole number. */
+export function wholeNumberOr<const T extends string>(word: T, least: number): Form<number | T, number | T> {
+  const { schema } = wholeNumber(least);
+  const values = `${word}, or a whole number of at least ${least}`;
+  return {
+    schema: z.union([z.literal(word), schema], values) as unknown as z.ZodType<number | T>,
     values,
     fromText: (text) => (/^\d+$/.test(text) ? Number(text) : text),
     toText: String,
@@ -74,12 +88,12 @@ export function parseMesh(text: string, place: string): Partial<Record<AxisName,
   const mesh: Partial<Record<AxisName, number>> = {};
   for (const part of text.split(',')) {
     const [, name = part.trim(), size = ''] = /^\s*(.*?)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
-    if (!isAxis(name)) {
+    if (!isMeshAxis(name)) {
       throw new MeshwrightError('FIELD_UNKNOWN', {
         place,
-        expected: `axes ${AXIS_NAMES.join(', ')} as in data=4,model=2`,
+        expected: `axes ${MESH_AXES.join(', ')} as in data=4,model=2`,
         got: JSON.stringify(part),
-        hint: `did you mean ${nearest(name, AXIS_NAMES)}?`,
+        hint: `did you mean ${nearest(name, MESH_AXES)}?`,
       });
     }
     if (!/^[1-9]\d*$/.test(size)) {
@@ -97,18 +111,19 @@ export function parseMesh(text: string, place: string): Partial<Record<AxisName,
   return mesh;
 }
 
-export const isAxis = (name: string): name is AxisName => (AXIS_NAMES as readonly string[]).includes(name);
+export const isMeshAxis = (name: string): name is AxisName => (MESH_AXES as readonly string[]).includes(name);
+const isAxis = (name: string): name is (typeof AXIS_NAMES)[number] => (AXIS_NAMES as readonly string[]).includes(name);
 
 export const mesh: Form<Mesh, Sizes> = {
-  schema: z.strictObject(Object.fromEntries(AXIS_NAMES.map((name) => [name, wholeNumber(1).schema.optional()]))),
-  values: `sizes of ${AXIS_NAMES.join(', ')}`,
+  schema: z.strictObject(Object.fromEntries(MESH_AXES.map((name) => [name, wholeNumber(1).schema.optional()]))),
+  values: `sizes of ${MESH_AXES.join(', ')}`,
   fromText: parseMesh,
   toText: formatMesh,
   fromInput: createMesh,
   toInput: (value) =>
     Object.fromEntries(
-      AXIS_NAMES.map((name) => [name, axisSize(value, name)] as const).filter(
-        ([name, size]) => name !== 'replica' || size > 1,
+      MESH_AXES.map((name) => [name, axisSize(value, name)] as const).filter(
+        ([name, size]) => name === 'data' || name === 'model' || size > 1,
       ),
     ),
 };
@@ -188,6 +203,23 @@ export const layers = listed<All<number>>(
   'all, or layers from 0, as in 0-11,40-47',
   (text, parts) => (text === 'all' ? text : layersOf(parts)),
   (value) => (value === 'all' ? value : rangesOf(value)),
+);
+
+/** How layers are dealt to the stages of a pipeline: by a rule, or so many to each virtual stage. */
+export const STAGE_LAYER_RULES = ['balanced', 'even', 'first-and-last-fewer'] as const;
+export type StageLayers = (typeof STAGE_LAYER_RULES)[number] | readonly number[];
+
+const isRule = (text: string): text is (typeof STAGE_LAYER_RULES)[number] =>
+  (STAGE_LAYER_RULES as readonly string[]).includes(text);
+
+/** `balanced`, or layers of each virtual stage: `[7, 8, 8, 6]`, `7,8,8,6`. */
+export const stageLayers = listed<StageLayers>(
+  `${STAGE_LAYER_RULES.join(', ')}, or layers of each virtual stage, as in 7,8,8,6`,
+  (text, parts) => {
+    if (isRule(text)) return text;
+    return parts.every((one) => /^\d{1,5}$/.test(one)) ? parts.map(Number) : undefined;
+  },
+  (value) => (typeof value === 'string' ? value : value.join(',')),
 );
 
 const BYTES_OR_NONE = 'none, or bytes with a unit, as in 25MB';

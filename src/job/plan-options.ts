@@ -6,12 +6,26 @@ import type { AxisName, Mesh } from '../mesh/index.js';
 import type { ActivationLayout } from '../models/index.js';
 import { ACTIVATION_LAYOUTS } from '../models/index.js';
 import type { FloatType, LinearMode, Rematerialization } from '../program/index.js';
+import type { ScheduleName } from '../program/schedules/index.js';
+import { SCHEDULE_NAMES } from '../program/schedules/index.js';
 import { FLOATS, LINEAR_MODES, REMATERIALIZATIONS, SHARD_STAGES } from '../program/index.js';
 import type { Bytes } from '../units.js';
-import type { All, Form } from './plan-forms.js';
+import type { All, Form, StageLayers } from './plan-forms.js';
 import type { AxisPlacement } from './placement-form.js';
 import { placement } from './placement-form.js';
-import { axes, boolean, bytesOrNone, choice, layers, mesh, patterns, slice, wholeNumber } from './plan-forms.js';
+import {
+  axes,
+  boolean,
+  bytesOrNone,
+  choice,
+  layers,
+  mesh,
+  patterns,
+  slice,
+  stageLayers,
+  wholeNumber,
+  wholeNumberOr,
+} from './plan-forms.js';
 
 /** What is sharded over `shardAxes` besides, each with what stands before it. */
 export const SHARDS = ['none', ...SHARD_STAGES] as const;
@@ -20,6 +34,10 @@ export const SHARDS = ['none', ...SHARD_STAGES] as const;
 export interface Plan {
   readonly mesh: Mesh;
   readonly microbatches: number;
+  readonly schedule: ScheduleName;
+  readonly virtualStages: number | 'fewest';
+  readonly stageLayers: StageLayers;
+  readonly scheduleMemory: number | 'usual';
   readonly slice?: readonly number[];
   readonly slices?: number;
   readonly twist: boolean;
@@ -62,7 +80,7 @@ export const PLAN_OPTIONS = {
     form: mesh,
     defaultAbout: 'all chips on `data`',
     about:
-      'how many chips lie along each axis, `replica` outermost; the batch is split over `replica` and `data`, layers over `model`; every replica has a copy of what is sharded over `data`, and gradients are summed over `replica` last',
+      'how many chips lie along each axis, `replica` outermost but for `pipe`; the batch is split over `replica` and `data`, layers over `model`, the model into stages over `pipe`; every replica has a copy of what is sharded over `data`, and gradients are summed over `replica` last',
     source: 'Zhao et al. 2023, §3.2.2',
   },
   microbatches: {
@@ -74,6 +92,32 @@ export const PLAN_OPTIONS = {
     form: slice,
     defaultAbout: 'where rings over `model`, then `data`, are fastest',
     about: 'lengths of the part of a torus that the mesh lies on',
+  },
+  schedule: {
+    form: choice(SCHEDULE_NAMES),
+    default: '1f1b',
+    about: 'the order in which the stages of a pipeline do their microbatches',
+    source: 'Huang et al. 2019; Narayanan et al. 2021; Qi et al. 2023',
+  },
+  virtualStages: {
+    form: wholeNumberOr('fewest', 1),
+    default: 'fewest',
+    about:
+      'parts of the model on each stage of a pipeline; the fewest are 1, or 2 with a `schedule` that wants several',
+    source: 'Narayanan et al. 2021, §2.2',
+  },
+  stageLayers: {
+    form: stageLayers,
+    default: 'balanced',
+    about:
+      'how many layers each stage gets: so that the largest has least matmul FLOPs, embedding and head counted; as many each; one fewer on the first and the last; or as listed',
+  },
+  scheduleMemory: {
+    form: wholeNumberOr('usual', 1),
+    default: 'usual',
+    about:
+      'the most microbatches whose activations a stage keeps, where `schedule` leaves a choice; as many as it is known for, or a number',
+    source: 'Qi et al. 2023, §3',
   },
   slices: {
     form: wholeNumber(1),

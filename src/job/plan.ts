@@ -1,10 +1,10 @@
 /** Plans as people write them: the block in a job file and the short form. */
 import { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
-import { AXIS_NAMES } from '../mesh/index.js';
+import { MESH_AXES } from '../mesh/index.js';
 import { nearest } from '../text.js';
 import type { Form } from './plan-forms.js';
-import { isAxis, readText } from './plan-forms.js';
+import { isMeshAxis, readText } from './plan-forms.js';
 import type { Plan, PlanOptionName, PrecisionOption } from './plan-options.js';
 import { PLAN_OPTIONS, PLAN_OPTION_NAMES, PRECISION_FIELDS, isPrecision, planWord } from './plan-options.js';
 
@@ -122,9 +122,9 @@ export function parsePlanInput(text: string, place: string): PlanInput {
   const inputs: Partial<Record<PlanOptionName, unknown>> = {};
   for (const word of text.split(/\s+/).filter((part) => part !== '')) {
     const [, key = word, value = ''] = /^([^=]*)=(.*)$/.exec(word) ?? [];
-    const name = isAxis(key) ? 'mesh' : PLAN_OPTION_NAMES.find((one) => one !== 'mesh' && planWord(one) === key);
+    const name = isMeshAxis(key) ? 'mesh' : PLAN_OPTION_NAMES.find((one) => one !== 'mesh' && planWord(one) === key);
     if (name === undefined) {
-      const known = [...AXIS_NAMES, ...PLAN_OPTION_NAMES.filter((one) => one !== 'mesh').map(planWord)];
+      const known = [...MESH_AXES, ...PLAN_OPTION_NAMES.filter((one) => one !== 'mesh').map(planWord)];
       throw new MeshwrightError('FIELD_UNKNOWN', {
         place,
         expected: `words of a plan, as in data=4,model=2 microbatches=8: ${known.join(', ')}`,

@@ -46,7 +46,9 @@ export interface TraceEvent {
 
 /** What one thread shows does not overlap. */
 const laneOf = ({ kind, axis }: Span): string => (axis === undefined ? `${kind}s` : `${kind}s over ${axis}`);
-const LANES = ['kernels', 'collectives', ...MESH_AXES.map((axis) => `collectives over ${axis}`), 'hosts'];
+const LANES = ['slots', 'kernels', 'collectives', ...MESH_AXES.map((axis) => `collectives over ${axis}`), 'hosts'];
+const trackOf = (span: Span): string =>
+  span.kind === 'slot' && span.slot !== undefined ? `stage ${span.slot.stage}` : `rank ${span.rank} ${laneOf(span)}`;
 const nanoseconds = (value: Seconds): number => Math.round(value * 1e9);
 
 /** The events of one process that have a time, and the names of its tracks. */
@@ -70,7 +72,7 @@ class ProcessEvents {
       const tid = this.#tid(span);
       if (threads.has(tid)) continue;
       threads.add(tid);
-      yield { ph: 'M', pid, tid, name: 'thread_name', args: { name: `rank ${span.rank} ${laneOf(span)}` } };
+      yield { ph: 'M', pid, tid, name: 'thread_name', args: { name: trackOf(span) } };
     }
   }
 

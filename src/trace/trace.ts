@@ -6,7 +6,8 @@ import type { AxisName } from '../mesh/index.js';
 import type { Seconds } from '../units.js';
 import type { Op, Phase } from '../program/index.js';
 
-export type SpanKind = 'kernel' | 'collective' | 'host';
+/** A slot of a pipeline is one span where what is in it is not looked at. */
+export type SpanKind = 'kernel' | 'collective' | 'host' | 'slot';
 
 export interface Span {
   /** `encoder/norm+5@1.3`: op or kernel id, microbatch 1, layer 3. */

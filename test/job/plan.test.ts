@@ -123,7 +123,7 @@ describe('the short form', () => {
     ],
     ['placement=model:x+x', /^JOB_INVALID at --plan \(placement\): expected each dimension once, got "model:x\+x"$/],
     ['placement=model:q', /^JOB_INVALID at --plan \(placement\): expected dimensions x, y, z, w, v, u, got "model:q"$/],
-    ['placement=pipe:x', /^JOB_INVALID at --plan \(placement\)/],
+    ['placement=expert:x', /^JOB_INVALID at --plan \(placement\)/],
     ['overlap-gradients=no', /^JOB_INVALID at --plan \(overlap-gradients\): expected true or false, got "no"$/],
     ['bucket=25', /^JOB_INVALID at --plan \(bucket\): expected none, or bytes with a unit, as in 25MB, got "25"$/],
     ['bucket=0MB', /^JOB_INVALID at --plan \(bucket\)/],
@@ -147,6 +147,10 @@ describe('the block of a job file', () => {
     const { plan, precision } = resolveJob(job('{}'), always);
     expect(plan).toEqual({ ...DEFAULT_PLAN, mesh: createMesh({ data: 2 }), microbatches: 1 });
     expect(DEFAULT_PLAN).toEqual({
+      schedule: '1f1b',
+      virtualStages: 'fewest',
+      stageLayers: 'balanced',
+      scheduleMemory: 'usual',
       twist: false,
       rematerialize: 'none',
       rematerializeLayers: 'all',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { MeshwrightError, unreachable } from '../../errors.js';
-import { formatJob, formatPlan, mergeJobs } from '../../job/index.js';
+import { formatJob, formatPlan, isPipeline, mergeJobs, stageCount } from '../../job/index.js';
 import type { Job, JobInput } from '../../job/index.js';
 import { findModel } from '../../models/index.js';
 import type { Evaluation, StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
@@ -55,8 +55,16 @@ export async function fitClasses(input: JobInput): Promise<JobInput> {
   return { ...input, model: { ...settings, name: settings.name ?? settings.preset, classes: train.classes.length } };
 }
 
-/** @throws MeshwrightError where the job is for chips that this machine is not */
-export function requireLocal({ hardware }: Job): void {
+/** @throws MeshwrightError where the job is for chips that this machine is not, or for stages */
+export function requireLocal({ hardware, plan }: Job): void {
+  if (isPipeline(plan)) {
+    throw new MeshwrightError('PLAN_INVALID', {
+      place: 'plan.mesh.pipe',
+      expected: '1, since jobs are not trained in stages yet',
+      got: String(stageCount(plan)),
+      hint: 'simulate predicts pipelines; train with a plan without pipe',
+    });
+  }
   if (hardware.topology.kind === 'shared-memory') return;
   throw new MeshwrightError('JOB_INVALID', {
     place: 'hardware',

@@ -7,6 +7,7 @@ export { virtualStages } from './pipeline.js';
 export type {
   Chunk,
   Pipeline,
+  TrainingPipeline,
   PipelineShape,
   PipelineStage,
   SlotPrograms,

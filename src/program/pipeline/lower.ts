@@ -15,7 +15,7 @@ import type { SlotKind } from '../schedules/index.js';
 import type { Program, ProgramInput } from '../types.js';
 import type { StagePart } from './cut.js';
 import { cutForward } from './cut.js';
-import type { Pipeline, PipelineShape, PipelineStage, SlotPrograms, StagePrograms, VirtualStage } from './pipeline.js';
+import type { Pipeline, PipelineShape, SlotPrograms, StagePrograms, TrainingPipeline, VirtualStage } from './pipeline.js';
 import { chunksOf, memo, partsOf } from './pipeline.js';
 import { splitSlots } from './slots.js';
 import type { StageContext } from './stage.js';
@@ -69,7 +69,7 @@ const parameterNames = (slots: SlotPrograms): string[] =>
  * @throws MeshwrightError PLAN_INVALID where a pipeline cannot do what the plan asks for; PROGRAM_INVALID on a forward
  *   program without one repeat over the layers, or where layers and placement do not fit it
  */
-export function lowerPipeline(forward: Program, pipeline: PipelineOptions): Pipeline {
+export function lowerPipeline(forward: Program, pipeline: PipelineOptions): TrainingPipeline {
   const { layers, placement, splitBackward, ...options } = pipeline;
   refuseLossScaling(options);
   const parts = partsOf(forward, { layers, placement });
@@ -108,8 +108,8 @@ export function lowerPipeline(forward: Program, pipeline: PipelineOptions): Pipe
     return [{ name, stages: [a, b] }];
   });
 
-  const programsFor = memo<StagePrograms>();
-  const stages = placement.map((indices, stage): PipelineStage => {
+  const programsFor = memo<Required<StagePrograms>>();
+  const stages = placement.map((indices, stage) => {
     const chunks = indices.map((index) => virtual[index]!);
     const names = tied.filter((one) => one.stages.includes(stage)).map(({ name }) => name);
     const lists = chunks.map(({ slots, last }) => ({ slots: Object.values(slots), last: Object.values(last) }));

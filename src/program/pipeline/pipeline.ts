@@ -59,6 +59,11 @@ export interface Pipeline {
   readonly tied: readonly { readonly name: string; readonly stages: readonly [number, number] }[];
 }
 
+/** A pipeline that trains: its sums begin as zeros. */
+export interface TrainingPipeline extends Pipeline {
+  readonly stages: readonly (PipelineStage & { readonly start: Program })[];
+}
+
 /** Of each stage its virtual stages, as a schedule has them. */
 export const virtualStages = (shape: ScheduleShape): number[][] =>
   Array.from({ length: shape.stages }, (_, stage) =>

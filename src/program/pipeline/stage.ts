@@ -168,7 +168,7 @@ export function stagePrograms(
   context: StageContext,
   chunks: readonly { readonly slots: readonly Program[]; readonly last: readonly Program[] }[],
   tied: readonly string[],
-): StagePrograms {
+): Required<StagePrograms> {
   const start = startProgram(
     context,
     join(chunks.map(({ slots }) => inputTypes(slots, 'sum'))),

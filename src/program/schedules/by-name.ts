@@ -22,29 +22,40 @@ export interface ScheduleRequest<T extends number> {
 interface Entry {
   /** How many chunks there can be, in words for a person. */
   readonly chunks: string;
-  allows(chunks: number): boolean;
+  readonly fewest: number;
+  readonly most: number;
   readonly placement: Placement;
+  /** Whether the gradients of weights have slots of their own. */
+  readonly splitsBackward: boolean;
+  /** Whether its order is found from what is kept, so that `memory` can limit it. */
+  readonly takesMemory: boolean;
   create<T extends number>(request: ScheduleRequest<T>): Schedule;
 }
 
-const one = { chunks: '1', allows: (chunks: number) => chunks === 1, placement: 'interleaved' as const };
+const whole = { placement: 'interleaved', splitsBackward: false, takesMemory: false } as const;
+const one = { ...whole, chunks: '1', fewest: 1, most: 1 } as const;
+const split = { ...one, splitsBackward: true } as const;
+const found = { ...split, takesMemory: true } as const;
 
 const ENTRIES = {
   gpipe: { ...one, create: ({ stages, microbatches }) => gpipe(stages, microbatches) },
   '1f1b': { ...one, create: ({ stages, microbatches }) => oneForwardOneBackward(stages, microbatches) },
   'interleaved-1f1b': {
+    ...whole,
     chunks: 'at least 2',
-    allows: (chunks: number) => Number.isInteger(chunks) && chunks >= 2,
-    placement: 'interleaved',
+    fewest: 2,
+    most: Infinity,
     create: ({ stages, microbatches, chunks }) => interleaved(stages, microbatches, chunks),
   },
-  'zb-h1': { ...one, create: ({ stages, microbatches }) => zeroBubbleH1(stages, microbatches) },
-  'zb-h2': { ...one, create: ({ stages, microbatches }) => zeroBubbleH2(stages, microbatches) },
-  'zb-1p': { ...one, create: ({ stages, microbatches, ...aim }) => zeroBubble1p(stages, microbatches, aim) },
-  'zb-2p': { ...one, create: ({ stages, microbatches, ...aim }) => zeroBubble2p(stages, microbatches, aim) },
+  'zb-h1': { ...split, create: ({ stages, microbatches }) => zeroBubbleH1(stages, microbatches) },
+  'zb-h2': { ...split, create: ({ stages, microbatches }) => zeroBubbleH2(stages, microbatches) },
+  'zb-1p': { ...found, create: ({ stages, microbatches, ...aim }) => zeroBubble1p(stages, microbatches, aim) },
+  'zb-2p': { ...found, create: ({ stages, microbatches, ...aim }) => zeroBubble2p(stages, microbatches, aim) },
   'zb-v': {
+    ...found,
     chunks: '2',
-    allows: (chunks: number) => chunks === 2,
+    fewest: 2,
+    most: 2,
     placement: 'v',
     create: ({ stages, microbatches, ...aim }) => zeroBubbleV(stages, microbatches, aim),
   },
@@ -54,16 +65,21 @@ export type ScheduleName = keyof typeof ENTRIES;
 export const SCHEDULE_NAMES = Object.keys(ENTRIES) as ScheduleName[];
 
 export const placementOf = (name: ScheduleName): Placement => ENTRIES[name].placement;
+export const splitsBackward = (name: ScheduleName): boolean => ENTRIES[name].splitsBackward;
+export const takesMemory = (name: ScheduleName): boolean => ENTRIES[name].takesMemory;
+/** Virtual stages a stage, at the least. */
+export const fewestChunks = (name: ScheduleName): number => ENTRIES[name].fewest;
+
+/** How many chunks a schedule can have, in words, unless it can have that many. */
+export function refusedChunks(name: ScheduleName, chunks: number): string | undefined {
+  const { fewest, most, chunks: words } = ENTRIES[name];
+  return Number.isInteger(chunks) && chunks >= fewest && chunks <= most ? undefined : `${words} for ${name}`;
+}
 
 /** @throws MeshwrightError PLAN_INVALID where the schedule can't have that many chunks */
 export function createSchedule<T extends number>(name: ScheduleName, request: ScheduleRequest<T>): Schedule {
-  const entry: Entry = ENTRIES[name];
-  if (!entry.allows(request.chunks)) {
-    throw new MeshwrightError('PLAN_INVALID', {
-      place: 'schedule.chunks',
-      expected: `${entry.chunks} for ${name}`,
-      got: String(request.chunks),
-    });
-  }
-  return entry.create(request);
+  const expected = refusedChunks(name, request.chunks);
+  if (expected !== undefined)
+    throw new MeshwrightError('PLAN_INVALID', { place: 'schedule.chunks', expected, got: String(request.chunks) });
+  return ENTRIES[name].create(request);
 }

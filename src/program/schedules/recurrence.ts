@@ -40,15 +40,19 @@ export class Recurrence {
   readonly #compiled: Compiled;
   readonly #walk: Walk;
   readonly #channels: readonly Channel[];
+  /** A microbatch that takes otherwise than those before it, so that it is walked. */
+  readonly #apart: number;
   #kept: State;
   #age = 0;
   #limit = 1;
 
-  constructor(compiled: Compiled, walk: Walk) {
+  /** @param lastApart whether slots of the last microbatch take otherwise than others */
+  constructor(compiled: Compiled, walk: Walk, lastApart: boolean) {
     this.#compiled = compiled;
     this.#walk = walk;
     this.#channels = channelsOf(compiled);
     this.#kept = copy(walk);
+    this.#apart = lastApart ? compiled.schedule.microbatches - 1 : -1;
   }
 
   /** Leaps where the walk is now where it was at an earlier call. @param stage one that has moved since */
@@ -86,7 +90,7 @@ export class Recurrence {
   /** How often every stage goes on with what it did since the kept state. */
   #repeats(): number {
     const { position } = this.#walk;
-    const { offsets, classes } = this.#compiled;
+    const { offsets, classes, microbatches } = this.#compiled;
     let least = Number.POSITIVE_INFINITY;
     for (let stage = 0; stage < position.length && least > 0; stage++) {
       const period = position[stage]! - this.#kept.position[stage]!;
@@ -94,7 +98,8 @@ export class Recurrence {
       const from = offsets[stage]! + position[stage]!;
       const stop = Math.min(offsets[stage + 1]!, from + period * least);
       let index = from;
-      while (index < stop && classes[index] === classes[index - period]) index++;
+      const alike = (at: number): boolean => classes[at] === classes[at - period] && microbatches[at] !== this.#apart;
+      while (index < stop && alike(index)) index++;
       least = Math.floor((index - from) / period);
     }
     return Number.isFinite(least) ? least : 0;

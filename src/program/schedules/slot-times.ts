@@ -10,6 +10,8 @@ import { placeOf, virtualStage, virtualStageCount } from './schedule.js';
  */
 export interface SlotTimes<T extends number> {
   slot(stage: number, kind: SlotKind, chunk: number): T;
+  /** The same of the last microbatch's, where that differs: gradients may be reduced beside it. */
+  last?(stage: number, kind: SlotKind, chunk: number): T;
   /** To bring a product from one virtual stage to a neighbour that lies on another stage. */
   transfer(from: number, to: number): T;
 }
@@ -48,13 +50,14 @@ export function slotTimes<T extends number>(
 export function blockingTransfers<T extends number>(shape: ScheduleShape, times: SlotTimes<T>): SlotTimes<T> {
   const elsewhere = (from: number, to: number): boolean =>
     to >= 0 && to < virtualStageCount(shape) && placeOf(shape, from).stage !== placeOf(shape, to).stage;
+  const sending = (stage: number, kind: SlotKind, chunk: number): number => {
+    const from = virtualStage(shape, stage, chunk);
+    const to = kind === 'forward' ? from + 1 : from - 1;
+    return kind !== 'backward-weight' && elsewhere(from, to) ? times.transfer(from, to) : 0;
+  };
   return {
-    slot(stage, kind, chunk) {
-      const from = virtualStage(shape, stage, chunk);
-      const to = kind === 'forward' ? from + 1 : from - 1;
-      const sends = kind !== 'backward-weight' && elsewhere(from, to);
-      return (times.slot(stage, kind, chunk) + (sends ? times.transfer(from, to) : 0)) as T;
-    },
+    slot: (...slot) => (times.slot(...slot) + sending(...slot)) as T,
+    ...(times.last === undefined ? {} : { last: (...slot) => (times.last!(...slot) + sending(...slot)) as T }),
     transfer: () => 0 as T,
   };
 }
@@ -62,6 +65,10 @@ export function blockingTransfers<T extends number>(shape: ScheduleShape, times:
 export interface TimeTables {
   /** By stage and class. */
   readonly duration: (stage: number, own: number) => number;
+  /** The same in the last microbatch. */
+  readonly lastDuration: (stage: number, own: number) => number;
+  /** Whether the two differ anywhere. */
+  readonly lastApart: boolean;
   /** From the sender of its input to a slot of a stage and class; 0 where it waits for no other stage. */
   readonly transfer: (stage: number, own: number) => number;
   /** Whether all times are whole numbers. */
@@ -74,6 +81,7 @@ export function readTimes<T extends number>({ schedule, offsets, classes }: Comp
   const width = chunks * KINDS.length;
   const last = virtualStageCount(schedule) - 1;
   const durations = new Float64Array(stages * width);
+  const lastDurations = new Float64Array(stages * width);
   const transfers = new Float64Array(stages * width);
   const asked = new Uint8Array(stages * width);
   const between = (from: number, to: number): number => {
@@ -95,13 +103,17 @@ export function readTimes<T extends number>({ schedule, offsets, classes }: Comp
         const split = kind === 'backward-weight' && asked[stage * width + classOf(chunk, 'backward-input')];
         if (!asked[at] && !split) continue;
         durations[at] = times.slot(stage, kind, chunk);
+        lastDurations[at] = times.last === undefined ? durations[at]! : times.last(stage, kind, chunk);
         transfers[at] = arrivals[kind]();
       }
     }
   }
   return {
     duration: (stage, own) => durations[stage * width + own]!,
+    lastDuration: (stage, own) => lastDurations[stage * width + own]!,
+    lastApart: durations.some((duration, at) => duration !== lastDurations[at]),
     transfer: (stage, own) => transfers[stage * width + own]!,
-    whole: durations.every(Number.isInteger) && transfers.every(Number.isInteger),
+    whole:
+      durations.every(Number.isInteger) && lastDurations.every(Number.isInteger) && transfers.every(Number.isInteger),
   };
 }

@@ -23,6 +23,8 @@ export interface Timeline<T extends number> {
   /** Of the slot at `index` in the stage's list. */
   start(stage: number, index: number): T;
   end(stage: number, index: number): T;
+  /** The slot on another stage whose product it waits for, if any. */
+  sender(stage: number, index: number): { readonly stage: number; readonly index: number } | undefined;
   readonly stages: readonly StageSpan<T>[];
   /** From the first slot's start to the last slot's end: a step alone, or steps whose stages wait for each other. */
   readonly stepTime: T;
@@ -43,20 +45,24 @@ export interface TimelineOptions {
    * of walking; sums of fractions depend on how they are rounded, so those are always walked.
    */
   readonly leap?: boolean;
+  /** When a stage can begin; at 0 unless given. */
+  readonly begin?: (stage: number) => number;
 }
 
 export function timeline<T extends number>(
   schedule: Schedule,
   times: SlotTimes<T>,
-  { leap = true }: TimelineOptions = {},
+  { leap = true, begin = () => 0 }: TimelineOptions = {},
 ): Timeline<T> {
   const compiled = compile(schedule);
   const tables = readTimes(compiled, times);
-  const { starts, ends, walked } = walk(compiled, tables, leap);
+  const begins = Float64Array.from(schedule.slots, (_, stage) => begin(stage));
+  const { starts, ends, walked } = walk(compiled, tables, begins, leap);
   const { offsets } = compiled;
+  const takes = durations(compiled, tables);
   const stages = schedule.slots.map((_, stage): StageSpan<T> => {
     let busy = 0;
-    for (let i = offsets[stage]!; i < offsets[stage + 1]!; i++) busy += tables.duration(stage, compiled.classes[i]!);
+    for (let i = offsets[stage]!; i < offsets[stage + 1]!; i++) busy += takes(stage, i);
     return { start: starts[offsets[stage]!]! as T, end: ends[offsets[stage + 1]! - 1]! as T, busy: busy as T };
   });
   const first = Math.min(...stages.map(({ start }) => start));
@@ -66,6 +72,12 @@ export function timeline<T extends number>(
     schedule,
     start: (stage, index) => starts[offsets[stage]! + index]! as T,
     end: (stage, index) => ends[offsets[stage]! + index]! as T,
+    sender: (stage, index) => {
+      const from = compiled.sender[offsets[stage]! + index]!;
+      if (from === NONE) return undefined;
+      const other = compiled.stageOf[from]!;
+      return { stage: other, index: from - offsets[other]! };
+    },
     stages,
     stepTime: stepTime as T,
     longestSpan: Math.max(...stages.map(({ start, end }) => end - start)) as T,
@@ -80,13 +92,23 @@ interface Walked {
   readonly walked: number;
 }
 
-function walk(compiled: Compiled, tables: TimeTables, leap: boolean): Walked {
+/** Of the slot at `index` among all slots. */
+function durations({ schedule, classes, microbatches }: Compiled, tables: TimeTables) {
+  const last = tables.lastApart ? schedule.microbatches - 1 : -1;
+  return (stage: number, index: number): number =>
+    microbatches[index] === last
+      ? tables.lastDuration(stage, classes[index]!)
+      : tables.duration(stage, classes[index]!);
+}
+
+function walk(compiled: Compiled, tables: TimeTables, begins: Float64Array, leap: boolean): Walked {
   const { schedule, offsets, stageOf, classes, sender, before } = compiled;
   const virtuals = virtualStageCount(schedule);
   const starts = new Float64Array(classes.length);
   const ends = new Float64Array(classes.length);
   const position = new Int32Array(schedule.stages);
-  const clock = new Float64Array(schedule.stages);
+  const clock = begins.slice();
+  const takes = durations(compiled, tables);
   const made = new Int32Array(PRODUCTS.length * virtuals);
   let walked = 0;
   const missing = (index: number): boolean => {
@@ -101,7 +123,7 @@ function walk(compiled: Compiled, tables: TimeTables, leap: boolean): Walked {
     const own = classes[index]!;
     const ready = from === NONE ? 0 : ends[from]! + tables.transfer(stage, own);
     starts[index] = Math.max(clock[stage]!, ready);
-    ends[index] = starts[index]! + tables.duration(stage, own);
+    ends[index] = starts[index]! + takes(stage, index);
     clock[stage] = ends[index]!;
     position[stage]!++;
     const virtual = virtualStage(schedule, stage, Math.floor(own / KINDS.length));
@@ -110,7 +132,9 @@ function walk(compiled: Compiled, tables: TimeTables, leap: boolean): Walked {
     return NONE;
   };
   const state = { position, clock, made, starts, ends };
-  const recurrence = leap && tables.whole && compiled.ascending ? new Recurrence(compiled, state) : undefined;
+  const exact = tables.whole && begins.every(Number.isInteger);
+  const recurrence =
+    leap && exact && compiled.ascending ? new Recurrence(compiled, state, tables.lastApart) : undefined;
   // Outputs arrive at the last virtual stage, then gradients at the first: there the pace shows, so these two pull.
   const pull = (virtual: number, product: (typeof PRODUCTS)[number], until: () => boolean): void => {
     const { stage } = placeOf(schedule, virtual);

@@ -1,0 +1,90 @@
+/**
+ * A pipeline's programs, each planned and run once on a chip that stands for all that run it: collectives over `data` and
+ * `model` as all groups of the machine have them at once, those of all stages. A program starts with nothing under way.
+ */
+import type { Stack } from '../../src/hardware/index.js';
+import type { MemoryUse, Program } from '../../src/program/index.js';
+import { memoryUse } from '../../src/program/index.js';
+import type { TicksByCategory } from '../categories.js';
+import { ticksByCategory } from '../categories.js';
+import type { Ticks } from '../engine/index.js';
+import { ticks } from '../engine/index.js';
+import { computeOf } from '../executor.js';
+import type { ExposureTotals } from '../exposure.js';
+import { runFolded } from '../folded.js';
+import type { Machine } from '../machine/index.js';
+import type { CollectiveChoice, Plan } from '../plan.js';
+import { planProgram } from '../plan.js';
+
+/** What a run takes, up to some end of it. */
+export interface Take {
+  readonly duration: Ticks;
+  /** Adds up to the duration. */
+  readonly byCategory: TicksByCategory;
+  readonly exposure: ExposureTotals;
+}
+
+export interface ProgramRun {
+  readonly program: Program;
+  readonly plan: Plan;
+  /** Until all its collectives are done. */
+  readonly whole: Take;
+  /** Until the chip can go on, and what it sends is there: reductions that nothing waits for may still be under way. */
+  readonly issued: Take;
+  readonly matmulFlops: number;
+  /** Whether one chip stands for all of its stage exactly. */
+  readonly even: boolean;
+  readonly memory: MemoryUse;
+}
+
+export class ProgramRuns {
+  readonly #machine: Machine;
+  readonly #stack: Stack;
+  readonly #collectives: CollectiveChoice;
+  readonly #runs = new Map<Program, ProgramRun>();
+
+  constructor(machine: Machine, stack: Stack, collectives: CollectiveChoice = {}) {
+    this.#machine = machine;
+    this.#stack = stack;
+    this.#collectives = collectives;
+  }
+
+  /** All that were asked for. */
+  get all(): readonly ProgramRun[] {
+    return [...this.#runs.values()];
+  }
+
+  of(program: Program): ProgramRun {
+    let run = this.#runs.get(program);
+    if (run === undefined) this.#runs.set(program, (run = this.#run(program)));
+    return run;
+  }
+
+  #run(program: Program): ProgramRun {
+    // The host prepares a step once, not each of its programs.
+    const plan: Plan = {
+      ...planProgram(program, this.#machine, this.#stack, this.#collectives),
+      hostDuration: ticks(0),
+      awaited: program.outputs.filter(({ name }) => name.startsWith('send:')).map(({ value }) => value),
+    };
+    const { duration, issued, exposure, contention, hostWait, even } = runFolded(plan);
+    const compute = computeOf(plan, contention, ticks(0));
+    const take = (until: Ticks, exposed: ExposureTotals): Take => {
+      const found = { plan, duration: until, exposure: exposed, hostWait, computeTicks: compute.computeTicks };
+      return { duration: until, exposure: exposed, byCategory: ticksByCategory(found) };
+    };
+    const patterns = plan.collectives.flatMap(({ schedule }) => schedule.channels.flat());
+    let memory: MemoryUse | undefined;
+    return {
+      program,
+      plan,
+      whole: take(duration, exposure),
+      issued: take(issued.at, issued.exposure),
+      matmulFlops: compute.matmulFlops,
+      even: even && patterns.every(({ pattern }) => pattern.even),
+      get memory() {
+        return (memory ??= memoryUse(program));
+      },
+    };
+  }
+}

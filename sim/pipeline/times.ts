@@ -1,0 +1,207 @@
+/** When stages do what: the schedule's slots put in time, with what comes before and after them on each stage. */
+import type { TrainingPipeline } from '../../src/program/index.js';
+import type {
+  Schedule,
+  ScheduleName,
+  ScheduleShape,
+  SlotKind,
+  SlotTimes,
+  Timeline,
+} from '../../src/program/schedules/index.js';
+import {
+  blockingTransfers,
+  countLimit,
+  createSchedule,
+  placeOf,
+  placementOf,
+  timeline,
+  virtualStage,
+  virtualStageCount,
+} from '../../src/program/schedules/index.js';
+import type { Ticks } from '../engine/index.js';
+import { ticks } from '../engine/index.js';
+import type { ProgramRun, ProgramRuns, Take } from './program-runs.js';
+import type { Transfer, Transfers } from './transfers.js';
+import { outputBytes } from './transfers.js';
+
+/** What a plan says of a pipeline's schedule. */
+export interface ScheduleWish {
+  readonly name: ScheduleName;
+  readonly microbatches: number;
+  /** Virtual stages on each stage. */
+  readonly chunks: number;
+  /** Microbatches that a stage may keep, where the schedule leaves a choice and not as many as it is known for. */
+  readonly memory?: number;
+}
+
+export const shapeOf = (pipeline: TrainingPipeline, { name, chunks }: ScheduleWish): ScheduleShape => ({
+  stages: pipeline.stages.length,
+  chunks,
+  placement: placementOf(name),
+});
+
+/** What a stage does after its last slot. */
+export interface Finish {
+  /** That it waits for reductions which its last slots began. */
+  readonly reducing: Ticks;
+  /** That it waits for gradients of tied parameters, which were under way or were still to be sent. */
+  readonly exchanging: { readonly exposed: Ticks; readonly waiting: Ticks };
+  readonly start: Ticks;
+  readonly end: Ticks;
+}
+
+export interface PipelineTimes {
+  readonly schedule: Schedule;
+  readonly timeline: Timeline<Ticks>;
+  /** Whether stages wait until what they send has arrived. */
+  readonly blocking: boolean;
+  /** By stage: what it does before its first slot, the host included. */
+  readonly begins: readonly Ticks[];
+  readonly finishes: readonly Finish[];
+  /**
+   * By how much steps follow each other: no stage waits for the others between its update and its next step, so the
+   * longest time that one takes from its beginning to its update.
+   */
+  readonly period: Ticks;
+  /** The stage of which that is so. */
+  readonly boundingStage: number;
+  /** Of one step alone, from its beginning to the last update. */
+  readonly alone: Ticks;
+}
+
+/** A slot's run: in the last microbatch it may be another, which need not be waited for to its end. */
+export function takeOf(
+  runs: ProgramRuns,
+  pipeline: TrainingPipeline,
+  virtual: number,
+  kind: SlotKind,
+  isLast: boolean,
+): { readonly run: ProgramRun; readonly take: Take } {
+  const { slots, last } = pipeline.virtual[virtual]!;
+  const usual = slots[kind]!;
+  const program = isLast ? last[kind]! : usual;
+  const run = runs.of(program);
+  return { run, take: program === usual ? run.whole : run.issued };
+}
+
+export function slotTimesOf(
+  runs: ProgramRuns,
+  pipeline: TrainingPipeline,
+  shape: ScheduleShape,
+  transfers: Transfers,
+): SlotTimes<Ticks> {
+  const duration = (stage: number, kind: SlotKind, chunk: number, isLast: boolean): Ticks =>
+    takeOf(runs, pipeline, virtualStage(shape, stage, chunk), kind, isLast).take.duration;
+  return {
+    slot: (stage, kind, chunk) => duration(stage, kind, chunk, false),
+    last: (stage, kind, chunk) => duration(stage, kind, chunk, true),
+    transfer: (from, to) => transfers.between(from, to).duration,
+  };
+}
+
+/** When the reductions that a stage's last slots began are done, if they are later than its last slot. */
+function reducedAt(runs: ProgramRuns, pipeline: TrainingPipeline, times: Timeline<Ticks>, stage: number): number {
+  const { schedule } = times;
+  const slots = schedule.slots[stage]!;
+  let latest: number = times.stages[stage]!.end;
+  slots.forEach(({ kind, chunk, microbatch }, index) => {
+    if (microbatch !== schedule.microbatches - 1) return;
+    const { run, take } = takeOf(runs, pipeline, virtualStage(schedule, stage, chunk), kind, true);
+    latest = Math.max(latest, times.end(stage, index) + run.whole.duration - take.duration);
+  });
+  return latest;
+}
+
+/** The exchange between two stages with tied parameters. */
+export function exchangeOf(pipeline: TrainingPipeline, transfers: Transfers, stage: number): Transfer | undefined {
+  const tied = pipeline.tied.find(({ stages }) => stages.includes(stage));
+  if (tied === undefined) return undefined;
+  const sent = outputBytes(pipeline.stages[stage]!.finish[0]!, (name) => name.startsWith('send:'));
+  return transfers.exchange(...tied.stages, sent);
+}
+
+function finishesOf(
+  runs: ProgramRuns,
+  pipeline: TrainingPipeline,
+  transfers: Transfers,
+  times: Timeline<Ticks>,
+): readonly Finish[] {
+  const durations = pipeline.stages.map(({ finish }) => finish.map((program) => runs.of(program).whole.duration));
+  const starts = pipeline.stages.map((_, stage) => reducedAt(runs, pipeline, times, stage));
+  const sentAt = starts.map((start, stage) => start + durations[stage]![0]!);
+  return pipeline.stages.map((_, stage): Finish => {
+    const start = starts[stage]!;
+    const exchange = exchangeOf(pipeline, transfers, stage);
+    let [end, exposed, waiting] = [sentAt[stage]!, 0, 0];
+    if (exchange !== undefined) {
+      const others = pipeline.tied.flatMap(({ stages }) => (stages.includes(stage) ? stages : []));
+      const arrival = Math.max(...others.map((other) => sentAt[other]!)) + exchange.duration;
+      const gap = Math.max(0, arrival - end);
+      exposed = Math.min(gap, exchange.duration);
+      waiting = gap - exposed;
+      end += gap + durations[stage]![1]!;
+    }
+    return {
+      reducing: ticks(start - times.stages[stage]!.end),
+      exchanging: { exposed: ticks(exposed), waiting: ticks(waiting) },
+      start: ticks(start),
+      end: ticks(end),
+    };
+  });
+}
+
+/** @param host what the host does before a step */
+export function pipelineTimes(
+  runs: ProgramRuns,
+  pipeline: TrainingPipeline,
+  transfers: Transfers,
+  wish: ScheduleWish,
+  { host, blocking }: { readonly host: Ticks; readonly blocking: boolean },
+): PipelineTimes {
+  const shape = shapeOf(pipeline, wish);
+  const plain = slotTimesOf(runs, pipeline, shape, transfers);
+  const times = blocking ? blockingTransfers(shape, plain) : plain;
+  const { name, microbatches, chunks, memory } = wish;
+  const schedule = createSchedule(name, {
+    stages: shape.stages,
+    microbatches,
+    chunks,
+    times,
+    ...(memory === undefined ? {} : { memory: countLimit(memory, chunks) }),
+  });
+  const begins = pipeline.stages.map(({ start }) => ticks(host + runs.of(start).whole.duration));
+  const found = timeline(schedule, times, { begin: (stage) => begins[stage]! });
+  const finishes = finishesOf(runs, pipeline, transfers, found);
+  const lengths = finishes.map(({ end }, stage) => end - found.stages[stage]!.start + begins[stage]!);
+  const period = Math.max(...lengths);
+  return {
+    schedule,
+    timeline: found,
+    blocking,
+    begins,
+    finishes,
+    period: ticks(period),
+    boundingStage: lengths.indexOf(period),
+    alone: ticks(Math.max(...finishes.map(({ end }) => end))),
+  };
+}
+
+/** How long what a slot waits for is on its way, if it comes from another stage. */
+export function arrivalOf(
+  { schedule, blocking }: Pick<PipelineTimes, 'schedule' | 'blocking'>,
+  transfers: Transfers,
+): (stage: number, kind: SlotKind, chunk: number) => Transfer | undefined {
+  const known = new Map<string, Transfer | undefined>();
+  const last = virtualStageCount(schedule) - 1;
+  return (stage, kind, chunk) => {
+    const key = `${stage} ${kind} ${chunk}`;
+    if (known.has(key)) return known.get(key);
+    const virtual = virtualStage(schedule, stage, chunk);
+    const from = kind === 'forward' ? virtual - 1 : virtual + 1;
+    const comes =
+      !blocking && kind !== 'backward-weight' && from >= 0 && from <= last && placeOf(schedule, from).stage !== stage;
+    const found = comes ? transfers.between(from, virtual) : undefined;
+    known.set(key, found);
+    return found;
+  };
+}

@@ -1,0 +1,96 @@
+/** What stages send each other, and how long it takes where all of them send at once. */
+import { bytes } from '../../src/units.js';
+import type { TrainingPipeline, Program } from '../../src/program/index.js';
+import { typeBytes } from '../../src/program/index.js';
+import type { ScheduleShape, SlotKind } from '../../src/program/schedules/index.js';
+import { placeOf, virtualStageCount } from '../../src/program/schedules/index.js';
+import type { Ticks } from '../engine/index.js';
+import { ticks } from '../engine/index.js';
+import type { CollectiveSchedule, Network, Ways } from '../network/index.js';
+import { timeAlone } from '../network/index.js';
+
+export interface Transfer {
+  readonly bytes: number;
+  readonly duration: Ticks;
+  readonly schedule: CollectiveSchedule;
+}
+
+export const STREAM = 'send:stream';
+export const COTANGENT = 'send:stream-cotangent';
+
+export const outputBytes = ({ outputs, values }: Program, wanted: (name: string) => boolean): number =>
+  outputs.reduce((total, { name, value }) => total + (wanted(name) ? typeBytes(values[value]!.type) : 0), 0);
+
+/** The slot that sends a cotangent. */
+export const backwardKind = (slots: Readonly<Partial<Record<SlotKind, Program>>>): SlotKind =>
+  slots.backward === undefined ? 'backward-input' : 'backward';
+
+export class Transfers {
+  readonly #network: Network;
+  readonly #pipeline: TrainingPipeline;
+  readonly #shape: ScheduleShape;
+  readonly #along = new Map<string, Ways>();
+  readonly #known = new Map<string, Transfer>();
+
+  constructor(network: Network, pipeline: TrainingPipeline, shape: ScheduleShape) {
+    this.#network = network;
+    this.#pipeline = pipeline;
+    this.#shape = shape;
+    // What goes the same way along the stages goes at the same time.
+    const ways = new Map<string, Map<string, readonly [number, number]>>();
+    for (let from = 0; from + 1 < virtualStageCount(shape); from++) {
+      for (const [a, b] of [
+        [from, from + 1],
+        [from + 1, from],
+      ] as const) {
+        const way = this.#wayOf(a, b);
+        if (way[0] === way[1]) continue;
+        const key = this.#direction(a, b);
+        const found = ways.get(key) ?? new Map<string, readonly [number, number]>();
+        ways.set(key, found.set(way.join(), way));
+      }
+    }
+    for (const [key, found] of ways) this.#along.set(key, [...found.values()]);
+  }
+
+  /** From one virtual stage to a neighbour on another stage. */
+  between(from: number, to: number): Transfer {
+    const { slots } = this.#pipeline.virtual[from]!;
+    const [kind, name] = to > from ? (['forward', STREAM] as const) : ([backwardKind(slots), COTANGENT] as const);
+    const sent = outputBytes(slots[kind]!, (one) => one === name);
+    return this.#over(this.#along.get(this.#direction(from, to))!, sent);
+  }
+
+  /** Between two stages both ways at once: tied parameters' gradients. */
+  exchange(a: number, b: number, sent: number): Transfer {
+    return this.#over(
+      [
+        [a, b],
+        [b, a],
+      ],
+      sent,
+    );
+  }
+
+  #wayOf(from: number, to: number): readonly [number, number] {
+    return [placeOf(this.#shape, from).stage, placeOf(this.#shape, to).stage];
+  }
+
+  /** Up or down the stages; from the last to the first goes with up, where chunks go around. */
+  #direction(from: number, to: number): string {
+    if (this.#shape.placement === 'interleaved') return to > from ? 'up' : 'down';
+    const [a, b] = this.#wayOf(from, to);
+    return b > a ? 'up' : 'down';
+  }
+
+  #over(ways: Ways, sent: number): Transfer {
+    const key = `${ways.join(' ')}: ${sent}`;
+    let found = this.#known.get(key);
+    if (found === undefined) {
+      const schedule = this.#network.transfer({ axis: 'pipe', ways, bytes: bytes(sent) });
+      const duration = sent === 0 ? ticks(0) : timeAlone(schedule, this.#network.sharing);
+      this.#known.set(key, (found = { bytes: sent, duration, schedule }));
+    }
+    return found;
+  }
+}

@@ -1,0 +1,53 @@
+/** What a plan says of a pipeline: how many virtual stages there are, and how many layers each has. */
+import { axisSize } from '../mesh/index.js';
+import type { ModelConfig } from '../models/index.js';
+import { balanceLayers, countMatmulFlops, cutForward } from '../program/index.js';
+import type { ScheduleShape } from '../program/schedules/index.js';
+import { fewestChunks, placementOf, virtualStage } from '../program/schedules/index.js';
+import type { Plan } from './plan-options.js';
+import { unsharded } from './unsharded.js';
+
+export const stageCount = ({ mesh }: Pick<Plan, 'mesh'>): number => axisSize(mesh, 'pipe');
+export const isPipeline = (plan: Pick<Plan, 'mesh'>): boolean => stageCount(plan) > 1;
+
+/** Virtual stages on each stage. */
+export const chunkCount = ({ schedule, virtualStages }: Pick<Plan, 'schedule' | 'virtualStages'>): number =>
+  virtualStages === 'fewest' ? fewestChunks(schedule) : virtualStages;
+
+export const scheduleShape = (plan: Plan): ScheduleShape => ({
+  stages: stageCount(plan),
+  chunks: chunkCount(plan),
+  placement: placementOf(plan.schedule),
+});
+
+/** Of each stage its virtual stages, in the order of its chunks. */
+export const stagePlacement = (shape: ScheduleShape): number[][] =>
+  Array.from({ length: shape.stages }, (_, stage) =>
+    Array.from({ length: shape.chunks }, (_, chunk) => virtualStage(shape, stage, chunk)),
+  );
+
+/** Matmul FLOPs of one example, forward: what stages are balanced by. */
+function partFlops(model: ModelConfig): { embedding: number; layer: number; head: number } {
+  const program = unsharded(model, 1);
+  const of = (isFirst: boolean, isLast: boolean, layers: number): number =>
+    countMatmulFlops(cutForward(program, { isFirst, isLast, layers })).forward;
+  return { embedding: of(true, false, 0), layer: of(false, false, 1), head: of(false, true, 0) };
+}
+
+/**
+ * Layers of each virtual stage.
+ *
+ * @throws MeshwrightError PLAN_DOES_NOT_DIVIDE where there are too few; a plan that was checked has enough
+ */
+export function layersOfStages(model: ModelConfig, plan: Plan): number[] {
+  const count = stageCount(plan) * chunkCount(plan);
+  const { stageLayers } = plan;
+  if (stageLayers === 'even') return Array.from({ length: count }, () => model.depth / count);
+  if (stageLayers === 'first-and-last-fewer') {
+    const most = (model.depth + 2) / count;
+    return Array.from({ length: count }, (_, index) => (index === 0 || index === count - 1 ? most - 1 : most));
+  }
+  if (stageLayers !== 'balanced') return [...stageLayers];
+  const { embedding, layer, head } = partFlops(model);
+  return balanceLayers(model.depth, count, { embedding, layer: () => layer, head });
+}
