@@ -1,8 +1,8 @@
 /**
  * The virtual executor: runs a program on a machine in simulated time. All chips run the same program on the same shapes
  * and every pattern of flows covers the whole machine, so one rank stands for all of them (folding): exactly where all
- * groups of ranks lie alike, which the result says. Where asked for, or where chips differ, every chip and link is run
- * (unfolding), and the result is that of the chip that ends last.
+ * groups of ranks lie alike, which the result says. Where asked for, or where faults make chips or links differ, every
+ * chip and link is run (unfolding), and the result is that of the chip that ends last.
  */
 import type { Stack } from '../src/hardware/index.js';
 import type { Program } from '../src/program/index.js';
@@ -39,8 +39,10 @@ export interface Execution {
   /** What the spans are made of, in the same order, with what each waited for; from the same run. */
   readonly occurrences: readonly Occurrence[];
   /**
-   * One rank was simulated and stands for all, exactly. Otherwise groups of ranks, or flows of a collective that share
-   * links with another's, take different times, and all are given that of the slowest.
+   * One rank was simulated and stands for all, exactly. Where that is not so and `unfolded` is absent, the execution is
+   * an estimate: groups of ranks, or flows of a collective that share links with another's, take different times, and
+   * every chip is given the slowest's. It is no bound: chips that wait for each other make up for some of it, and a
+   * longer collective takes less of its chip's memory at a time.
    */
   readonly folded: boolean;
   /** Absent where one rank stands for all. */
@@ -50,7 +52,7 @@ export interface Execution {
   readonly hostWait: Ticks;
   /** Ticks of all kernels and the host, by what limited them and slowed them down; they add up to the spans. */
   readonly computeTicks: Readonly<Record<ComputeCategory, Ticks>>;
-  /** Matmul FLOPs that one chip executed. */
+  /** Matmul FLOPs that one chip executed, without what a fused causal attention leaves out. */
   readonly matmulFlops: number;
   /** By op id: what one run of each kernel costs. */
   readonly kernels: ReadonlyMap<string, KernelCost>;
@@ -73,8 +75,14 @@ function traceOf(plan: Plan, duration: Ticks, byRank: ByRank): Trace {
       const { kind, op } = step;
       const id = spanId(op, iterations);
       const common = { id, kind, phase: op.phase, rank, start: toSeconds(start), end: toSeconds(end) };
-      if (step.kind === 'kernel') spans.push({ ...common, name: 'kernel' });
-      else {
+      if (step.kind === 'kernel') {
+        // A chip that has come to a kernel waits for nothing but the host.
+        if (start > issued) {
+          const times = { start: toSeconds(issued), end: toSeconds(start) };
+          spans.push({ ...common, ...times, id: `host/${id}`, kind: 'host', name: 'launch' });
+        }
+        spans.push({ ...common, name: 'kernel' });
+      } else {
         const { name, sentBytes, axis } = step;
         spans.push({ ...common, name, sentBytes, axis, issued: toSeconds(issued) });
       }
@@ -129,6 +137,26 @@ function runAll(plan: Plan, machine: Machine, request: UnfoldRequest): Outcome {
   return { duration, exposure, contention, hostWait, variation, folded: false, unfolded, linkBytes, recorded };
 }
 
+/** Events of a step on every chip that a faulty link alone is worth, some 5 s of one core. */
+const MOST_EVENTS = 20_000_000;
+
+/** About as many events as an unfolded run has. */
+function eventsOf({ kernels, collectives }: Plan, chips: number): number {
+  let events = 0;
+  for (const { times } of kernels) events += times * chips;
+  for (const { schedule, times } of collectives)
+    for (const { pattern, steps } of schedule.channels.flat()) events += times * steps * pattern.flows.length;
+  return events;
+}
+
+/** One chip where that is exact, and where nothing is asked for or known to differ. */
+function run(plan: Plan, machine: Machine, unfold: UnfoldRequest | undefined): Outcome {
+  if (unfold !== undefined || machine.chipSlowdown.size > 0) return runAll(plan, machine, unfold ?? {});
+  const one = runOne(plan, machine);
+  const few = machine.faultyLinks && eventsOf(plan, machine.chips) <= MOST_EVENTS;
+  return one.folded || !few ? one : runAll(plan, machine, {});
+}
+
 /** What a plan's kernels take, all their runs, with the host before them. */
 export function computeOf(
   { kernels, hostDuration }: Plan,
@@ -155,7 +183,7 @@ export function computeOf(
 }
 
 export interface ExecutionOptions {
-  /** Runs every chip and link, which is done in any case where chips differ. */
+  /** Runs every chip and link, which is done in any case where chips differ, or links where that is not too much. */
   readonly unfold?: UnfoldRequest;
   /** Algorithms of collectives that were asked for; the fastest elsewhere. */
   readonly collectives?: CollectiveChoice;
@@ -172,8 +200,7 @@ export function execute(
   { unfold, collectives }: ExecutionOptions = {},
 ): Execution {
   const plan = planProgram(program, machine, stack, collectives);
-  const differ = machine.chipSlowdown.size > 0;
-  const outcome = unfold || differ ? runAll(plan, machine, unfold ?? {}) : runOne(plan, machine);
+  const outcome = run(plan, machine, unfold);
   const { duration, folded, unfolded, exposure, contention, hostWait, variation, linkBytes } = outcome;
   let recorded: ByRank | undefined;
   const byRank = (): ByRank => (recorded ??= outcome.recorded());

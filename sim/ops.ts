@@ -71,9 +71,7 @@ export function opUse(
   peak: FlopsPerSecond,
 ): OpUse {
   const found = new Map<KernelStep | CollectiveStep, { ticks: number; exposed: number }>();
-  const exposed = exposedTimes(
-    occurrences.map(({ step, start, end }) => ({ kind: step.kind, start: toSeconds(start), end: toSeconds(end) })),
-  );
+  const exposed = exposedTimes(occurrences.map(({ step, start, end }) => ({ kind: step.kind, start, end })));
   occurrences.forEach(({ step, start, end }, index) => {
     const entry = found.get(step) ?? { ticks: 0, exposed: 0 };
     entry.ticks += end - start;
@@ -86,6 +84,7 @@ export function opUse(
     const { id, phase } = step.op;
     const seconds = toSeconds(ticks(entry.ticks));
     const common = { id, phase, runs: step.times, seconds };
+    const exposedSeconds = toSeconds(ticks(entry.exposed));
     if (step.kind === 'collective') {
       const { name, axis, schedule, asynchronous, sentBytes, times } = step;
       collectives.push({
@@ -94,8 +93,8 @@ export function opUse(
         axis,
         algorithm: schedule.algorithm,
         asynchronous,
-        exposedSeconds: entry.exposed,
-        exposedShare: entry.exposed / stepSeconds,
+        exposedSeconds,
+        exposedShare: exposedSeconds / stepSeconds,
         sentBytesPerChip: sentBytes * times,
       });
       continue;
@@ -122,10 +121,13 @@ export function opUse(
 function byAxis(collectives: readonly CollectiveUse[]): OpUse['communicationByAxis'] {
   const found: Partial<Record<AxisName, AxisUse>> = {};
   for (const { axis, seconds, exposedSeconds } of collectives) {
-    const before = found[axis] ?? { busySeconds: 0, exposedSeconds: 0 };
-    const busy = before.busySeconds + seconds;
-    const exposed = before.exposedSeconds + exposedSeconds;
-    found[axis] = { busySeconds: busy, exposedSeconds: exposed, hiddenSeconds: Math.max(0, busy - exposed) };
+    const before = found[axis] ?? { busySeconds: 0, exposedSeconds: 0, hiddenSeconds: 0 };
+    found[axis] = {
+      busySeconds: before.busySeconds + seconds,
+      exposedSeconds: before.exposedSeconds + exposedSeconds,
+      // One by one: of one that is exposed all the time nothing is left of rounding.
+      hiddenSeconds: before.hiddenSeconds + Math.max(0, seconds - exposedSeconds),
+    };
   }
   return found;
 }

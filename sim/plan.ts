@@ -1,9 +1,8 @@
 /** A program made ready to be walked: what each kernel and collective costs, worked out once. */
 import type { Stack } from '../src/hardware/index.js';
 import type { AxisName } from '../src/mesh/index.js';
-import { axisSize } from '../src/mesh/index.js';
 import type { Attributes, CollectiveName, Op, Program, Region, ValueId } from '../src/program/index.js';
-import { attributesOf, collectiveBytes, isCollective, isCompute, regionOps, typeBytes } from '../src/program/index.js';
+import { attributesOf, isCollective, isCompute, regionOps, typeBytes } from '../src/program/index.js';
 import { bytes } from '../src/units.js';
 import type { ComputeChip, KernelCost, Load } from './cost/index.js';
 import { collectiveLoad, kernelCost } from './cost/index.js';
@@ -11,7 +10,7 @@ import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
 import type { CollectiveSchedule, Network, NetworkOptions, Sharing, TimedRound } from './network/index.js';
-import { createNetwork, timeAlone, timeChannels } from './network/index.js';
+import { chipTraffic, createNetwork, timeAlone, timeChannels } from './network/index.js';
 
 /** Where a kernel's time goes, where nothing is beside it. */
 export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
@@ -59,6 +58,7 @@ export interface CollectiveStep {
   readonly channels: readonly (readonly TimedRound[])[];
   /** What it takes of its chip meanwhile. */
   readonly load: Load;
+  /** What a chip sends, as its algorithm does it. */
   readonly sentBytes: number;
   readonly times: number;
   /** Its place in `Plan.collectives`. */
@@ -210,7 +210,7 @@ class Planner {
       }));
     const schedule = this.network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
     const duration = timeAlone(schedule, this.network.sharing);
-    const sentBytes = bytes(collectiveBytes(name, types, axisSize(this.#program.mesh, axis)));
+    const { sentBytes, memoryBytes } = chipTraffic(schedule);
     const step: CollectiveStep = {
       kind: 'collective',
       op,
@@ -222,7 +222,7 @@ class Planner {
       duration,
       schedule,
       channels: timeChannels(schedule),
-      load: collectiveLoad(name, sentBytes, toSeconds(duration), this.#machine.chip),
+      load: collectiveLoad(memoryBytes, toSeconds(duration), this.#machine.chip),
       sentBytes,
       times,
       index: this.collectives.length,

@@ -53,7 +53,10 @@ export interface SimulationResult {
   /** What each mesh axis lies on. */
   readonly placement: Readonly<Partial<Record<AxisName, readonly string[]>>>;
   readonly dtype: FloatType;
-  /** One chip was simulated and stands for all, exactly; false where groups of chips lie differently on the machine. */
+  /**
+   * One chip was simulated and stands for all, exactly; false where chips or links differ. Then every chip was run, or,
+   * where `unfolded` is null, times are an estimate.
+   */
   readonly folded: boolean;
   /** Every chip and link was run: times are those of the chip that ends last. Null where one chip was. */
   readonly unfolded: UnfoldedSummary | null;
@@ -66,6 +69,7 @@ export interface SimulationResult {
   readonly peakFlopsPerSecondPerChip: number;
   readonly peakVersion: number | null;
   readonly modelFlops: number;
+  /** Of matmuls, without what a fused causal attention leaves out. */
   readonly executedFlopsPerChip: number;
   /** Adds up to the step time. */
   readonly timeByCategorySeconds: Readonly<Record<TimeCategory, number>> & { readonly bubble?: number };

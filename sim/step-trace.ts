@@ -39,11 +39,11 @@ export function arrowsOf(occurrences: readonly Occurrence[]): Arrow[] {
 }
 
 /** Of an execution of all chips, arrows and memory are those of the chip that the step's length is of. */
-export function stepTrace({ trace, occurrences, duration, plan, unfolded }: Execution, program: Program): TraceProcess {
-  const firstOfRank = trace.spans.findIndex(({ rank }) => rank === (unfolded?.lastRank ?? 0));
-  // The host, where it works, is a rank's first span and no occurrence.
-  const before = firstOfRank + (plan.hostDuration > 0 ? 1 : 0);
-  const arrows = arrowsOf(occurrences).map(({ name, from, to }) => ({ name, from: from + before, to: to + before }));
+export function stepTrace({ trace, occurrences, duration, unfolded }: Execution, program: Program): TraceProcess {
+  const rank = unfolded?.lastRank ?? 0;
+  // What the host does is no occurrence.
+  const indices = trace.spans.flatMap((span, index) => (span.rank === rank && span.kind !== 'host' ? [index] : []));
+  const arrows = arrowsOf(occurrences).map(({ name, from, to }) => ({ name, from: indices[from]!, to: indices[to]! }));
   const counters = memoryTimeline(program, occurrences, toSeconds(duration), MEMORY_SPANS).map(
     (point): CounterSample => ({
       counter: 'memory bytes',

@@ -76,18 +76,17 @@ export const MAXTEXT_22B: readonly Run[] = ['', 'gradients=bf16'].map((gradients
 }));
 
 /**
- * PaLM 540B (Chowdhery et al. 2022, §4): two pods of 3,072 chips, in each 12-way model and 256-way fully sharded data
- * parallelism, batch 2,048 of which each pod has half, "weights are all-gathered" in the forward pass, with no word of
- * gathering ahead, one activation kept a layer. A pair of hosts, of 768 a pod, exchanges 1.3 GB of gradients a step,
- * which is two bytes a parameter. A plan has no copies of shards: here the shards are of both pods together, so that
- * parameters too cross the data-center network, where in the paper only gradients do, once, after the backward pass.
+ * PaLM 540B (Chowdhery et al. 2022, §4): two pods of 3,072 chips, each with a copy of all that is sharded in it by 12-way
+ * model and 256-way fully sharded data parallelism, batch 2,048 of which each pod has half, "weights are all-gathered" in
+ * the forward pass, with no word of gathering ahead, one activation kept a layer. The pods exchange gradients after the
+ * backward pass, not beside it: 1.3 GB a step and pair of hosts, of 768 a pod, which is two bytes a parameter.
  */
 export const PALM: Run = {
   model: 'palm-540b',
   chips: 6144,
   batch: 2048,
-  plan: 'data=512,model=12 microbatches=1 shard=parameters prefetch=0 rematerialize=full gradients=bf16',
+  plan: 'replica=2,data=256,model=12 microbatches=1 shard=parameters prefetch=0 rematerialize=full gradients=bf16 overlap-gradients=false',
 };
 
 /** One pod with its half of the batch. Two pods reached 1.95 times the throughput of one (ibid.). */
-export const PALM_POD: Run = { ...PALM, chips: 3072, batch: 1024, plan: PALM.plan.replace('data=512', 'data=256') };
+export const PALM_POD: Run = { ...PALM, chips: 3072, batch: 1024, plan: PALM.plan.replace('replica=2,', '') };

@@ -1,10 +1,10 @@
 /** What is simulated, and how it is measured: each case in a process of its own, which `child.ts` is. */
 import { createHash } from 'node:crypto';
-import { Assessor, stackOf } from '../../src/cli/assess.js';
+import { Assessor, lowerFor, stackOf } from '../../src/cli/assess.js';
 import type { Stack } from '../../src/hardware/index.js';
 import { loadHardware, loadStack } from '../../src/hardware/index.js';
 import type { Job, JobInput } from '../../src/job/index.js';
-import { chunkCount, lowerJob, lowerJobPipeline, modelFlops, parsePlanInput } from '../../src/job/index.js';
+import { chunkCount, lowerJobPipeline, modelFlops, parsePlanInput } from '../../src/job/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import { tokensPerExample } from '../../src/models/index.js';
 import type { Program } from '../../src/program/index.js';
@@ -40,7 +40,7 @@ function folded(job: Job): Figures {
     tokensPerStep: job.batch * tokensPerExample(job.model),
   };
   const once = (): unknown => {
-    const program = lowerJob(job);
+    const program = lowerFor(job, stack);
     return simulateExecution({ program, machine, stack, ...whole, memory: memoryUse(program) }).result;
   };
   const first = digest(once());
@@ -58,7 +58,7 @@ function pipeline(): Figures {
     plan: parsePlanInput('pipe=64,data=2,model=8 microbatches=512 rematerialize=full', 'plan'),
   });
   const { model, batch, plan } = job;
-  const programs = lowerJobPipeline(job);
+  const programs = assessor.pipeline(job);
   const input = {
     pipeline: programs,
     machine: createMachine({ hardware: job.hardware, mesh: plan.mesh }),
@@ -160,7 +160,7 @@ function trainingStep(data: number, runs: number): Figures {
   });
   const machine = machineOf(job);
   const stack = stackOf(job);
-  return timed(runs, () => unfolded(lowerJob(job), machine, stack));
+  return timed(runs, () => unfolded(lowerFor(job, stack), machine, stack));
 }
 
 /** Cases of the fit of time over events, by chips. */

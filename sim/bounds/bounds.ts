@@ -21,8 +21,8 @@ export interface Bounds {
    */
   readonly computeSeconds: Seconds;
   /**
-   * The model's matmul FLOPs, nothing recomputed, dealt evenly to the chips, at the peak of the fastest type. A bound of
-   * every plan, but for causal attention, of which a fused kernel leaves out up to half.
+   * The model's matmul FLOPs, nothing recomputed, dealt evenly to the chips, at the peak of the fastest type: what a step
+   * at an MFU of 1 takes. A bound of every plan, but for causal attention, of which a fused kernel leaves out up to half.
    */
   readonly modelComputeSeconds: Seconds;
   /**
@@ -34,7 +34,7 @@ export interface Bounds {
   readonly networkSeconds: Seconds;
   /** Which links bound it: a cut's name; null where nothing is sent. */
   readonly networkThrough: string | null;
-  /** The largest of the bounds of this program (`modelComputeSeconds` is a part of `computeSeconds`). */
+  /** The largest of compute, memory and network. */
   readonly seconds: Seconds;
   readonly limit: Limit;
 }

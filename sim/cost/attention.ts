@@ -13,6 +13,8 @@ export interface AttentionGroup {
   readonly share: number;
   /** Whether a gradient is computed, which recomputes the scores. */
   readonly backward: boolean;
+  /** How many scores there are, those that are left out included: each of the matmuls has them times a head's width. */
+  readonly scores: number;
 }
 
 const SOFTMAX: ReadonlySet<string> = new Set<ComputeName>(['softmax', 'softmax_backward']);
@@ -86,11 +88,13 @@ export function attentionGroups(
     if (matmuls.length < 2 || softmaxes.length === 0) continue;
     group.forEach((member) => taken.add(member));
     const causal = softmaxes.every((softmax) => attributesOf(softmax, 'softmax').causal === true);
-    const columns = values[op.operands[0]!]!.type.shape.at(-1)!;
+    const { shape } = values[op.operands[0]!]!.type;
+    const columns = shape.at(-1)!;
     groups.push({
       ops: members,
       share: causal ? Math.min(1, (1 + BLOCK / columns) / 2) : 1,
       backward: members.some(({ name }) => name === 'softmax_backward'),
+      scores: shape.reduce((product, length) => product * length, 1),
     });
   }
   return groups;

@@ -4,7 +4,6 @@
  * never done before its bytes are moved with what is left of the bandwidth.
  */
 import type { Chip } from '../../src/hardware/index.js';
-import type { CollectiveName } from '../../src/program/index.js';
 import type { Bytes, BytesPerSecond, Seconds } from '../../src/units.js';
 import { bytesPerSecond, seconds } from '../../src/units.js';
 import type { ComputeChip, KernelCost } from './kernel.js';
@@ -19,23 +18,13 @@ export interface Load {
 export const NO_LOAD: Load = { computeShare: 0, memoryBytesPerSecond: bytesPerSecond(0) };
 
 /**
- * How often each byte that a chip sends goes to or from its memory: it is read, and as many that arrive are written; of
- * a reduction they are added to what is there, which is read and written once more. Half of what an `all_reduce` sends
- * is to be added.
+ * @param memoryBytes what it reads from and writes to the chip's memory
+ * @param duration where nothing else is on its links
  */
-const MEMORY_PASSES = {
-  all_gather: 2,
-  all_to_all: 2,
-  permute: 2,
-  reduce_scatter: 4,
-  all_reduce: 3,
-} satisfies Record<CollectiveName, number>;
-
-/** @param duration where nothing else is on its links */
-export function collectiveLoad(name: CollectiveName, sentBytes: Bytes, duration: Seconds, chip: Chip): Load {
+export function collectiveLoad(memoryBytes: Bytes, duration: Seconds, chip: Chip): Load {
   return {
     computeShare: chip.collectiveUnits / chip.matrixUnit.units,
-    memoryBytesPerSecond: bytesPerSecond(duration === 0 ? 0 : (MEMORY_PASSES[name] * sentBytes) / duration),
+    memoryBytesPerSecond: bytesPerSecond(duration === 0 ? 0 : memoryBytes / duration),
   };
 }
 

@@ -25,9 +25,9 @@ export interface KernelCost {
   readonly vectorSeconds: Seconds;
   readonly overheadSeconds: Seconds;
   readonly seconds: Seconds;
-  /** FLOPs of the matmuls as written, which MFU and HFU count. */
+  /** FLOPs of the matmuls without what a fused causal attention leaves out: what HFU counts. */
   readonly matmulFlops: Flops;
-  /** With padding to tiles and waves, and without what a fused causal attention leaves out. */
+  /** With padding to tiles and waves. */
   readonly paddedMatmulFlops: Flops;
   readonly vectorFlops: Flops;
   /** Read from and written to the chip's memory. */
@@ -70,20 +70,26 @@ function matrixOf({ matmuls, attention }: Piece, values: readonly Value[], chip:
     const rate = matmulRateOf(op, values, chip);
     const balance = rate.achievable / chip.memoryBandwidth.achievable;
     const tiling = tilingOf(work, chip.matrixUnit, balance);
-    total.flops += matmulFlops(work);
     if (attention === undefined) {
+      total.flops += matmulFlops(work);
       total.padded += tiling.paddedFlops;
       total.splitBytes += tiling.splitBytes;
       total.seconds += computeTime(tiling.paddedFlops, achievableRate(work, rate, chip.matrixUnit, balance));
       continue;
     }
-    const padded = attention.share * tiling.paddedFlops;
-    const measured = chip.fusedAttention?.[attention.backward ? 'backward' : 'forward'];
-    total.padded += padded;
-    total.seconds +=
-      measured === undefined
-        ? padded / achievableRate(work, rate, chip.matrixUnit, balance)
-        : (attention.share * matmulFlops(work)) / (measured * rate.peak);
+    const executed = attention.share * matmulFlops(work);
+    total.flops += executed;
+    if (chip.fusedAttention === undefined) {
+      const padded = attention.share * tiling.paddedFlops;
+      total.padded += padded;
+      total.seconds += padded / achievableRate(work, rate, chip.matrixUnit, balance);
+    } else {
+      const { forward, backward, headWidthMultiple: multiple } = chip.fusedAttention;
+      const width = Math.round(matmulFlops(work) / (2 * attention.scores));
+      const padded = executed * ((Math.ceil(width / multiple) * multiple) / width);
+      total.padded += padded;
+      total.seconds += padded / ((attention.backward ? backward : forward) * rate.peak);
+    }
   }
   return total;
 }
@@ -108,13 +114,14 @@ export function kernelCost(
     const matrix = matrixOf(piece, values, chip);
     const moved = piece.memoryBytes + matrix.splitBytes;
     const memory = transferTime(bytes(moved), chip.memoryBandwidth.achievable);
-    const vector = computeTime(flops(piece.vectorFlops), chip.vectorRate);
+    const vectorFlops = (piece.attention?.share ?? 1) * piece.vectorFlops;
+    const vector = computeTime(flops(vectorFlops), chip.vectorRate);
     const longest = Math.max(matrix.seconds, memory, vector);
     if (matrix.seconds > 0 && matrix.seconds === longest) total.matmul += longest;
     else if (memory === longest) total.memory += longest;
     else total.vector += longest;
     total.bytes += moved;
-    total.vectorFlops += piece.vectorFlops;
+    total.vectorFlops += vectorFlops;
     total.flops += matrix.flops;
     total.padded += matrix.padded;
     const launch = stack.opOverhead + (index === 0 ? stack.kernelLaunchOverhead : 0);

@@ -1,4 +1,7 @@
-/** A machine with slow or dead links and slow chips. What a dead link carried goes round it. */
+/**
+ * A machine with slow or dead links and slow chips. What a dead link carried goes round it; a slow link is in use as
+ * before, since routing tables know links that are down, not those that are slow.
+ */
 import { MeshwrightError } from '../../src/errors.js';
 import { nearest } from '../../src/text.js';
 import { bytesPerSecond } from '../../src/units.js';
@@ -107,5 +110,6 @@ export function withFaults(machine: Machine, { links, chips }: Faults): Machine 
     chipSlowdown.set(chip, (chipSlowdown.get(chip) ?? 1) * slowdown);
   }
   for (const [chip, slowdown] of chipSlowdown) if (slowdown === 1) chipSlowdown.delete(chip);
-  return { ...machine, chipSlowdown, fabric: faultyFabric(machine.fabric, links) };
+  const faultyLinks = machine.faultyLinks || links.some(({ left }) => left !== 1);
+  return { ...machine, chipSlowdown, faultyLinks, fabric: faultyFabric(machine.fabric, links) };
 }

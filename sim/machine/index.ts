@@ -1,6 +1,6 @@
 export * from './machine.js';
 export { formatSlice } from './torus-shape.js';
 export type { Placement } from './torus-placement.js';
-export type { Fabric, Link, Machine, Stage, StageKind } from './types.js';
+export type { Fabric, Lattice, Link, Machine, Stage, StageKind } from './types.js';
 export type { ChipFault, Faults, LinkFault } from './faults.js';
 export { shortLinkName, withFaults } from './faults.js';

@@ -11,8 +11,8 @@ import { torusLayout } from './torus.js';
 import type { Layout, Machine } from './types.js';
 
 /**
- * What only a torus has is refused elsewhere: `slice`, the lengths of its dimensions, without which the fastest for this
- * mesh is taken; `slices`, how many of them; `twist`; `placement`, which dimensions axes lie on.
+ * What only a torus has is refused elsewhere: `slice`, the lengths of its dimensions, without which those are taken
+ * where this mesh has the fastest rings; `slices`, how many of them; `twist`; `placement`, which dimensions axes lie on.
  */
 export interface MachineOptions extends TorusOptions {
   readonly hardware: Hardware;
@@ -56,5 +56,5 @@ export function createMachine(options: MachineOptions): Machine {
   const { hardware, mesh } = options;
   const found = layout(options);
   const chip = chipWith(hardware.chip, found.memorySlowdown);
-  return { hardware, chip, mesh, chips: rankCount(mesh), chipSlowdown: new Map(), ...found };
+  return { hardware, chip, mesh, chips: rankCount(mesh), chipSlowdown: new Map(), faultyLinks: false, ...found };
 }

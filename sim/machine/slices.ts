@@ -61,7 +61,7 @@ const hasAxes = (placement: Placement, { axes }: Mesh): boolean =>
   Object.keys(placement).every((axis) => axes.some(({ name }) => name === axis));
 
 /**
- * As few slices as hold the mesh, unless a count is asked for; each in the fastest shape, unless one is asked for.
+ * As few slices as hold the mesh, unless a count is asked for; each in the shape where rings are fastest, unless one is asked for.
  *
  * @throws MeshwrightError MESH_DOES_NOT_MULTIPLY, JOB_INVALID
  */

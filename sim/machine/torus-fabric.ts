@@ -4,7 +4,7 @@ import { TORUS_DIMENSIONS } from '../../src/hardware/index.js';
 import type { BytesPerSecond, Seconds } from '../../src/units.js';
 import type { FabricBuilder } from './fabric-builder.js';
 import type { TorusShape } from './torus-shape.js';
-import type { Link } from './types.js';
+import type { Lattice, Link } from './types.js';
 
 /** Chips are numbered row-major: the last dimension varies fastest. */
 export const stridesOf = (lengths: readonly number[]): number[] =>
@@ -31,13 +31,20 @@ class TorusLink implements Link {
   }
 }
 
-/** The chips of slices, numbered slice after slice, and the way between two of one slice: links by index. */
+export interface TorusWays {
+  /** The links of the way between two chips of one slice, by index. */
+  route(from: number, to: number): number[];
+  /** Of a twisted torus. */
+  readonly lattice?: Lattice;
+}
+
+/** The chips of slices, numbered slice after slice. */
 export function addTorus(
   builder: FabricBuilder,
   shape: TorusShape,
   slices: number,
   { linkPerDirection, hopLatency }: TorusTopology,
-): (from: number, to: number) => number[] {
+): TorusWays {
   const { lengths, wrapped, shifts } = shape;
   const dimensions = lengths.length;
   const chipsPerSlice = lengths.reduce((product, length) => product * length, 1);
@@ -88,7 +95,7 @@ export function addTorus(
     return goesUp ? up : up - length;
   };
   // Dimension after dimension; where several ways are as short, chips take them in turn.
-  return (from, to) => {
+  const route = (from: number, to: number): number[] => {
     const path: number[] = [];
     const offset = offsets === undefined ? undefined : twisted(from, to);
     let at = from * dimensions * 2;
@@ -102,6 +109,9 @@ export function addTorus(
     }
     return path;
   };
+  if (offsets === undefined) return { route };
+  const waysTo = (chip: number) => offsets(lengths.map((_, dimension) => position(chip, dimension)));
+  return { route, lattice: { dimensions, chips: chipsPerSlice, neighbour, waysTo } };
 }
 
 /** Once round no dimension of a shortest way is gone more often. */

@@ -164,7 +164,11 @@ export function placementOn(mesh: Mesh, shape: TorusShape, wanted: Placement): T
   });
 }
 
-/** The slice on which the mesh's all-gathers are fastest, the innermost axis' first; then that with the shortest ways. */
+/**
+ * The slice on which rings over the mesh's axes gather fastest, the innermost axis' first; then that with the shortest
+ * ways. Rings whose members are neighbours serve every algorithm and linear layers that go around in them; without
+ * those, collectives that take several dimensions at once may be faster on another slice.
+ */
 export function bestSlice(
   mesh: Mesh,
   topology: TorusTopology,

@@ -12,13 +12,13 @@ import type { Segment } from './torus-placement.js';
 import { closes, placementOn } from './torus-placement.js';
 import type { TorusShape } from './torus-shape.js';
 import { shapeOf } from './torus-shape.js';
-import type { Fabric, Layout, Stage } from './types.js';
+import type { Layout, Stage } from './types.js';
 
-function torusFabric(shape: TorusShape, slices: number, topology: TorusTopology): Fabric {
+function torusFabric(shape: TorusShape, slices: number, topology: TorusTopology): Pick<Layout, 'fabric' | 'lattice'> {
   const chipsPerSlice = shape.lengths.reduce((product, length) => product * length, 1);
   const chips = chipsPerSlice * slices;
   const builder = new FabricBuilder(chips);
-  const inSlice = addTorus(builder, shape, slices, topology);
+  const { route: inSlice, lattice } = addTorus(builder, shape, slices, topology);
   const { dataCenterNetwork } = topology;
   const between =
     slices === 1 || dataCenterNetwork === undefined
@@ -33,9 +33,12 @@ function torusFabric(shape: TorusShape, slices: number, topology: TorusTopology)
         });
   const sliceOf = (chip: number): number => Math.floor(chip / chipsPerSlice);
   return {
-    links: builder.links,
-    vertices: builder.vertices,
-    route: (from, to) => (sliceOf(from) === sliceOf(to) ? inSlice(from, to) : between!(from, to)),
+    fabric: {
+      links: builder.links,
+      vertices: builder.vertices,
+      route: (from, to) => (sliceOf(from) === sliceOf(to) ? inSlice(from, to) : between!(from, to)),
+    },
+    ...(lattice === undefined ? {} : { lattice }),
   };
 }
 
@@ -96,6 +99,6 @@ export function torusLayout(topology: TorusTopology, mesh: Mesh, options: TorusO
     }
     return chip;
   };
-  const fabric = torusFabric(shape, slices, topology);
-  return { slice, slices, twisted, computeSlowdown: 1, memorySlowdown: 1, fabric, stages, chipOf };
+  const links = torusFabric(shape, slices, topology);
+  return { slice, slices, computeSlowdown: 1, memorySlowdown: 1, ...links, stages, chipOf };
 }

@@ -41,6 +41,20 @@ export interface Stage {
   readonly groups: readonly (readonly number[])[];
 }
 
+/**
+ * A twisted torus, which looks the same from every chip, though no part of it does: going on along a dimension leads
+ * through others before it leads back.
+ */
+export interface Lattice {
+  readonly dimensions: number;
+  /** Of a slice. */
+  readonly chips: number;
+  /** The chip that is one hop along a dimension. */
+  neighbour(chip: number, dimension: number, way: 1 | -1): number;
+  /** All shortest ways from a slice's first chip to another one of it: hops along each dimension, below zero downwards. */
+  waysTo(chip: number): readonly (readonly number[])[];
+}
+
 export interface Machine {
   readonly hardware: Hardware;
   /** The hardware's, its memory bandwidth divided by `memorySlowdown`. */
@@ -51,14 +65,16 @@ export interface Machine {
   readonly memorySlowdown: number;
   /** Chips that compute slower than the others, each with how many times as long they take; empty unless `withFaults`. */
   readonly chipSlowdown: ReadonlyMap<number, number>;
+  /** Whether faults make links slow or dead, so that chips that lie alike no longer do. */
+  readonly faultyLinks: boolean;
   readonly mesh: Mesh;
   readonly chips: number;
   /** Lengths of the torus' dimensions; absent elsewhere. */
   readonly slice?: readonly number[];
   /** How many such slices the data-center network joins; absent elsewhere. */
   readonly slices?: number;
-  /** Whether the torus is twisted; absent elsewhere. */
-  readonly twisted?: boolean;
+  /** Of a torus that is twisted; absent elsewhere. */
+  readonly lattice?: Lattice;
   readonly fabric: Fabric;
   readonly stages: ReadonlyMap<AxisName, readonly Stage[]>;
   /** The chip that a rank of the mesh runs on. */
@@ -68,5 +84,5 @@ export interface Machine {
 /** What a topology gives; the rest of a machine is the same for all of them. */
 export type Layout = Pick<
   Machine,
-  'computeSlowdown' | 'memorySlowdown' | 'fabric' | 'stages' | 'chipOf' | 'slice' | 'slices' | 'twisted'
+  'computeSlowdown' | 'memorySlowdown' | 'fabric' | 'stages' | 'chipOf' | 'slice' | 'slices' | 'lattice'
 >;

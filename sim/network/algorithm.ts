@@ -27,9 +27,9 @@ export interface Pick {
   fastest(options: readonly Option[]): readonly Channel[];
 }
 
-/** Rings over one stage: rounds of a gather, and of an all-to-all, of so many bytes held. */
-export interface StageRing {
-  readonly stage: Stage;
+/** Rings of so many members: rounds of a gather, and of an all-to-all, of so many bytes held. */
+export interface Ring {
+  readonly length: number;
   readonly pattern: Pattern;
   gather(heldBytes: number): Round[];
   exchange(heldBytes: number): Round[];
@@ -40,7 +40,7 @@ export interface Workshop {
   readonly machine: Machine;
   pattern(source: PatternSource): Pattern;
   /** The same each time. */
-  ring(stage: Stage, bothWays: boolean): StageRing;
+  ring(stage: Stage, bothWays: boolean): Ring;
 }
 
 export function lazily<T>(make: () => T): () => T {
@@ -48,11 +48,16 @@ export function lazily<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
+/** Nothing of it is added up by chips. */
 export const round = (pattern: Pattern, steps: number, moved: number): Round => ({
   pattern,
   steps,
   bytes: bytes(moved),
+  summed: 0,
 });
+
+/** A gather the other way about: all that a chip gets is to be added. */
+const backwards = (gather: readonly Round[]): Round[] => gather.toReversed().map((round) => ({ ...round, summed: 1 }));
 
 /**
  * The collectives that are gathers and gathers backwards: a reduce-scatter moves what a gather does in the opposite
@@ -72,9 +77,9 @@ export function roundsOf(
     case 'all_gather':
       return gather(heldBytes);
     case 'reduce_scatter':
-      return gather(heldBytes / length).toReversed();
+      return backwards(gather(heldBytes / length));
     case 'all_reduce':
-      return [...gather(heldBytes / length).toReversed(), ...gather(heldBytes / length)];
+      return [...backwards(gather(heldBytes / length)), ...gather(heldBytes / length)];
     case 'all_to_all':
       return exchange(heldBytes);
   }

@@ -10,20 +10,23 @@ import type { Flow } from './types.js';
 /** More flows at once are not offered: no library opens as many, and they would take long to work out. */
 const MOST_FLOWS = 65_536;
 
+/** To every other member; by distance, so that what a chip sends first is not what all the others send first. */
+export function directFlows(groups: Level['groups'], share: number): Flow[] {
+  const flows: Flow[] = [];
+  for (const members of groups) {
+    for (let distance = 1; distance < members.length; distance++)
+      members.forEach((from, index) => flows.push({ from, to: members[(index + distance) % members.length]!, share }));
+  }
+  return flows;
+}
+
 export function direct(workshop: Workshop, { length, groups }: Level): Algorithm | undefined {
   if (groups.length * length * (length - 1) > MOST_FLOWS) return undefined;
-  const flowsOf = (of: readonly (readonly number[])[]): Flow[] => {
-    const flows: Flow[] = [];
-    for (const members of of) {
-      // By distance, so that what a chip sends first is not what all the others send first.
-      for (let distance = 1; distance < length; distance++)
-        members.forEach((from, index) => flows.push({ from, to: members[(index + distance) % length]!, share: 1 }));
-    }
-    return flows;
-  };
+  // There hardly any two flows are alike, and hop by hop all go over the same shortest ways.
+  if (workshop.machine.lattice?.chips === length) return undefined;
   const [first, ...others] = groups[0]!;
   const someFlows = (): Flow[] => others.map((to) => ({ from: first!, to, share: 1 }));
-  const pattern = workshop.pattern({ groups, flowsOf, someFlows });
+  const pattern = workshop.pattern({ groups, flowsOf: (of) => directFlows(of, 1), someFlows });
   return {
     name: 'direct',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],

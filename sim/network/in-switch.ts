@@ -8,35 +8,27 @@ import type { Algorithm, Workshop } from './algorithm.js';
 import { round } from './algorithm.js';
 import type { Level } from './axis.js';
 import { ringFlows } from './ring.js';
-import { pathsFrom } from './paths.js';
-import type { Pattern } from './types.js';
+import type { Flow } from './types.js';
 
-/** Of each neighbour's way the two halves apart: one carries a chunk, the other those of all the others. */
-function copies(workshop: Workshop, level: Level, manyGo: 'up' | 'down'): Pattern {
-  const { fabric } = workshop.machine;
-  const once = 1 / (level.length - 1);
-  const [up, down] = manyGo === 'up' ? [1, once] : [once, 1];
-  return workshop.pattern({
-    groups: level.groups,
-    flowsOf: (groups) => {
-      const flows = ringFlows(groups, false);
-      return [...flows.map((flow) => ({ ...flow, share: up })), ...flows.map((flow) => ({ ...flow, share: down }))];
-    },
-    pathsOf: (flows) =>
-      pathsFrom(flows, ({ from, to }, index) => {
-        const way = fabric.route(from, to);
-        const half = Math.ceil(way.length / 2);
-        return index < flows.length / 2 ? way.slice(0, half) : way.slice(half);
-      }),
-  });
+/**
+ * Of each neighbour's way the two halves apart: one carries a chunk, the other those of all the others.
+ *
+ * @param most of the bytes, what goes the way that carries the most
+ */
+export function copies(groups: Level['groups'], length: number, manyGo: 'up' | 'down', most: number): Flow[] {
+  const once = most / (length - 1);
+  const flows = ringFlows(groups, false);
+  return [
+    ...flows.map((flow): Flow => ({ ...flow, share: manyGo === 'up' ? most : once, half: 'up' })),
+    ...flows.map((flow): Flow => ({ ...flow, share: manyGo === 'up' ? once : most, half: 'down' })),
+  ];
 }
 
-export function inSwitch(workshop: Workshop, level: Level): Algorithm | undefined {
-  if (level.stages.length !== 1 || !level.stages[0]!.reducesInSwitch) return undefined;
-  const { length } = level;
-  const sums = workshop.pattern({ groups: level.groups, flowsOf: (groups) => ringFlows(groups, false) });
-  const multicast = copies(workshop, level, 'down');
-  const reductions = copies(workshop, level, 'up');
+export function inSwitch(workshop: Workshop, { stages, length, groups }: Level): Algorithm | undefined {
+  if (stages.length !== 1 || !stages[0]!.reducesInSwitch) return undefined;
+  const sums = workshop.pattern({ groups, flowsOf: (of) => ringFlows(of, false) });
+  const multicast = workshop.pattern({ groups, flowsOf: (of) => copies(of, length, 'down', 1) });
+  const reductions = workshop.pattern({ groups, flowsOf: (of) => copies(of, length, 'up', 1) });
   return {
     name: 'in-switch',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce'],

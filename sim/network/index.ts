@@ -5,4 +5,5 @@ export * from './paths.js';
 export * from './pattern.js';
 export * from './sharing.js';
 export * from './time.js';
+export * from './traffic.js';
 export * from './types.js';

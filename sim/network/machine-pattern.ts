@@ -4,12 +4,14 @@
  */
 import type { Fabric } from '../machine/index.js';
 import { boundsOf } from './least.js';
+import { chipSharesOf } from './chip-shares.js';
+import type { PatternFound } from './pattern.js';
 import { createPattern } from './pattern.js';
 import type { LinkNumbers } from './link-numbers.js';
 import { linkNumbers } from './link-numbers.js';
 import type { Paths } from './paths.js';
 import { pathsFrom } from './paths.js';
-import type { Bound, Flow, LinkShares, Pattern, SlowestFlow } from './types.js';
+import type { Bound, ChipShares, Flow, LinkShares, Pattern, SlowestFlow } from './types.js';
 
 type Groups = readonly (readonly number[])[];
 
@@ -17,8 +19,6 @@ export interface PatternSource {
   readonly groups: Groups;
   /** The flows of some groups. */
   flowsOf(groups: Groups): readonly Flow[];
-  /** The links of each flow, where they aren't all of the way between its ends. */
-  pathsOf?(flows: readonly Flow[]): Paths;
   /** What it surely takes is found from these of its flows, unless from those of one group. */
   someFlows?(): readonly Flow[];
   /** What it surely takes, where that is known otherwise. */
@@ -30,7 +30,8 @@ export class MachinePattern implements Pattern {
   readonly #chips: number;
   readonly #source: PatternSource;
   #bounds: readonly Bound[] | undefined;
-  #whole: Omit<Pattern, 'bounds'> | undefined;
+  #chipShares: ChipShares | undefined;
+  #whole: PatternFound | undefined;
 
   constructor(fabric: Fabric, chips: number, source: PatternSource) {
     this.#fabric = fabric;
@@ -38,7 +39,7 @@ export class MachinePattern implements Pattern {
     this.#source = source;
   }
 
-  get #found(): Omit<Pattern, 'bounds'> {
+  get #found(): PatternFound {
     if (this.#whole === undefined) {
       const flows = this.#source.flowsOf(this.#source.groups);
       this.#whole = createPattern(this.#links, this.#chips, flows, this.#pathsOf(flows));
@@ -52,7 +53,12 @@ export class MachinePattern implements Pattern {
 
   #pathsOf(flows: readonly Flow[]): Paths {
     const fabric = this.#fabric;
-    return this.#source.pathsOf?.(flows) ?? pathsFrom(flows, ({ from, to }) => fabric.route(from, to));
+    return pathsFrom(flows, ({ from, to, half }) => {
+      const way = fabric.route(from, to);
+      if (half === undefined) return way;
+      const middle = Math.ceil(way.length / 2);
+      return half === 'up' ? way.slice(0, middle) : way.slice(middle);
+    });
   }
 
   get bounds(): readonly Bound[] {
@@ -101,5 +107,9 @@ export class MachinePattern implements Pattern {
 
   get linkShares(): LinkShares {
     return this.#found.linkShares;
+  }
+
+  get chipShares(): ChipShares {
+    return (this.#chipShares ??= chipSharesOf(this.#fabric, this.#chips, this.flows, this.paths));
   }
 }

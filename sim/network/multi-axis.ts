@@ -9,31 +9,44 @@
 import type { Algorithm, Workshop } from './algorithm.js';
 import { roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
+import { overLattice } from './lattice.js';
 import { gatherOver } from './ring.js';
 import type { Round } from './types.js';
 
 export function multiAxis(workshop: Workshop, level: Level): Algorithm | undefined {
   const { stages, length } = level;
   if (stages.length < 2 || !stages.every(({ kind }) => kind === 'torus')) return undefined;
-  const rings = stages.map((stage) => workshop.ring(stage, true));
-  const { topology } = workshop.machine.hardware;
-  const share = topology.kind === 'torus' ? topology.multiAxisShare : 1;
+  const { lattice, hardware } = workshop.machine;
+  const whole = lattice?.chips === length;
+  const found = whole ? overLattice(workshop, lattice, level) : overStages(workshop, level);
+  const share = hardware.topology.kind === 'torus' ? hardware.topology.multiAxisShare : 1;
+  if (share === 1) return found;
   const slowed = (rounds: readonly Round[]): readonly Round[] =>
-    share === 1 ? rounds : rounds.map((round) => ({ ...round, effort: 1 / share }));
+    rounds.map((round) => ({ ...round, effort: 1 / share }));
+  return {
+    ...found,
+    channels: (collective, ...asked) => {
+      const channels = found.channels(collective, ...asked);
+      // Over a lattice an all-to-all stands for sends to all at once, which aren't slowed on a plain torus either.
+      return whole && collective === 'all_to_all' ? channels : channels.map(slowed);
+    },
+  };
+}
+
+function overStages(workshop: Workshop, { stages, length }: Level): Algorithm {
+  const rings = stages.map((stage) => workshop.ring(stage, true));
   return {
     name: 'multi-axis',
     collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
     channels: (collective, heldBytes) =>
       rings.map((_, part) => {
         const order = [...rings.slice(part), ...rings.slice(0, part)];
-        return slowed(
-          roundsOf(
-            collective,
-            heldBytes / rings.length,
-            length,
-            (held) => gatherOver(order, held),
-            (held) => order.flatMap((ring) => ring.exchange(held)),
-          ),
+        return roundsOf(
+          collective,
+          heldBytes / rings.length,
+          length,
+          (held) => gatherOver(order, held),
+          (held) => order.flatMap((ring) => ring.exchange(held)),
         );
       }),
   };

@@ -15,6 +15,7 @@ import { direct } from './direct.js';
 import { halvingDoubling } from './halving-doubling.js';
 import { hierarchical } from './hierarchical.js';
 import { inSwitch } from './in-switch.js';
+import { inSwitchOverNodes } from './in-switch-nodes.js';
 import { multiAxis } from './multi-axis.js';
 import type { Shifts } from './permute.js';
 import { movesOver, permutes } from './permute.js';
@@ -44,7 +45,7 @@ interface AxisAlgorithms {
 /** Of those that are as fast the first is taken. */
 const algorithmsOn = (workshop: Workshop, level: Level, overLevels?: Algorithm): Algorithm[] =>
   [
-    ...[ring, bidirectionalRing, multiAxis, inSwitch].map((make) => make(workshop, level)),
+    ...[ring, bidirectionalRing, multiAxis, inSwitch, inSwitchOverNodes].map((make) => make(workshop, level)),
     overLevels,
     ...[halvingDoubling, tree, direct].map((make) => make(workshop, level)),
   ].filter((algorithm) => algorithm !== undefined);

@@ -144,13 +144,16 @@ function allAlike(flows: readonly Flow[], { kinds, kindOf }: Kinds, chips: numbe
   return first !== 0 && kindsAt.every((set) => latestOf(set) === first);
 }
 
+/** What is worked out from the flows. */
+export type PatternFound = Omit<Pattern, 'bounds' | 'chipShares'>;
+
 /** @param paths of each flow */
 export function createPattern(
   { latencies, capacities }: LinkNumbers,
   chips: number,
   flows: readonly Flow[],
   paths: Paths,
-): Omit<Pattern, 'bounds'> {
+): PatternFound {
   const found = kindsOf(flows, paths, latencies, ratesOf(flows, paths, capacities));
   const { kinds, kindOf } = found;
   const end = ({ latency, share, rate }: SlowestFlow, bytes: number): number => latency + (bytes * share) / rate;

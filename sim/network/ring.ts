@@ -9,10 +9,10 @@
  * n(n − 1)/2 chunks go over each link, both ways n²/8 (Scott 1991 for the bound).
  */
 import type { Stage } from '../machine/index.js';
-import type { Algorithm, StageRing, Workshop } from './algorithm.js';
+import type { Algorithm, Ring, Workshop } from './algorithm.js';
 import { round, roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
-import type { Flow, Round } from './types.js';
+import type { Flow, Pattern, Round } from './types.js';
 
 /** What a message of 1 GB takes says which stage is slow. */
 const LARGE = 1e9;
@@ -37,16 +37,20 @@ export function ringFlows(rings: readonly (readonly number[])[], bothWays: boole
 }
 
 /** @param both ways round, where the ring closes */
-export function stageRing(workshop: Workshop, stage: Stage, both: boolean): StageRing {
-  const { length } = stage;
+export function stageRing(workshop: Workshop, stage: Stage, both: boolean): Ring {
   const pattern = workshop.pattern({
     groups: stage.groups,
     flowsOf: (groups) => ringFlows(isLine(stage) ? groups.map(foldedLine) : groups, both),
   });
+  return ringRounds(pattern, stage.length, both);
+}
+
+/** @param pattern of a step: to the next member, or to both neighbours */
+export function ringRounds(pattern: Pattern, length: number, both: boolean): Ring {
   const half = Math.floor(length / 2);
   const opposite = length % 2 === 0;
   return {
-    stage,
+    length,
     pattern,
     gather: (held) => {
       if (!both) return [round(pattern, length - 1, held)];
@@ -64,11 +68,11 @@ export function stageRing(workshop: Workshop, stage: Stage, both: boolean): Stag
 }
 
 /** Rounds over stages in the order given. */
-export function gatherOver(rings: readonly StageRing[], heldBytes: number): Round[] {
+export function gatherOver(rings: readonly Ring[], heldBytes: number): Round[] {
   let held = heldBytes;
   return rings.flatMap((ring) => {
     const rounds = ring.gather(held);
-    held *= ring.stage.length;
+    held *= ring.length;
     return rounds;
   });
 }

@@ -15,6 +15,9 @@ const MOST_CHUNKS = 64;
 /** Each step of filling and draining has flows of its own: more of them, in larger trees, are not worked out. */
 const MOST_FLOWS = 262_144;
 
+/** As much goes up, to be added, as comes down: not in each step, but in all together. */
+const UP = 0.5;
+
 interface Edge {
   readonly child: number;
   readonly parent: number;
@@ -113,7 +116,7 @@ export function tree(workshop: Workshop, { length, groups }: Level): Algorithm |
       const pattern = between(Math.max(0, step - chunks + 1), Math.min(step, steps - 1));
       const last = rounds.at(-1);
       if (last?.pattern === pattern) rounds[rounds.length - 1] = { ...last, steps: last.steps + 1 };
-      else rounds.push({ pattern, steps: 1, bytes: bytes(heldBytes / chunks) });
+      else rounds.push({ pattern, steps: 1, bytes: bytes(heldBytes / chunks), summed: UP });
     }
     return rounds;
   };

@@ -17,6 +17,8 @@ export interface Flow {
   readonly to: number;
   /** Of the round's bytes. */
   readonly share: number;
+  /** Of the way, where a switch in the middle adds up what comes up or copies what goes down. */
+  readonly half?: 'up' | 'down';
 }
 
 /** What decides how long a pattern takes: `latency` and then `share` of its bytes at `rate`. */
@@ -61,6 +63,14 @@ export interface Pattern {
   /** Whether all flows leave their links at once, where nothing else is on them. */
   readonly together: boolean;
   readonly linkShares: LinkShares;
+  /** What a chip itself sends and gets on the average, in multiples of the pattern's bytes. */
+  readonly chipShares: ChipShares;
+}
+
+/** What a chip passes on without it reaching its memory counts for none; of a switch that copies or adds up, its own side. */
+export interface ChipShares {
+  readonly sent: number;
+  readonly got: number;
 }
 
 /** A pattern that runs `steps` times, one after the other, with as many bytes each. */
@@ -68,6 +78,8 @@ export interface Round {
   readonly pattern: Pattern;
   readonly steps: number;
   readonly bytes: Bytes;
+  /** Of what a chip gets, the part that it adds to what it has: 0 to 1. */
+  readonly summed: number;
   /** At least 1, which it is where absent: how many times as long as its bytes should it has its links. */
   readonly effort?: number;
 }

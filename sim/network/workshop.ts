@@ -1,12 +1,12 @@
 /** What algorithms of one machine share. */
 import type { Machine, Stage } from '../machine/index.js';
-import type { StageRing, Workshop } from './algorithm.js';
+import type { Ring, Workshop } from './algorithm.js';
 import { MachinePattern } from './machine-pattern.js';
 import { stageRing } from './ring.js';
 
 export function workshopOf(machine: Machine): Workshop {
-  const oneWay = new Map<Stage, StageRing>();
-  const bothWays = new Map<Stage, StageRing>();
+  const oneWay = new Map<Stage, Ring>();
+  const bothWays = new Map<Stage, Ring>();
   const workshop: Workshop = {
     machine,
     pattern: (source) => new MachinePattern(machine.fabric, machine.chips, source),

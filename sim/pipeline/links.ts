@@ -1,6 +1,6 @@
 /** What the links carry in a step of a pipeline: each stage's chips run its programs, and send to other stages. */
 import { axisSize, coordinate } from '../../src/mesh/index.js';
-import type { Pipeline } from '../../src/program/index.js';
+import type { TrainingPipeline } from '../../src/program/index.js';
 import type { ScheduleShape } from '../../src/program/schedules/index.js';
 import { placeOf } from '../../src/program/schedules/index.js';
 import type { Machine } from '../machine/index.js';
@@ -47,7 +47,7 @@ class Sent {
 
 export function pipelineLinkBytes(
   machine: Machine,
-  pipeline: Pipeline,
+  pipeline: TrainingPipeline,
   transfers: Transfers,
   shape: ScheduleShape,
   microbatches: number,

@@ -3,7 +3,7 @@
  * from the program; beside it stays what the stage holds in any case, what microbatches under way left, and what has
  * arrived or is still being sent.
  */
-import type { MemoryUse, Pipeline, Program, ProgramInput, Role } from '../../src/program/index.js';
+import type { MemoryUse, TrainingPipeline, Program, ProgramInput, Role } from '../../src/program/index.js';
 import { ROLES, isBatch, typeBytes } from '../../src/program/index.js';
 import type { SlotKind } from '../../src/program/schedules/index.js';
 import { placeOf, virtualStage, virtualStageCount } from '../../src/program/schedules/index.js';
@@ -17,7 +17,7 @@ import { COTANGENT, STREAM, outputBytes } from './transfers.js';
 
 export interface MemorySubject {
   readonly runs: ProgramRuns;
-  readonly pipeline: Pipeline;
+  readonly pipeline: TrainingPipeline;
   readonly transfers: Transfers;
   readonly times: PipelineTimes;
 }
@@ -104,7 +104,7 @@ export interface MemoryMoment {
 class StageWalk {
   readonly moments: MemoryMoment[] | undefined;
   readonly #runs: ProgramRuns;
-  readonly #pipeline: Pipeline;
+  readonly #pipeline: TrainingPipeline;
   readonly #transfers: Transfers;
   readonly #times: PipelineTimes;
   readonly #stage: number;

@@ -2,7 +2,7 @@
 import type { Stack } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import { axisSize, formatMesh, stageMesh } from '../../src/mesh/index.js';
-import type { Pipeline, Role } from '../../src/program/index.js';
+import type { TrainingPipeline, Role } from '../../src/program/index.js';
 import type { Slot } from '../../src/program/schedules/index.js';
 import { toTicks, toSeconds } from '../engine/index.js';
 import type { Ticks } from '../engine/index.js';
@@ -22,7 +22,7 @@ import { pipelineTimes, shapeOf } from './times.js';
 import { Transfers } from './transfers.js';
 
 export interface PipelineInput extends StepInput {
-  readonly pipeline: Pipeline;
+  readonly pipeline: TrainingPipeline;
   readonly schedule: ScheduleWish;
   readonly collectives?: CollectiveChoice;
 }
@@ -77,7 +77,7 @@ export interface PipelineResult extends SimulationResult {
 
 /** What is behind a document: a pipeline's counterpart to an execution. */
 export interface PipelineExecution {
-  readonly pipeline: Pipeline;
+  readonly pipeline: TrainingPipeline;
   readonly runs: ProgramRuns;
   readonly transfers: Transfers;
   readonly times: PipelineTimes;
@@ -87,7 +87,7 @@ export interface PipelineExecution {
   readonly host: Ticks;
 }
 
-function checkMachine({ hardware, mesh, chipSlowdown }: Machine, pipeline: Pipeline): void {
+function checkMachine({ hardware, mesh, chipSlowdown }: Machine, pipeline: TrainingPipeline): void {
   const [program] = Object.values(pipeline.virtual[0]!.slots);
   const expected = formatMesh(stageMesh(mesh));
   if (formatMesh(program!.mesh) !== expected || pipeline.stages.length !== axisSize(mesh, 'pipe')) {

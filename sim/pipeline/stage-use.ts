@@ -1,6 +1,6 @@
 /** What each stage's time goes to in a step: its programs' parts, transfers that it waits for, and the bubble. */
 import type { AxisName } from '../../src/mesh/index.js';
-import type { Pipeline } from '../../src/program/index.js';
+import type { TrainingPipeline } from '../../src/program/index.js';
 import type { SlotKind } from '../../src/program/schedules/index.js';
 import { virtualStage } from '../../src/program/schedules/index.js';
 import type { TicksByCategory, TimeCategory } from '../categories.js';
@@ -23,7 +23,7 @@ export interface Use {
   readonly count: number;
 }
 
-export function usesOf(runs: ProgramRuns, pipeline: Pipeline, { schedule }: PipelineTimes, stage: number): Use[] {
+export function usesOf(runs: ProgramRuns, pipeline: TrainingPipeline, { schedule }: PipelineTimes, stage: number): Use[] {
   const { start, finish } = pipeline.stages[stage]!;
   const around = (part: 'start' | 'finish', run: ProgramRun): Use => ({
     part,
@@ -65,7 +65,7 @@ export interface Waiting {
 }
 
 /** Of what a stage waits for before its slots: how much of it is on its way then, and how much has been before. */
-function transfersOf(pipeline: Pipeline, transfers: Transfers, times: PipelineTimes, stage: number): Waiting {
+function transfersOf(pipeline: TrainingPipeline, transfers: Transfers, times: PipelineTimes, stage: number): Waiting {
   const { schedule, timeline } = times;
   const arrival = arrivalOf(times, transfers);
   let [exposed, hidden] = [0, 0];
@@ -110,7 +110,7 @@ function axisOfRest(uses: readonly Use[]): AxisName | undefined {
 /** @param host what the host does before a step */
 export function stageUse(
   runs: ProgramRuns,
-  pipeline: Pipeline,
+  pipeline: TrainingPipeline,
   transfers: Transfers,
   times: PipelineTimes,
   stage: number,

@@ -1,5 +1,5 @@
 /** When stages do what: the schedule's slots put in time, with what comes before and after them on each stage. */
-import type { Pipeline } from '../../src/program/index.js';
+import type { TrainingPipeline } from '../../src/program/index.js';
 import type {
   Schedule,
   ScheduleName,
@@ -34,7 +34,7 @@ export interface ScheduleWish {
   readonly memory?: number;
 }
 
-export const shapeOf = (pipeline: Pipeline, { name, chunks }: ScheduleWish): ScheduleShape => ({
+export const shapeOf = (pipeline: TrainingPipeline, { name, chunks }: ScheduleWish): ScheduleShape => ({
   stages: pipeline.stages.length,
   chunks,
   placement: placementOf(name),
@@ -72,7 +72,7 @@ export interface PipelineTimes {
 /** A slot's run: in the last microbatch it may be another, which need not be waited for to its end. */
 export function takeOf(
   runs: ProgramRuns,
-  pipeline: Pipeline,
+  pipeline: TrainingPipeline,
   virtual: number,
   kind: SlotKind,
   isLast: boolean,
@@ -86,7 +86,7 @@ export function takeOf(
 
 export function slotTimesOf(
   runs: ProgramRuns,
-  pipeline: Pipeline,
+  pipeline: TrainingPipeline,
   shape: ScheduleShape,
   transfers: Transfers,
 ): SlotTimes<Ticks> {
@@ -100,7 +100,7 @@ export function slotTimesOf(
 }
 
 /** When the reductions that a stage's last slots began are done, if they are later than its last slot. */
-function reducedAt(runs: ProgramRuns, pipeline: Pipeline, times: Timeline<Ticks>, stage: number): number {
+function reducedAt(runs: ProgramRuns, pipeline: TrainingPipeline, times: Timeline<Ticks>, stage: number): number {
   const { schedule } = times;
   const slots = schedule.slots[stage]!;
   let latest: number = times.stages[stage]!.end;
@@ -113,7 +113,7 @@ function reducedAt(runs: ProgramRuns, pipeline: Pipeline, times: Timeline<Ticks>
 }
 
 /** The exchange between two stages with tied parameters. */
-export function exchangeOf(pipeline: Pipeline, transfers: Transfers, stage: number): Transfer | undefined {
+export function exchangeOf(pipeline: TrainingPipeline, transfers: Transfers, stage: number): Transfer | undefined {
   const tied = pipeline.tied.find(({ stages }) => stages.includes(stage));
   if (tied === undefined) return undefined;
   const sent = outputBytes(pipeline.stages[stage]!.finish[0]!, (name) => name.startsWith('send:'));
@@ -122,7 +122,7 @@ export function exchangeOf(pipeline: Pipeline, transfers: Transfers, stage: numb
 
 function finishesOf(
   runs: ProgramRuns,
-  pipeline: Pipeline,
+  pipeline: TrainingPipeline,
   transfers: Transfers,
   times: Timeline<Ticks>,
 ): readonly Finish[] {
@@ -155,7 +155,7 @@ function finishesOf(
 /** @param host what the host does before a step */
 export function pipelineTimes(
   runs: ProgramRuns,
-  pipeline: Pipeline,
+  pipeline: TrainingPipeline,
   transfers: Transfers,
   wish: ScheduleWish,
   { host, blocking }: { readonly host: Ticks; readonly blocking: boolean },

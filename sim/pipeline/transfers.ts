@@ -1,6 +1,6 @@
 /** What stages send each other, and how long it takes where all of them send at once. */
 import { bytes } from '../../src/units.js';
-import type { Pipeline, Program } from '../../src/program/index.js';
+import type { TrainingPipeline, Program } from '../../src/program/index.js';
 import { typeBytes } from '../../src/program/index.js';
 import type { ScheduleShape, SlotKind } from '../../src/program/schedules/index.js';
 import { placeOf, virtualStageCount } from '../../src/program/schedules/index.js';
@@ -27,14 +27,14 @@ export const backwardKind = (slots: Readonly<Partial<Record<SlotKind, Program>>>
 
 export class Transfers {
   readonly #network: Network;
-  readonly #pipeline: Pipeline;
+  readonly #pipeline: TrainingPipeline;
   readonly #shape: ScheduleShape;
   readonly #along = new Map<string, Ways>();
   readonly #known = new Map<string, Transfer>();
   /** By virtual stage and direction. */
   readonly #sent: (Transfer | undefined)[] = [];
 
-  constructor(network: Network, pipeline: Pipeline, shape: ScheduleShape) {
+  constructor(network: Network, pipeline: TrainingPipeline, shape: ScheduleShape) {
     this.#network = network;
     this.#pipeline = pipeline;
     this.#shape = shape;

@@ -42,8 +42,8 @@ export class Recorder {
     this.#add(chip, this.#script.issuedBy[run]!, this.#issued.get(chip)![run]!, start, end);
   }
 
-  kernel(chip: number, line: number, start: number, end: number): void {
-    this.#add(chip, this.#script.instruction[line]!, start, start, end);
+  kernel(chip: number, line: number, issued: number, start: number, end: number): void {
+    this.#add(chip, this.#script.instruction[line]!, issued, start, end);
   }
 
   #add(chip: number, instruction: number, issued: number, start: number, end: number): void {

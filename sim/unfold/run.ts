@@ -79,6 +79,8 @@ class Unfolding {
   readonly #host: Float64Array;
   readonly #launching: Int32Array;
   readonly #kernelStart: Float64Array;
+  /** When the chip came to its kernel, which may have waited for the host since. */
+  readonly #kernelIssued: Float64Array;
   readonly #ends: Float64Array;
   readonly #factors: Float64Array;
   readonly #alone: Float64Array;
@@ -122,6 +124,7 @@ class Unfolding {
     this.#host = new Float64Array(chips);
     this.#launching = new Int32Array(chips).fill(-1);
     this.#kernelStart = new Float64Array(chips);
+    this.#kernelIssued = new Float64Array(chips);
     this.#ends = new Float64Array(chips).fill(NaN);
     this.#factors = new Float64Array(chips).fill(1);
     chipSlowdown?.forEach((factor, chip) => (this.#factors[chip] = factor));
@@ -212,6 +215,7 @@ class Unfolding {
         const { hostDuration, hostDelay } = kernels[subject[line]!]!;
         const begin = this.#host[chip]! + hostDelay;
         this.#host[chip]! += hostDuration;
+        this.#kernelIssued[chip] = this.#queue.now;
         if (hostDuration > 0 && begin > this.#queue.now) {
           this.#computing[chip] = 1;
           this.#launching[chip] = line;
@@ -269,7 +273,8 @@ class Unfolding {
     this.#times.setBusy(chip, false, now);
     this.#slowdowns?.end(chip);
     const line = this.#cursor[chip]! - 1;
-    if (line >= 0 && this.#recorder.keeps(chip)) this.#recorder.kernel(chip, line, this.#kernelStart[chip]!, now);
+    if (line >= 0 && this.#recorder.keeps(chip))
+      this.#recorder.kernel(chip, line, this.#kernelIssued[chip]!, this.#kernelStart[chip]!, now);
     this.#goOn(chip);
   }
 

@@ -17,7 +17,7 @@ import {
   planOptionText,
   planWord,
 } from '../job/index.js';
-import { axisSize, createMesh } from '../mesh/index.js';
+import { AXIS_NAMES, BATCH_AXES, axisSize, createMesh } from '../mesh/index.js';
 import { ACTIVATION_LAYOUTS } from '../models/index.js';
 import { LINEAR_MODES, REMATERIALIZATIONS } from '../program/index.js';
 import type { ScheduleName } from '../program/schedules/index.js';
@@ -63,12 +63,11 @@ function neighbours({ plan, ...task }: Job): { fewer: number[]; more: number[] }
   };
 }
 
-function withModelAxis({ chips, plan }: Job, model: number): Change[] {
-  const { microbatches } = plan;
-  const pipe = axisSize(plan.mesh, 'pipe');
-  const data = chips / (model * pipe);
+function withModelAxis({ chips, plan: { microbatches, mesh: now } }: Job, model: number): Change[] {
+  const [pipe, replica] = [axisSize(now, 'pipe'), axisSize(now, 'replica')];
+  const data = chips / pipe / replica / model;
   if (!Number.isInteger(model) || !Number.isInteger(data)) return [];
-  const mesh = createMesh({ pipe, data, model });
+  const mesh = createMesh({ pipe, replica, data, model });
   const counts = [microbatches, microbatches * 2, microbatches / 2].filter(Number.isInteger);
   return [counts.map((count) => ({ mesh, microbatches: count }))];
 }
@@ -89,10 +88,9 @@ function towardsFitting(job: Job): Change[] {
 function againstBubble({ schedule, mesh }: Plan): Change[] {
   const pipe = axisSize(mesh, 'pipe');
   const names: readonly ScheduleName[] = ['interleaved-1f1b', 'zb-1p', 'zb-v'];
+  const [replica, data, model] = AXIS_NAMES.map((name) => axisSize(mesh, name));
   const half: Change[] =
-    pipe % 2 === 0
-      ? [[{ mesh: createMesh({ pipe: pipe / 2, data: axisSize(mesh, 'data') * 2, model: axisSize(mesh, 'model') }) }]]
-      : [];
+    pipe % 2 === 0 ? [[{ mesh: createMesh({ pipe: pipe / 2, replica, data: data! * 2, model }) }]] : [];
   return [...others(names, schedule).map((one): Change => [{ schedule: one, virtualStages: 'fewest' }]), ...half];
 }
 
@@ -101,6 +99,7 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
   const { plan } = job;
   const { stepTimeSeconds, timeByCategorySeconds: time, exposedCommunicationByAxisSeconds: exposed } = simulation;
   const model = axisSize(plan.mesh, 'model');
+  const acrossBatch = BATCH_AXES.reduce((total, axis) => total + (exposed[axis] ?? 0), 0);
   const { fewer, more } = neighbours(job);
   const microbatches = (count: number | undefined): Change[] =>
     count === undefined ? [] : [[{ microbatches: count }]];
@@ -116,7 +115,7 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
       ],
     },
     {
-      actsOn: (exposed.data ?? 0) + time.optimizer,
+      actsOn: acrossBatch + time.optimizer,
       changes: [
         ...others(SHARDS, plan.shard).map((shard): Change => [{ shard }]),
         [{ overlapGradients: true }],
@@ -130,8 +129,8 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
       actsOn: pipelined && plan.overlapGradients ? (time.bubble ?? 0) + (exposed.data ?? 0) : 0,
       changes: [[{ overlapGradients: false }]],
     },
-    { actsOn: time.overhead + time.memory + (exposed.data ?? 0), changes: microbatches(fewer[0]) },
-    { actsOn: time.idle + (exposed.data ?? 0), changes: microbatches(more[0]) },
+    { actsOn: time.overhead + time.memory + acrossBatch, changes: microbatches(fewer[0]) },
+    { actsOn: time.idle + acrossBatch, changes: microbatches(more[0]) },
     {
       actsOn: recomputed,
       changes: [

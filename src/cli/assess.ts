@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import type { Hardware, Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
-import type { Job, JobInput, Task } from '../job/index.js';
+import type { Job, JobInput, StepOptions, Task } from '../job/index.js';
 import {
   chunkCount,
   formatPlan,
@@ -17,7 +17,7 @@ import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
 import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
 import { findPlans } from '../planner/index.js';
-import type { MemoryUse, Pipeline, Program } from '../program/index.js';
+import type { MemoryUse, TrainingPipeline, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
@@ -32,6 +32,7 @@ import type {
   UnfoldRequest,
 } from '../../sim/index.js';
 import { createMachine, simulateExecution, simulatePipeline, withFaults } from '../../sim/index.js';
+import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
 /** A simulation with what only the job knows. */
@@ -74,6 +75,11 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
+const stepOptions = ({ attention }: Stack): StepOptions => ({ fusedAttention: attention === 'fused' });
+
+/** The step as a stack runs it. */
+export const lowerFor = (job: Job, stack: Stack): Program => lowerJob(job, stepOptions(stack));
+
 const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
   bytes(hardware.chip.memoryCapacity * (1 - stack.reservedMemoryFraction));
 
@@ -83,40 +89,50 @@ export interface AssessorOptions {
   readonly collectives?: CollectiveChoice | undefined;
 }
 
-const jobKey = ({ model, batch, precision, optimizer, plan }: Job): string =>
-  `${JSON.stringify([model, batch, precision, optimizer])} ${formatPlan(plan)}`;
+const jobKey = ({ model, batch, precision, optimizer, plan }: Job, { attention }: Stack): string =>
+  `${JSON.stringify([model, batch, precision, optimizer, attention])} ${formatPlan(plan)}`;
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
   readonly #faults: Faults;
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
-  readonly #pipelines = new Map<string, Pipeline>();
+  readonly #pipelines = new Map<string, TrainingPipeline>();
   readonly #machines = new Map<string, Machine>();
   readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly #collectives: CollectiveChoice;
+  readonly #taken = new Map<string, TakenCollective>();
 
   constructor({ faults = NO_FAULTS, collectives = {} }: AssessorOptions = {}) {
     this.#faults = faults;
     this.#collectives = collectives;
   }
 
-  #lower(job: Job): { program: Program; memory: MemoryUse } {
-    const key = jobKey(job);
+  /** Algorithms that collectives take in plans that were assessed. */
+  get taken(): readonly TakenCollective[] {
+    return [...this.#taken.values()];
+  }
+
+  #take(collectives: readonly TakenCollective[]): void {
+    for (const { name, schedule } of collectives) this.#taken.set(`${name} ${schedule.algorithm}`, { name, schedule });
+  }
+
+  #lower(job: Job, stack: Stack): { program: Program; memory: MemoryUse } {
+    const key = jobKey(job, stack);
     let found = this.#lowered.get(key);
     if (found === undefined) {
-      const program = lowerJob(job);
+      const program = lowerFor(job, stack);
       this.#lowered.clear();
       this.#lowered.set(key, (found = { program, memory: memoryUse(program) }));
     }
     return found;
   }
 
-  pipeline(job: Job): Pipeline {
-    const key = jobKey(job);
+  pipeline(job: Job, stack: Stack = this.#stack(job)): TrainingPipeline {
+    const key = jobKey(job, stack);
     let found = this.#pipelines.get(key);
     if (found === undefined) {
-      found = lowerJobPipeline(job);
+      found = lowerJobPipeline(job, stepOptions(stack));
       this.#pipelines.clear();
       this.#pipelines.set(key, found);
     }
@@ -160,10 +176,11 @@ export class Assessor {
   }
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
+    const stack = this.#stack(job);
     const needed = isPipeline(job.plan)
-      ? bytes(this.assessPipeline(job).simulation.peakMemoryBytesPerChip)
-      : this.#lower(job).memory.peakBytes;
-    return { bytes: needed, capacity: memoryLimit(job, this.#stack(job)) };
+      ? bytes(this.assessPipeline(job, stack).simulation.peakMemoryBytesPerChip)
+      : this.#lower(job, stack).memory.peakBytes;
+    return { bytes: needed, capacity: memoryLimit(job, stack) };
   }
 
   /** What a job is simulated to take, be it a pipeline or not. */
@@ -178,7 +195,7 @@ export class Assessor {
     const machine = this.#machine(job);
     const { schedule, scheduleMemory, microbatches } = job.plan;
     const { result, execution } = simulatePipeline({
-      pipeline: this.pipeline(job),
+      pipeline: this.pipeline(job, stack),
       machine,
       stack,
       schedule: {
@@ -191,6 +208,7 @@ export class Assessor {
       tokensPerStep: job.batch * tokensPerExample(job.model),
       collectives: this.#collectives,
     });
+    for (const { plan } of execution.runs.all) this.#take(plan.collectives);
     return { job, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
   }
 
@@ -209,7 +227,7 @@ export class Assessor {
 
   /** Of a job without an axis `pipe`. */
   assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
-    const { program, memory } = this.#lower(job);
+    const { program, memory } = this.#lower(job, stack);
     const machine = this.#machine(job);
     const { result, execution } = simulateExecution({
       program,
@@ -221,6 +239,7 @@ export class Assessor {
       collectives: this.#collectives,
       ...(unfold === undefined ? {} : { unfold }),
     });
+    this.#take(execution.plan.collectives);
     return { job, program, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
   }
 

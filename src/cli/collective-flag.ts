@@ -33,6 +33,11 @@ export function readCollective(text: string, before: CollectiveChoice = {}): Col
   return { ...before, algorithms };
 }
 
+export interface TakenCollective {
+  readonly name: CollectiveName;
+  readonly schedule: { readonly algorithm: AlgorithmName };
+}
+
 /**
  * Whether each algorithm that was asked for was taken for any collective of a step.
  *
@@ -40,7 +45,7 @@ export function readCollective(text: string, before: CollectiveChoice = {}): Col
  */
 export function requireTaken(
   { algorithms = {}, preferred }: CollectiveChoice,
-  taken: readonly { readonly name: CollectiveName; readonly schedule: { readonly algorithm: AlgorithmName } }[],
+  taken: readonly TakenCollective[],
 ): void {
   const names = [...new Set(taken.map(({ name }) => name))];
   for (const name of Object.keys(algorithms) as CollectiveName[]) {

@@ -7,7 +7,7 @@ import { MeshwrightError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, amount, number, whole } from './options.js';
+import { addJobFlags, amount, jitter, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { ImagesFlags } from './commands/images.js';
@@ -60,8 +60,8 @@ function createProgram(): Command {
     .option('--unfold', 'run every chip and link instead of one chip that stands for all')
     .option(
       '--jitter <fraction>',
-      'how much the time of a kernel varies: standard deviation over mean; unfolds',
-      number('--jitter'),
+      'how much the time of a kernel varies: standard deviation over mean, at most 1; unfolds',
+      jitter,
     )
     .option('--seed <number>', 'of the jitter (default: 0)', whole('--seed', 0))
     .option('--links', 'list what goes over each link')

@@ -65,13 +65,32 @@ export const amount =
   };
 
 /** Reads a number of at least 0. @throws MeshwrightError USAGE naming the flag */
-export const number =
+const number =
   (flag: string) =>
   (text: string): number => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
     throw new MeshwrightError('USAGE', { place: flag, expected: 'a number of at least 0', got: JSON.stringify(text) });
   };
+
+/**
+ * More than any machine's, and more than the distribution is good for: it is log-normal with mean 1, of which at 1 half of
+ * all kernels take less than 0.71 of the mean. Further up nearly all of them take next to nothing, and the few that make
+ * up for it aren't among those of a step.
+ */
+const MOST_JITTER = 1;
+
+/** Standard deviation over mean. @throws MeshwrightError USAGE */
+export function jitter(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= MOST_JITTER) return value;
+  throw new MeshwrightError('USAGE', {
+    place: '--jitter',
+    expected: `a number from 0 to ${MOST_JITTER}, the standard deviation of a kernel's time over its mean`,
+    got: JSON.stringify(text),
+    hint: 'times are log-normal: with more, nearly all kernels would be faster than the mean; --fault chip=17:1.3 makes one chip slow',
+  });
+}
 
 /** `width=512`, `parallelLayers=false`; may be given several times. */
 function modelOption(text: string, before: Partial<ModelInput> = {}): Partial<ModelInput> {

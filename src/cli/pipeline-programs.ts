@@ -1,7 +1,7 @@
 /** The programs of a pipeline, each once, with what runs it. */
 import type { Plan } from '../job/index.js';
 import { scheduleShape } from '../job/index.js';
-import type { Pipeline, Program } from '../program/index.js';
+import type { TrainingPipeline, Program } from '../program/index.js';
 import { placeOf } from '../program/schedules/index.js';
 
 export interface TitledProgram {
@@ -10,7 +10,7 @@ export interface TitledProgram {
 }
 
 /** `forward of stages 1…6`, in the order in which a microbatch passes them, then what stages do around their slots. */
-export function pipelinePrograms({ virtual, stages }: Pipeline, plan: Plan): TitledProgram[] {
+export function pipelinePrograms({ virtual, stages }: TrainingPipeline, plan: Plan): TitledProgram[] {
   const shape = scheduleShape(plan);
   const found = new Map<Program, { readonly what: string; readonly where: string[] }>();
   const add = (program: Program, what: string, where: string): void => {

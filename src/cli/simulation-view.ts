@@ -176,9 +176,15 @@ function trainingLine({ training }: SimulationReport): string | undefined {
   return `${length} for ${grouped.format(steps)} steps, ${short.format(tokens)} tokens; ${short.format(chipHours)} chip-hours`;
 }
 
-/** Of a run of every chip: what differs between them. */
-function unfoldedLines({ unfolded }: SimulationReport, width: number): string[] {
-  if (unfolded === null) return [];
+/** Of a run of every chip: what differs between them; of one chip that doesn't stand for all exactly: that. */
+function unfoldedLines({ unfolded, folded }: SimulationReport, width: number): string[] {
+  if (folded) return [];
+  if (unfolded === null)
+    return paragraph(
+      'Estimate',
+      'chips differ, and one with the slowest links stands for all: --unfold runs each',
+      width,
+    );
   const { events, jitter, lastChip, chips } = unfolded;
   const { min, mean, max } = chips.endSeconds;
   const varied =

@@ -67,7 +67,13 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
     ) as FlopsPerSecond,
     ...(fusedAttention === undefined
       ? {}
-      : { fusedAttention: { forward: fusedAttention.forward.value, backward: fusedAttention.backward.value } }),
+      : {
+          fusedAttention: {
+            forward: fusedAttention.forward.value,
+            backward: fusedAttention.backward.value,
+            headWidthMultiple: fusedAttention.headWidthMultiple.value,
+          },
+        }),
     ...(peakVersion === undefined ? {} : { peakVersion }),
   };
 }

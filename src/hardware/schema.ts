@@ -114,7 +114,7 @@ export const hardwareSchema = z.strictObject({
     }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
     vectorRate: quantity,
-    fusedAttention: z.strictObject({ forward: fraction, backward: fraction }).optional(),
+    fusedAttention: z.strictObject({ forward: fraction, backward: fraction, headWidthMultiple: count }).optional(),
   }),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });

@@ -54,6 +54,12 @@ export interface MatrixUnit {
   readonly startDepth?: number;
 }
 
+export interface FusedAttention {
+  readonly forward: number;
+  readonly backward: number;
+  readonly headWidthMultiple: number;
+}
+
 export interface Chip {
   readonly memoryCapacity: Bytes;
   readonly memoryBandwidth: Bandwidth;
@@ -64,10 +70,10 @@ export interface Chip {
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
   /**
-   * What one kernel for all of attention reaches, as a fraction of the peak; without it, what its matmuls would reach
-   * one by one.
+   * What one kernel for all of attention reaches, as a fraction of the peak, on heads whose width is filled up with zeros
+   * to a multiple; without it, what its matmuls would reach one by one.
    */
-  readonly fusedAttention?: { readonly forward: number; readonly backward: number };
+  readonly fusedAttention?: FusedAttention;
   /** Present where `peak` is a first measurement and not a datasheet's: which one MFU is relative to. */
   readonly peakVersion?: number;
 }
@@ -192,8 +198,8 @@ export interface Stack {
   readonly reductions: 'one-pass' | 'end-fusion';
   /**
    * `fused`: where nobody else reads the scores and their softmax, one kernel computes both and the product with the
-   * values, and scores never reach memory. That is a matter of time; what is kept for the backward pass is the plan's
-   * (`rematerialize=selective` keeps neither, as such kernels do), and where it keeps them they are written.
+   * values, and scores never reach memory. The kernel of the backward pass makes them again by itself (Dao et al. 2022),
+   * so that they aren't kept either, whatever the plan's `rematerialize` says.
    */
   readonly attention: 'fused' | 'unfused';
   /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */

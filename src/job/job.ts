@@ -3,7 +3,7 @@ import { MeshwrightError } from '../errors.js';
 import type { Hardware } from '../hardware/index.js';
 import { listHardware, loadHardware } from '../hardware/index.js';
 import type { Mesh } from '../mesh/index.js';
-import { MESH_AXES, axisSize, createMesh, formatMesh, rankCount, stageMesh } from '../mesh/index.js';
+import { MESH_AXES, batchParts, createMesh, formatMesh, rankCount, stageMesh } from '../mesh/index.js';
 import type { ModelConfig } from '../models/index.js';
 import { checkModelPlan, forward } from '../models/index.js';
 import type { FloatType, OptimizerConfig } from '../program/index.js';
@@ -251,9 +251,9 @@ export function fitPlan(task: Task, wish: Plan): FittedPlan {
   }
 }
 
-/** The counts of microbatches that a mesh allows: the divisors of the examples of a data rank, fewest first. */
+/** The counts of microbatches that a mesh allows: the divisors of the examples of a rank, fewest first. */
 export function microbatchChoices({ batch }: Task, mesh: Mesh): number[] {
-  const perRank = batch / axisSize(mesh, 'data');
+  const perRank = batch / batchParts(mesh);
   if (!Number.isInteger(perRank)) return [];
   const low: number[] = [];
   const high: number[] = [];

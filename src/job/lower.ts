@@ -2,7 +2,7 @@
 import type { ForwardOptions, ModelConfig } from '../models/index.js';
 import { forward, lossTermsPerExample, tokensPerExample } from '../models/index.js';
 import { stageMesh } from '../mesh/index.js';
-import type { LowerOptions, ParameterGroup, Pipeline, Program } from '../program/index.js';
+import type { LowerOptions, ParameterGroup, TrainingPipeline, Program } from '../program/index.js';
 import {
   countMatmulFlops,
   differentiate,
@@ -35,19 +35,22 @@ const forwardOfJob = (job: Job, examples: number, batch: number, output: Forward
 
 const microbatchLoss = (job: Job): Program => forwardOfJob(job, job.batch / job.plan.microbatches, job.batch, 'loss');
 
+/** `fusedAttention`: of the stack that runs it; not unless given. */
+export type StepOptions = Pick<LowerOptions, 'keepGradients' | 'fusedAttention'>;
+
 /**
  * The program of one training step.
  *
  * @throws MeshwrightError INTERNAL of a pipeline, which is no one program: `lowerJobPipeline` has its programs
  */
-export function lowerJob(job: Job, options: { readonly keepGradients?: boolean } = {}): Program {
+export function lowerJob(job: Job, options: StepOptions = {}): Program {
   if (isPipeline(job.plan))
     throw new MeshwrightError('INTERNAL', { place: 'lowerJob', expected: 'no pipeline', got: formatPlan(job.plan) });
   return lowerTrainingStep(microbatchLoss(job), { ...lowerOptions(job), ...options });
 }
 
 /** The programs of a job whose mesh has an axis `pipe`: of its slots, and of its stages around them. */
-export function lowerJobPipeline(job: Job, options: { readonly keepGradients?: boolean } = {}): Pipeline {
+export function lowerJobPipeline(job: Job, options: StepOptions = {}): TrainingPipeline {
   const { model, plan } = job;
   return lowerPipeline(microbatchLoss(job), {
     ...lowerOptions(job),

@@ -80,12 +80,18 @@ export const PLAN_OPTIONS = {
     form: mesh,
     defaultAbout: 'all chips on `data`',
     about:
-      'how many chips lie along each axis; the batch is split over `data`, layers over `model`, the model into stages over `pipe`',
+      'how many chips lie along each axis, `replica` outermost but for `pipe`; the batch is split over `replica` and `data`, layers over `model`, the model into stages over `pipe`; every replica has a copy of what is sharded over `data`, and gradients are summed over `replica` last',
+    source: 'Zhao et al. 2023, §3.2.2',
   },
   microbatches: {
     form: wholeNumber(1),
     defaultAbout: 'the fewest that fit',
     about: 'parts of a step that are computed one after the other, their gradients added up',
+  },
+  slice: {
+    form: slice,
+    defaultAbout: 'where rings over `model`, then `data`, are fastest',
+    about: 'lengths of the part of a torus that the mesh lies on',
   },
   schedule: {
     form: choice(SCHEDULE_NAMES),
@@ -113,7 +119,6 @@ export const PLAN_OPTIONS = {
       'the most microbatches whose activations a stage keeps, where `schedule` leaves a choice; as many as it is known for, or a number',
     source: 'Qi et al. 2023, §3',
   },
-  slice: { form: slice, defaultAbout: 'the fastest', about: 'lengths of the part of a torus that the mesh lies on' },
   slices: {
     form: wholeNumber(1),
     defaultAbout: 'as few as hold the mesh',
@@ -137,8 +142,8 @@ export const PLAN_OPTIONS = {
     form: choice(REMATERIALIZATIONS),
     default: 'none',
     about:
-      'what the backward pass of a layer makes again instead of keeping: nothing, attention scores, all but outputs of matmuls, everything',
-    source: 'Chen et al. 2016; Korthikanti et al. 2022, §5',
+      'what the backward pass of a layer makes again instead of keeping: nothing, attention scores, all but outputs of matmuls, everything; scores in any case where the stack fuses attention',
+    source: 'Chen et al. 2016; Korthikanti et al. 2022, §5; Dao et al. 2022',
   },
   rematerializeLayers: {
     form: layers,
@@ -182,7 +187,8 @@ export const PLAN_OPTIONS = {
   bucket: {
     form: bytesOrNone,
     default: 'none',
-    about: 'the most bytes in one launch that gathers parameters or reduces gradients; none takes a layer in one',
+    about:
+      'the most bytes in one launch that gathers parameters or reduces gradients, whole as they are after it or before it; none takes a layer in one',
     source: 'Li et al. 2020, §3.2',
   },
   overlapGradients: {

@@ -4,8 +4,13 @@
  */
 import { MeshwrightError } from '../errors.js';
 
-/** The axes that values lie along, which a plan can name. */
-export const AXIS_NAMES = ['data', 'model'] as const;
+/**
+ * The axes that values lie along, which a plan can name, from the outermost in. A batch is split over `replica` and
+ * `data`, layers over `model`. What `data` shards (parameters, gradients, optimizer state) every `replica` has a copy of,
+ * so that only sums of gradients go over it: hybrid sharding (Zhao et al. 2023, §3.2.2), the pods of PaLM (Chowdhery et
+ * al. 2022, §4).
+ */
+export const AXIS_NAMES = ['replica', 'data', 'model'] as const;
 /** In the order of a mesh, outermost first. Along `pipe` lie the stages of a pipeline; a program knows nothing of it. */
 export const MESH_AXES = ['pipe', ...AXIS_NAMES] as const;
 export type AxisName = (typeof MESH_AXES)[number];
@@ -40,6 +45,22 @@ export const stageMesh = ({ axes }: Mesh): Mesh => ({ axes: axes.filter(({ name 
 
 export const axisSize = (mesh: Mesh, name: AxisName): number => mesh.axes.find((axis) => axis.name === name)?.size ?? 1;
 export const rankCount = (mesh: Mesh): number => mesh.axes.reduce((product, axis) => product * axis.size, 1);
+
+/** The axes that a batch is split over, the outermost first. */
+export const BATCH_AXES = ['replica', 'data'] as const satisfies readonly AxisName[];
+
+/** Parts that a batch is split into. */
+export const batchParts = (mesh: Mesh): number =>
+  BATCH_AXES.reduce((product, name) => product * axisSize(mesh, name), 1);
+
+/**
+ * In what order something is summed over several axes: over `replica` last, which lies farthest apart, when the other
+ * axes may have dealt it out and least of it is left. Gathers go the other way.
+ */
+export const sumOrder = (mesh: Mesh): AxisName[] => {
+  const names = mesh.axes.map(({ name }) => name);
+  return [...names.filter((name) => name !== 'replica'), ...names.filter((name) => name === 'replica')];
+};
 
 /** Distance in ranks between neighbours along an axis. */
 function stride(mesh: Mesh, name: AxisName): number {

@@ -7,7 +7,7 @@ import { axisSize } from '../mesh/index.js';
 import type { Program, ValueId } from '../program/index.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { decoderLayer, normOf } from './decoder-layer.js';
-import { requireDivides } from './divide.js';
+import { requireBatchDivides, requireDivides } from './divide.js';
 import type { ActivationLayout } from './layout.js';
 import { streamDimension } from './layout.js';
 import { linear } from './linear.js';
@@ -30,7 +30,7 @@ export function checkDecoderPlan(
   requireDivides('entries of the vocabulary', config.vocabulary, 'model', model, `pad it: vocabulary=${padded}`);
   if (activations === 'width') requireDivides('width', config.width, 'model', model);
   if (activations === 'sequence') requireDivides('tokens a sequence', config.sequence, 'model', model);
-  requireDivides('sequences a microbatch', microbatch, 'data', axisSize(mesh, 'data'));
+  requireBatchDivides('sequences a microbatch', microbatch, mesh);
 }
 
 /** The axis that the vocabulary is sharded over, as the ops name it. */
@@ -61,7 +61,7 @@ function score(m: ModelBuilder, config: DecoderConfig, x: ValueId, table: ValueI
   return m.group('classifier', () => linear(m, 'head', normed, { to: 'hidden', input: width, output: vocabulary }));
 }
 
-/** Σ over tokens of the cross-entropy of logits [B,S,V/k], divided; partial over `data` and `model`. */
+/** Σ over tokens of the cross-entropy of logits [B,S,V/k], divided; partial over all axes. */
 function crossEntropy(m: ModelBuilder, logits: ValueId, targets: ValueId): ValueId {
   return m.in('loss', () => {
     const local = m.op('log_sum_exp', [logits], {}, 'log_sum_exp/local');

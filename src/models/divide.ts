@@ -1,6 +1,7 @@
 /** What of a model a mesh has to divide. */
 import { MeshwrightError } from '../errors.js';
-import type { AxisName } from '../mesh/index.js';
+import type { AxisName, Mesh } from '../mesh/index.js';
+import { BATCH_AXES, axisSize } from '../mesh/index.js';
 
 const divisors = (value: number): number[] =>
   Array.from({ length: value }, (_, index) => index + 1).filter((candidate) => value % candidate === 0);
@@ -19,4 +20,17 @@ export function requireDivides(what: string, amount: number, axis: AxisName, siz
     got: String(size),
     hint: `use ${near.slice(0, 16).join(', ')}${otherwise === undefined ? '' : `; or ${otherwise}`}`,
   });
+}
+
+/**
+ * @param what the examples of a microbatch
+ * @throws MeshwrightError PLAN_DOES_NOT_DIVIDE naming the first axis that a microbatch does not divide over
+ */
+export function requireBatchDivides(what: string, microbatch: number, mesh: Mesh): void {
+  let left = microbatch;
+  for (const axis of BATCH_AXES) {
+    const size = axisSize(mesh, axis);
+    requireDivides(left === microbatch ? what : `${what} of a replica`, left, axis, size);
+    left /= size;
+  }
 }

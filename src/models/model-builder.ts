@@ -2,8 +2,8 @@
  * What model definitions are written with: parameters declared where they are used, scopes for ids, and moves between
  * the layouts. It hides which axes a mesh has: gathering over an absent axis is no op.
  */
-import { axisSize, normalizeStates, stateOf } from '../mesh/index.js';
-import type { AxisName, AxisState, Mesh } from '../mesh/index.js';
+import { BATCH_AXES, axisSize, batchParts, normalizeStates, stateOf } from '../mesh/index.js';
+import type { AxisName, AxisState, AxisStates, Mesh } from '../mesh/index.js';
 import type {
   Attributes,
   CollectiveName,
@@ -53,6 +53,10 @@ export interface NormOptions {
   readonly centered: boolean;
   readonly bias: boolean;
 }
+
+/** How a value [B,...] lies: the batch split over every axis that splits one. */
+export const batchStates = (mesh: Mesh): AxisStates =>
+  normalizeStates(mesh, Object.fromEntries(BATCH_AXES.map((name) => [name, 0])));
 
 export class ModelBuilder {
   readonly options: ForwardOptions;
@@ -118,12 +122,12 @@ export class ModelBuilder {
     return this.#builder.emitAll(name, operands, attributes, { id: this.#path(id), phase: 'forward' });
   }
 
-  /** An input [B,...] sharded over `data`; token ids are integers. @param shape of the whole microbatch */
+  /** An input [B,...], each chip its part of the batch; token ids are integers. @param shape of the whole microbatch */
   data(name: 'images' | 'tokens' | 'targets', shape: readonly number[]): ValueId {
     const { mesh, computeType } = this.options;
-    const local = shape.map((size, index) => (index === 0 ? size / axisSize(mesh, 'data') : size));
+    const local = shape.map((size, index) => (index === 0 ? size / batchParts(mesh) : size));
     const dtype = name === 'images' ? computeType : 'i32';
-    return this.#input(name, { shape: local, dtype, states: normalizeStates(mesh, { data: 0 }) });
+    return this.#input(name, { shape: local, dtype, states: batchStates(mesh) });
   }
 
   /** Targets that lie as the logits do. */

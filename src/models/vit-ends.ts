@@ -1,8 +1,9 @@
 /** What stands before and after the encoder: patch embedding, pooling, classifier. */
-import { axisSize } from '../mesh/index.js';
+import { batchParts } from '../mesh/index.js';
 import type { ValueId } from '../program/index.js';
 import { linear } from './linear.js';
 import type { ModelBuilder } from './model-builder.js';
+import { batchStates } from './model-builder.js';
 import type { VitConfig } from './vit-config.js';
 import { normOf, tokenCount } from './vit-config.js';
 
@@ -61,9 +62,8 @@ export function poolAttention(m: ModelBuilder, config: VitConfig, x: ValueId): V
         decayed: true,
       });
       const shared = m.matmul(probe, queryKernel, {}, 'query');
-      const local = batch / axisSize(mesh, 'data');
-      const over = axisSize(mesh, 'data') > 1 ? { data: 0 } : {};
-      const query = m.op('expand', [shared], { dimensions: [0], sizes: [local], states: over }, 'every-image');
+      const every = { dimensions: [0], sizes: [batch / batchParts(mesh)], states: batchStates(mesh) };
+      const query = m.op('expand', [shared], every, 'every-image');
       const segments = [width, width];
       const keyValue = linear(m, 'key-value', normed, {
         to: 'hidden',

@@ -5,7 +5,7 @@
 import type { Mesh } from '../mesh/index.js';
 import { axisSize } from '../mesh/index.js';
 import type { Program, ValueId } from '../program/index.js';
-import { requireDivides } from './divide.js';
+import { requireBatchDivides, requireDivides } from './divide.js';
 import type { ActivationLayout } from './layout.js';
 import type { ForwardOptions } from './model-builder.js';
 import { ModelBuilder } from './model-builder.js';
@@ -21,7 +21,7 @@ export function checkVitPlan(config: VitConfig, mesh: Mesh, microbatch: number, 
   requireDivides('width', config.width, 'model', model);
   requireDivides('MLP width', config.mlpWidth, 'model', model);
   if (activations === 'sequence') requireDivides('tokens an image', tokenCount(config), 'model', model);
-  requireDivides('images a microbatch', microbatch, 'data', axisSize(mesh, 'data'));
+  requireBatchDivides('images a microbatch', microbatch, mesh);
 }
 
 /** A forward program over one microbatch: images [B,H,W,C] and labels [B,classes] in, `loss` or `logits` out. */

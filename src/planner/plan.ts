@@ -28,6 +28,8 @@ export interface Scorer<Figures extends PlanFigures> {
 
 /** Values that a dimension of the search may take; absent means all. */
 export interface SearchSpace {
+  /** Copies that every mesh has; 1 unless given. */
+  readonly replica?: number;
   readonly data?: readonly number[];
   readonly model?: readonly number[];
   readonly microbatches?: readonly number[];
@@ -62,9 +64,12 @@ const allowed = (value: number, choices: readonly number[] | undefined): boolean
   choices === undefined || choices.includes(value);
 
 function meshes({ chips }: Task, space: SearchSpace): Mesh[] {
-  return Array.from({ length: chips }, (_, index) => index + 1)
-    .filter((model) => chips % model === 0 && allowed(model, space.model) && allowed(chips / model, space.data))
-    .map((model) => createMesh({ data: chips / model, model }));
+  const { replica = 1 } = space;
+  const each = chips / replica;
+  if (!Number.isInteger(each)) return [];
+  return Array.from({ length: each }, (_, index) => index + 1)
+    .filter((model) => each % model === 0 && allowed(model, space.model) && allowed(each / model, space.data))
+    .map((model) => createMesh({ replica, data: each / model, model }));
 }
 
 /**
@@ -193,8 +198,12 @@ function trySimulate<Figures extends PlanFigures>(
   }
 }
 
-function noMesh({ chips }: Task, { data, model }: SearchSpace): MeshwrightError {
-  const asked = [data && `data=${data.join(' or ')}`, model && `model=${model.join(' or ')}`].filter(Boolean);
+function noMesh({ chips }: Task, { replica, data, model }: SearchSpace): MeshwrightError {
+  const asked = [
+    replica && `replica=${replica}`,
+    data && `data=${data.join(' or ')}`,
+    model && `model=${model.join(' or ')}`,
+  ].filter(Boolean);
   return new MeshwrightError('MESH_DOES_NOT_MULTIPLY', {
     place: 'plan.mesh',
     expected: `axes that multiply to ${chips} chips`,

@@ -165,7 +165,7 @@ export function stateKey(input: StateInput): string {
   return `${input.kind}:${input.name}`;
 }
 
-/** Whether an input is part of the batch: cut into microbatches and sharded over `data`. */
+/** Whether an input is part of the batch: cut into microbatches, and those dealt out to the ranks. */
 export const isBatch = (input: ProgramInput): boolean =>
   input.kind === 'data' && input.name !== 'learning-rate' && input.name !== 'step';
 

@@ -7,7 +7,6 @@ export type { PoolOptions, PoolRun, RunOptions } from './pool.js';
 export { DevicePool } from './pool.js';
 export type { Feed, Feeds } from './adopt.js';
 export type { RankOptions, RankRun } from './rank.js';
-export type { ScheduledSlot } from './stage-task.js';
 export { Rank } from './rank.js';
 export type { FamilyName, HostTensor } from './kernels/family.js';
 export type { Numbers } from './kernels/tensors.js';

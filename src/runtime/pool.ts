@@ -9,6 +9,7 @@ import type { Mesh } from '../mesh/index.js';
 import { axisSize, coordinate, rankCount } from '../mesh/index.js';
 import type { Pipeline, Program } from '../program/index.js';
 import { invalid } from '../program/index.js';
+import type { Schedule } from '../program/schedules/index.js';
 import type { Span } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { Seconds } from '../units.js';
@@ -21,7 +22,6 @@ import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from '.
 import { pack, packFeeds, unpack, unpackRun } from './protocol.js';
 import { RankHandle } from './rank-handle.js';
 import type { Feeds } from './adopt.js';
-import type { ScheduledSlot } from './stage-task.js';
 import { stageTasks } from './stage-task.js';
 import type { ChannelTraffic, TransportMemory } from './transport/index.js';
 import { createTransportMemory, stopAll, traffic } from './transport/index.js';
@@ -115,11 +115,9 @@ export class DevicePool {
   /**
    * As `load`, a pipeline over the mesh's axis `pipe`. A run feeds the batch as a list of microbatches, and brings back an
    * output from the ranks of the stages that have it.
-   *
-   * @param order of each stage its slots
    */
-  async loadPipeline(name: string, pipeline: Pipeline, order: readonly (readonly ScheduledSlot[])[]): Promise<void> {
-    const tasks = stageTasks(pipeline, order);
+  async loadPipeline(name: string, pipeline: Pipeline, schedule: Schedule): Promise<void> {
+    const tasks = stageTasks(pipeline, schedule);
     if (tasks.length !== axisSize(this.mesh, 'pipe'))
       throw invalid(name, `${axisSize(this.mesh, 'pipe')} stages, as the mesh has`, String(tasks.length));
     await this.#callAll('loadStage', (rank) => ({ name, task: tasks[coordinate(this.mesh, rank, 'pipe')]! }));

@@ -5,6 +5,8 @@
 import { axisSize, group } from '../mesh/index.js';
 import type { Program, ProgramInput, ProgramOutput } from '../program/index.js';
 import { elementCount, invalid, isBatch, isState, stateKey } from '../program/index.js';
+import type { Slot } from '../program/schedules/index.js';
+import { virtualStage } from '../program/schedules/index.js';
 import type { SlotPlace, Span } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { Adopter, Feeds } from './adopt.js';
@@ -17,7 +19,7 @@ import type { Expected } from './ports.js';
 import { Ports } from './ports.js';
 import type { Current, ProgramEnds } from './run-program.js';
 import { runProgram } from './run-program.js';
-import type { ScheduledSlot, StageTask } from './stage-task.js';
+import type { StageTask } from './stage-task.js';
 import { portKey, sentBy } from './stage-task.js';
 import { StageValues } from './stage-values.js';
 
@@ -39,7 +41,7 @@ export interface StageSurroundings extends Surroundings {
 /** All programs of a task, those that slots share once. */
 export const programsOf = ({ stage, chunks }: StageTask): Set<Program> =>
   new Set([
-    stage.start,
+    ...(stage.start === undefined ? [] : [stage.start]),
     ...stage.finish,
     ...chunks.flatMap(({ slots, last }) => [...Object.values(slots), ...Object.values(last)]),
   ]);
@@ -47,7 +49,7 @@ export const programsOf = ({ stage, chunks }: StageTask): Set<Program> =>
 const tiedKey = (name: string, stage: number): string => `tied gradient of ${name} to stage ${stage}`;
 
 /** The last slot of each kind and chunk. */
-function lastSlots(slots: readonly ScheduledSlot[]): ReadonlySet<ScheduledSlot> {
+function lastSlots(slots: readonly Slot[]): ReadonlySet<Slot> {
   return new Set(new Map(slots.map((slot) => [`${slot.kind} ${slot.chunk}`, slot])).values());
 }
 
@@ -78,16 +80,16 @@ export class StageRun {
   }
 
   /**
-   * @param outputs of the programs that end the step
+   * @param outputs of the programs that end the step, or of slots to evaluate with
    * @returns those that this stage has, held
    */
   async run(outputs: readonly string[]): Promise<ReadonlyMap<string, Binding>> {
-    const { stage, order, index } = this.#task;
-    order.forEach((_, from) => from !== index && this.#ports.expect(this.#rankOf(from), this.#sentFrom(from)));
-    await this.#runPlain(stage.start, outputs);
-    const own = order[index]!;
+    const { stage, schedule, index } = this.#task;
+    schedule.slots.forEach((_, from) => from !== index && this.#ports.expect(this.#rankOf(from), this.#sentFrom(from)));
+    if (stage.start !== undefined) await this.#runPlain(stage.start, outputs);
+    const own = schedule.slots[index]!;
     const last = lastSlots(own);
-    for (const slot of own) await this.#runSlot(slot, last.has(slot));
+    for (const slot of own) await this.#runSlot(slot, last.has(slot), outputs);
     for (const program of stage.finish) await this.#runPlain(program, outputs);
     this.#ports.finish();
     this.#values.end();
@@ -101,13 +103,13 @@ export class StageRun {
 
   /** What another stage will send here, in its order. */
   #sentFrom(from: number): Expected[] {
-    const { order, index, stage, tied, chunks } = this.#task;
-    const streams = order[from]!.flatMap((slot): Expected[] => {
-      const sent = sentBy(this.#task, from, slot);
-      if (sent?.to !== index) return [];
-      const { name, virtual, microbatch } = sent;
-      const chunk = stage.chunks.findIndex((one) => one.virtual === virtual);
-      return [this.#expected(Object.values(chunks[chunk]!.slots), name, portKey(name, virtual, microbatch))];
+    const { schedule, index, stage, tied, chunks } = this.#task;
+    const streams = schedule.slots[from]!.flatMap((slot): Expected[] => {
+      const sent = sentBy(schedule, from, slot);
+      if (sent?.to.stage !== index) return [];
+      const { name, virtual, to } = sent;
+      const programs = Object.values(chunks[to.chunk]!.slots);
+      return [this.#expected(programs, name, portKey(name, virtual, slot.microbatch))];
     });
     const gradients = tied
       .filter(({ other }) => other === from)
@@ -156,7 +158,7 @@ export class StageRun {
     });
   }
 
-  async #runSlot(slot: ScheduledSlot, isLast: boolean): Promise<void> {
+  async #runSlot(slot: Slot, isLast: boolean, wanted: readonly string[]): Promise<void> {
     const { index, chunks } = this.#task;
     const { kind, chunk, microbatch } = slot;
     const { slots, last } = chunks[chunk]!;
@@ -167,19 +169,23 @@ export class StageRun {
       program,
       {
         bind: (input) => this.#bind(program, input, slot),
-        give: (output, binding) => this.#give(program, output, binding, slot, place),
+        give: (output, binding) => {
+          // To evaluate with: there is one microbatch then.
+          if (wanted.includes(output.name)) this.#wanted.set(output.name, holdAll(binding));
+          else this.#give(program, output, binding, slot, place);
+        },
       },
       place,
     );
   }
 
-  #bind(program: Program, input: ProgramInput, slot: ScheduledSlot): Binding {
-    const { index, placement } = this.#task;
+  #bind(program: Program, input: ProgramInput, slot: Slot): Binding {
+    const { index, schedule } = this.#task;
     const { chunk, microbatch } = slot;
     const { type } = program.values[input.value]!;
     switch (input.kind) {
       case 'port':
-        return this.#ports.take(portKey(input.name, placement[index]![chunk]!, microbatch));
+        return this.#ports.take(portKey(input.name, virtualStage(schedule, index, chunk), microbatch));
       case 'residual':
         return this.#values.takeResidual(input.name, slot);
       case 'sum':
@@ -197,24 +203,19 @@ export class StageRun {
     }
   }
 
-  #give(
-    program: Program,
-    { name, value }: ProgramOutput,
-    binding: Binding,
-    slot: ScheduledSlot,
-    place: SlotPlace,
-  ): void {
+  #give(program: Program, { name, value }: ProgramOutput, binding: Binding, slot: Slot, place: SlotPlace): void {
     const { type } = program.values[value]!;
     if (name.startsWith('residual:')) {
       this.#values.giveResidual(name.slice('residual:'.length), slot, holdAll(binding));
     } else if (name.startsWith('sum:')) {
       this.#values.giveSum(name, type, slot.chunk, holdAll(binding));
     } else {
-      const sent = sentBy(this.#task, this.#task.index, slot);
+      const { schedule, index } = this.#task;
+      const sent = sentBy(schedule, index, slot);
       if (sent === undefined) throw invalid('pipeline', `a stage that gets ${name}`, 'none');
       const key = portKey(sent.name, sent.virtual, slot.microbatch);
-      if (sent.to === this.#task.index) this.#ports.deliver(key, binding as Handle);
-      else this.#send(sent.to, name, binding as Handle, place);
+      if (sent.to.stage === index) this.#ports.deliver(key, binding as Handle);
+      else this.#send(sent.to.stage, name, binding as Handle, place);
     }
   }
 

@@ -2,13 +2,14 @@
  * What a rank of a pipeline's stage holds within a step: sums and gathered parameters, of which each slot has its chunk's
  * part; residuals of microbatches under way; the batch.
  */
-import type { Program, SlotKind, ValueType } from '../program/index.js';
+import type { Program, ValueType } from '../program/index.js';
 import { invalid } from '../program/index.js';
+import type { Slot, SlotKind } from '../program/schedules/index.js';
 import type { Adopter, Feed, Feeds } from './adopt.js';
 import { unsuitable } from './adopt.js';
 import type { Binding } from './handle.js';
 import { Handle, handlesOf, holdAll, releaseAll } from './handle.js';
-import type { ScheduledSlot, StageTask } from './stage-task.js';
+import type { StageTask } from './stage-task.js';
 
 /** In the order in which a microbatch's slots run. */
 const KINDS: readonly SlotKind[] = ['forward', 'backward', 'backward-input', 'backward-weight'];
@@ -72,12 +73,12 @@ export class StageValues {
     return holdAll(this.partOf(this.#shared.get(name) as Binding, type, chunk));
   }
 
-  giveResidual(name: string, { chunk, microbatch }: ScheduledSlot, binding: Binding): void {
+  giveResidual(name: string, { chunk, microbatch }: Slot, binding: Binding): void {
     this.#residuals.set(`${chunk} ${microbatch} ${name}`, binding);
   }
 
   /** A residual for a slot, which the last one to read it has alone. */
-  takeResidual(name: string, { kind, chunk, microbatch }: ScheduledSlot): Binding {
+  takeResidual(name: string, { kind, chunk, microbatch }: Slot): Binding {
     const key = `${chunk} ${microbatch} ${name}`;
     const found = this.#residuals.get(key);
     if (found === undefined) throw invalid(`${kind} of microbatch ${microbatch}`, `a residual ${name}`, 'none');

@@ -62,7 +62,7 @@ const mismatch = (place: string, expected: string, got: string): MeshwrightError
     place,
     expected,
     got,
-    hint: 'the run and the simulation are of different programs',
+    hint: 'the run and the simulation are of different programs, or the simulation takes algorithms for collectives that the trainer lacks (collectives in the stack profile)',
   });
 
 export interface KindDifference {

@@ -3,14 +3,17 @@
  * collective adds what it takes while neither works, its exposed time; where several run then, the time is that of the
  * one which began first. So added up, the spans of a rank are the time in which anything of it went on.
  */
-import type { Seconds } from '../units.js';
-import { seconds } from '../units.js';
 import type { Span } from './trace.js';
 
-type Timed = Pick<Span, 'kind' | 'start' | 'end'>;
+/** In seconds, or in whatever time is counted. */
+interface Timed<T extends number> {
+  readonly kind: Span['kind'];
+  readonly start: T;
+  readonly end: T;
+}
 
-/** @returns for each span of one rank's step, in their order, what it adds */
-export function exposedTimes(spans: readonly Timed[]): Seconds[] {
+/** @returns for each span of one rank's step, in their order, what it adds, in the unit of its times */
+export function exposedTimes<T extends number>(spans: readonly Timed<T>[]): T[] {
   const exposed = spans.map(() => 0);
   const indices = spans.map((_, index) => index);
   const starts = indices.toSorted((a, b) => spans[a]!.start - spans[b]!.start);
@@ -36,5 +39,5 @@ export function exposedTimes(spans: readonly Timed[]): Seconds[] {
     if (spans[ending]!.kind === 'collective') running.splice(running.indexOf(ending), 1);
     else if (working === ending) working = undefined;
   }
-  return exposed.map(seconds);
+  return exposed as T[];
 }

@@ -16,7 +16,7 @@ import type { Bound } from '../helpers/interpret.js';
 
 /** A plan as the passes see it. */
 export interface PlanCase extends Omit<LowerOptions, 'optimizer' | 'keepGradients'> {
-  readonly mesh: { readonly data?: number; readonly model?: number };
+  readonly mesh: Parameters<typeof createMesh>[0];
   readonly activations?: ActivationLayout;
 }
 

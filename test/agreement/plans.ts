@@ -52,6 +52,21 @@ export const AGREEMENT_PLANS: readonly string[] = [
   'data=2,model=4 microbatches=1 linears=bidirectional',
   'data=2,model=4 microbatches=2 linears=bidirectional activations=sequence',
   'data=4,model=2 microbatches=1 linears=ring overlap-gradients=false',
+  // Copies of what is sharded: nothing, each of the three stages, and shards over the copies too.
+  'replica=2 microbatches=2',
+  'replica=2,data=2 microbatches=1',
+  'replica=2,data=2 microbatches=2 overlap-gradients=false',
+  'replica=2,data=2 microbatches=2 shard=optimizer',
+  'replica=2,data=2 microbatches=1 shard=gradients',
+  'replica=2,data=2 microbatches=2 shard=gradients bucket=2kB',
+  'replica=2,data=2 microbatches=1 shard=parameters',
+  'replica=2,data=2 microbatches=2 shard=parameters rematerialize=full',
+  'replica=2,data=4 microbatches=1 shard=parameters prefetch=0 overlap-gradients=false',
+  'replica=2,data=2 microbatches=1 shard=parameters shard-axes=replica,data',
+  'replica=2,model=2 microbatches=2 activations=sequence',
+  'replica=2,model=2 microbatches=1 shard=parameters shard-axes=replica',
+  'replica=2,data=2,model=2 microbatches=2 linears=ring shard=parameters',
+  'replica=2,data=2,model=2 microbatches=1 linears=ring shard=gradients activations=sequence',
   // All together: the ViT-22B paper's plan, and others.
   'data=2,model=4 microbatches=1 linears=bidirectional shard=parameters shard-minimum=200',
   'data=2,model=4 microbatches=2 linears=bidirectional shard=parameters rematerialize=full',
@@ -86,5 +101,6 @@ export const ROUNDED_PLANS: readonly string[] = [
   'data=2 microbatches=1 compute=f16 loss-scale=1024',
   'data=2,model=4 microbatches=1 compute=f16 loss-scale=1024 shard=gradients linears=bidirectional',
   'data=2 microbatches=1 compute=bf16 parameters=bf16 optimizer-state=f32 shard=parameters',
+  'replica=2,data=2 microbatches=2 compute=f16 loss-scale=1024 shard=parameters',
   'data=2 microbatches=2 compute=f16 parameters=bf16 gradients=f32 loss-scale=1024',
 ];

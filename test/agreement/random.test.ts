@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LINEAR_MODES, REMATERIALIZATIONS, SHARD_STAGES } from '../../src/program/index.js';
+import { AXIS_NAMES } from '../../src/mesh/index.js';
 import type { ModelConfig } from '../../src/models/index.js';
 import { SMALL_DECODER, SMALL_VIT } from '../helpers/models.js';
 import type { PlanCase } from './case.js';
@@ -14,11 +15,15 @@ const MESHES = [
   { data: 2, model: 2 },
   { data: 4, model: 2 },
   { data: 2, model: 4 },
+  { replica: 2 },
+  { replica: 2, data: 2 },
+  { replica: 2, model: 2 },
+  { replica: 2, data: 2, model: 2 },
 ] as const;
 
 const shard = fc.record({
   stage: fc.constantFrom(...SHARD_STAGES),
-  axes: fc.constantFrom<readonly ('data' | 'model')[]>(['data'], ['model'], ['data', 'model']),
+  axes: fc.subarray([...AXIS_NAMES], { minLength: 1 }),
   minimumElements: fc.constantFrom(0, 50, 200),
   prefetch: fc.constantFrom(0, 1, 2),
 });

@@ -38,6 +38,7 @@ const SIZE = { batch: 16, steps: 2 };
 const SHARE = [
   'data=2 microbatches=2 bucket=2kB',
   'data=2 microbatches=2 shard=gradients',
+  'replica=2,data=2 microbatches=2 shard=parameters rematerialize=full',
   'model=4 microbatches=2 linears=bidirectional activations=sequence',
   'data=2,model=4 microbatches=2 linears=bidirectional shard=parameters rematerialize=full',
   'data=2,model=2 microbatches=1 linears=ring shard=optimizer activations=sequence rematerialize=selective',

@@ -37,6 +37,13 @@ const plans: Case[] = [
     ['all_reduce', 'got "in-switch"'],
   ],
   [
+    'an algorithm that no plan can take',
+    'plan --model vit-tiny --hardware tpu-v4 --chips 4 --batch 8 --collective in-switch',
+    'USAGE',
+    '--collective',
+    ['applies to', 'all_reduce', 'got "in-switch"'],
+  ],
+  [
     'the algorithm of a collective that the step lacks',
     'simulate --model vit-tiny --hardware tpu-v4 --chips 4 --collective all_to_all=direct',
     'USAGE',

@@ -88,7 +88,7 @@ const machines: Case[] = [
     `simulate ${LARGE} --chips 64 --batch 64 --jitter -0.1`,
     'USAGE',
     '--jitter',
-    ['at least 0', 'got "-0.1"'],
+    ['from 0 to 1', 'got "-0.1"'],
   ],
   [
     'a jitter that is no number',

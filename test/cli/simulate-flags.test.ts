@@ -1,62 +1,76 @@
 /** Flags of `simulate` that ask for something of the step: honoured, or refused with the reason. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Assessor, stackOf } from '../../src/cli/assess.js';
+import { readCollective } from '../../src/cli/collective-flag.js';
+import { readFault } from '../../src/cli/faults.js';
 import type { SimulationReport } from '../../src/cli/simulation-report.js';
+import type { CollectiveSchedule, Execution } from '../../sim/index.js';
 import type { Case } from './refusals.js';
 import { describeRefusals } from './refusals.js';
-import { createFolder, json, removeFolder } from './support.js';
+import { createFolder, removeFolder } from './support.js';
+import { json } from './in-process.js';
 
 const JOB = 'simulate --model vit-tiny --hardware tpu-v4 --chips 64 --batch 256 --mesh data=16,model=4';
 const NODE = 'simulate --model vit-tiny --hardware h100-80gb-sxm --chips 8 --batch 64';
 
 let folder: string;
-let base: SimulationReport;
-beforeAll(async () => {
+beforeAll(() => {
   folder = createFolder();
-  base = await simulate('');
 });
 afterAll(() => removeFolder(folder));
 
-const simulate = (flags: string): Promise<SimulationReport> => json<SimulationReport>(`${JOB} ${flags}`.trim(), folder);
-const algorithms = ({ details }: SimulationReport, op?: string): string[] => [
-  ...new Set(details!.collectives.filter(({ name }) => op === undefined || name === op).map((one) => one.algorithm)),
+/** The job above, without what the command looks at besides. */
+function execute({ collective, unfold }: { collective?: string; unfold?: boolean } = {}): Execution {
+  const assessor = new Assessor(collective === undefined ? {} : { collectives: readCollective(collective) });
+  const job = assessor.resolve({
+    model: 'vit-tiny',
+    hardware: 'tpu-v4',
+    chips: 64,
+    batch: 256,
+    plan: { mesh: { data: 16, model: 4 } },
+  });
+  return assessor.assess(job, stackOf(job), unfold ? {} : undefined).execution;
+}
+const algorithms = ({ plan }: Execution, op?: string): CollectiveSchedule['algorithm'][] => [
+  ...new Set(
+    plan.collectives.filter(({ name }) => op === undefined || name === op).map((one) => one.schedule.algorithm),
+  ),
 ];
 
 describe('--collective', () => {
-  it('takes an algorithm for all that it applies to, which is no faster than the fastest', async () => {
-    const rings = await simulate('--collective ring');
+  it('takes an algorithm for all that it applies to, which is no faster than the fastest', () => {
+    const [base, rings] = [execute(), execute({ collective: 'ring' })];
     expect(algorithms(base)).not.toEqual(['ring']);
     expect(algorithms(rings)).toEqual(['ring']);
-    expect(rings.stepTimeSeconds).toBeGreaterThan(base.stepTimeSeconds);
-    expect(rings.timeByCategorySeconds.matmul).toBe(base.timeByCategorySeconds.matmul);
+    expect(rings.duration).toBeGreaterThan(base.duration);
+    expect(rings.computeTicks.matmul).toBe(base.computeTicks.matmul);
   });
 
-  it('takes one for one collective, the others as they were, folded as unfolded', async () => {
-    const [folded, unfolded] = await Promise.all([
-      simulate('--collective all_gather=halving-doubling'),
-      simulate('--collective all_gather=halving-doubling --unfold'),
-    ]);
+  it('takes one for one collective, the others as they were, folded as unfolded', () => {
+    const collective = 'all_gather=halving-doubling';
+    const [base, folded, unfolded] = [execute(), execute({ collective }), execute({ collective, unfold: true })];
     expect(algorithms(folded, 'all_gather')).toEqual(['halving-doubling']);
     expect(algorithms(folded, 'all_reduce')).toEqual(algorithms(base, 'all_reduce'));
-    if (folded.folded) expect(unfolded.stepTimeSeconds).toBe(folded.stepTimeSeconds);
-    expect(unfolded.details!.collectives.map(({ algorithm }) => algorithm)).toEqual(
-      folded.details!.collectives.map(({ algorithm }) => algorithm),
-    );
+    expect(folded.folded).toBe(true);
+    expect(unfolded.duration).toBe(folded.duration);
   });
 });
 
-it('a dead link is gone round in a longer step, with every chip and link too', async () => {
-  const [folded, unfolded] = await Promise.all([
-    simulate('--fault link=0+z:dead'),
-    simulate('--fault link=0+z:dead --unfold --links'),
-  ]);
-  for (const faulty of [folded, unfolded]) {
-    expect(faulty.faults).toEqual(['link=0+z:dead']);
-    expect(faulty.stepTimeSeconds).toBeGreaterThan(base.stepTimeSeconds);
-  }
-  expect(folded.folded).toBe(false);
-  const sent = (name: string): number => unfolded.links.all!.find((link) => link.name === name)!.bytes;
+it('an algorithm, a fault and a list of links are in the document, which has nothing on a dead link', async () => {
+  const flags = '--collective ring --fault link=0+z:dead --links';
+  const { faults, details, folded, unfolded, links } = await json<SimulationReport>(`${JOB} ${flags}`, folder);
+  expect(faults).toEqual(['link=0+z:dead']);
+  expect([...new Set(details!.collectives.map(({ algorithm }) => algorithm))]).toEqual(['ring']);
+  expect(folded).toBe(false);
+  expect(unfolded).not.toBeNull();
+  const sent = (name: string): number => links.all!.find((link) => link.name === name)!.bytes;
   expect(sent('chip 0 +z')).toBe(0);
   expect(sent('chip 1 +z')).toBeGreaterThan(0);
+});
+
+it('faults add up in the order given', () => {
+  const faults = readFault('chip=17:1.3', readFault('link=0+x:0.5'));
+  expect(faults).toEqual({ links: [{ link: '0+x', left: 0.5 }], chips: [{ chip: 17, slowdown: 1.3 }] });
 });
 
 describeRefusals('of faults', [
@@ -68,6 +82,17 @@ describeRefusals('of faults', [
     ['a way from chip 3 to chip', 'these links are dead: chip 3 to node', 'leave one of them alive'],
   ],
 ]);
+
+describeRefusals(
+  'of jitter',
+  ['1e9', '1.01', '-0.1', 'x'].map((amount) => [
+    amount,
+    `${JOB} --jitter ${amount}`,
+    'USAGE',
+    '--jitter',
+    ['a number from 0 to 1', `got "${amount}"`, 'times are log-normal'],
+  ]),
+);
 
 const PROGRAM_WITH = ['--unfold', '--jitter 0.1', '--seed 1', '--fault chip=1:2', '--collective ring'];
 const printing = [

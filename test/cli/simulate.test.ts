@@ -111,7 +111,13 @@ describe('the simulation of ViT-22B on 1024 TPU v4', () => {
       ),
     ).toBe(true);
     expect(kernels.map((one) => one.seconds)).toEqual(kernels.map((one) => one.seconds).toSorted((a, b) => b - a));
-    expect(sum(collectives.map((one) => one.exposedSeconds))).toBeCloseTo(base.exposedCommunicationSeconds, 1);
+    // Of the 20 that are exposed longest, which aren't all.
+    const longest = collectives.map((one) => one.exposedSeconds);
+    const others = base.exposedCommunicationSeconds - sum(longest);
+    expect(others).toBeGreaterThanOrEqual(-1e-9);
+    if (longest.length < 20) expect(others).toBeCloseTo(0, 9);
+    expect(others).toBeLessThan(0.002 * base.exposedCommunicationSeconds);
+    expect(longest).toEqual(longest.toSorted((a, b) => b - a));
   });
 
   it('lists links by class, and each of them when asked to', async () => {
@@ -224,7 +230,7 @@ describe('the topology', () => {
     const palm = await simulate(flags);
     expect(palm.placement.data?.[0]).toBe('2 slices');
     expect(palm.slice).toEqual([12, 16, 16]);
-    const { text } = editedProfile('tpu-v4', 'value: 6.6 GB/s', 'value: 660 MB/s');
+    const { text } = editedProfile('tpu-v4', 'value: 3.3 GB/s', 'value: 330 MB/s');
     writeFileSync(join(folder, 'slow-hosts.yaml'), text);
     const slow = await simulate(flags.replace('tpu-v4', './slow-hosts.yaml'));
     expect(communication(slow)).toBeGreaterThan(communication(palm));

@@ -46,6 +46,13 @@ describe('a simulation in a terminal', () => {
     for (const report of Object.values(reports)) expect(simulationLines(report, 80).length).toBeLessThanOrEqual(24);
   });
 
+  it('says that times are an estimate where one chip stands for others that differ', () => {
+    const plain = reports['plain']!;
+    const saying = (report: SimulationReport) => simulationLines(report, 80).filter((line) => /^Estimate/.test(line));
+    expect(saying({ ...plain, folded: false })).toHaveLength(1);
+    expect(saying({ ...plain, folded: true })).toEqual([]);
+  });
+
   it('draws bars as long as the times they stand for', () => {
     const { timeByCategorySeconds: time, exposedCommunicationByAxisSeconds: exposed } = reports['plain']!;
     const bars = simulationLines(reports['plain']!, 120).filter((line) => line.includes('%  █'));

@@ -48,9 +48,3 @@ it('a slow chip unfolds by itself, holds up all, and is on the trace', async () 
   expect(slow.stepTimeSeconds).toBeLessThan(1.5 * even.stepTimeSeconds);
   expect(readFileSync(join(folder, 'slow.json'), 'utf8').length).toBeGreaterThan(1000);
 });
-
-it('a seed of nothing is refused', async () => {
-  const { stderr, status } = await cli(`${JOB} --seed 7`, folder);
-  expect(status).toBe(2);
-  expect(stderr).toContain('USAGE at --seed');
-});

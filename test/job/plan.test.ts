@@ -12,7 +12,7 @@ import {
   resolveJob,
 } from '../../src/job/index.js';
 import type { AxisPlacement, JobInput, Plan } from '../../src/job/index.js';
-import { createMesh } from '../../src/mesh/index.js';
+import { AXIS_NAMES, createMesh } from '../../src/mesh/index.js';
 import { FLOATS, REMATERIALIZATIONS } from '../../src/program/index.js';
 import { bytes } from '../../src/units.js';
 
@@ -28,7 +28,11 @@ const plans: fc.Arbitrary<Plan> = fc
   .record(
     {
       mesh: fc
-        .record({ data: fc.integer({ min: 1, max: 64 }), model: fc.integer({ min: 1, max: 64 }) })
+        .record({
+          replica: fc.integer({ min: 1, max: 4 }),
+          data: fc.integer({ min: 1, max: 64 }),
+          model: fc.integer({ min: 1, max: 64 }),
+        })
         .map(createMesh),
       microbatches: count(1),
       slice: fc.array(fc.integer({ min: 1, max: 16 }), { minLength: 1, maxLength: 3 }),
@@ -44,7 +48,7 @@ const plans: fc.Arbitrary<Plan> = fc
       activations: fc.constantFrom('width' as const, 'sequence' as const, 'replicated' as const),
       linears: fc.constantFrom('synchronous' as const, 'ring' as const, 'bidirectional' as const),
       shard: fc.constantFrom('none' as const, 'optimizer' as const, 'gradients' as const, 'parameters' as const),
-      shardAxes: fc.constantFrom(['data'] as const, ['model'] as const, ['data', 'model'] as const),
+      shardAxes: fc.subarray([...AXIS_NAMES], { minLength: 1 }),
       shardTensors: fc.oneof(fc.constant('all' as const), fc.array(name, { minLength: 1, maxLength: 3 })),
       shardMinimum: count(0),
       prefetch: count(0),
@@ -125,7 +129,10 @@ describe('the short form', () => {
     ['bucket=0MB', /^JOB_INVALID at --plan \(bucket\)/],
     ['rematerialize-layers=3-1', /^JOB_INVALID at --plan \(rematerialize-layers\): expected all, or layers from 0/],
     ['rematerialize-layers=', /^JOB_INVALID at --plan \(rematerialize-layers\)/],
-    ['shard-axes=pipe', /^JOB_INVALID at --plan \(shard-axes\): expected one or more of data, model, got "pipe"$/],
+    [
+      'shard-axes=pipe',
+      /^JOB_INVALID at --plan \(shard-axes\): expected one or more of replica, data, model, got "pipe"$/,
+    ],
     ['shard-tensors=a,,b', /^JOB_INVALID at --plan \(shard-tensors\): expected all, or names/],
     ['compute=i32', /^JOB_INVALID at --plan \(compute\): expected one of f64, f32, bf16, f16, got "i32"$/],
   ])('%s is refused', (text, message) => {
@@ -200,7 +207,7 @@ describe('the block of a job file', () => {
       'JOB_INVALID at j:5 (plan.linears): expected one of synchronous, ring, bidirectional, got "rings"',
     ],
     ['{ bucket: 25 }', 'JOB_INVALID at j:5 (plan.bucket): expected none, or bytes with a unit, as in 25MB, got 25'],
-    ['{ shardAxes: [] }', 'JOB_INVALID at j:5 (plan.shardAxes): expected one or more of data, model, got []'],
+    ['{ shardAxes: [] }', 'JOB_INVALID at j:5 (plan.shardAxes): expected one or more of replica, data, model, got []'],
     [
       '{ rematerializeLayers: [-1] }',
       'JOB_INVALID at j:5 (plan.rematerializeLayers): expected all, or layers from 0, as in 0-11,40-47, got [-1]',

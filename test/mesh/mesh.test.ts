@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  batchParts,
   coordinate,
   createMesh,
   dualStates,
@@ -9,9 +10,14 @@ import {
   groups,
   rankCount,
   shardRanges,
+  sumOrder,
 } from '../../src/mesh/index.js';
 
-const sizes = fc.record({ data: fc.integer({ min: 1, max: 6 }), model: fc.integer({ min: 1, max: 6 }) });
+const sizes = fc.record({
+  replica: fc.integer({ min: 1, max: 3 }),
+  data: fc.integer({ min: 1, max: 6 }),
+  model: fc.integer({ min: 1, max: 6 }),
+});
 
 describe('a mesh', () => {
   test('drops axes of size 1: nothing can be sharded over them', () => {
@@ -37,6 +43,18 @@ describe('a mesh', () => {
     );
   });
 
+  test('has copies outermost: a batch is split over them first, and sums are made over them last', () => {
+    const mesh = createMesh({ model: 2, data: 3, replica: 2 });
+    expect(mesh.axes.map(({ name }) => name)).toEqual(['replica', 'data', 'model']);
+    expect(sumOrder(mesh)).toEqual(['data', 'model', 'replica']);
+    expect(batchParts(mesh)).toBe(6);
+    const rows = Array.from(
+      { length: 12 },
+      (_, rank) => shardRanges(mesh, rank, [12], { replica: 0, data: 0 })[0]![0]!,
+    );
+    expect(rows.map(({ start }) => start)).toEqual([0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10]);
+  });
+
   test('is partitioned by the groups along each axis', () => {
     fc.assert(
       fc.property(sizes, (given) => {
@@ -56,7 +74,7 @@ describe('shards', () => {
     fc.assert(
       fc.property(sizes, (given) => {
         const mesh = createMesh(given);
-        const states = Object.fromEntries(mesh.axes.map(({ name }) => [name, name === 'data' ? 0 : 1]));
+        const states = Object.fromEntries(mesh.axes.map(({ name }) => [name, name === 'model' ? 1 : 0]));
         const whole = globalShape(mesh, [2, 3], states);
         const seen = new Map<string, number>();
         for (let rank = 0; rank < rankCount(mesh); rank++) {

@@ -54,6 +54,18 @@ describe('a search', () => {
     ]);
   });
 
+  test('keeps copies that it is given, and searches over the chips of one', () => {
+    const { ranked } = findPlans(task, scorer(1000), { replica: 2, microbatches: [1] });
+    expect(ranked.map(({ job }) => formatPlan(job.plan))).toEqual([
+      'replica=2,model=4 microbatches=1',
+      'replica=2,data=2,model=2 microbatches=1',
+      'replica=2,data=4 microbatches=1',
+    ]);
+    expect(() => findPlans(task, scorer(1000), { replica: 3 })).toThrow(
+      /MESH_DOES_NOT_MULTIPLY at plan.mesh: expected axes that multiply to 8 chips, got replica=3/,
+    );
+  });
+
   describe('with options', () => {
     const search = (options: string, of = task) => {
       const wish = optionsOf(parsePlanInput(options, 'plan'));

@@ -88,6 +88,54 @@ describe('over the data axis', () => {
   }
 });
 
+describe('over the replica axis', () => {
+  const [r, d] = [2, 4];
+  const loss = 2 * half(r) * 4;
+  for (const stage of [undefined, 'optimizer', 'gradients', 'parameters'] as const) {
+    const sharding = stage === undefined ? {} : { shard: shard(stage) };
+    for (const microbatches of [1, 2]) {
+      for (const overlapGradients of [false, true]) {
+        const plan = { microbatches, overlapGradients, ...sharding };
+
+        test(`copies sum what each chip has of the gradients, once: ${JSON.stringify(plan)}`, () => {
+          const program = lower({ mesh: { replica: r, data: d }, ...plan });
+          const sharded = elementsOf(program, isSharded(program));
+          const whole = elementsOf(program, () => true) - sharded;
+          const { replica, data } = countCollectiveBytes(program);
+          expect(replica).toBeCloseTo(2 * half(r) * 4 * (whole + sharded / d) + loss, 6);
+          // Over `data` a copy sends what it would send alone.
+          expect(data).toBe(countCollectiveBytes(lower({ mesh: { data: d }, ...plan })).data);
+        });
+      }
+    }
+  }
+
+  test('`shard-axes` can name it: then copies gather and scatter what `data` left whole', () => {
+    const options = { ...shard('parameters'), axes: ['replica', 'data'] as const };
+    const program = lower({ mesh: { replica: r, data: d }, microbatches: 1, shard: options });
+    const states = program.inputs.flatMap(({ kind, value }) =>
+      kind === 'parameter' ? [Object.keys(program.values[value]!.type.states)] : [],
+    );
+    expect(states.some((axes) => axes.includes('replica'))).toBe(true);
+    // `data` has the first choice, so that nothing is sharded over `replica` alone that could be over `data`.
+    const alone = lower({ mesh: { data: d }, microbatches: 1, shard: shard('parameters') });
+    const count = (one: Program) =>
+      one.inputs.filter((input) => input.kind === 'parameter' && isSharded(one)(input)).length;
+    expect(count(program)).toBe(count(alone));
+  });
+
+  test('where `data` sums whole gradients, it does so before `replica`', () => {
+    const program = lower({ mesh: { replica: r, data: d }, microbatches: 1 });
+    const order: string[] = [];
+    forEachOp(program.ops, (op) => {
+      if (op.id.startsWith('encoder/') || !op.id.includes('reduce/')) return;
+      order.push((op.attributes as { readonly axis: string }).axis);
+    });
+    expect(order.length).toBeGreaterThan(2);
+    expect(order.every((axis, index) => axis === (index % 2 === 0 ? 'data' : 'replica'))).toBe(true);
+  });
+});
+
 describe('over the model axis', () => {
   for (const model of [SMALL_VIT, SMALL_DECODER]) {
     for (const activations of ['width', 'sequence'] as const) {

@@ -24,15 +24,20 @@ const draw = (
 /** A mesh, and a type on it whose whole tensor may have segments along one dimension. */
 const sharding = fc
   .record({
+    replica: fc.integer({ min: 1, max: 2 }),
     data: fc.integer({ min: 1, max: 3 }),
     model: fc.integer({ min: 1, max: 4 }),
-    over: fc.record({ data: fc.integer({ min: -1, max: 2 }), model: fc.integer({ min: -1, max: 2 }) }),
+    over: fc.record({
+      replica: fc.integer({ min: -1, max: 2 }),
+      data: fc.integer({ min: -1, max: 2 }),
+      model: fc.integer({ min: -1, max: 2 }),
+    }),
     local: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 3 })),
     parts: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }),
     segmented: fc.boolean(),
   })
-  .map(({ data, model, over, local, parts, segmented }) => {
-    const mesh = createMesh({ data, model });
+  .map(({ replica, data, model, over, local, parts, segmented }) => {
+    const mesh = createMesh({ replica, data, model });
     const states: Record<string, number> = {};
     for (const name of ['data', 'model'] as const)
       if (axisSize(mesh, name) > 1 && over[name] >= 0) states[name] = over[name];

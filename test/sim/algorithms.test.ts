@@ -1,16 +1,25 @@
 /** Every algorithm brings every member what it must get, told by who has what after each step. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createNetwork, timeAlone } from '../../sim/index.js';
+import { createMachine, createNetwork, timeAlone } from '../../sim/index.js';
 import type { AlgorithmName, Channel, Machine, NetworkOptions } from '../../sim/index.js';
 import { ALGORITHMS } from '../../src/hardware/index.js';
+import type { TorusTopology } from '../../src/hardware/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import { bytes } from '../../src/units.js';
-import { machineOf, switchOf, torusOf } from './helpers.js';
+import { machineOf, switchOf, torusOf, withTopology } from './helpers.js';
 
 const MB = 1e6;
 const EQUAL = 1e-6;
 type Collective = 'all_gather' | 'reduce_scatter' | 'all_reduce' | 'all_to_all';
+
+const twisted = (topology: TorusTopology, slice: readonly number[]): Machine =>
+  createMachine({
+    hardware: withTopology(topology),
+    mesh: createMesh({ model: slice.reduce((product, length) => product * length, 1) }),
+    slice,
+    twist: true,
+  });
 
 const machines: [string, Machine][] = [
   ...[2, 3, 5, 8].map((n): [string, Machine] => [`ring of ${n}`, machineOf(torusOf(1), createMesh({ model: n }))]),
@@ -19,6 +28,9 @@ const machines: [string, Machine][] = [
   ['cube', machineOf(torusOf(3), createMesh({ model: 64 }), [4, 4, 4])],
   ...[2, 6, 8].map((n): [string, Machine] => [`switch of ${n}`, machineOf(switchOf(n), createMesh({ model: n }))]),
   ['4 nodes of 2', machineOf(switchOf(2), createMesh({ model: 8 }))],
+  ['twisted plane', twisted(torusOf(2), [3, 6])],
+  ['twisted cube', twisted(torusOf(3), [2, 2, 4])],
+  ['longer twisted cube', twisted(torusOf(3), [2, 4, 4])],
   ['two groups', machineOf(torusOf(2), createMesh({ data: 2, model: 4 }), [2, 4])],
 ];
 

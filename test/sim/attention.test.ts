@@ -106,6 +106,40 @@ describe('attention', () => {
     expect(rate(true)).toBeCloseTo(0.63, 9);
   });
 
+  it('fused executes no more than it computes: what causal attention leaves out is in no FLOPs', () => {
+    for (const chip of [tpu, a100])
+      for (const backward of [false, true]) {
+        const one = { ...shape, tokens: 4096, backward };
+        const [causal, whole] = [
+          costOf(attention({ ...one, causal: true }), flash, chip),
+          costOf(attention(one), flash, chip),
+        ];
+        expect(causal.matmulFlops / whole.matmulFlops).toBeCloseTo((1 + 128 / 4096) / 2, 12);
+        expect(causal.vectorFlops / whole.vectorFlops).toBeCloseTo((1 + 128 / 4096) / 2, 12);
+        expect(costOf(attention({ ...one, causal: true }), plain, chip).matmulFlops).toBe(whole.matmulFlops);
+      }
+  });
+
+  it.each([
+    ['measured as one kernel', a100, 32],
+    ['of matmuls', tpu, 128],
+  ])('%s does as much for heads that are filled up with zeros as for whole ones', (_, chip, multiple) => {
+    for (const backward of [false, true])
+      for (const width of [40, 72, 112, 128]) {
+        const padded = (of: number) =>
+          costOf(attention({ ...shape, width: of, backward }), flash, chip).paddedMatmulFlops;
+        expect(padded(width) / padded(Math.ceil(width / multiple) * multiple)).toBeCloseTo(1, 12);
+      }
+  });
+
+  it('fused and measured wastes an eighth of its time on heads of width 112', () => {
+    const rate = (width: number): number => {
+      const { matmulFlops, matmulSeconds } = costOf(attention({ ...shape, width }), flash, a100);
+      return matmulFlops / matmulSeconds;
+    };
+    expect(rate(112) / rate(128)).toBeCloseTo(7 / 8, 9);
+  });
+
   it('fused never moves more bytes, and on a chip without a measurement never takes longer', () => {
     const random = fc.record({
       batch: fc.integer({ min: 1, max: 4 }),
@@ -119,6 +153,11 @@ describe('attention', () => {
       fc.property(random, (one) => {
         const [fused, unfused] = [costOf(attention(one), flash), costOf(attention(one), plain)];
         expect(fused.memoryBytes).toBeLessThan(unfused.memoryBytes);
+        for (const chip of [tpu, a100]) {
+          const { matmulFlops, paddedMatmulFlops, seconds } = costOf(attention(one), flash, chip);
+          expect(matmulFlops).toBeLessThanOrEqual(paddedMatmulFlops * (1 + 1e-12));
+          expect(matmulFlops).toBeLessThanOrEqual(seconds * chip.matmul.bf16!.peak);
+        }
         expect(fused.seconds).toBeLessThanOrEqual(unfused.seconds * (1 + 1e-12));
       }),
     );

@@ -2,9 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Machine } from '../../sim/index.js';
-import { shortLinkName, simulate, withFaults } from '../../sim/index.js';
+import { execute, shortLinkName, simulate, withFaults } from '../../sim/index.js';
 import { createMesh } from '../../src/mesh/index.js';
-import { collectiveSeconds, inputOf, machineOf, namesOf, switchOf, torusOf } from './helpers.js';
+import { fuse } from '../../src/program/index.js';
+import { RANDOM_MESH, randomProgram } from '../helpers/random-program.js';
+import { STACK, collectiveSeconds, inputOf, layeredProgram, machineOf, namesOf, switchOf, torusOf } from './helpers.js';
 
 const dead = (machine: Machine, ...links: string[]): Machine =>
   withFaults(machine, { links: links.map((link) => ({ link, left: 'dead' })), chips: [] });
@@ -76,7 +78,7 @@ describe('a slow link', () => {
     expect(time(slow(ring, '2+x', 1))).toBe(time(ring));
   });
 
-  it('never makes anything faster', () => {
+  it('never makes a collective faster', () => {
     fc.assert(
       fc.property(fc.nat(63), fc.double({ min: 0.01, max: 1, noNaN: true }), (link, left) => {
         const name = square.fabric.links[link]!.name;
@@ -121,8 +123,38 @@ it('a slow chip is known by its factor', () => {
   expect(square.chipSlowdown.size).toBe(0);
 });
 
-it('a step over a dead link takes longer', () => {
-  const input = inputOf();
-  const step = (machine: Machine) => simulate({ ...input, machine }).stepTimeSeconds;
-  expect(step(dead(input.machine, '0+z'))).toBeGreaterThan(step(input.machine));
+it('a step over a faulty link is what every chip and link take, though nobody asked for them', () => {
+  const machine = machineOf(torusOf(2), RANDOM_MESH, [4, 2]);
+  const names = machine.fabric.links.map(({ name }) => shortLinkName(name));
+  let slower = 0;
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+      fc.constantFrom(...names),
+      fc.constantFrom<number | 'dead'>(0.1, 0.5, 0.9, 'dead'),
+      (seed, link, left) => {
+        const program = fuse(randomProgram(seed));
+        const faulty = withFaults(machine, { links: [{ link, left }], chips: [] });
+        const step = execute(program, faulty, STACK);
+        expect(step.duration).toBe(execute(program, faulty, STACK, { unfold: {} }).duration);
+        const healthy = execute(program, machine, STACK).duration;
+        expect(step.duration).toBeGreaterThanOrEqual(healthy);
+        if (step.duration > healthy) {
+          slower++;
+          expect(step.unfolded).toBeDefined();
+        }
+      },
+    ),
+    { numRuns: 100 },
+  );
+  expect(slower).toBeGreaterThan(10);
+});
+
+it('a step of more events than a faulty link is worth is an estimate, and says so', () => {
+  const { machine, ...input } = inputOf();
+  const faulty = dead(machine, '0+z');
+  const stepOf = (layers: number) =>
+    simulate({ ...input, machine: faulty, program: layeredProgram(machine.mesh, layers) });
+  expect(stepOf(3)).toMatchObject({ folded: false, unfolded: { lastChip: expect.any(Number) as number } });
+  expect(stepOf(100_000)).toMatchObject({ folded: false, unfolded: null });
 });

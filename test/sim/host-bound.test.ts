@@ -4,6 +4,7 @@ import type { Machine } from '../../sim/index.js';
 import { criticalPath, execute, joinLoads, kernelCost, slowdown, ticksByCategory } from '../../sim/index.js';
 import { runFolded } from '../../sim/folded.js';
 import { linearize } from '../../sim/instructions.js';
+import { toTicks } from '../../sim/engine/index.js';
 import { planProgram } from '../../sim/plan.js';
 import { unfold } from '../../sim/unfold/index.js';
 import type { Stack } from '../../src/hardware/index.js';
@@ -85,6 +86,12 @@ describe('a step that a host launches op by op', () => {
         const { byCategorySeconds } = criticalPath(one.occurrences, one.duration, one.plan.hostDuration);
         expect(byCategorySeconds.idle).toBe(0);
         if (host === 1e-3) expect(parts.host / one.duration).toBeGreaterThan(0.8);
+        for (const { trace } of [one, all])
+          for (const rank of new Set(trace.spans.map((span) => span.rank))) {
+            const waits = trace.spans.filter((span) => span.kind === 'host' && span.rank === rank);
+            const waited = waits.reduce((total, span) => total + toTicks(span.end) - toTicks(span.start), 0);
+            expect(waited).toBe(parts.host);
+          }
       }),
       { numRuns: 30 },
     );

@@ -5,14 +5,14 @@ import type { Machine, MachineOptions } from '../../sim/index.js';
 import { createMachine } from '../../sim/index.js';
 import type { TorusTopology } from '../../src/hardware/index.js';
 import { loadHardware } from '../../src/hardware/index.js';
+import type { AxisName } from '../../src/mesh/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import { collectiveSeconds, machineOf, namesOf, torusOf, withTopology } from './helpers.js';
 
 type Options = Omit<MachineOptions, 'hardware' | 'mesh'>;
-const tpu = (sizes: { data?: number; model?: number }, options: Options = {}): Machine =>
+const tpu = (sizes: Parameters<typeof createMesh>[0], options: Options = {}): Machine =>
   createMachine({ hardware: loadHardware('tpu-v4'), mesh: createMesh(sizes), ...options });
-const labels = (machine: Machine, axis: 'data' | 'model'): string[] =>
-  machine.stages.get(axis)!.map(({ label }) => label);
+const labels = (machine: Machine, axis: AxisName): string[] => machine.stages.get(axis)!.map(({ label }) => label);
 
 /** Hops from a chip to all others, by breadth-first search over the links. */
 function distances({ fabric, chips }: Machine, from: number): number[] {
@@ -232,14 +232,28 @@ describe('slices joined by a data-center network', () => {
     for (const rank of [3072, 6143]) expect(palm.chipOf(rank)).toBeGreaterThanOrEqual(3072);
   });
 
+  it('are what `replica` goes over, the outermost axis, and no other axis does', () => {
+    const mesh = { replica: 2, data: 256, model: 12 };
+    const copies = tpu(mesh);
+    expect([copies.slices, copies.slice]).toEqual([2, [12, 16, 16]]);
+    expect(labels(copies, 'replica')).toEqual(['2 slices']);
+    expect(labels(copies, 'model')).toEqual(labels(palm, 'model'));
+    for (const axis of ['data', 'model'] as const) {
+      const groups = copies.stages.get(axis)!.flatMap((stage) => stage.groups);
+      expect(groups.every((chips) => new Set(chips.map((chip) => Math.floor(chip / 3072))).size === 1)).toBe(true);
+    }
+    // On one slice it lies on the torus as any axis.
+    expect(labels(tpu({ replica: 2, data: 16, model: 8 }), 'replica').join()).not.toContain('slices');
+  });
+
   it('are reached through the card of a host, which its chips share', () => {
     expect(namesOf(palm, 5, 3072 + 5)).toEqual(['chip 5 to card', 'host 1 out', 'host 769 in', 'chip 3077 from card']);
     expect(namesOf(palm, 3072, 3073).join()).not.toContain('host');
-    // Four chips a host, which share its 6.6 GB/s.
+    // Four chips a host, which share its 3.3 GB/s.
     const stage = palm.stages.get('data')![0]!;
     expect(stage.groups.every(([a, b]) => b! - a! === 3072)).toBe(true);
     const time = collectiveSeconds(tpu({ data: 2, model: 64 }, { slices: 2 }), 'all_gather', 'data', 1e9);
-    expect(time).toBeCloseTo(1e9 / (6.6e9 / 4) + 20e-6, 6);
+    expect(time).toBeCloseTo(1e9 / (3.3e9 / 4) + 20e-6, 6);
   });
 
   it('may be asked for', () => {

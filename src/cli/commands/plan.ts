@@ -1,11 +1,12 @@
 import { dirname } from 'node:path';
 import { formatJob, formatPlan, optionsOf, resolveTask } from '../../job/index.js';
-import { axisSize } from '../../mesh/index.js';
+import { AXIS_NAMES, axisSize } from '../../mesh/index.js';
 import type { RankedPlan, SearchSpace } from '../../planner/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
 import type { JobSimulation } from '../assess.js';
 import { Assessor } from '../assess.js';
 import type { CollectiveFlag } from '../collective-flag.js';
+import { requireTaken } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
@@ -21,19 +22,20 @@ export interface PlanFlags extends JobFlags, CollectiveFlag {
 export function plan(file: string | undefined, flags: PlanFlags): void {
   const input = jobInput(file, flags);
   const task = resolveTask(input);
-  const { data, model } = input.plan?.mesh ?? {};
+  const { replica, data, model } = input.plan?.mesh ?? {};
   const { microbatches, ...given } = optionsOf(input.plan ?? {});
   const space: SearchSpace = {
+    ...(replica === undefined ? {} : { replica }),
     ...(data === undefined ? {} : { data: [data] }),
     ...(model === undefined ? {} : { model: [model] }),
     ...(microbatches === undefined ? {} : { microbatches: [microbatches] }),
     options: given,
   };
   const progress = createProgress('plans simulated', flags.json === true);
-  const { ranked, rejected, candidates } = new Assessor({ collectives: flags.collective }).rank(task, space, () =>
-    progress.advance(),
-  );
+  const assessor = new Assessor({ collectives: flags.collective });
+  const { ranked, rejected, candidates } = assessor.rank(task, space, () => progress.advance());
   progress.end();
+  if (flags.collective !== undefined) requireTaken(flags.collective, assessor.taken);
   const top = ranked.slice(0, flags.top);
   if (flags.output !== undefined) writeNew(flags.output, formatJob(ranked[0]!.job, dirname(flags.output)));
   if (flags.json) {
@@ -52,7 +54,7 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
       plans: top.map(({ rank, job, figures, why }) => ({
         rank,
         plan: formatPlan(job.plan),
-        mesh: { data: axisSize(job.plan.mesh, 'data'), model: axisSize(job.plan.mesh, 'model') },
+        mesh: Object.fromEntries(AXIS_NAMES.map((name) => [name, axisSize(job.plan.mesh, name)])),
         why,
         simulation: figures,
       })),

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { MeshwrightError } from '../../errors.js';
 import type { Job } from '../../job/index.js';
-import { isPipeline, lowerJob } from '../../job/index.js';
+import { isPipeline } from '../../job/index.js';
 import type { Op, Program } from '../../program/index.js';
 import { print, printOp, regionOps } from '../../program/index.js';
 import type { Faults, UnfoldRequest } from '../../../sim/index.js';
@@ -10,7 +10,7 @@ import { nearest } from '../../text.js';
 import { bytes, formatBytes, formatPercent } from '../../units.js';
 import { MOST_RUNS, pipelineTrace, stepTrace } from '../../../sim/index.js';
 import type { Assessment, PipelineAssessment } from '../assess.js';
-import { Assessor, stackOf } from '../assess.js';
+import { Assessor, lowerFor, stackOf } from '../assess.js';
 import type { CollectiveFlag } from '../collective-flag.js';
 import { requireTaken } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
@@ -117,7 +117,7 @@ function refuseUnfolding(unfold: UnfoldRequest | undefined): void {
 function printProgram(assessor: Assessor, job: Job, opId: string | undefined): void {
   const programs = isPipeline(job.plan)
     ? pipelinePrograms(assessor.pipeline(job), job.plan)
-    : [{ title: undefined, program: lowerJob(job) }];
+    : [{ title: undefined, program: lowerFor(job, stackOf(job)) }];
   if (opId !== undefined) {
     const { program, op } = findOp(programs, opId);
     process.stdout.write(printOp(program, op));

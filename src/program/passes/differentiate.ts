@@ -22,7 +22,7 @@ import type {
   ValueType,
 } from '../types.js';
 import { unstacked } from '../types.js';
-import type { Rematerialization, Visible } from './residuals.js';
+import type { Rematerialization, ResidualPolicy, Visible } from './residuals.js';
 import { Residuals } from './residuals.js';
 
 /** Values that depend on a parameter or on what another stage sends. */
@@ -71,10 +71,10 @@ class Differentiation {
 
   /** Gradients of parts of stacks, by the stack: repeats over some of its elements give them one by one. */
   readonly #pieces = new Map<ValueId, { readonly first: number; readonly value: ValueId }[]>();
-  readonly #rematerialize: (op: Op) => Rematerialization;
+  readonly #policyOf: (op: Op) => ResidualPolicy;
 
-  constructor(program: Program, rematerialize: (op: Op) => Rematerialization) {
-    this.#rematerialize = rematerialize;
+  constructor(program: Program, policyOf: (op: Op) => ResidualPolicy) {
+    this.#policyOf = policyOf;
     this.builder = Builder.from(program);
     this.builder.reserve(program.ops);
     this.#depends = dependents(program);
@@ -166,7 +166,7 @@ class Differentiation {
         seeds.push([region.results[index]!, enter(unstacked(builder.type(cotangent)), cotangent)]);
       }
     });
-    const residuals = new Residuals(this, op, outer, this.#rematerialize(op), (element, stack) =>
+    const residuals = new Residuals(this, op, outer, this.#policyOf(op), (element, stack) =>
       enter(unstacked(element), stack),
     );
     const scope: Scope = { cotangents: new Map(), resolve: (value) => residuals.resolve(value) };
@@ -257,6 +257,8 @@ class Differentiation {
 export interface DifferentiateOptions {
   /** What a repeat of layers makes again instead of keeping; nothing but what is free unless given. */
   readonly rematerialize?: (op: Op) => Rematerialization;
+  /** Whether attention's backward kernel makes scores again by itself; not unless given. */
+  readonly fusedAttention?: boolean;
   /** A scalar of the loss' type that all gradients are multiplied by. */
   readonly scale?: ValueId;
 }
@@ -290,7 +292,8 @@ function seedLoss(pass: Differentiation, loss: ValueId, scale: ValueId | undefin
  * @throws MeshwrightError PROGRAM_INVALID when a parameter does not affect the loss or an op has no gradient
  */
 export function differentiate(program: Program, options: DifferentiateOptions = {}): Program {
-  const pass = new Differentiation(program, options.rematerialize ?? (() => 'none'));
+  const { rematerialize = () => 'none', fusedAttention = false } = options;
+  const pass = new Differentiation(program, (op) => ({ rematerialize: rematerialize(op), fusedAttention }));
   const { builder } = pass;
   const loss = program.outputs.find(({ name }) => name === 'loss')?.value;
   const sent = program.outputs.filter(({ name }) => name.startsWith(SENT));

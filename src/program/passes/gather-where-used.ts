@@ -3,6 +3,7 @@
  * Differentiation makes the gather's transpose, a reduce-scatter, end the layer's backward pass, which makes the gather
  * again instead of keeping what it brought.
  */
+import { axisSize } from '../../mesh/index.js';
 import { Builder } from '../builder.js';
 import { invalid } from '../ops/index.js';
 import type { FloatType, Op, Program, ValueId } from '../types.js';
@@ -15,7 +16,7 @@ import type { ShardChoice } from './shard-choice.js';
 import { cutType } from './shard-choice.js';
 
 export interface GatherOptions {
-  /** Most bytes, of a chip's parts, that one launch moves; at least a tensor. */
+  /** Most bytes that one launch brings, of whole tensors; at least a tensor. */
   readonly bucketBytes: number;
   /** The type that gradients are summed in. */
   readonly gradientType: FloatType;
@@ -46,16 +47,17 @@ function gatherInBlock(
   // A launch serves one stretch between regions: what is first read after the layers is not held while they run. A tied
   // embedding, which is read before and after them, is.
   const stretchOf = ({ reader }: WhereUsed): number => ops.slice(0, reader).filter(({ region }) => region).length;
-  const partBytes = ({ value, cast }: WhereUsed): number => {
+  const wholeBytes = ({ value, cast, cuts }: WhereUsed): number => {
     const type = unstacked(builder.type(value));
-    return typeBytes({ ...type, dtype: cast ? builder.type(cast.results[0]!).dtype : type.dtype });
+    const part = typeBytes({ ...type, dtype: cast ? builder.type(cast.results[0]!).dtype : type.dtype });
+    return cuts.reduce((size, { axis }) => size * axisSize(builder.mesh, axis), part);
   };
   const before = new Map<number, Op[]>();
   const renamed = new Map<ValueId, ValueId>();
   const dropped = new Set(used.flatMap(({ cast }) => cast ?? []));
   for (const stretch of new Set(used.map(stretchOf))) {
     const members = used.filter((one) => stretchOf(one) === stretch);
-    for (const bucket of buckets(members, partBytes, bucketBytes)) {
+    for (const bucket of buckets(members, wholeBytes, bucketBytes)) {
       const { ops: gathers, result: wholes } = builder.block(() => {
         const parts = bucket.map(({ name, cuts, value, cast }): Part => {
           if (cast === undefined) return { name, cuts, value };

@@ -1,4 +1,5 @@
 /** What both ways of gathering sharded parameters share: which launches there are and what they are called. */
+import { sumOrder } from '../../mesh/index.js';
 import type { Builder } from '../builder.js';
 import type { FloatType, Op, ParameterInput, Program, ValueId } from '../types.js';
 import type { Cut, ShardChoice } from './shard-choice.js';
@@ -30,10 +31,10 @@ export function buckets<T>(items: readonly T[], bytesOf: (item: T) => number, mo
   return found;
 }
 
-/** Gathers parts over their axes, the innermost first, one launch an axis; gives the whole values. */
+/** Gathers parts over their axes, against the order of sums, one launch an axis; gives the whole values. */
 export function emitGathers(builder: Builder, parts: readonly Part[], gradientType: FloatType | undefined): ValueId[] {
   const current = parts.map(({ value }) => value);
-  for (const { name: axis } of builder.mesh.axes.toReversed()) {
+  for (const axis of sumOrder(builder.mesh).toReversed()) {
     const members = parts.flatMap(({ cuts }, index) => {
       const cut = cuts.find((one) => one.axis === axis);
       return cut === undefined ? [] : [{ index, dimension: cut.dimension }];

@@ -30,6 +30,11 @@ export interface LowerOptions {
   readonly rematerialize?: Rematerialization;
   /** The layers that do; all unless given. */
   readonly rematerializeLayers?: readonly number[];
+  /**
+   * Whether one kernel computes attention, whose backward makes scores again by itself, so that they are never kept: the
+   * stack's `attention`. Not unless given.
+   */
+  readonly fusedAttention?: boolean;
   /** Whether the collectives of linears are rings beside their products; `synchronous` unless given. */
   readonly linears?: LinearMode;
   /** Parameters, gradients and optimizer state of which each chip keeps a part. */
@@ -108,11 +113,12 @@ export function microbatchGradients(
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
+  const { fusedAttention = false } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verified(differentiate(counted, { rematerialize, ...scale }));
+  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
-  const dealing = { ...reductionOf(choice, options), only: isDealt(choice, options) };
+  const dealing = { ...reductionOf(choice, options), onlyDealt: true };
   return { program: reduceAll(cast, dealing, options.overlapGradients ?? false, verified), counter };
 }
 

@@ -3,7 +3,7 @@
  * states that its parameter has where it is updated, replicated (an all-reduce) or sharded (a reduce-scatter).
  */
 import type { AxisName } from '../../mesh/index.js';
-import { stateOf } from '../../mesh/index.js';
+import { stateOf, sumOrder } from '../../mesh/index.js';
 import { Builder } from '../builder.js';
 import { forEachOp } from '../count.js';
 import { isCollective } from '../ops/index.js';
@@ -16,8 +16,8 @@ import { buckets } from './gathers.js';
 export interface ReduceOptions {
   /** Gradients of these parameters are dealt out. */
   readonly choice: ShardChoice;
-  /** Which outputs; all unless given. */
-  readonly only?: (name: string) => boolean;
+  /** Only the sums that deal out, each over the axes that it is dealt out over; the others are left pending. */
+  readonly onlyDealt?: boolean;
   /** Most bytes that one launch sums up; at least a tensor. */
   readonly bucketBytes: number;
 }
@@ -36,13 +36,19 @@ class Reduction {
     this.#options = options;
   }
 
-  pendingAxes = (value: ValueId): AxisName[] =>
-    this.#builder.mesh.axes
-      .map(({ name }) => name)
-      .filter((axis) => stateOf(this.#builder.type(value).states, axis) === 'partial');
+  #isPending = (value: ValueId, axis: AxisName): boolean =>
+    stateOf(this.#builder.type(value).states, axis) === 'partial';
+
+  /** What a value is to be summed over, in the order that it is. */
+  axesOf = (one: Pending): AxisName[] =>
+    sumOrder(this.#builder.mesh).filter(
+      (axis) =>
+        this.#isPending(one.value, axis) &&
+        (this.#options.onlyDealt !== true || this.#dimension(one, axis) !== undefined),
+    );
 
   wanted = (outputs: readonly ProgramOutput[]): ProgramOutput[] =>
-    outputs.filter(({ name, value }) => this.pendingAxes(value).length > 0 && this.#options.only?.(name) !== false);
+    outputs.filter((output) => this.axesOf(output).length > 0);
 
   #dimension({ name }: Pending, axis: AxisName): number | undefined {
     const cuts = this.#options.choice.get(name.replace('gradient:', ''));
@@ -54,7 +60,7 @@ class Reduction {
     const builder = this.#builder;
     const done = new Map<Pending, ValueId>();
     const options = { id: `${id}/${axis}`, phase: 'reduce' as const, role: 'gradient' as const, asynchronous };
-    const members = pending.filter(({ value }) => this.pendingAxes(value).includes(axis));
+    const members = pending.filter(({ value }) => this.#isPending(value, axis));
     const dealt = members.filter((one) => this.#dimension(one, axis) !== undefined);
     const summed = members.filter((one) => this.#dimension(one, axis) === undefined);
     const give = (list: readonly Pending[], results: readonly ValueId[]) =>
@@ -68,18 +74,18 @@ class Reduction {
     return pending.map((one) => ({ ...one, value: done.get(one) ?? one.value }));
   }
 
-  /** @param axesOf the axes that a value is summed over, of those that it is partial over */
+  /** @param axesOf what each is summed over, of what it is to be */
   reduce(
     pending: readonly Pending[],
     id: string,
     asynchronous: boolean,
-    axesOf: (value: ValueId) => readonly AxisName[] = this.pendingAxes,
+    axesOf: (one: Pending) => readonly AxisName[] = this.axesOf,
   ): ValueId[] {
     const bytesOf = ({ value }: Pending): number => typeBytes(this.#builder.type(value));
-    const axes = new Map(pending.map((one) => [one.name, axesOf(one.value)]));
+    const axes = new Map(pending.map((one) => [one.name, axesOf(one)]));
     return buckets(pending, bytesOf, this.#options.bucketBytes)
       .flatMap((bucket) =>
-        this.#builder.mesh.axes.reduce<Pending[]>((current, { name: axis }) => {
+        sumOrder(this.#builder.mesh).reduce<Pending[]>((current, axis) => {
           const members = this.#over(
             axis,
             current.filter((one) => axes.get(one.name)!.includes(axis)),
@@ -95,25 +101,28 @@ class Reduction {
 
 const isStacked = ({ values }: Program, { value }: ProgramOutput): boolean => values[value]!.type.stack !== undefined;
 
-/** What collectives bring, in regions too. */
-function brought(ops: readonly Op[]): ReadonlySet<ValueId> {
-  const found = new Set<ValueId>();
+/** What collectives bring, in regions too, and the axes that they are over. */
+function collectivesIn(ops: readonly Op[]): { brought: ReadonlySet<ValueId>; axes: ReadonlySet<AxisName> } {
+  const brought = new Set<ValueId>();
+  const axes = new Set<AxisName>();
   forEachOp(ops, (op) => {
-    if (isCollective(op.name)) op.results.forEach((id) => found.add(id));
+    if (!isCollective(op.name)) return;
+    op.results.forEach((id) => brought.add(id));
+    axes.add((op.attributes as { readonly axis: AxisName }).axis);
   });
-  return found;
+  return { brought, axes };
 }
 
 /**
  * Starts the reduction of layers' gradients at the end of the layer's backward iteration, so that it runs beside the
- * next one. A reduction that would have to wait for another collective is left for later: on its axis others would have
- * to wait with it.
+ * next one. A reduction that would have to wait for another collective is left for later where its axis has others that
+ * would have to wait with it.
  */
 export function reduceInLayers(program: Program, options: ReduceOptions): Program {
   const builder = Builder.from(program);
   builder.reserve(program.ops);
   const reduction = new Reduction(builder, options);
-  const late = brought(program.ops);
+  const { brought, axes: busy } = collectivesIn(program.ops);
   const stacked = reduction.wanted(program.outputs).filter((output) => isStacked(program, output));
   if (stacked.length === 0) return program;
   const changed = changeStacks(
@@ -126,7 +135,11 @@ export function reduceInLayers(program: Program, options: ReduceOptions): Progra
         made.map((value, index) => ({ name: stacked[positions[index]!]!.name, value })),
         'reduce/layer',
         true,
-        (value) => (late.has(value) ? [] : reduction.pendingAxes(value).slice(0, 1)),
+        (one) => {
+          const axes = reduction.axesOf(one);
+          const waits = axes.findIndex((axis, index) => (index > 0 || brought.has(one.value)) && busy.has(axis));
+          return waits < 0 ? axes : axes.slice(0, waits);
+        },
       ),
   );
   const reduced = new Map(stacked.map(({ name }, index) => [name, changed.values[index]!]));

@@ -16,35 +16,49 @@ import type { Op, Region, ValueId, ValueType } from '../types.js';
  *   of the tokens.
  * - `matmuls`: everything but the outputs of matmuls and what collectives reduced.
  * - `full`: everything; only the layer's input is kept (Chen et al. 2016).
+ *
+ * Where attention is one kernel, which makes scores again in its backward, all of them do as `selective` besides.
  */
 export const REMATERIALIZATIONS = ['none', 'selective', 'matmuls', 'full'] as const;
 export type Rematerialization = (typeof REMATERIALIZATIONS)[number];
+
+export interface ResidualPolicy {
+  readonly rematerialize: Rematerialization;
+  /** Whether attention's backward kernel makes scores and softmax again by itself, so that no policy keeps them. */
+  readonly fusedAttention: boolean;
+}
+
+/** Attention's scores and their softmax. */
+function scoresOf(ops: readonly Op[]): readonly Op[] {
+  const users = new Map<ValueId, Op[]>();
+  for (const op of ops) for (const id of op.operands) users.set(id, [...(users.get(id) ?? []), op]);
+  const isScore = (op: Op): boolean => {
+    const readers = op.results.flatMap((id) => users.get(id) ?? []);
+    return readers.length > 0 && readers.every(({ name }) => name === 'softmax');
+  };
+  return ops.filter((op) => op.name === 'softmax' || isScore(op));
+}
 
 /** Whether an op's result is made again rather than kept in any case. */
 export const takesNoArithmetic = ({ name }: Op): boolean => name === 'all_gather' || name === 'cast';
 
 /** The ops of a region whose results are made again. */
-function madeAgain(ops: readonly Op[], how: Rematerialization): ReadonlySet<Op> {
-  const free = takesNoArithmetic;
-  switch (how) {
-    case 'none':
-      return new Set(ops.filter(free));
-    case 'selective': {
-      const users = new Map<ValueId, Op[]>();
-      for (const op of ops) for (const id of op.operands) users.set(id, [...(users.get(id) ?? []), op]);
-      const isScore = (op: Op): boolean => {
-        const readers = op.results.flatMap((id) => users.get(id) ?? []);
-        return readers.length > 0 && readers.every(({ name }) => name === 'softmax');
-      };
-      return new Set(ops.filter((op) => free(op) || op.name === 'softmax' || isScore(op)));
+function madeAgain(ops: readonly Op[], { rematerialize, fusedAttention }: ResidualPolicy): ReadonlySet<Op> {
+  const asPlanned = (): readonly Op[] => {
+    switch (rematerialize) {
+      case 'none':
+        return [];
+      case 'selective':
+        return scoresOf(ops);
+      case 'matmuls':
+        return ops.filter((op) => op.name !== 'matmul' && isCompute(op.name));
+      case 'full':
+        return ops;
+      default:
+        return unreachable(rematerialize);
     }
-    case 'matmuls':
-      return new Set(ops.filter((op) => free(op) || (op.name !== 'matmul' && isCompute(op.name))));
-    case 'full':
-      return new Set(ops);
-    default:
-      return unreachable(how);
-  }
+  };
+  return new Set([...ops.filter(takesNoArithmetic), ...asPlanned(), ...(fusedAttention ? scoresOf(ops) : [])]);
 }
 
 /** How forward values are seen from a backward block. */
@@ -74,7 +88,7 @@ export class Residuals {
     pass: ResidualHost,
     op: Op,
     outer: Visible,
-    how: Rematerialization,
+    policy: ResidualPolicy,
     enter: (type: ValueType, stack: ValueId) => ValueId,
   ) {
     this.#pass = pass;
@@ -82,7 +96,7 @@ export class Residuals {
     this.#outer = outer;
     this.#enter = enter;
     const region = op.region!;
-    this.#again = madeAgain(region.ops, how);
+    this.#again = madeAgain(region.ops, policy);
     for (const inner of region.ops) inner.results.forEach((id) => this.#definitions.set(id, inner));
     this.#args = new Map(region.args.map((id, index) => [id, index]));
   }

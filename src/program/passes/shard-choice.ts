@@ -1,6 +1,6 @@
 /** Which tensors a plan shards beyond what the model's own sharding says, and along which dimensions. */
 import type { AxisName, Mesh } from '../../mesh/index.js';
-import { axisSize, globalShape, stateOf, withState } from '../../mesh/index.js';
+import { axisSize, globalShape, stateOf, sumOrder, withState } from '../../mesh/index.js';
 import type { ParameterInput, Program, ValueType } from '../types.js';
 import { elementCount } from '../types.js';
 
@@ -33,7 +33,7 @@ export interface Cut {
   readonly dimension: number;
 }
 
-/** By the parameter's name: from the outermost axis in; absent where a tensor stays as it is. */
+/** By the parameter's name, in the order of sums; absent where a tensor stays as it is. */
 export type ShardChoice = ReadonlyMap<string, readonly Cut[]>;
 
 /**
@@ -51,7 +51,7 @@ function dimensionFor({ shape, states }: ValueType, size: number, segmented: num
 function cutsOf(mesh: Mesh, type: ValueType, axes: readonly AxisName[], segmented: number | undefined): Cut[] {
   const cuts: Cut[] = [];
   let current = type;
-  for (const { name } of mesh.axes) {
+  for (const name of sumOrder(mesh)) {
     if (!axes.includes(name) || stateOf(current.states, name) !== 'replicated') continue;
     const dimension = dimensionFor(current, axisSize(mesh, name), segmented);
     if (dimension === undefined) continue;

@@ -1,10 +1,8 @@
 /** A forward program as a pipeline: programs for the slots of each virtual stage, and around them for each stage. */
-import { attributesOf } from '../builder.js';
 import { invalid } from '../ops/index.js';
 import type { LowerOptions } from '../passes/lower.js';
 import {
   isDealt,
-  lowerForward,
   microbatchGradients,
   mostArePending,
   reductionOf,
@@ -13,60 +11,20 @@ import {
   verifier,
 } from '../passes/lower.js';
 import { reduceInLayers } from '../passes/reduce-gradients.js';
+import type { SlotKind } from '../schedules/index.js';
 import type { Program, ProgramInput } from '../types.js';
 import type { StagePart } from './cut.js';
-import { cutForward, repeatOfLayers } from './cut.js';
+import { cutForward } from './cut.js';
+import type { Pipeline, PipelineShape, SlotPrograms, StagePrograms, TrainingPipeline, VirtualStage } from './pipeline.js';
+import { chunksOf, memo, partsOf } from './pipeline.js';
 import { splitSlots } from './slots.js';
-import type { StageContext, StagePrograms } from './stage.js';
+import type { StageContext } from './stage.js';
 import { refuseLossScaling, stagePrograms } from './stage.js';
 import { addToSums, asSums } from './sums.js';
 
-export type SlotKind = 'forward' | 'backward' | 'backward-input' | 'backward-weight';
-
-/** `forward` and `backward`, or `forward`, `backward-input` and `backward-weight`. */
-export type SlotPrograms = Readonly<Partial<Record<SlotKind, Program>>>;
-
-export interface PipelineOptions extends LowerOptions {
-  /** How many layers each virtual stage has, in the order in which the stream passes them. */
-  readonly layers: readonly number[];
-  /** Of each stage its virtual stages, in the order of its chunks. */
-  readonly placement: readonly (readonly number[])[];
+export interface PipelineOptions extends LowerOptions, PipelineShape {
   /** Whether the gradients of weights have slots of their own. */
   readonly splitBackward: boolean;
-}
-
-export interface VirtualStage {
-  readonly part: StagePart;
-  /** The first of its layers, among the model's. */
-  readonly firstLayer: number;
-  /** The same object in virtual stages that do the same. */
-  readonly slots: SlotPrograms;
-  /**
-   * What takes the place of `slots` in the slot of each kind that comes last in the step: where gradients are reduced
-   * beside the layers before them, in the last microbatch. The same object where nothing differs.
-   */
-  readonly last: SlotPrograms;
-}
-
-export interface Chunk {
-  /** Which virtual stage it is. */
-  readonly virtual: number;
-  /** Where its layers begin in the stage's stacks of parameters, optimizer state, sums and gathered parameters. */
-  readonly first: number;
-}
-
-export interface PipelineStage extends StagePrograms {
-  readonly chunks: readonly Chunk[];
-  /** The model's layer that each element of the stage's stacks is. */
-  readonly layers: readonly number[];
-}
-
-export interface Pipeline {
-  /** In the order in which the stream passes them. */
-  readonly virtual: readonly VirtualStage[];
-  readonly stages: readonly PipelineStage[];
-  /** Parameters that two stages have: each sends the other its gradient. */
-  readonly tied: readonly { readonly name: string; readonly stages: readonly [number, number] }[];
 }
 
 /** Parameters that are gathered once a step come to slots as the stage gathered them. */
@@ -90,29 +48,13 @@ function lowerSlots(context: StageContext, part: StagePart, splitBackward: boole
   const kinds: readonly SlotKind[] = splitBackward
     ? ['forward', 'backward-input', 'backward-weight']
     : ['forward', 'backward'];
-  const split = (whole: Program): Program[] =>
-    splitSlots(asGathered(asSums(whole), context), splitBackward).map((slot) =>
-      schedule(verified(slot), options, verified),
-    );
-  const named = (programs: readonly Program[]): SlotPrograms =>
-    Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));
-  const slots = named(split(summed));
+  const split = (whole: Program): Program[] => splitSlots(asGathered(asSums(whole), context), splitBackward);
+  const finished = (slot: Program): Program => schedule(verified(slot), options, verified);
+  const programs = split(summed).map(finished);
+  const slots: SlotPrograms = Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));
   if (!overlapGradients || (microbatches > 1 && !mostArePending(program))) return { slots, last: slots };
-  const only = (name: string): boolean => name.startsWith('gradient:');
-  const reduced = split(verified(reduceInLayers(summed, { ...reductionOf(choice, options), only })));
-  const changed = kinds.at(-1)!;
-  return { slots, last: { ...slots, [changed]: reduced.at(-1)! } };
-}
-
-/** One result for equal keys. */
-function memo<T>(): (key: unknown, make: () => T) => T {
-  const made = new Map<string, T>();
-  return (key, make) => {
-    const text = JSON.stringify(key);
-    const known = made.get(text) ?? make();
-    made.set(text, known);
-    return known;
-  };
+  const reduced = split(verified(reduceInLayers(summed, reductionOf(choice, options))));
+  return { slots, last: { ...slots, [kinds.at(-1)!]: finished(reduced.at(-1)!) } };
 }
 
 const parameterNames = (slots: SlotPrograms): string[] =>
@@ -127,33 +69,24 @@ const parameterNames = (slots: SlotPrograms): string[] =>
  * @throws MeshwrightError PLAN_INVALID where a pipeline cannot do what the plan asks for; PROGRAM_INVALID on a forward
  *   program without one repeat over the layers, or where layers and placement do not fit it
  */
-export function lowerPipeline(forward: Program, pipeline: PipelineOptions): Pipeline {
+export function lowerPipeline(forward: Program, pipeline: PipelineOptions): TrainingPipeline {
   const { layers, placement, splitBackward, ...options } = pipeline;
   refuseLossScaling(options);
-  const { count: depth } = attributesOf(repeatOfLayers(forward), 'repeat');
-  const total = layers.reduce((sum, count) => sum + count, 0);
-  if (total !== depth) throw invalid('pipeline', `${depth} layers`, String(total));
-  const placed = placement.flat().toSorted((a, b) => a - b);
-  if (placed.length !== layers.length || placed.some((virtual, index) => virtual !== index))
-    throw invalid('pipeline', `each of ${layers.length} virtual stages on one stage`, JSON.stringify(placement));
-
+  const parts = partsOf(forward, { layers, placement });
   const context: StageContext = { forward, choice: shardsOf(forward, options), options, verified: verifier() };
   const slotsFor = memo<Slots>();
   const keys: unknown[] = [];
-  let firstLayer = 0;
-  const virtual = layers.map((count, index): VirtualStage => {
-    const first = firstLayer;
-    firstLayer += count;
-    const part = { isFirst: index === 0, isLast: index === layers.length - 1, layers: count };
+  const virtual = parts.map(({ part, firstLayer }): VirtualStage => {
+    const last = firstLayer + part.layers;
     const chosen = options.rematerializeLayers
-      ?.filter((layer) => layer >= first && layer < first + count)
-      .map((layer) => layer - first);
+      ?.filter((layer) => layer >= firstLayer && layer < last)
+      .map((layer) => layer - firstLayer);
     const own = { ...options, ...(chosen === undefined ? {} : { rematerializeLayers: chosen }) };
     const key = [part, chosen?.toSorted((a, b) => a - b)];
     keys.push(key);
     return {
       part,
-      firstLayer: first,
+      firstLayer,
       ...slotsFor(key, () => lowerSlots({ ...context, options: own }, part, splitBackward)),
     };
   });
@@ -175,41 +108,15 @@ export function lowerPipeline(forward: Program, pipeline: PipelineOptions): Pipe
     return [{ name, stages: [a, b] }];
   });
 
-  const programsFor = memo<StagePrograms>();
-  const stages = placement.map((indices, stage): PipelineStage => {
+  const programsFor = memo<Required<StagePrograms>>();
+  const stages = placement.map((indices, stage) => {
     const chunks = indices.map((index) => virtual[index]!);
     const names = tied.filter((one) => one.stages.includes(stage)).map(({ name }) => name);
     const lists = chunks.map(({ slots, last }) => ({ slots: Object.values(slots), last: Object.values(last) }));
     const programs = programsFor([indices.map((index) => keys[index]), names], () =>
       stagePrograms(context, lists, names),
     );
-    let next = 0;
-    const places = chunks.map(({ part }, index): Chunk => {
-      const first = next;
-      next += part.layers;
-      return { virtual: indices[index]!, first };
-    });
-    const own = chunks.flatMap(({ firstLayer, part }) => Array.from({ length: part.layers }, (_, i) => firstLayer + i));
-    return { ...programs, chunks: places, layers: own };
+    return { ...programs, ...chunksOf(virtual, indices) };
   });
   return { virtual, stages, tied };
-}
-
-/**
- * The forward passes alone, to evaluate with: a program for each virtual stage, on the parameters as the stages of a
- * pipeline with these options keep them.
- *
- * @param output what the last one gives: `loss`, whose sums are pending, or `logits`
- */
-export function lowerPipelineForward(
-  forward: Program,
-  options: Pick<PipelineOptions, 'layers' | 'shard' | 'bucketBytes'>,
-  output: 'loss' | 'logits',
-): Program[] {
-  const { layers } = options;
-  const programFor = memo<Program>();
-  return layers.map((count, index) => {
-    const part = { isFirst: index === 0, isLast: index === layers.length - 1, layers: count };
-    return programFor(part, () => lowerForward(cutForward(forward, part, output), options));
-  });
 }

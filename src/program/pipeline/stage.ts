@@ -15,6 +15,7 @@ import { cutType } from '../passes/shard-choice.js';
 import { updateParameters } from '../passes/update-parameters.js';
 import type { ParameterInput, Program, ProgramInput, ProgramOutput, ValueId, ValueType } from '../types.js';
 import { sameType } from '../verify.js';
+import type { StagePrograms } from './pipeline.js';
 
 /** What all stages of a pipeline are made from. */
 export interface StageContext {
@@ -23,13 +24,6 @@ export interface StageContext {
   readonly choice: ShardChoice;
   readonly options: LowerOptions;
   readonly verified: Verified;
-}
-
-export interface StagePrograms {
-  /** Before the first slot: the outputs `sum:NAME`, zeros, and `gathered:NAME`. */
-  readonly start: Program;
-  /** After the last slot. Of two, the first sends its part of tied gradients and the second gets the others'. */
-  readonly finish: readonly Program[];
 }
 
 type Types = ReadonlyMap<string, ValueType>;
@@ -174,7 +168,7 @@ export function stagePrograms(
   context: StageContext,
   chunks: readonly { readonly slots: readonly Program[]; readonly last: readonly Program[] }[],
   tied: readonly string[],
-): StagePrograms {
+): Required<StagePrograms> {
   const start = startProgram(
     context,
     join(chunks.map(({ slots }) => inputTypes(slots, 'sum'))),

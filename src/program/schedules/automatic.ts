@@ -74,14 +74,14 @@ function automatic<T extends number>(
   checkCounts({ stages, microbatches });
   const warmUps = [false, true].map((late) => forwardsAhead(stages, microbatches, aim, late));
   const distinct = warmUps.filter((ahead, i) => i === 0 || ahead.join() !== warmUps[0]!.join());
-  const known = [
-    splitBackward(oneForwardOneBackward(stages, microbatches)),
-    zeroBubbleH1(stages, microbatches),
-    zeroBubbleH2(stages, microbatches),
-  ];
+  // What the first stage holds before its first backward says early that an order can't fit.
+  const { memory } = aim;
+  const mayHold = (count: number) => memory.limit(0) >= Math.min(microbatches, count) * memory.kept(0, 0).forward;
   const candidates = [
     ...distinct.flatMap((ahead) => filled(inTurn(name, microbatches, ahead), aim)),
-    ...fitting(known, aim),
+    ...(mayHold(stages) ? fitting(splitBackward(oneForwardOneBackward(stages, microbatches)), aim) : []),
+    ...(mayHold(stages) ? fitting(zeroBubbleH1(stages, microbatches), aim) : []),
+    ...(mayHold(2 * stages - 1) ? fitting(zeroBubbleH2(stages, microbatches), aim) : []),
   ];
   return best(name, candidates, aim);
 }
@@ -91,10 +91,12 @@ const filled = <T extends number>(order: Schedule, { times, memory }: Aim<T, num
   return SHORT_GAPS.map((shortGaps) => place(shortGaps));
 };
 
-const fitting = <T extends number>(schedules: readonly Schedule[], { times, memory }: Aim<T, number>): Candidate[] =>
-  schedules
-    .filter((schedule) => peakActivations(schedule, memory.kept).every((peak, stage) => peak <= memory.limit(stage)))
-    .map((schedule) => ({ ...timeline(schedule, times), schedule: () => schedule }));
+const fitting = <T extends number>(schedule: Schedule, { times, memory }: Aim<T, number>): Candidate[] =>
+  peakActivations(schedule, (stage, chunk) => memory.kept(stage, chunk)).every(
+    (peak, stage) => peak <= memory.limit(stage),
+  )
+    ? [{ ...timeline(schedule, times), schedule: () => schedule }]
+    : [];
 
 function best<T extends number>(
   name: string,

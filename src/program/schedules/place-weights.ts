@@ -58,13 +58,15 @@ class Placing<A extends number> {
   readonly #clock: Float64Array;
   readonly #start: Float64Array;
   readonly #idle: Float64Array;
+  #mostIdle = 0;
   readonly #live: Float64Array;
   readonly #limits: readonly number[];
   readonly #kept: readonly (readonly Kept<A>[])[];
   /** By stage, how many backward-inputs have run and how many weight gradients are placed. */
   readonly #due: Int32Array;
   readonly #placed: Int32Array;
-  readonly #sequences: readonly number[][];
+  /** By stage, places in the order, or WEIGHT. */
+  readonly #sequences: readonly Int32Array[];
 
   constructor(
     private readonly order: Schedule,
@@ -87,7 +89,7 @@ class Placing<A extends number> {
     this.#kept = order.slots.map((_, stage) =>
       Array.from({ length: chunks }, (__, chunk) => memory.kept(stage, chunk)),
     );
-    this.#sequences = order.slots.map(() => []);
+    this.#sequences = order.slots.map((slots, stage) => new Int32Array(slots.length + backwards[stage]!.length));
   }
 
   run(): Placed {
@@ -114,7 +116,7 @@ class Placing<A extends number> {
   }
 
   #place(stage: number): void {
-    this.#sequences[stage]!.push(WEIGHT);
+    this.#sequences[stage]![this.#position[stage]! + this.#placed[stage]!] = WEIGHT;
     this.#clock[stage]! += this.#weightTime(stage);
     const { chunk } = this.backwards[stage]![this.#placed[stage]!++]!;
     this.#live[stage]! -= this.#kept[stage]![chunk]!.untilWeight;
@@ -144,7 +146,7 @@ class Placing<A extends number> {
 
   #fillsShort(stage: number, gap: number): boolean {
     if (this.shortGaps !== 'behind') return this.shortGaps === 'always';
-    return this.#idle[stage]! + gap > this.#idle.reduce((most, time) => Math.max(most, time), 0);
+    return this.#idle[stage]! + gap > this.#mostIdle;
   }
 
   /** Runs a stage's next slot, after the weight gradients that go before it. */
@@ -163,11 +165,14 @@ class Placing<A extends number> {
     this.#fill(stage, arrival);
     const start = Math.max(this.#clock[stage]!, arrival);
     if (place === 0) this.#start[stage] = start;
-    else this.#idle[stage]! += start - this.#clock[stage]!;
+    else {
+      this.#idle[stage]! += start - this.#clock[stage]!;
+      this.#mostIdle = Math.max(this.#mostIdle, this.#idle[stage]!);
+    }
     this.#clock[stage] = this.#ends[index] = start + this.tables.duration(stage, own);
     this.#live[stage]! += kind === 'forward' ? forward : untilWeight - forward;
     if (kind !== 'forward') this.#due[stage]!++;
-    this.#sequences[stage]!.push(place);
+    this.#sequences[stage]![place + this.#placed[stage]!] = place;
     this.#position[stage]!++;
     return NONE;
   }
@@ -177,9 +182,9 @@ class Placing<A extends number> {
     return index - this.compiled.offsets[stage]! >= this.#position[stage]!;
   }
 
-  #slots(sequence: readonly number[], stage: number): Slot[] {
+  #slots(sequence: Int32Array, stage: number): Slot[] {
     let weights = 0;
-    return sequence.map((place) =>
+    return Array.from(sequence, (place) =>
       place === WEIGHT
         ? { ...this.backwards[stage]![weights++]!, kind: 'backward-weight' }
         : this.order.slots[stage]![place]!,

@@ -1,117 +1,116 @@
 /** Pipelines against one unsharded rank, and against the same plan without a pipeline, in float64. */
 import { describe, expect, test } from 'vitest';
 import { REMATERIALIZATIONS, SHARD_STAGES } from '../../../src/program/index.js';
+import type { ScheduleName } from '../../../src/program/schedules/index.js';
+import { SCHEDULE_NAMES } from '../../../src/program/schedules/index.js';
 import type { HostTensor } from '../../../src/runtime/index.js';
 import { numbersOf } from '../../../src/runtime/kernels/tensors.js';
 import type { PlanCase, StepCase } from '../../agreement/case.js';
 import { interpretStep, OPTIMIZERS, UNSHARDED, worstTensor } from '../../agreement/case.js';
 import { DECODER_VARIANTS, SMALL_DECODER, SMALL_VIT } from '../../helpers/models.js';
-import type { Order, PipeCase } from './run.js';
-import { gpipe, interpretPipeline, oneForwardOneBackward } from './run.js';
+import { follow, interpretPipeline, scheduled } from './run.js';
 
 const MODELS = {
-  vit: { ...SMALL_VIT, depth: 4 },
-  decoder: { ...SMALL_DECODER, depth: 4, vocabulary: 16 },
-  'tied decoder': { ...DECODER_VARIANTS['as GPT']!, depth: 4 },
+  vit: SMALL_VIT,
+  decoder: { ...SMALL_DECODER, vocabulary: 16 },
+  'tied decoder': DECODER_VARIANTS['as GPT']!,
 } as const;
 type ModelName = keyof typeof MODELS;
-const MODEL_NAMES = Object.keys(MODELS) as ModelName[];
-
-const PIPES = {
-  'two even stages': { layers: [2, 2], placement: [[0], [1]] },
-  'two uneven stages': { layers: [3, 1], placement: [[0], [1]] },
-  'four even stages': { layers: [1, 1, 1, 1], placement: [[0], [1], [2], [3]] },
-  'four stages, embedding and head alone': { layers: [0, 1, 3, 0], placement: [[0], [1], [2], [3]] },
-  'two stages of two chunks': {
-    layers: [1, 1, 1, 1],
-    placement: [
-      [0, 2],
-      [1, 3],
-    ],
-  },
-  'two stages folded into a V': {
-    layers: [1, 1, 2, 0],
-    placement: [
-      [0, 3],
-      [1, 2],
-    ],
-  },
-} as const;
 
 const types = { parameterType: 'f64', computeType: 'f64' } as const;
 const base = { batch: 8, optimizer: OPTIMIZERS.adamw, ...types };
-const expected = new Map<string, ReadonlyMap<string, HostTensor>>();
-function unpipelined(model: ModelName): ReadonlyMap<string, HostTensor> {
-  const known = expected.get(model) ?? interpretStep({ ...base, model: MODELS[model], plan: UNSHARDED });
-  expected.set(model, known);
+
+const alone = new Map<string, ReadonlyMap<string, HostTensor>>();
+function unpipelined(name: ModelName, depth: number): ReadonlyMap<string, HostTensor> {
+  const key = `${name} ${depth}`;
+  const known = alone.get(key) ?? interpretStep({ ...base, model: { ...MODELS[name], depth }, plan: UNSHARDED });
+  alone.set(key, known);
   return known;
 }
 
-function agrees(model: ModelName, plan: PlanCase, pipe: PipeCase, order: Order): void {
-  const example: StepCase = { ...base, model: MODELS[model], plan };
-  const { name, error } = worstTensor(interpretPipeline(example, pipe, order), unpipelined(model));
+function agrees(
+  model: ModelName,
+  plan: PlanCase,
+  schedule: ScheduleName,
+  stages: number,
+  layers: readonly number[],
+): void {
+  const depth = layers.reduce((sum, count) => sum + count, 0);
+  const example: StepCase = { ...base, model: { ...MODELS[model], depth }, plan };
+  const found = scheduled(schedule, stages, plan.microbatches, layers);
+  const got = interpretPipeline(example, found.pipe, follow(found.schedule));
+  const { name, error } = worstTensor(got, unpipelined(model, depth));
   expect(error, name).toBeLessThan(1e-9);
 }
 
-const SPLIT = { ...PIPES['two uneven stages'], splitBackward: true };
-const shard = (stage: (typeof SHARD_STAGES)[number]) =>
-  ({ stage, axes: ['data'], minimumElements: 0, prefetch: 1 }) as const;
+/** Layers of the virtual stages: of those that have none, only the embedding or the head is left. */
+const LAYERS: Readonly<Record<string, { readonly even: readonly number[]; readonly uneven: readonly number[] }>> = {
+  'two stages': { even: [2, 2], uneven: [3, 1] },
+  'four stages': { even: [1, 1, 1, 1], uneven: [0, 1, 3, 0] },
+  'two stages of two chunks': { even: [1, 1, 1, 1], uneven: [1, 1, 2, 0] },
+  'four stages of two chunks': { even: [1, 1, 1, 1, 1, 1, 1, 1], uneven: [0, 2, 1, 1, 1, 1, 1, 1] },
+};
 
-describe.each(MODEL_NAMES)('%s', (model) => {
-  describe.each(Object.entries(PIPES))('%s', (_, pipe) => {
-    test.each([false, true])('one rank a stage, weights apart: %s', (splitBackward) => {
-      agrees(model, { mesh: {}, microbatches: 4 }, { ...pipe, splitBackward }, oneForwardOneBackward);
+describe.each(SCHEDULE_NAMES)('%s agrees with one rank', (name) => {
+  const chunks = name === 'interleaved-1f1b' || name === 'zb-v' ? ' of two chunks' : '';
+  describe.each([
+    [2, `two stages${chunks}`],
+    [4, `four stages${chunks}`],
+  ] as const)('on %i stages', (stages, shape) => {
+    test.each(['even', 'uneven'] as const)('%s', (layers) => {
+      for (const model of ['decoder', 'tied decoder'] as const)
+        agrees(model, { mesh: {}, microbatches: 4 }, name, stages, LAYERS[shape]![layers]);
     });
   });
 });
 
-describe('agrees', () => {
+describe('agrees with one rank', () => {
   test.each([1, 2, 4])('with %i microbatches', (microbatches) => {
-    agrees('decoder', { mesh: { data: 2 }, microbatches }, SPLIT, oneForwardOneBackward);
+    agrees('decoder', { mesh: { data: 2 }, microbatches }, 'zb-h1', 2, [1, 2]);
   });
 
   describe.each(SHARD_STAGES)('with shard=%s', (stage) => {
     test.each([false, true])('overlapping its gradients: %s', (overlapGradients) => {
-      const plan = { mesh: { data: 2 }, microbatches: 2, shard: shard(stage), overlapGradients };
-      agrees('tied decoder', plan, SPLIT, gpipe);
-      agrees('vit', { ...plan, microbatches: 1 }, { ...SPLIT, splitBackward: false }, gpipe);
+      const shard = { stage, axes: ['data'], minimumElements: 0, prefetch: 1 } as const;
+      const plan = { mesh: { data: 2 }, microbatches: 2, shard, overlapGradients };
+      agrees('tied decoder', plan, 'zb-v', 2, [1, 1, 1, 1]);
+      agrees('tied decoder', plan, '1f1b', 2, [1, 2]);
+      agrees('decoder', { ...plan, mesh: { replica: 2, data: 2 } }, 'zb-h1', 2, [1, 2]);
+      agrees('vit', { ...plan, microbatches: 1 }, 'gpipe', 2, [2, 1]);
     });
   });
 
   test.each(REMATERIALIZATIONS)('with rematerialize=%s', (rematerialize) => {
     const plan = { mesh: { model: 2 }, microbatches: 2, rematerialize };
-    agrees('vit', plan, SPLIT, gpipe);
-    agrees('tied decoder', { ...plan, rematerializeLayers: [1, 3] }, { ...SPLIT, layers: [2, 2] }, gpipe);
+    agrees('vit', plan, 'zb-h1', 2, [2, 1]);
+    agrees('tied decoder', { ...plan, rematerializeLayers: [1, 3] }, 'zb-h1', 2, [2, 2]);
   });
 
   test.each(['width', 'sequence', 'replicated'] as const)('with activations=%s', (activations) => {
     const plan = { mesh: { data: 2, model: 2 }, microbatches: 2, activations };
-    agrees('decoder', plan, SPLIT, gpipe);
-    agrees('vit', { ...plan, linears: 'bidirectional' }, { ...SPLIT, splitBackward: false }, gpipe);
+    agrees('decoder', plan, 'zb-h1', 2, [2, 1]);
+    agrees('vit', { ...plan, linears: 'bidirectional' }, '1f1b', 2, [2, 1]);
   });
 });
 
-test.each([false, true])(
-  'in f32 and bf16 a step is that of the same plan without a pipeline, bit for bit; weights apart: %s',
-  (splitBackward) => {
+test.each(['1f1b', 'zb-1p'] as const)(
+  'in f32 and bf16 a step by %s is that of the same plan without a pipeline, bit for bit',
+  (name) => {
     const plan: PlanCase = {
       mesh: { data: 2, model: 2 },
       microbatches: 2,
       rematerialize: 'selective',
-      shard: shard('gradients'),
+      shard: { stage: 'gradients', axes: ['data'], minimumElements: 0, prefetch: 1 },
       gradientType: 'bf16',
       optimizerType: 'bf16',
     };
-    const example: StepCase = {
-      ...base,
-      model: MODELS.decoder,
-      plan,
-      parameterType: 'f32',
-      computeType: 'bf16',
-    };
+    const model = { ...MODELS.decoder, depth: 3 };
+    const example: StepCase = { ...base, model, plan, parameterType: 'f32', computeType: 'bf16' };
     const one = interpretStep(example);
-    const got = interpretPipeline(example, { ...SPLIT, splitBackward }, gpipe);
+    const { pipe, schedule } = scheduled(name, 2, 2, [2, 1]);
+    const got = interpretPipeline(example, pipe, follow(schedule));
     expect([...got.keys()].toSorted()).toEqual([...one.keys()].toSorted());
-    for (const [name, tensor] of one) expect([...numbersOf(got.get(name)!)], name).toEqual([...numbersOf(tensor)]);
+    for (const [tensor, expected] of one)
+      expect([...numbersOf(got.get(tensor)!)], tensor).toEqual([...numbersOf(expected)]);
   },
 );

@@ -169,7 +169,8 @@ describe('stages', () => {
 
   test('of the forward pass alone hand on the stream and end in logits', () => {
     const forward = forwardOfStep({ ...base, plan: one });
-    const programs = lowerPipelineForward(forward, { layers: pipe.layers }, 'loss');
+    const { virtual } = lowerPipelineForward(forward, pipe, 'loss');
+    const programs = virtual.map(({ slots }) => slots.forward!);
     expect(programs.map(({ outputs }) => outputs.map(({ name }) => name))).toEqual([
       ['send:stream'],
       ['send:stream'],

@@ -19,7 +19,7 @@ const shard = fc.record({
 const plans: fc.Arbitrary<PlanCase> = fc
   .record(
     {
-      mesh: fc.constantFrom({}, { data: 2 }, { model: 2 }, { data: 2, model: 2 }),
+      mesh: fc.constantFrom({}, { data: 2 }, { model: 2 }, { data: 2, model: 2 }, { replica: 2, data: 2 }),
       microbatches: fc.constantFrom(1, 2, 4),
       activations: fc.constantFrom('width', 'sequence', 'replicated'),
       rematerialize: fc.constantFrom(...REMATERIALIZATIONS),

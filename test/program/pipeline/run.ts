@@ -1,7 +1,9 @@
 /** Runs a pipeline's programs in lockstep with the reference kernels, in any order of slots that is possible. */
 import { rankCount } from '../../../src/mesh/index.js';
-import type { Pipeline, Program, SlotKind } from '../../../src/program/index.js';
-import { isState, lowerPipeline, stateKey } from '../../../src/program/index.js';
+import type { Pipeline, Program } from '../../../src/program/index.js';
+import { isState, lowerPipeline, virtualStages, stateKey } from '../../../src/program/index.js';
+import type { Schedule, ScheduleName, SlotKind } from '../../../src/program/schedules/index.js';
+import { createSchedule, placeOf, virtualStage } from '../../../src/program/schedules/index.js';
 import type { HostTensor } from '../../../src/runtime/index.js';
 import { initialParameter, zeroState } from '../../../src/runtime/initialize.js';
 import type { Batch } from '../../../src/train/index.js';
@@ -26,23 +28,31 @@ export interface Slot {
 /** Picks the next of the slots that can run; `done` are those that have. */
 export type Order = (ready: readonly Slot[], done: readonly Slot[], pipeline: Pipeline) => Slot;
 
-const isForward = ({ kind }: Slot): boolean => kind === 'forward';
-
-/** All forward slots, then all backward ones. */
-export const gpipe: Order = (ready) => ready.find(isForward) ?? ready[0]!;
-
-/** A backward slot as soon as there is one; no more microbatches under way in a virtual stage than it takes. */
-export const oneForwardOneBackward: Order = (ready, done, { virtual }) => {
-  const backward = ready.find((slot) => !isForward(slot));
-  if (backward !== undefined) return backward;
-  const underWay = (stage: number): number => {
-    const own = done.filter((slot) => slot.virtual === stage);
-    return (
-      own.filter(isForward).length - own.filter(({ kind }) => kind === 'backward' || kind === 'backward-input').length
-    );
+/** The slots of a schedule, each stage's in its order. */
+export const follow =
+  (schedule: Schedule): Order =>
+  (ready, done) => {
+    const next = schedule.slots.flatMap((slots, stage) => {
+      const count = done.filter(({ virtual }) => placeOf(schedule, virtual).stage === stage).length;
+      const slot = slots[count];
+      return slot === undefined ? [] : [{ ...slot, virtual: virtualStage(schedule, stage, slot.chunk) }];
+    });
+    return ready.find((slot) => next.some((one) => keyOf(one) === keyOf(slot)))!;
   };
-  return ready.find((slot) => underWay(slot.virtual) < virtual.length - slot.virtual)!;
-};
+
+/** A schedule by name, and what of a pipeline follows from it. @param layers of each virtual stage */
+export function scheduled(
+  name: ScheduleName,
+  stages: number,
+  microbatches: number,
+  layers: readonly number[],
+): { readonly pipe: PipeCase; readonly schedule: Schedule } {
+  const chunks = layers.length / stages;
+  const times = { slot: () => 1, transfer: () => 0 };
+  const schedule = createSchedule(name, { stages, microbatches, chunks, times });
+  const splitBackward = schedule.slots[0]!.some(({ kind }) => kind === 'backward-weight');
+  return { pipe: { layers, placement: virtualStages(schedule), splitBackward }, schedule };
+}
 
 export const lowerPipelineOf = (example: StepCase, pipe: PipeCase): Pipeline =>
   lowerPipeline(forwardOfStep(example), { ...lowerOptionsOfStep(example), ...pipe });
@@ -196,7 +206,7 @@ class Run {
   }
 
   #start(stage: number): void {
-    const { start } = this.#pipeline.stages[stage]!;
+    const start = this.#pipeline.stages[stage]!.start!;
     const outputs = this.#run(start, stage, 0, 'start');
     for (const { name } of start.outputs)
       this.#hold(

@@ -3,7 +3,7 @@ import { chunkCount, lowerJobPipeline, modelFlops, parsePlan, resolveTask, check
 import type { Job } from '../../../src/job/index.js';
 import type { DecoderConfig } from '../../../src/models/index.js';
 import { tokensPerExample } from '../../../src/models/index.js';
-import type { Pipeline } from '../../../src/program/index.js';
+import type { TrainingPipeline } from '../../../src/program/index.js';
 import { bytesPerSecond, flops, seconds } from '../../../src/units.js';
 import type { PipelineExecution, PipelineResult } from '../../../sim/index.js';
 import { createMachine, simulatePipeline } from '../../../sim/index.js';
@@ -27,7 +27,7 @@ export interface PipelineCase {
   readonly model?: DecoderConfig;
   /** Between nodes of two chips each; absent: all links take no time. */
   readonly networkBytesPerSecond?: number;
-  readonly change?: (pipeline: Pipeline) => Pipeline;
+  readonly change?: (pipeline: TrainingPipeline) => TrainingPipeline;
 }
 
 export interface Simulated {
@@ -80,7 +80,7 @@ export function simulated({
 }
 
 /** All stages and chunks as an inner one: neither embedding nor head. */
-export function equalStages(pipeline: Pipeline): Pipeline {
+export function equalStages(pipeline: TrainingPipeline): TrainingPipeline {
   const { slots, last } = pipeline.virtual[1]!;
   const { start, finish } = pipeline.stages[1]!;
   return {
