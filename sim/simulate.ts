@@ -72,7 +72,7 @@ export interface SimulationResult {
   readonly executedFlopsPerChip: number;
   /** Adds up to the step time. */
   readonly timeByCategorySeconds: Readonly<Record<TimeCategory, number>>;
-  /** Matmul, memory, vector, contention, variation and optimizer. */
+  /** Matmul, memory, vector, contention and optimizer; not variation, which launches have a part in. */
   readonly computeSeconds: number;
   /** Overhead and host. */
   readonly overheadSeconds: number;
@@ -153,7 +153,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     modelFlops,
     executedFlopsPerChip: execution.matmulFlops,
     timeByCategorySeconds: mapCategories((category) => time(byCategory[category])),
-    computeSeconds: time(sumOf(byCategory, ['matmul', 'memory', 'vector', 'contention', 'variation', 'optimizer'])),
+    computeSeconds: time(sumOf(byCategory, ['matmul', 'memory', 'vector', 'contention', 'optimizer'])),
     overheadSeconds: time(sumOf(byCategory, ['overhead', 'host'])),
     exposedCommunicationSeconds: time(exposed),
     exposedCommunicationByAxisSeconds: Object.fromEntries(
