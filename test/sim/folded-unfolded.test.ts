@@ -7,7 +7,6 @@ import { runFolded } from '../../sim/folded.js';
 import { planProgram } from '../../sim/plan.js';
 import { unfoldStep } from '../../sim/unfold/index.js';
 import type { TorusTopology } from '../../src/hardware/index.js';
-import { ALGORITHMS } from '../../src/hardware/index.js';
 import { fuse } from '../../src/program/index.js';
 import { seconds } from '../../src/units.js';
 import { RANDOM_MESH, randomProgram } from '../helpers/random-program.js';
@@ -23,7 +22,6 @@ const node = machineOf(switchOf(8), RANDOM_MESH);
 const units = { collectiveUnits: 3, matrixUnit: { ...node.chip.matrixUnit, units: 10 } };
 const machines = {
   'with links of their own for each axis': machineOf(torusOf(2), RANDOM_MESH, [4, 2]),
-  'on lines': machineOf(torusOf(2, 8), RANDOM_MESH, [4, 2]),
   'on a twisted torus': sliced(torusOf(2), { slice: [2, 4], twist: true }),
   'on two slices': sliced(slicesOf(2, 1), { slice: [2, 2], slices: 2 }),
   'on two slices that are lines, two chips a host': sliced(slicesOf(1, 8, 2), { slice: [4], slices: 2 }),
@@ -35,11 +33,9 @@ const cases = Object.entries(machines).flatMap(([about, machine]) =>
 );
 it.each(cases)('chips %s and a host %s take what all of them take, to the tick', (_, __, machine, stack) => {
   let even = 0;
-  const algorithms = new Set<string>();
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => {
-      const preferred = ALGORITHMS[seed % ALGORITHMS.length]!;
-      const plan = planProgram(fuse(randomProgram(seed)), machine, stack, { preferred });
+      const plan = planProgram(fuse(randomProgram(seed)), machine, stack);
       if (plan.collectives.length === 0) return;
       const folded = runFolded(plan);
       if (
@@ -48,7 +44,6 @@ it.each(cases)('chips %s and a host %s take what all of them take, to the tick',
       )
         return;
       even++;
-      for (const { schedule } of plan.collectives) algorithms.add(schedule.algorithm);
       const { run, exposure, contention, variation } = unfoldStep(plan, machine, {});
       const { duration } = run;
       expect({ duration, exposure, contention, variation }).toEqual({
@@ -60,5 +55,5 @@ it.each(cases)('chips %s and a host %s take what all of them take, to the tick',
     }),
     { numRuns: 100 },
   );
-  console.log(_, __, even, [...algorithms].join());expect(even).toBeGreaterThan(10);
+  expect(even).toBeGreaterThan(10);
 });

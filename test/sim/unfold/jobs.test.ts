@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Assessor, stackOf } from '../../../src/cli/assess.js';
 import type { Faults, Machine } from '../../../sim/index.js';
-import { shortLinkName } from '../../../sim/index.js';
+import { createMachine, shortLinkName } from '../../../sim/index.js';
+import type { AlgorithmName } from '../../../src/hardware/index.js';
+import { ALGORITHMS } from '../../../src/hardware/index.js';
 import { randomJobs } from '../../helpers/random-job.js';
 
 type Slow = readonly [which: number, times: number];
@@ -12,12 +14,14 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 
 it('take as long on one chip that stands for all as on all, in each category, wherever folding says so', () => {
   let exact = 0;
-  const assessor = new Assessor();
+  const taken = new Set<AlgorithmName>();
   fc.assert(
-    fc.property(randomJobs, (job) => {
+    fc.property(randomJobs, fc.option(fc.constantFrom(...ALGORITHMS), { nil: undefined }), (job, preferred) => {
+      const assessor = new Assessor({ collectives: preferred === undefined ? {} : { preferred } });
       const one = assessor.assess(job);
       if (!one.execution.folded) return;
       exact++;
+      for (const { schedule } of one.execution.plan.collectives) taken.add(schedule.algorithm);
       const all = assessor.assess(job, stackOf(job), {});
       const { links: sentByOne, ...alike } = one.simulation;
       const { links: sentByAll, ...rest } = all.simulation;
@@ -25,9 +29,10 @@ it('take as long on one chip that stands for all as on all, in each category, wh
       expect(sentByAll.totalBytes / Math.max(1, sentByOne.totalBytes)).toBeCloseTo(sentByOne.totalBytes > 0 ? 1 : 0, 9);
       expect(all.execution.computeTicks.variation).toBe(0);
     }),
-    { numRuns: 25 },
+    { numRuns: 20 },
   );
   expect(exact).toBeGreaterThan(5);
+  expect(taken.size).toBeGreaterThan(2);
 });
 
 const slowness = fc.array(fc.tuple(fc.nat(), fc.double({ min: 1, max: 3, noNaN: true })), { maxLength: 2 });
@@ -45,7 +50,8 @@ it('spend the step on categories that add up to it, and no more FLOPs than there
   const variations = fc.constantFrom(0, 0.05, 0.3, 1);
   fc.assert(
     fc.property(randomJobs, slowness, slowness, fc.nat(1000), variations, (job, chips, links, seed, varied) => {
-      const assessor = new Assessor({ faults: faultsOf(new Assessor().assess(job).machine, chips, links) });
+      const machine = createMachine({ ...job.plan, hardware: job.hardware });
+      const assessor = new Assessor({ faults: faultsOf(machine, chips, links) });
       const { simulation, execution } = assessor.assess(job, stackOf(job), {
         jitter: { coefficientOfVariation: varied, seed },
       });
