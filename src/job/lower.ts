@@ -2,7 +2,14 @@
 import type { ForwardOptions, ModelConfig } from '../models/index.js';
 import { forward, lossTermsPerExample, tokensPerExample } from '../models/index.js';
 import { stageMesh } from '../mesh/index.js';
-import type { LowerOptions, ParameterGroup, Pipeline, PipelineShape, TrainingPipeline, Program } from '../program/index.js';
+import type {
+  LowerOptions,
+  ParameterGroup,
+  Pipeline,
+  PipelineShape,
+  TrainingPipeline,
+  Program,
+} from '../program/index.js';
 import {
   countMatmulFlops,
   differentiate,
@@ -91,7 +98,11 @@ export const lowerEvaluation = (job: Job, batch: number, output: ForwardOptions[
 
 /** The same of a job whose mesh has an axis `pipe`, on the parameters as its stages keep them. */
 export const lowerPipelineEvaluation = (job: Job, batch: number, output: ForwardOptions['output']): Pipeline =>
-  lowerPipelineForward(forwardOfJob(job, batch, batch, output), { ...lowerOptions(job), ...pipelineShape(job) }, output);
+  lowerPipelineForward(
+    forwardOfJob(job, batch, batch, output),
+    { ...lowerOptions(job), ...pipelineShape(job) },
+    output,
+  );
 
 /**
  * Matmul FLOPs, attention's included, of the unsharded program's forward and backward pass over a batch, nothing
