@@ -67,7 +67,7 @@ function traceOf(plan: Plan, duration: Ticks, byRank: ByRank): Trace {
   const spans: Span[] = [];
   for (const [rank, occurrences] of byRank) {
     if (plan.hostDuration > 0) spans.push(hostSpan(plan.hostDuration, rank));
-    spans.push(...spansOf(occurrences, { rank, from: ticks(0) }));
+    for (const span of spansOf(occurrences, { rank, from: ticks(0) })) spans.push(span);
   }
   return { source: 'simulated', step: 0, duration: toSeconds(duration), spans };
 }

@@ -32,7 +32,7 @@ export function latticeLengths({ neighbour }: Lattice, order: readonly number[])
     let length = 1;
     for (let next = neighbour(0, dimension, 1); !before.has(next); next = neighbour(next, dimension, 1)) {
       reached = reached.map((chip) => neighbour(chip, dimension, 1));
-      all.push(...reached);
+      for (const one of reached) all.push(one);
       length++;
     }
     reached = all;

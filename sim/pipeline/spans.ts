@@ -69,7 +69,7 @@ class StageSpans {
       this.#recorded.set(program, recorded);
     }
     const rank = this.#rank;
-    this.spans.push(...spansOf(recorded, { rank, from, ...(slot === undefined ? {} : { slot }) }));
+    for (const span of spansOf(recorded, { rank, from, ...(slot === undefined ? {} : { slot }) })) this.spans.push(span);
   }
 
   #slot({ kind, chunk, microbatch }: Slot, start: Ticks, end: Ticks): void {

@@ -129,7 +129,7 @@ export class StageRun {
 
   async #run(program: Program, ends: ProgramEnds, slot?: SlotPlace): Promise<void> {
     const { spans } = await runProgram(this.#compiled.get(program)!, this.#around, ends, this.#current);
-    this.spans.push(...(slot === undefined ? spans : spans.map((span) => ({ ...span, slot }))));
+    for (const span of spans) this.spans.push(slot === undefined ? span : { ...span, slot });
   }
 
   /** A program that is no slot. */
