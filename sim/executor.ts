@@ -7,7 +7,6 @@
 import type { Stack } from '../src/hardware/index.js';
 import type { Program } from '../src/program/index.js';
 import type { Span, Trace } from '../src/trace/index.js';
-import { spanId } from '../src/trace/index.js';
 import type { KernelCost } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds } from './engine/index.js';
@@ -18,6 +17,7 @@ import type { Machine } from './machine/index.js';
 import type { Pattern } from './network/index.js';
 import type { CollectiveChoice, ComputeCategory, Plan } from './plan.js';
 import { KERNEL_CATEGORIES, planProgram } from './plan.js';
+import { hostSpan, spansOf } from './spans.js';
 import type { ChipSpreads, UnfoldRequest } from './unfold/index.js';
 import { unfoldStep } from './unfold/index.js';
 
@@ -65,28 +65,9 @@ type ByRank = ReadonlyMap<number, readonly Occurrence[]>;
 
 function traceOf(plan: Plan, duration: Ticks, byRank: ByRank): Trace {
   const spans: Span[] = [];
-  const host = plan.hostDuration;
   for (const [rank, occurrences] of byRank) {
-    if (host > 0) {
-      const times = { start: toSeconds(ticks(0)), end: toSeconds(host) };
-      spans.push({ id: 'host/step', kind: 'host', name: 'step', phase: 'forward', rank, ...times });
-    }
-    for (const { step, iterations, issued, start, end } of occurrences) {
-      const { kind, op } = step;
-      const id = spanId(op, iterations);
-      const common = { id, kind, phase: op.phase, rank, start: toSeconds(start), end: toSeconds(end) };
-      if (step.kind === 'kernel') {
-        // A chip that has come to a kernel waits for nothing but the host.
-        if (start > issued) {
-          const times = { start: toSeconds(issued), end: toSeconds(start) };
-          spans.push({ ...common, ...times, id: `host/${id}`, kind: 'host', name: 'launch' });
-        }
-        spans.push({ ...common, name: 'kernel' });
-      } else {
-        const { name, sentBytes, axis } = step;
-        spans.push({ ...common, name, sentBytes, axis, issued: toSeconds(issued) });
-      }
-    }
+    if (plan.hostDuration > 0) spans.push(hostSpan(plan.hostDuration, rank));
+    spans.push(...spansOf(occurrences, { rank, from: ticks(0) }));
   }
   return { source: 'simulated', step: 0, duration: toSeconds(duration), spans };
 }

@@ -71,6 +71,7 @@ export function chooseSlices(topology: TorusTopology, mesh: Mesh, options: Torus
     const expected = "false, since the profile doesn't say that slices can be twisted (topology.canTwist)";
     throw new MeshwrightError('JOB_INVALID', { place: 'twist', expected, got: 'true' });
   }
+  checkPlacement(placement, mesh, topology);
   if (options.slices !== undefined) checkSlices(options.slices, topology, mesh);
   const chips = rankCount(mesh);
   const fitsOne = chips <= chipsOf(topology.largestSlice);
@@ -90,8 +91,9 @@ export function chooseSlices(topology: TorusTopology, mesh: Mesh, options: Torus
       if (options.slices === undefined) continue;
       throw uncut(mesh, slices);
     }
-    const isLast = slices === counts.at(-1);
-    if (isLast || hasAxes(placement, parts.inner)) checkPlacement(placement, parts.inner, topology);
+    // More slices may cut another axis, and leave one that is to be placed.
+    if (slices === counts.at(-1)) checkPlacement(placement, parts.inner, topology);
+    else if (!hasAxes(placement, parts.inner)) continue;
     if (asked !== undefined) {
       checkSlice(asked, chips / slices, slices, topology, twisted);
       return { slices, slice: asked, ...parts };

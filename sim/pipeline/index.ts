@@ -1,4 +1,5 @@
 export * from './report.js';
 export * from './simulate.js';
+export { pipelineSpans } from './spans.js';
 export * from './trace.js';
 export type { PipelineTimes, ScheduleWish } from './times.js';

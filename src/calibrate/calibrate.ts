@@ -22,10 +22,10 @@ import { fitNonNegative } from './regression.js';
 
 /** A measured span beside what the simulator knows of it. */
 export interface EvidenceSpan {
-  /** What it added to the step: of a collective, what no kernel hid. */
+  /** What it added to the step, all its runs: of a collective, what no kernel hid. */
   readonly exposedSeconds: number;
   /** Of a kernel: what it costs by the profile that is to be corrected. */
-  readonly cost?: KernelCost;
+  readonly cost?: Pick<KernelCost, 'matmulSeconds' | 'memorySeconds' | 'vectorSeconds' | 'overheadSeconds'>;
   /** Of a collective: what a rank sent, how many times it waits for its neighbour, and whether kernels may run meanwhile. */
   readonly transfer?: {
     readonly name: CollectiveKind;
@@ -38,6 +38,8 @@ export interface EvidenceSpan {
 
 /** One run: its spans and its step. */
 export interface Evidence {
+  /** Whether a rank also waits for other stages between its spans: then these say nothing of the host. */
+  readonly waitsForStages?: boolean;
   readonly spans: readonly EvidenceSpan[];
   /** Steps that were timed. */
   readonly stepSeconds: readonly number[];
@@ -211,7 +213,8 @@ export function calibrate(
 ): Calibration {
   const { topology } = hardware;
   const transfers = topology.kind === 'shared-memory' ? fitCopies(evidence, topology, stack) : undefined;
-  const host = median(evidence.map(restOf));
+  const rests = evidence.filter(({ waitsForStages = false }) => !waitsForStages).map(restOf);
+  const host = rests.length === 0 ? stack.hostOverheadPerStep : median(rests);
   const { matmul, memoryBandwidth, vectorRate } = hardware.chip;
   const rate = matmul[dtype]!;
   const factors = fitKernels(evidence, rate);

@@ -69,6 +69,12 @@ export interface PipelineAssessment {
   readonly execution: PipelineExecution;
 }
 
+/** Of any job. */
+export type AnyAssessment = Assessment | PipelineAssessment;
+
+export const isOfPipeline = (assessment: AnyAssessment): assessment is PipelineAssessment =>
+  assessment.simulation.pipeline !== undefined;
+
 /** A stack named `./…` lies beside the profile that names it. */
 export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'hardwareName'>): Stack {
   const name = hardware.defaultStack;
@@ -185,11 +191,13 @@ export class Assessor {
     return { bytes: needed, capacity: memoryLimit(job, stack) };
   }
 
-  /** What a job is simulated to take, be it a pipeline or not. */
+  /** A job's assessment, be it a pipeline or not. */
+  assessAny(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): AnyAssessment {
+    return isPipeline(job.plan) ? this.assessPipeline(job, stack) : this.assess(job, stack, unfold);
+  }
+
   simulate(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): JobSimulation {
-    return isPipeline(job.plan)
-      ? this.assessPipeline(job, stack).simulation
-      : this.assess(job, stack, unfold).simulation;
+    return this.assessAny(job, stack, unfold).simulation;
   }
 
   /** Of a job whose mesh has an axis `pipe`. */

@@ -6,11 +6,11 @@ import type { JoinedSpan, KindDifference } from '../trace/index.js';
 import { differencesByKind } from '../trace/index.js';
 import { formatPlan } from '../job/index.js';
 import { formatPercent, formatSeconds, seconds } from '../units.js';
-import type { Assessment } from './assess.js';
-import type { Trial } from './experiment.js';
-import { joinTrial, measuredMfu, measuredStepSeconds } from './experiment.js';
+import type { AnyAssessment } from './assess.js';
 import { printLine, printTable } from './output.js';
 import { readDocument, writeDocument, writeTrace } from './run-folder.js';
+import type { Trial } from './trial.js';
+import { joinTrial, measuredStepSeconds, mfuOf, predictedStepSeconds, predictedTrace } from './trial.js';
 
 const SCHEMA = 'meshwright/comparison@2';
 
@@ -46,22 +46,26 @@ export interface ComparisonDocument {
   readonly stepSeconds: readonly number[];
 }
 
-const figures = ({ simulation: { stepTimeSeconds, mfu } }: Assessment): StepFigures => ({ stepTimeSeconds, mfu });
+const figuresOf = (predicted: AnyAssessment, step: number): StepFigures => ({
+  stepTimeSeconds: step,
+  mfu: mfuOf(predicted, step),
+});
+export const predictedFigures = (predicted: AnyAssessment): StepFigures =>
+  figuresOf(predicted, predictedStepSeconds(predicted));
 
-export function comparePlan(trial: Trial, again?: Assessment): PlanComparison {
+export function comparePlan(trial: Trial, again?: AnyAssessment): PlanComparison {
   const step = measuredStepSeconds(trial);
-  const predicted = figures(trial.predicted);
+  const predicted = predictedFigures(trial.predicted);
   return {
-    plan: formatPlan(trial.job.plan),
+    plan: formatPlan(trial.predicted.job.plan),
     predicted,
     measured: {
-      stepTimeSeconds: step,
-      mfu: measuredMfu(trial),
+      ...figuresOf(trial.predicted, step),
       steps: trial.stepSeconds.length,
       fastestSeconds: Math.min(...trial.stepSeconds),
       slowestSeconds: Math.max(...trial.stepSeconds),
     },
-    repredicted: again === undefined ? null : figures(again),
+    repredicted: again === undefined ? null : predictedFigures(again),
     byKind: differencesByKind(joinTrial(trial), { predictedSeconds: predicted.stepTimeSeconds, measuredSeconds: step }),
   };
 }
@@ -93,7 +97,7 @@ export function writeRunFiles(
   writeDocument(folder, 'comparison.json', document);
   writeTrace(join(folder, 'trace.json'), [
     { name: 'measured', spans: report.typicalStep.spansByRank.flat() },
-    { name: 'simulated', spans: trial.predicted.execution.trace.spans },
+    { name: 'simulated', spans: predictedTrace(trial.predicted) },
   ]);
   return document;
 }

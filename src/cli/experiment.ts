@@ -2,25 +2,21 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { median } from 'simple-statistics';
-import type { Evidence, EvidenceSpan, MatmulProbe, Profile } from '../calibrate/index.js';
-import { calibrate, largestActivation, matmulProbes, messagesOf, profileDevices } from '../calibrate/index.js';
+import type { MatmulProbe, Profile } from '../calibrate/index.js';
+import { calibrate, largestActivation, matmulProbes, profileDevices } from '../calibrate/index.js';
 import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
 import { formatProfile, loadHardware, parseHardware, parseStack } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
-import { formatPlan, jobToInput, lowerJob } from '../job/index.js';
-import { axisSize } from '../mesh/index.js';
-import type { Attributes, CollectiveName, Program } from '../program/index.js';
-import { forEachOp, isCollective } from '../program/index.js';
+import { formatPlan, isPipeline, jobToInput, lowerJob, lowerJobPipeline } from '../job/index.js';
 import { runInChild } from '../runtime/index.js';
-import type { TimedSpan } from '../trace/index.js';
-import { joinSpans, simulatedSpans } from '../trace/index.js';
-import type { JoinedSpan } from '../trace/index.js';
 import type { Timing, TrainEvent, TrainReport } from '../train/index.js';
-import type { Assessment } from './assess.js';
-import { Assessor, stackOf } from './assess.js';
+import type { AnyAssessment } from './assess.js';
+import { Assessor, isOfPipeline, stackOf } from './assess.js';
 import type { Measure, Train, Turns } from './child-requests.js';
+import { evidenceOf } from './evidence.js';
+import { pipelinePrograms } from './pipeline-programs.js';
 import { writeText } from './run-folder.js';
+import type { Trial } from './trial.js';
 
 const HOST = new URL('./child-host.js', import.meta.url);
 
@@ -30,14 +26,16 @@ export interface RunSettings {
   readonly metricsFile?: string;
 }
 
-/** Trains a job in a process of its own. */
+/** Trains a job in a process of its own; a pipeline follows the schedule that was simulated. */
 export function runJob(
-  job: Job,
+  predicted: AnyAssessment,
   settings: RunSettings,
   onEvent: (event: TrainEvent) => void,
   signal: AbortSignal,
 ): Promise<TrainReport> {
-  const args = { ...settings, job: jobToInput(job) };
+  const { job } = predicted;
+  const schedule = isOfPipeline(predicted) ? { schedule: predicted.execution.times.schedule } : {};
+  const args = { ...settings, ...schedule, job: jobToInput(job) };
   return runInChild<Train>(
     HOST,
     { kind: 'train', args },
@@ -87,7 +85,11 @@ export async function writeProfile(
   const [first] = jobs as [Job, ...Job[]];
   const dtype = first.precision.compute as MatmulDType;
   const { family, threadsPerRank } = first.training;
-  const programs = jobs.map((job) => lowerJob(job));
+  const programs = jobs.flatMap((job) =>
+    isPipeline(job.plan)
+      ? pipelinePrograms(lowerJobPipeline(job), job.plan).map(({ program }) => program)
+      : [lowerJob(job)],
+  );
   // More ranks than cores would measure how they take turns, which the machine's model adds to what is measured here.
   const ranks = Math.min(first.chips, availableParallelism());
   const args = {
@@ -124,57 +126,25 @@ export function saveProfile(profile: Profile, folder: string): string {
   return join(folder, 'profile.yaml');
 }
 
-/** A run beside its prediction. */
-export interface Trial {
-  readonly job: Job;
-  readonly predicted: Assessment;
-  readonly spans: readonly TimedSpan[];
-  readonly stepSeconds: readonly number[];
-}
-
-export const measuredStepSeconds = ({ stepSeconds }: Trial): number => median([...stepSeconds]);
-export const measuredMfu = (trial: Trial): number =>
-  (trial.predicted.simulation.mfu * trial.predicted.simulation.stepTimeSeconds) / measuredStepSeconds(trial);
-
-export const joinTrial = ({ predicted, spans }: Trial): JoinedSpan[] =>
-  joinSpans(simulatedSpans(predicted.execution.trace), spans);
-
-/** How often a rank waits for its neighbour in each collective, and whether it goes on meanwhile, by op id. */
-function collectivesOf({ mesh, ops }: Program) {
-  const found = new Map<string, { name: CollectiveName; messages: number; asynchronous: boolean }>();
-  forEachOp(ops, ({ id, name, attributes, asynchronous = false }) => {
-    if (!isCollective(name)) return;
-    const { axis } = attributes as Attributes[CollectiveName];
-    found.set(id, { name, messages: messagesOf(name, axisSize(mesh, axis)), asynchronous });
-  });
-  return found;
-}
-
-/** What a trial says of the profile it was predicted by. */
-export function evidenceOf(trial: Trial): Evidence {
-  const { program, execution } = trial.predicted;
-  const collectives = collectivesOf(program);
-  const spans = joinTrial(trial).map(
-    ({ id, kind, measuredExposedSeconds: exposedSeconds, sentBytes }): EvidenceSpan => {
-      const opId = id.split('@')[0]!;
-      if (kind !== 'collective') return { exposedSeconds, cost: execution.kernels.get(opId)! };
-      return { exposedSeconds, transfer: { bytes: sentBytes ?? 0, ...collectives.get(opId)! } };
-    },
-  );
-  return { spans, stepSeconds: trial.stepSeconds };
-}
-
 /** The step as a profile calibrated on `trials` predicts it. */
-export function predictAgain(job: Job, trials: readonly Trial[]): Assessment {
+export function predictAgain(job: Job, trials: readonly Trial[]): AnyAssessment {
   const { hardware, stack } = calibrateOn(job, trials);
-  return new Assessor().assess({ ...job, hardware }, stack);
+  return new Assessor().assessAny({ ...job, hardware }, stack);
 }
 
 export function calibrateOn(
   job: Pick<Job, 'hardware' | 'hardwareName' | 'precision'>,
   trials: readonly Trial[],
 ): { hardware: Hardware; stack: Stack; profile: ReturnType<typeof calibrate> } {
-  const labels = trials.map(({ job: { model, plan } }) => `${model.name} ${formatPlan(plan)}`).join('; ');
+  const labels = trials
+    .map(
+      ({
+        predicted: {
+          job: { model, plan },
+        },
+      }) => `${model.name} ${formatPlan(plan)}`,
+    )
+    .join('; ');
   const profile = calibrate(
     job.hardware,
     stackOf(job),

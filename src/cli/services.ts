@@ -21,9 +21,10 @@ import {
   WRITTEN_TEXT,
   writeJob,
 } from './commands/train.js';
-import type { Trial } from './experiment.js';
 import { runJob, writeProfile } from './experiment.js';
 import { createRunFolder, freeRunFolder } from './run-folder.js';
+import type { Trial } from './trial.js';
+import { predictedStepSeconds } from './trial.js';
 import { formatSeconds, seconds } from '../units.js';
 import type { SearchOutcome } from './search-task.js';
 import { toJobInput } from './task-choice.js';
@@ -101,19 +102,19 @@ async function train(
     new Assessor().rank(resolveTask({ ...input, hardware }), {}).ranked.map(({ job }) => job);
   const shipped = findPlan(task, label, jobsOf(task.hardware));
   requireLocal(shipped);
-  requireFits(new Assessor().assess(shipped));
+  requireFits(new Assessor().assessAny(shipped));
   const folder = freeRunFolder(join('runs', task.model));
   createRunFolder(folder, '--run');
   onEvent({ kind: 'phase', text: 'measuring this machine' });
   const hardware = await writeProfile([shipped], folder, () => undefined, signal);
   const job = findPlan(task, label, jobsOf(hardware));
   writeJob(folder, job);
-  const predicted = new Assessor().assess(job);
-  const anew = formatSeconds(seconds(predicted.simulation.stepTimeSeconds));
+  const predicted = new Assessor().assessAny(job);
+  const anew = formatSeconds(seconds(predictedStepSeconds(predicted)));
   let skipped = 0;
   const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
   const report = await runJob(
-    job,
+    predicted,
     settings,
     (event) => {
       if (event.kind === 'step') onEvent({ kind: 'step', steps: event.steps, ...event.metrics });
@@ -125,7 +126,7 @@ async function train(
     },
     signal,
   );
-  const trial: Trial = { job, predicted, spans: report.spans, stepSeconds: report.stepSeconds };
+  const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
   writeRunFiles(folder, trial, [row], report);
   return {

@@ -4,7 +4,7 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
-import { axisSize, batchParts, formatMesh } from '../mesh/index.js';
+import { axisSize, batchParts, formatMesh, stageMesh } from '../mesh/index.js';
 import type { FloatType } from '../program/index.js';
 import { refusedChunks, takesMemory } from '../program/schedules/index.js';
 import { nearest } from '../text.js';
@@ -137,7 +137,7 @@ const shardAxesAreThere: Rule = ({ plan: { mesh, shard, shardAxes } }) => {
       without: { shardAxes: left },
     };
   }
-  const others = mesh.axes.map(({ name }) => name);
+  const others = stageMesh(mesh).axes.map(({ name }) => name);
   return {
     option: 'shard',
     expected: `none on ${because}`,

@@ -2,13 +2,21 @@
 import type { ForwardOptions, ModelConfig } from '../models/index.js';
 import { forward, lossTermsPerExample, tokensPerExample } from '../models/index.js';
 import { stageMesh } from '../mesh/index.js';
-import type { LowerOptions, ParameterGroup, TrainingPipeline, Program } from '../program/index.js';
+import type {
+  LowerOptions,
+  ParameterGroup,
+  Pipeline,
+  PipelineShape,
+  TrainingPipeline,
+  Program,
+} from '../program/index.js';
 import {
   countMatmulFlops,
   differentiate,
   elementCount,
   lowerForward,
   lowerPipeline,
+  lowerPipelineForward,
   lowerTrainingStep,
 } from '../program/index.js';
 import { splitsBackward } from '../program/schedules/index.js';
@@ -49,17 +57,19 @@ export function lowerJob(job: Job, options: StepOptions = {}): Program {
   return lowerTrainingStep(microbatchLoss(job), { ...lowerOptions(job), ...options });
 }
 
+const pipelineShape = ({ model, plan }: Job): PipelineShape => ({
+  layers: layersOfStages(model, plan),
+  placement: stagePlacement(scheduleShape(plan)),
+});
+
 /** The programs of a job whose mesh has an axis `pipe`: of its slots, and of its stages around them. */
-export function lowerJobPipeline(job: Job, options: StepOptions = {}): TrainingPipeline {
-  const { model, plan } = job;
-  return lowerPipeline(microbatchLoss(job), {
+export const lowerJobPipeline = (job: Job, options: StepOptions = {}): TrainingPipeline =>
+  lowerPipeline(microbatchLoss(job), {
     ...lowerOptions(job),
     ...options,
-    layers: layersOfStages(model, plan),
-    placement: stagePlacement(scheduleShape(plan)),
-    splitBackward: splitsBackward(plan.schedule),
+    ...pipelineShape(job),
+    splitBackward: splitsBackward(job.plan.schedule),
   });
-}
 
 /** What the passes are told of a job. */
 export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerOptions {
@@ -85,6 +95,14 @@ export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerO
 /** The forward program that gives the logits or the mean loss of `batch` examples, to evaluate with. */
 export const lowerEvaluation = (job: Job, batch: number, output: ForwardOptions['output']): Program =>
   lowerForward(forwardOfJob(job, batch, batch, output), lowerOptions(job));
+
+/** The same of a job whose mesh has an axis `pipe`, on the parameters as its stages keep them. */
+export const lowerPipelineEvaluation = (job: Job, batch: number, output: ForwardOptions['output']): Pipeline =>
+  lowerPipelineForward(
+    forwardOfJob(job, batch, batch, output),
+    { ...lowerOptions(job), ...pipelineShape(job) },
+    output,
+  );
 
 /**
  * Matmul FLOPs, attention's included, of the unsharded program's forward and backward pass over a batch, nothing

@@ -17,6 +17,8 @@ export interface JoinedSpan {
   /** What it adds to the step, see `exposedTimes`. */
   readonly predictedExposedSeconds: number;
   readonly measuredExposedSeconds: number;
+  /** See `TimedSpan`. */
+  readonly runs?: number;
   readonly sentBytes?: number;
 }
 
@@ -39,6 +41,7 @@ export function joinSpans(simulated: readonly TimedSpan[], measured: readonly Ti
       throw mismatch(span.id, `${twin.sentBytes} bytes sent, as simulated`, `${span.sentBytes}`);
     }
     const { id, kind, name, phase } = span;
+    const runs = span.runs === undefined ? {} : { runs: span.runs };
     const bytes = span.sentBytes === undefined ? {} : { sentBytes: span.sentBytes };
     return {
       id,
@@ -49,6 +52,7 @@ export function joinSpans(simulated: readonly TimedSpan[], measured: readonly Ti
       measuredSeconds: span.seconds,
       predictedExposedSeconds: twin.exposedSeconds,
       measuredExposedSeconds: span.exposedSeconds,
+      ...runs,
       ...bytes,
     };
   });

@@ -17,8 +17,13 @@ export interface TimedSpan {
   readonly phase: Phase;
   /** From its start to its end. */
   readonly seconds: Seconds;
-  /** What it adds to the step, see `exposedTimes`. */
+  /** What it adds to the step, all its runs, see `exposedTimes`. */
   readonly exposedSeconds: Seconds;
+  /**
+   * How often a rank runs it in a step: once where absent. In a pipeline a stage runs it for each microbatch, and another
+   * stage may not run it at all.
+   */
+  readonly runs?: number;
   /** For a collective: bytes that a rank sends. */
   readonly sentBytes?: number;
 }
@@ -30,15 +35,17 @@ export interface MeasuredStep {
   readonly spansByRank: readonly (readonly Span[])[];
 }
 
-const mean = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0) / values.length;
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+const mean = (values: readonly number[]): number => sum(values) / values.length;
 
-const timed = (span: Span, duration: number, exposed: number, sentBytes = span.sentBytes): TimedSpan => ({
+const timed = (span: Span, duration: number, exposed: number, sentBytes = span.sentBytes, runs = 1): TimedSpan => ({
   id: span.id,
   kind: span.kind,
   name: span.name,
   phase: span.phase,
   seconds: seconds(duration),
   exposedSeconds: seconds(exposed),
+  ...(runs === 1 ? {} : { runs }),
   ...(sentBytes === undefined ? {} : { sentBytes }),
 });
 
@@ -57,10 +64,12 @@ interface Runs {
   readonly sent: Map<number, number>;
 }
 
-/** Every span once, in the order of the first step. */
+/** Every id once, in the order of the first step. */
 export function summarizeSteps(steps: readonly MeasuredStep[]): TimedSpan[] {
   const found = new Map<string, Runs>();
+  let ranksOfSteps = 0;
   for (const { spansByRank } of typical(steps, (step) => step.seconds)) {
+    ranksOfSteps += spansByRank.length;
     for (const spans of spansByRank) {
       const exposed = exposedTimes(spans);
       spans.forEach((span, index) => {
@@ -74,7 +83,13 @@ export function summarizeSteps(steps: readonly MeasuredStep[]): TimedSpan[] {
   }
   return [...found.values()].map(({ span, durations, exposed, sent }) =>
     // Ranks send chunks of different sizes where a tensor does not divide; their mean is what the closed form says.
-    timed(span, mean(durations), mean(exposed), sent.size === 0 ? undefined : mean([...sent.values()])),
+    timed(
+      span,
+      mean(durations),
+      sum(exposed) / ranksOfSteps,
+      sent.size === 0 ? undefined : mean([...sent.values()]),
+      durations.length / ranksOfSteps,
+    ),
   );
 }
 

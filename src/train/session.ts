@@ -5,20 +5,20 @@
 import { appendFileSync } from 'node:fs';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
-import { lowerEvaluation, lowerJob, modelFlops } from '../job/index.js';
+import { modelFlops } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
-import type { Program } from '../program/index.js';
-import type { HostTensor } from '../runtime/index.js';
-import { assembleGlobal, DevicePool, numbersOf } from '../runtime/index.js';
+import type { Schedule } from '../program/schedules/index.js';
+import { DevicePool } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
 import type { StepMetrics, TrainEvent } from './events.js';
-import { rankFeeds } from './feeds.js';
+import type { Executable } from './executable.js';
+import { loadJob } from './executable.js';
 import { openJobData } from './job-data.js';
 import { learningRateAt } from './schedule.js';
-import type { HeldOut, RunForward, TrainingBatch, TrainingData, TrainingSource } from './source.js';
+import type { TrainingBatch, TrainingData, TrainingSource } from './source.js';
 
 export interface WorkerUrls {
   readonly rank: URL;
@@ -28,11 +28,14 @@ export interface WorkerUrls {
 export interface SessionOptions {
   readonly job: Job;
   readonly workerUrls: WorkerUrls;
+  /**
+   * Of a pipeline: what its stages follow. The one that was simulated, since some orders hang on how long slots are
+   * expected to take.
+   */
+  readonly schedule?: Schedule;
   /** Appended to, a line a step. */
   readonly metricsFile?: string;
 }
-
-const LOSS_SCALE = 'counter:loss-scale';
 
 type Emit = (event: TrainEvent) => void;
 
@@ -58,15 +61,21 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #emit: Emit;
   readonly #source: TrainingSource;
-  readonly #program: Program;
+  readonly #executable: Executable;
   readonly #pool: DevicePool;
   readonly #modelFlops: number;
 
-  private constructor(options: SessionOptions, emit: Emit, data: TrainingData, program: Program, pool: DevicePool) {
+  private constructor(
+    options: SessionOptions,
+    emit: Emit,
+    data: TrainingData,
+    executable: Executable,
+    pool: DevicePool,
+  ) {
     const { job, workerUrls } = options;
     this.#options = options;
     this.#emit = emit;
-    this.#program = program;
+    this.#executable = executable;
     this.#pool = pool;
     const onSkipped = (image: SkippedImage): void => {
       this.skipped.push(image);
@@ -85,12 +94,11 @@ export class Session {
    * @throws MeshwrightError of wrong data, of a job that does not fit it, DEVICE_FAILED, DTYPE_UNSUPPORTED
    */
   static async open(options: SessionOptions, emit: Emit): Promise<Session> {
-    const { job, workerUrls } = options;
+    const { job, schedule, workerUrls } = options;
     const { plan, training } = job;
     emit({ kind: 'phase', text: 'reading the data to train on' });
     const data = await openJobData(job);
     emit({ kind: 'phase', text: 'compiling the step on all ranks' });
-    const program = lowerJob(job);
     const pool = await DevicePool.create({
       mesh: plan.mesh,
       family: training.family,
@@ -98,9 +106,9 @@ export class Session {
       workerUrl: workerUrls.rank,
     });
     try {
-      await pool.load('step', program);
+      const executable = await loadJob(pool, job, schedule);
       await pool.initialize(training.seed);
-      return new Session(options, emit, data, program, pool);
+      return new Session(options, emit, data, executable, pool);
     } catch (error) {
       await pool.close();
       throw error;
@@ -132,13 +140,9 @@ export class Session {
     const learningRate = learningRateAt(step, { peak, steps, warmupSteps, cooldownSteps });
     const scalars = { 'learning-rate': learningRate, step };
     const start = performance.now();
-    const feeds = (rank: number) => rankFeeds(this.#program, rank, batch.data, scalars);
-    const scaled = this.#program.outputs.some(({ name }) => name === LOSS_SCALE);
-    const wanted = ['loss', ...(scaled ? [LOSS_SCALE] : [])];
-    const { outputs, spans } = await this.#pool.run('step', { feeds, outputs: wanted });
+    const { loss, lossScale, spans } = await this.#executable.step(batch.data, scalars);
     const stepTimeSeconds = (performance.now() - start) / 1e3;
     const available = hardware.chip.matmul[precision.compute]!.peak * job.chips * stepTimeSeconds;
-    const loss = numbersOf(outputs[0]!['loss'] as HostTensor)[0]!;
     if (!Number.isFinite(loss)) {
       throw new MeshwrightError('LOSS_NOT_FINITE', {
         place: `step ${step}`,
@@ -156,7 +160,7 @@ export class Session {
       inputStallSeconds,
       tokensPerSecond: (job.batch * tokensPerExample(job.model)) / stepTimeSeconds,
       mfu: this.#modelFlops / available,
-      ...(scaled ? { lossScale: numbersOf(outputs[0]![LOSS_SCALE] as HostTensor)[0]! } : {}),
+      ...(lossScale === undefined ? {} : { lossScale }),
     };
     this.metrics.push(line);
     if (metricsFile !== undefined) appendLine(metricsFile, JSON.stringify(line));
@@ -171,24 +175,9 @@ export class Session {
     this.#emit({ kind: 'phase', text: 'evaluating on what was held out' });
     const { job } = this.#options;
     const examples = job.batch / job.plan.microbatches;
-    const evaluation = await heldOut.evaluate(await this.#loadForward(heldOut, examples), examples);
+    const evaluation = await heldOut.evaluate(await this.#executable.forward(heldOut.output, examples), examples);
     this.#emit({ kind: 'evaluated', evaluation });
     return evaluation;
-  }
-
-  /** @returns the forward program as a function of a batch of `examples` */
-  async #loadForward({ output: name }: HeldOut, examples: number): Promise<RunForward> {
-    const pool = this.#pool;
-    const program = lowerEvaluation(this.#options.job, examples, name);
-    await pool.load('evaluation', program);
-    const output = program.outputs.find((candidate) => candidate.name === name)!;
-    const { type } = program.values[output.value]!;
-    return async (batch) => {
-      const feeds = (rank: number) => rankFeeds(program, rank, batch, {});
-      const { outputs } = await pool.run('evaluation', { feeds, outputs: [name] });
-      const shards = outputs.map((one) => one[name] as HostTensor);
-      return numbersOf(assembleGlobal(pool.mesh, shards, type));
-    };
   }
 
   async close(): Promise<void> {

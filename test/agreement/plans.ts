@@ -1,5 +1,7 @@
 /** The plans of the agreement suite, in their short form; all options of a plan that change what is executed, in turn. */
 
+import { SCHEDULE_NAMES, fewestChunks } from '../../src/program/schedules/index.js';
+
 /** For a model of 3 layers with 4 heads, or of 2 layers with 4 key and value heads, and batches of 16. */
 export const AGREEMENT_PLANS: readonly string[] = [
   // One rank: what changes the program without any collective.
@@ -103,4 +105,31 @@ export const ROUNDED_PLANS: readonly string[] = [
   'data=2 microbatches=1 compute=bf16 parameters=bf16 optimizer-state=f32 shard=parameters',
   'replica=2,data=2 microbatches=2 compute=f16 loss-scale=1024 shard=parameters',
   'data=2 microbatches=2 compute=f16 parameters=bf16 gradients=f32 loss-scale=1024',
+];
+
+/** So many layers of 8 to each virtual stage, not as many each. */
+const UNEVEN: Readonly<Record<number, string>> = { 2: '3,5', 4: '0,3,4,1', 8: '0,2,1,1,1,1,2,0' };
+
+/** Every schedule at 2 and at 4 stages, even and uneven, for models of 8 layers. */
+const SCHEDULE_PLANS: readonly string[] = SCHEDULE_NAMES.flatMap((schedule) =>
+  [2, 4].flatMap((stages) => {
+    const start = `pipe=${stages} microbatches=${2 * stages} schedule=${schedule}`;
+    return [`${start} stage-layers=even`, `${start} stage-layers=${UNEVEN[stages * fewestChunks(schedule)]!}`];
+  }),
+);
+
+/** Pipelines with what else a plan has. */
+export const PIPELINE_PLANS: readonly string[] = [
+  ...SCHEDULE_PLANS,
+  'pipe=2 microbatches=2 schedule=interleaved-1f1b virtual-stages=4',
+  'pipe=2 microbatches=4 schedule=zb-2p schedule-memory=2 rematerialize=full',
+  'pipe=2,data=2 microbatches=2',
+  'pipe=2,data=2 microbatches=4 schedule=zb-v shard=parameters',
+  'pipe=2,data=2 microbatches=2 schedule=zb-h1 shard=optimizer overlap-gradients=false',
+  'pipe=2,data=2 microbatches=2 schedule=interleaved-1f1b shard=gradients rematerialize=selective',
+  'pipe=2,model=2 microbatches=2 schedule=zb-1p linears=ring activations=sequence',
+  'pipe=2,model=2 microbatches=2 schedule=gpipe activations=replicated rematerialize=full rematerialize-layers=1,5-6',
+  'pipe=2,data=2,model=2 microbatches=2 shard=parameters linears=bidirectional bucket=2kB',
+  'pipe=2,replica=2 microbatches=2 schedule=zb-v',
+  'pipe=4,data=2 microbatches=4 schedule=zb-2p shard=parameters overlap-gradients=false',
 ];

@@ -9,10 +9,15 @@ import { allTensors, OPTIMIZERS, worstTensor } from './case.js';
 import type { AgreementRun } from './run.js';
 import { runJob } from './run.js';
 
+/** A layer for each of the virtual stages of 4 stages, and so small that layers cost no time. */
+const DEEP = { depth: 8, width: 8, heads: 4, headWidth: 2, keyValueHeads: 2, vocabulary: 16, sequence: 4 } as const;
+
 export const MODELS = {
   vit: SMALL_VIT,
   decoder: SMALL_DECODER,
   'multi-query decoder': { ...SMALL_DECODER, keyValueHeads: 1, norm: 'layer', parallelLayers: true, tiedHead: true },
+  'tied decoder of 8 layers': { ...SMALL_DECODER, ...DEEP, tiedHead: true, positions: 'learned' },
+  'untied decoder of 8 layers': { ...SMALL_DECODER, ...DEEP },
 } as const satisfies Record<string, ModelConfig>;
 export type ModelName = keyof typeof MODELS;
 type OptimizerName = keyof typeof OPTIMIZERS;

@@ -1,5 +1,6 @@
 /** Small jobs that resolve: random models on random meshes with random options of their plans. */
 import fc from 'fast-check';
+import { createMachine } from '../../sim/index.js';
 import type { Job } from '../../src/job/index.js';
 import { parsePlanInput, resolveJob } from '../../src/job/index.js';
 import type { ModelInput } from '../../src/job/schema.js';
@@ -30,28 +31,32 @@ export const randomJobs: fc.Arbitrary<Job> = fc
   .record({
     model: models,
     hardware: fc.constantFrom('tpu-v4', 'h100-80gb-sxm', 'a100-80gb-sxm'),
+    replica: fc.constantFrom(1, 1, 2),
     data: fc.constantFrom(1, 2, 4, 8),
+    slices: fc.constantFrom(1, 1, 2),
     modelAxis: fc.constantFrom(1, 2, 4),
     microbatches: fc.constantFrom(1, 1, 2),
     options,
   })
-  .filter(({ data, modelAxis }) => data * modelAxis > 1)
-  .map(({ model, hardware, data, modelAxis, microbatches, options: wanted }) => {
-    const mesh = Object.entries({ data, model: modelAxis }).flatMap(([axis, size]) =>
+  .filter(({ replica, data, modelAxis }) => replica * data * modelAxis > 1 && replica * data * modelAxis <= 32)
+  .map(({ model, hardware, replica, data, modelAxis, slices, microbatches, options: wanted }) => {
+    const mesh = Object.entries({ replica, data, model: modelAxis }).flatMap(([axis, size]) =>
       size > 1 ? [`${axis}=${size}`] : [],
     );
-    const chips = data * modelAxis;
+    const chips = replica * data * modelAxis;
     const resolve = (words: readonly string[]): Job | undefined => {
       const plan = parsePlanInput([mesh.join(), `microbatches=${microbatches}`, ...words].join(' '), 'plan');
       const input = { model: model as ModelInput, hardware, chips, batch: 4 * chips * microbatches, plan };
       try {
-        return resolveJob(input, () => true);
+        const job = resolveJob(input, () => true);
+        createMachine({ ...job.plan, hardware: job.hardware });
+        return job;
       } catch {
         return undefined;
       }
     };
     let kept: string[] = [];
-    for (const [name, value] of Object.entries(wanted)) {
+    for (const [name, value] of Object.entries({ ...(slices > 1 ? { slices } : {}), ...wanted })) {
       const more = [...kept, `${name}=${value}`];
       if (resolve(more) !== undefined) kept = more;
     }

@@ -27,6 +27,17 @@ export const torusOf = (dimensions: number, wrapMultiple = 1): TorusTopology => 
   multiAxisShare: 1,
 });
 
+/** As `torusOf`, of slices joined by hosts of so many chips. */
+export const slicesOf = (dimensions: number, wrapMultiple: number, chipsPerHost = 4): TorusTopology => ({
+  ...torusOf(dimensions, wrapMultiple),
+  dataCenterNetwork: {
+    chipsPerHost,
+    hostPerDirection: { peak: bytesPerSecond(LINK / 10), achievable: bytesPerSecond(LINK / 10) },
+    latency: seconds(10 * HOP),
+    mostSlices: 64,
+  },
+});
+
 export const switchOf = (chipsPerNode: number, networkBytesPerSecond = LINK / 10): NodeTopology => ({
   kind: 'switch',
   chipsPerNode,

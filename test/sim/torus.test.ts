@@ -206,6 +206,11 @@ describe('placement by the user', () => {
       [8, 8, 16],
       /MESH_DOES_NOT_MULTIPLY at placement: expected dimensions whose lengths multiply to each axis of data=64,model=16, with model:x, got a slice of 8×8×16/,
     ],
+    [
+      { model: ['y'], replica: ['x'] },
+      undefined,
+      /MESH_DOES_NOT_MULTIPLY at placement: expected axes of the mesh that lies on a slice, data=64,model=16, got replica/,
+    ],
     [{ model: ['w'] }, undefined, /JOB_INVALID at placement: expected dimensions of the torus, x, y, z, got w/],
     [
       { model: ['x'], data: ['x', 'y'] },

@@ -6,7 +6,8 @@ import type { TimedSpan } from '../../trace/index.js';
 import { seconds } from '../../units.js';
 import { Assessor, stackOf } from '../assess.js';
 import { comparePlan, formatError, printComparison, readComparison } from '../comparison.js';
-import type { Trial } from '../experiment.js';
+import type { Trial } from '../trial.js';
+import { predictedStepSeconds } from '../trial.js';
 import { calibrateOn, predictAgain, saveProfile } from '../experiment.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createRunFolder } from '../run-folder.js';
@@ -35,15 +36,16 @@ function readTrial(folder: string): Trial {
     seconds: seconds(span.measuredSeconds),
     exposedSeconds: seconds(span.measuredExposedSeconds),
   }));
-  return { job, predicted: assessor.assess(job), spans, stepSeconds: document.stepSeconds };
+  return { predicted: assessor.assessAny(job), spans, stepSeconds: document.stepSeconds };
 }
 
 /** `meshwright calibrate --runs DIR…`: corrects the profile by what runs measured, and says what moved. */
 export function calibrate(flags: CalibrateFlags): void {
   const trials = flags.runs.map(readTrial);
   const [first] = trials as [Trial, ...Trial[]];
-  const others = new Set(trials.map(({ job }) => job.hardwareName));
-  const profileText = (trial: Trial) => JSON.stringify([trial.job.hardware.document, stackOf(trial.job).document]);
+  const others = new Set(trials.map(({ predicted }) => predicted.job.hardwareName));
+  const profileText = (trial: Trial) =>
+    JSON.stringify([trial.predicted.job.hardware.document, stackOf(trial.predicted.job).document]);
   if (trials.some((trial) => profileText(trial) !== profileText(first))) {
     throw new MeshwrightError('RUN_INVALID', {
       place: '--runs',
@@ -51,14 +53,14 @@ export function calibrate(flags: CalibrateFlags): void {
       got: [...others].join(', '),
     });
   }
-  const { profile, hardware, stack } = calibrateOn(first.job, trials);
+  const { profile, hardware, stack } = calibrateOn(first.predicted.job, trials);
   // Each run by the others alone, where there are others; a fit looks good on what it was fitted to.
   const rows = trials.map((trial) => {
     const rest = trials.filter((other) => other !== trial);
-    return comparePlan(trial, rest.length === 0 ? undefined : predictAgain(trial.job, rest));
+    return comparePlan(trial, rest.length === 0 ? undefined : predictAgain(trial.predicted.job, rest));
   });
-  const fitted = trials.map(
-    (trial) => new Assessor().assess({ ...trial.job, hardware }, stack).simulation.stepTimeSeconds,
+  const fitted = trials.map(({ predicted: { job } }) =>
+    predictedStepSeconds(new Assessor().assessAny({ ...job, hardware }, stack)),
   );
   createRunFolder(flags.output, '--output');
   saveProfile(profile, flags.output);
@@ -82,7 +84,7 @@ export function calibrate(flags: CalibrateFlags): void {
   printLine();
   rows.forEach(({ measured }, index) => {
     const error = formatError(fitted[index]!, measured.stepTimeSeconds);
-    printLine(`${formatPlan(trials[index]!.job.plan)}: ${error} left after the fit on all runs`);
+    printLine(`${formatPlan(trials[index]!.predicted.job.plan)}: ${error} left after the fit on all runs`);
   });
   printLine(`\nThe calibrated profile is ${join(flags.output, 'profile.yaml')}: use it with --hardware`);
 }

@@ -6,12 +6,12 @@ import { generateDataset } from '../../train/index.js';
 import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
 import { comparePlan, writeRunFiles, printComparison, printKinds, relativeError } from '../comparison.js';
-import type { Trial } from '../experiment.js';
 import { calibrateOn, predictAgain, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
+import type { Trial } from '../trial.js';
 import { printPlans } from './plan.js';
 import {
   DRAWN_IMAGES,
@@ -88,12 +88,12 @@ export async function demo(flags: DemoFlags): Promise<void> {
       const settings = { turns: TURNS, stepsPerTurn: STEPS_PER_TURN };
       const jobs = ranked.map(({ job }) => job);
       const timings = await runInTurns(jobs, settings, () => progress.advance(), signal).finally(() => progress.end());
-      const trials = jobs.map((job, index): Trial => ({ job, predicted: assessor.assess(job), ...timings[index]! }));
+      const trials = jobs.map((job, index): Trial => ({ predicted: assessor.assessAny(job), ...timings[index]! }));
       const rows = trials.map((trial) =>
         comparePlan(
           trial,
           predictAgain(
-            trial.job,
+            trial.predicted.job,
             trials.filter((other) => other !== trial),
           ),
         ),
@@ -107,16 +107,16 @@ export async function demo(flags: DemoFlags): Promise<void> {
       if (!flags.json) printKinds(best);
 
       section(`Train the best plan, ${best.plan}, for ${flags.epochs} epochs`);
-      writeJob(folder, bestTrial.job);
+      writeJob(folder, bestTrial.predicted.job);
       const reporter = trainReporter(flags.json === true);
       const training = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
-      const trained = await runJob(bestTrial.job, training, reporter.onEvent, signal).finally(reporter.end);
+      const trained = await runJob(bestTrial.predicted, training, reporter.onEvent, signal).finally(reporter.end);
       say(`   ${summarizeLoss(trained)}`);
       const { evaluation } = trained;
       if (evaluation) say(`   ${summarizeEvaluation(evaluation)}`);
 
       writeRunFiles(folder, bestTrial, rows, trained);
-      saveProfile(calibrateOn(bestTrial.job, trials).profile, join(folder, 'calibrated'));
+      saveProfile(calibrateOn(bestTrial.predicted.job, trials).profile, join(folder, 'calibrated'));
       if (flags.json) {
         printJson({
           schema: 'meshwright/demo@1',

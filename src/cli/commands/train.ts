@@ -1,16 +1,15 @@
 import { join } from 'node:path';
 import { MeshwrightError, unreachable } from '../../errors.js';
-import { formatJob, formatPlan, isPipeline, mergeJobs, stageCount } from '../../job/index.js';
+import { formatJob, formatPlan, mergeJobs } from '../../job/index.js';
 import type { Job, JobInput } from '../../job/index.js';
 import { findModel } from '../../models/index.js';
 import type { Evaluation, StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
 import { openDataset, openJobData } from '../../train/index.js';
 import type { EvaluationWords } from '../../tui/services.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
-import type { Assessment } from '../assess.js';
+import type { AnyAssessment } from '../assess.js';
 import { Assessor, stackOf } from '../assess.js';
-import { comparePlan, writeRunFiles, printComparison } from '../comparison.js';
-import type { Trial } from '../experiment.js';
+import { comparePlan, predictedFigures, writeRunFiles, printComparison } from '../comparison.js';
 import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import type { JobFlags } from '../options.js';
@@ -18,6 +17,7 @@ import { jobInput } from '../options.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
 import { createRunFolder, freeRunFolder, writeText } from '../run-folder.js';
+import type { Trial } from '../trial.js';
 
 export interface TrainFlags extends JobFlags {
   readonly images?: string;
@@ -55,16 +55,8 @@ export async function fitClasses(input: JobInput): Promise<JobInput> {
   return { ...input, model: { ...settings, name: settings.name ?? settings.preset, classes: train.classes.length } };
 }
 
-/** @throws MeshwrightError where the job is for chips that this machine is not, or for stages */
-export function requireLocal({ hardware, plan }: Job): void {
-  if (isPipeline(plan)) {
-    throw new MeshwrightError('PLAN_INVALID', {
-      place: 'plan.mesh.pipe',
-      expected: '1, since jobs are not trained in stages yet',
-      got: String(stageCount(plan)),
-      hint: 'simulate predicts pipelines; train with a plan without pipe',
-    });
-  }
+/** @throws MeshwrightError where the job is for chips that this machine is not */
+export function requireLocal({ hardware }: Job): void {
   if (hardware.topology.kind === 'shared-memory') return;
   throw new MeshwrightError('JOB_INVALID', {
     place: 'hardware',
@@ -75,7 +67,7 @@ export function requireLocal({ hardware, plan }: Job): void {
 }
 
 /** @throws MeshwrightError PLAN_DOES_NOT_FIT: the ranks would end in the middle of allocating */
-export function requireFits({ job, simulation }: Assessment): void {
+export function requireFits({ job, simulation }: AnyAssessment): void {
   if (simulation.fits) return;
   throw new MeshwrightError('PLAN_DOES_NOT_FIT', {
     place: formatPlan(job.plan),
@@ -150,22 +142,22 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
   requireLocal(job);
   await openJobData(job);
-  const predicted = assessor.assess(job);
+  const predicted = assessor.assessAny(job);
   requireFits(predicted);
   const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
   createRunFolder(folder, '--run');
   writeJob(folder, job);
   if (!flags.json) {
     printLine(`run folder ${folder}`);
-    const { stepTimeSeconds, mfu } = predicted.simulation;
+    const { stepTimeSeconds, mfu } = predictedFigures(predicted);
     printLine(`predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}`);
   }
   const reporter = trainReporter(flags.json === true);
   const { report, interrupted } = await interruptible(async (signal) => {
     const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
-    return runJob(job, settings, reporter.onEvent, signal);
+    return runJob(predicted, settings, reporter.onEvent, signal);
   }, reporter.end);
-  const trial: Trial = { job, predicted, spans: report.spans, stepSeconds: report.stepSeconds };
+  const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
   writeRunFiles(folder, trial, [row], report);
   if (flags.json) {

@@ -15,7 +15,14 @@ import type { SlotKind } from '../schedules/index.js';
 import type { Program, ProgramInput } from '../types.js';
 import type { StagePart } from './cut.js';
 import { cutForward } from './cut.js';
-import type { Pipeline, PipelineShape, SlotPrograms, StagePrograms, TrainingPipeline, VirtualStage } from './pipeline.js';
+import type {
+  Pipeline,
+  PipelineShape,
+  SlotPrograms,
+  StagePrograms,
+  TrainingPipeline,
+  VirtualStage,
+} from './pipeline.js';
 import { chunksOf, memo, partsOf } from './pipeline.js';
 import { splitSlots } from './slots.js';
 import type { StageContext } from './stage.js';

@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Assessor, stackOf } from '../../../src/cli/assess.js';
-import type { Faults } from '../../../sim/index.js';
+import type { Faults, Machine } from '../../../sim/index.js';
 import { createMachine, shortLinkName } from '../../../sim/index.js';
-import type { Job } from '../../../src/job/index.js';
+import type { AlgorithmName } from '../../../src/hardware/index.js';
+import { ALGORITHMS } from '../../../src/hardware/index.js';
 import { randomJobs } from '../../helpers/random-job.js';
 
 type Slow = readonly [which: number, times: number];
@@ -13,12 +14,14 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 
 it('take as long on one chip that stands for all as on all, in each category, wherever folding says so', () => {
   let exact = 0;
-  const assessor = new Assessor();
+  const taken = new Set<AlgorithmName>();
   fc.assert(
-    fc.property(randomJobs, (job) => {
+    fc.property(randomJobs, fc.option(fc.constantFrom(...ALGORITHMS), { nil: undefined }), (job, preferred) => {
+      const assessor = new Assessor({ collectives: preferred === undefined ? {} : { preferred } });
       const one = assessor.assess(job);
       if (!one.execution.folded) return;
       exact++;
+      for (const { schedule } of one.execution.plan.collectives) taken.add(schedule.algorithm);
       const all = assessor.assess(job, stackOf(job), {});
       const { links: sentByOne, ...alike } = one.simulation;
       const { links: sentByAll, ...rest } = all.simulation;
@@ -29,13 +32,13 @@ it('take as long on one chip that stands for all as on all, in each category, wh
     { numRuns: 25 },
   );
   expect(exact).toBeGreaterThan(5);
+  expect(taken.size).toBeGreaterThan(2);
 });
 
 const slowness = fc.array(fc.tuple(fc.nat(), fc.double({ min: 1, max: 3, noNaN: true })), { maxLength: 2 });
 
-/** Some of its chips and links by any number, so many times as slow. */
-function faultsOf({ hardware, plan: { mesh } }: Job, chips: readonly Slow[], links: readonly Slow[]): Faults {
-  const machine = createMachine({ hardware, mesh });
+/** Some of a machine's chips and links by any number, so many times as slow. */
+function faultsOf(machine: Machine, chips: readonly Slow[], links: readonly Slow[]): Faults {
   const names = machine.fabric.links.map(({ name }) => shortLinkName(name));
   return {
     chips: chips.map(([chip, slowdown]) => ({ chip: chip % machine.chips, slowdown })),
@@ -44,14 +47,16 @@ function faultsOf({ hardware, plan: { mesh } }: Job, chips: readonly Slow[], lin
 }
 
 it('spend the step on categories that add up to it, and no more FLOPs than there are, with faults and jitter', () => {
-  const variations = fc.constantFrom(0, 0.05, 0.3);
+  const variations = fc.constantFrom(0, 0.05, 0.3, 1);
   fc.assert(
     fc.property(randomJobs, slowness, slowness, fc.nat(1000), variations, (job, chips, links, seed, varied) => {
-      const assessor = new Assessor({ faults: faultsOf(job, chips, links) });
+      const machine = createMachine({ ...job.plan, hardware: job.hardware });
+      const assessor = new Assessor({ faults: faultsOf(machine, chips, links) });
       const { simulation, execution } = assessor.assess(job, stackOf(job), {
         jitter: { coefficientOfVariation: varied, seed },
       });
       const { timeByCategorySeconds, stepTimeSeconds, mfu, hfu, unfolded } = simulation;
+      expect(Math.min(simulation.computeSeconds, simulation.overheadSeconds)).toBeGreaterThanOrEqual(0);
       expect(sum(Object.values(timeByCategorySeconds))).toBeCloseTo(stepTimeSeconds, 12);
       for (const [category, time] of Object.entries(timeByCategorySeconds))
         if (category !== 'variation') expect(time).toBeGreaterThanOrEqual(0);
