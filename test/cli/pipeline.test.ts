@@ -119,12 +119,3 @@ test('a slow link makes a pipeline slower', async () => {
   };
   expect(await step('--fault', 'link=chip 1 to node:0.01')).toBeGreaterThan(await step());
 });
-
-test('training in stages is refused with what can be done', async () => {
-  const line = ['train', '--model', 'vit-tiny', '--chips', '2', '--plan', 'pipe=2 microbatches=2'];
-  const { status, stderr } = await cli(line, cwd);
-  expect(status).toBe(2);
-  expect(stderr).toContain(
-    'PLAN_INVALID at plan.mesh.pipe: expected 1, since jobs are not trained in stages yet, got 2',
-  );
-});
