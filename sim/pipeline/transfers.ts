@@ -29,7 +29,8 @@ export class Transfers {
   readonly #network: Network;
   readonly #pipeline: TrainingPipeline;
   readonly #shape: ScheduleShape;
-  readonly #along = new Map<string, Ways>();
+  /** What goes the same way, with its name. */
+  readonly #along = new Map<string, readonly [Ways, string]>();
   readonly #known = new Map<string, Transfer>();
   /** By virtual stage and direction. */
   readonly #sent: (Transfer | undefined)[] = [];
@@ -52,7 +53,7 @@ export class Transfers {
         ways.set(key, found.set(way.join(), way));
       }
     }
-    for (const [key, found] of ways) this.#along.set(key, [...found.values()]);
+    for (const [key, found] of ways) this.#along.set(key, [[...found.values()], key]);
   }
 
   /** From one virtual stage to a neighbour on another stage. */
@@ -64,7 +65,7 @@ export class Transfers {
     const { slots } = this.#pipeline.virtual[from]!;
     const [kind, name] = to > from ? (['forward', STREAM] as const) : ([backwardKind(slots), COTANGENT] as const);
     const sent = outputBytes(slots[kind]!, (one) => one === name);
-    return this.#over(this.#along.get(this.#direction(from, to))!, sent);
+    return this.#over(...this.#along.get(this.#direction(from, to))!, sent);
   }
 
   /** Between two stages both ways at once: tied parameters' gradients. */
@@ -74,6 +75,7 @@ export class Transfers {
         [a, b],
         [b, a],
       ],
+      `${a} and ${b}`,
       sent,
     );
   }
@@ -89,8 +91,8 @@ export class Transfers {
     return b > a ? 'up' : 'down';
   }
 
-  #over(ways: Ways, sent: number): Transfer {
-    const key = `${ways.join(' ')}: ${sent}`;
+  #over(ways: Ways, name: string, sent: number): Transfer {
+    const key = `${name}: ${sent}`;
     let found = this.#known.get(key);
     if (found === undefined) {
       const schedule = this.#network.transfer({ axis: 'pipe', ways, bytes: bytes(sent) });

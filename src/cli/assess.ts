@@ -103,6 +103,8 @@ export class Assessor {
   readonly #faults: Faults;
   readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
   readonly #pipelines = new Map<string, TrainingPipeline>();
+  /** The last pipeline, on its job's own stack: of a search memory is asked for first, then the rest. */
+  #lastPipeline: PipelineAssessment | undefined;
   readonly #machines = new Map<string, Machine>();
   readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
@@ -200,6 +202,8 @@ export class Assessor {
 
   /** Of a job whose mesh has an axis `pipe`. */
   assessPipeline(job: Job, stack: Stack = this.#stack(job)): PipelineAssessment {
+    const isOwn = stack === this.#stack(job);
+    if (isOwn && this.#lastPipeline?.job === job) return this.#lastPipeline;
     const machine = this.#machine(job);
     const { schedule, scheduleMemory, microbatches } = job.plan;
     const { result, execution } = simulatePipeline({
@@ -217,7 +221,9 @@ export class Assessor {
       collectives: this.#collectives,
     });
     for (const { plan } of execution.runs.all) this.#take(plan.collectives);
-    return { job, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
+    const assessment = { job, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
+    if (isOwn) this.#lastPipeline = assessment;
+    return assessment;
   }
 
   #ofJob(job: Job, { mfu }: SimulationResult): Omit<JobSimulation, keyof SimulationResult | 'pipeline'> {

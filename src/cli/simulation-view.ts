@@ -177,12 +177,14 @@ function trainingLine({ training }: SimulationReport): string | undefined {
 }
 
 /** Of a run of every chip: what differs between them; of one chip that doesn't stand for all exactly: that. */
-function unfoldedLines({ unfolded, folded }: SimulationReport, width: number): string[] {
+function unfoldedLines({ unfolded, folded, pipeline }: SimulationReport, width: number): string[] {
   if (folded) return [];
   if (unfolded === null)
     return paragraph(
       'Estimate',
-      'chips differ, and one with the slowest links stands for all: --unfold runs each',
+      pipeline === undefined
+        ? 'chips differ, and one with the slowest links stands for all: --unfold runs each'
+        : 'chips of a stage differ, and one with the slowest links stands for all',
       width,
     );
   const { events, jitter, lastChip, chips } = unfolded;

@@ -9,25 +9,28 @@ export interface PlanFigures {
   readonly exposedCommunicationSeconds: number;
   readonly exposedCommunicationByAxisSeconds: Readonly<Partial<Record<string, number>>>;
   readonly overheadSeconds: number;
+  /** Of a pipeline, that stages wait for their turn. */
+  readonly timeByCategorySeconds?: { readonly bubble?: number };
   readonly peakMemoryBytesPerChip: number;
 }
 
-type Part = 'compute' | 'exposed communication' | 'overhead';
+type Part = 'compute' | 'exposed communication' | 'overhead' | 'bubble';
 
 const parts = (figures: PlanFigures): Record<Part, number> => ({
   compute: figures.computeSeconds,
   'exposed communication': figures.exposedCommunicationSeconds,
   overhead: figures.overheadSeconds,
+  bubble: figures.timeByCategorySeconds?.bubble ?? 0,
 });
 
 function spends(figures: PlanFigures): string {
   const share = (value: number) => formatPercent(value / figures.stepTimeSeconds, 0);
-  const { compute, 'exposed communication': exposed, overhead } = parts(figures);
+  const { compute, 'exposed communication': exposed, overhead, bubble } = parts(figures);
   const [axis] = Object.entries(figures.exposedCommunicationByAxisSeconds).toSorted(
     ([, a], [, b]) => (b ?? 0) - (a ?? 0),
   );
   const mostly = axis && (axis[1] ?? 0) > 0 ? ` (mostly ${axis[0]})` : '';
-  return `${share(compute)} compute, ${share(exposed)} exposed communication${mostly}, ${share(overhead)} overhead`;
+  return `${share(compute)} compute, ${share(exposed)} exposed communication${mostly}, ${share(overhead)} overhead${bubble > 0 ? `, ${share(bubble)} bubble` : ''}`;
 }
 
 /** @param next the plan that comes after it, if any */

@@ -14,7 +14,7 @@ import {
   refused,
 } from '../job/index.js';
 import type { Mesh } from '../mesh/index.js';
-import { createMesh, formatMesh } from '../mesh/index.js';
+import { axisSize, createMesh, formatMesh } from '../mesh/index.js';
 import type { Bytes } from '../units.js';
 import { formatBytes } from '../units.js';
 import { explain } from './explain.js';
@@ -28,6 +28,8 @@ export interface Scorer<Figures extends PlanFigures> {
 
 /** Values that a dimension of the search may take; absent means all. */
 export interface SearchSpace {
+  /** Stages that every mesh has; 1 unless given. */
+  readonly pipe?: number;
   /** Copies that every mesh has; 1 unless given. */
   readonly replica?: number;
   readonly data?: readonly number[];
@@ -36,7 +38,10 @@ export interface SearchSpace {
   /** A wish for every plan, whose mesh and microbatches are its own; what has no effect on a mesh is left out of its
    * plans. */
   readonly options?: Partial<Plan>;
-  /** How many counts of microbatches are tried for each mesh, from the fewest that fit. */
+  /**
+   * How many counts of microbatches are tried for each mesh, from the fewest that fit. Unless given 3; with stages all that
+   * fill them, since more make the bubble smaller and each of them slower.
+   */
   readonly microbatchesPerMesh?: number;
 }
 
@@ -64,12 +69,12 @@ const allowed = (value: number, choices: readonly number[] | undefined): boolean
   choices === undefined || choices.includes(value);
 
 function meshes({ chips }: Task, space: SearchSpace): Mesh[] {
-  const { replica = 1 } = space;
-  const each = chips / replica;
+  const { pipe = 1, replica = 1 } = space;
+  const each = chips / pipe / replica;
   if (!Number.isInteger(each)) return [];
   return Array.from({ length: each }, (_, index) => index + 1)
     .filter((model) => each % model === 0 && allowed(model, space.model) && allowed(each / model, space.data))
-    .map((model) => createMesh({ replica, data: each / model, model }));
+    .map((model) => createMesh({ pipe, replica, data: each / model, model }));
 }
 
 /**
@@ -113,7 +118,10 @@ export function findPlans<Figures extends PlanFigures>(
   for (const fitted of fitToMeshes(task, candidates, space.options)) {
     const { mesh } = fitted;
     let taken = 0;
-    const choices = microbatchChoices(task, mesh).filter((count) => allowed(count, space.microbatches));
+    const divisors = microbatchChoices(task, mesh).filter((count) => allowed(count, space.microbatches));
+    const filling = divisors.filter((count) => count >= axisSize(mesh, 'pipe'));
+    const choices = filling.length > 0 ? filling : divisors;
+    const most = space.microbatchesPerMesh ?? (axisSize(mesh, 'pipe') > 1 ? choices.length : 3);
     if (choices.length === 0) {
       const asked = space.microbatches?.join(' or ');
       rejected.push({
@@ -124,7 +132,7 @@ export function findPlans<Figures extends PlanFigures>(
     }
     for (const microbatches of choices) {
       const plan: Plan = { ...fitted, microbatches };
-      if (taken >= (space.microbatchesPerMesh ?? 3)) break;
+      if (taken >= most) break;
       const job = tryPlan(task, plan, rejected);
       if (job === undefined) break;
       const { bytes, capacity } = scorer.memory(job);
@@ -198,8 +206,9 @@ function trySimulate<Figures extends PlanFigures>(
   }
 }
 
-function noMesh({ chips }: Task, { replica, data, model }: SearchSpace): MeshwrightError {
+function noMesh({ chips }: Task, { pipe, replica, data, model }: SearchSpace): MeshwrightError {
   const asked = [
+    pipe && `pipe=${pipe}`,
     replica && `replica=${replica}`,
     data && `data=${data.join(' or ')}`,
     model && `model=${model.join(' or ')}`,

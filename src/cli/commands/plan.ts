@@ -22,9 +22,10 @@ export interface PlanFlags extends JobFlags, CollectiveFlag {
 export function plan(file: string | undefined, flags: PlanFlags): void {
   const input = jobInput(file, flags);
   const task = resolveTask(input);
-  const { replica, data, model } = input.plan?.mesh ?? {};
+  const { pipe, replica, data, model } = input.plan?.mesh ?? {};
   const { microbatches, ...given } = optionsOf(input.plan ?? {});
   const space: SearchSpace = {
+    ...(pipe === undefined ? {} : { pipe }),
     ...(replica === undefined ? {} : { replica }),
     ...(data === undefined ? {} : { data: [data] }),
     ...(model === undefined ? {} : { model: [model] }),

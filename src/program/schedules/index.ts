@@ -4,6 +4,7 @@ export * from './check.js';
 export * from './grid.js';
 export * from './orders.js';
 export * from './place-weights.js';
+export * from './predict.js';
 export * from './schedule.js';
 export * from './slot-times.js';
 export * from './timeline.js';

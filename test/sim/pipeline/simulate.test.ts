@@ -167,23 +167,29 @@ describe.each(Object.keys(CASES))('%s:', (name) => {
 });
 
 describe('never slower, with', () => {
-  const orders = fc.constantFrom('gpipe', '1f1b', 'interleaved-1f1b', 'zb-h1', 'zb-h2');
+  const filled = ['gpipe', '1f1b', 'interleaved-1f1b'] as const;
 
   it('faster links', () => {
     fc.assert(
-      fc.property(orders, fc.integer({ min: 6, max: 9 }), fc.constantFrom(2, 10), (schedule, exponent, times) => {
-        const plan = `pipe=4,model=2 microbatches=8 schedule=${schedule}`;
-        const step = (networkBytesPerSecond: number) =>
-          simulated({ plan, chips: 8, batch: 16, networkBytesPerSecond }).result.stepTimeSeconds;
-        expect(step(times * 10 ** exponent)).toBeLessThanOrEqual(step(10 ** exponent));
-      }),
+      fc.property(
+        fc.constantFrom(...filled, 'zb-h1', 'zb-h2'),
+        fc.integer({ min: 6, max: 9 }),
+        fc.constantFrom(2, 10),
+        (schedule, exponent, times) => {
+          const plan = `pipe=4,model=2 microbatches=8 schedule=${schedule}`;
+          const step = (networkBytesPerSecond: number) =>
+            simulated({ plan, chips: 8, batch: 16, networkBytesPerSecond }).result.stepTimeSeconds;
+          expect(step(times * 10 ** exponent)).toBeLessThanOrEqual(step(10 ** exponent));
+        },
+      ),
       { numRuns: 12 },
     );
   });
 
   it('more microbatches of the same size: a smaller part is bubble', () => {
     fc.assert(
-      fc.property(orders, fc.integer({ min: 1, max: 3 }), (schedule, groups) => {
+      // The others' stages idle where they are uneven, which is all the same with any count.
+      fc.property(fc.constantFrom(...filled), fc.integer({ min: 1, max: 3 }), (schedule, groups) => {
         const bubble = (microbatches: number) =>
           simulated({
             plan: `pipe=4,model=2 microbatches=${microbatches} schedule=${schedule}`,
