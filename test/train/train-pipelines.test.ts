@@ -1,18 +1,10 @@
-/** Short trainings of pipelines, through the CLI and in this process; and what their run folders hold. */
+/** Short trainings of pipelines through the CLI, and what is in the folders they leave. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Assessor } from '../../src/cli/assess.js';
 import type { ComparisonDocument, PlanComparison } from '../../src/cli/comparison.js';
-import { isPipeline } from '../../src/job/index.js';
-import { packageRoot } from '../../src/package-root.js';
-import type { Evaluation, StepMetrics, TrainReport } from '../../src/train/index.js';
-import { train } from '../../src/train/index.js';
-import { OPTIMIZERS } from '../agreement/case.js';
-import { agreementJob } from '../agreement/run.js';
+import type { Evaluation, StepMetrics } from '../../src/train/index.js';
 import { cli, createFolder, json, removeFolder } from '../cli/support.js';
-import { DECODER_VARIANTS } from '../helpers/models.js';
 
 interface RunDocument {
   readonly evaluation: Evaluation;
@@ -116,36 +108,4 @@ it('compares a run in stages, and calibrates on it', async () => {
   // What lies between its spans is waiting for stages, which says nothing of the host.
   expect(corrections.find(({ what }) => what === 'host')!.factor).toBe(1);
   expect(corrections.find(({ what }) => what === 'matmul')!.factor).not.toBe(1);
-});
-
-describe('in float64, with the reference kernels,', () => {
-  const model = { ...DECODER_VARIANTS['as GPT']!, depth: 4, vocabulary: 256 };
-  const url = (worker: string) => pathToFileURL(join(packageRoot(), `dist/src/cli/${worker}.js`));
-  const trained = new Map<string, TrainReport>();
-  const run = async (plan: string): Promise<TrainReport> => {
-    const base = agreementJob({ model, plan, batch: 8, family: 'reference', steps: 3 }, OPTIMIZERS.sgd);
-    const job = { ...base, training: { ...base.training, text: join(folder, 'text.txt'), steps: 3 } };
-    const schedule = isPipeline(job.plan) ? new Assessor().assessPipeline(job).execution.times.schedule : undefined;
-    const workerUrls = { rank: url('rank-worker'), image: url('image-worker') };
-    const options = { job, workerUrls, untimedSteps: 0, evaluate: true, ...(schedule ? { schedule } : {}) };
-    return train(options, () => undefined, new AbortController().signal);
-  };
-  const alone = async (): Promise<TrainReport> => {
-    const found = trained.get('') ?? (await run('data=1 microbatches=1'));
-    trained.set('', found);
-    return found;
-  };
-
-  it.each([
-    'pipe=2 microbatches=4 schedule=1f1b',
-    'pipe=2,data=2 microbatches=2 schedule=zb-v shard=parameters',
-    'pipe=2,model=2 microbatches=4 schedule=interleaved-1f1b rematerialize=full',
-  ])('%s has the losses and the evaluation of one rank', async (plan) => {
-    const [got, expected] = [await run(plan), await alone()];
-    expect(worstDifference(lossesOf(got.metrics), lossesOf(expected.metrics))).toBeLessThan(1e-9);
-    const entropyOf = ({ evaluation }: TrainReport): number[] =>
-      evaluation?.of === 'text' ? [evaluation.crossEntropyNatsPerByte] : [];
-    expect(entropyOf(expected)).toHaveLength(1);
-    expect(worstDifference(entropyOf(got), entropyOf(expected))).toBeLessThan(1e-9);
-  });
 });
