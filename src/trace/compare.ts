@@ -78,8 +78,8 @@ export interface KindDifference {
 }
 
 /**
- * Where a difference in step time comes from, largest first; what no span covers is `between spans`. The kinds add up to
- * the steps.
+ * Where a difference in step time comes from, largest first; what no span covers is `between spans`, with it a
+ * pipeline's bubble. The kinds add up to the steps.
  */
 export function differencesByKind(
   joined: readonly JoinedSpan[],

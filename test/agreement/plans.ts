@@ -129,7 +129,7 @@ export const PIPELINE_PLANS: readonly string[] = [
   'pipe=2,data=2 microbatches=2 schedule=interleaved-1f1b shard=gradients rematerialize=selective',
   'pipe=2,model=2 microbatches=2 schedule=zb-1p linears=ring activations=sequence',
   'pipe=2,model=2 microbatches=2 schedule=gpipe activations=replicated rematerialize=full rematerialize-layers=1,5-6',
-  'pipe=2,data=2,model=2 microbatches=2 shard=parameters linears=bidirectional bucket=2kB',
+  'pipe=2,data=2,model=2 microbatches=2 shard=parameters linears=ring bucket=2kB',
   'pipe=2,replica=2 microbatches=2 schedule=zb-v',
   'pipe=4,data=2 microbatches=4 schedule=zb-2p shard=parameters overlap-gradients=false',
 ];

@@ -3,21 +3,18 @@ import type { ModelConfig } from '../../src/models/index.js';
 import { parsePlan } from '../../src/job/index.js';
 import type { FloatType } from '../../src/program/index.js';
 import type { FamilyName } from '../../src/runtime/index.js';
-import { SMALL_DECODER, SMALL_VIT } from '../helpers/models.js';
+import { DECODER_VARIANTS, SMALL_DECODER, SMALL_VIT } from '../helpers/models.js';
 import type { WorstTensor } from './case.js';
 import { allTensors, OPTIMIZERS, worstTensor } from './case.js';
 import type { AgreementRun } from './run.js';
 import { runJob } from './run.js';
 
-/** A layer for each of the virtual stages of 4 stages, and so small that layers cost no time. */
-const DEEP = { depth: 8, width: 8, heads: 4, headWidth: 2, keyValueHeads: 2, vocabulary: 16, sequence: 4 } as const;
-
 export const MODELS = {
   vit: SMALL_VIT,
   decoder: SMALL_DECODER,
   'multi-query decoder': { ...SMALL_DECODER, keyValueHeads: 1, norm: 'layer', parallelLayers: true, tiedHead: true },
-  'tied decoder of 8 layers': { ...SMALL_DECODER, ...DEEP, tiedHead: true, positions: 'learned' },
-  'untied decoder of 8 layers': { ...SMALL_DECODER, ...DEEP },
+  'tied decoder of 8 layers': { ...DECODER_VARIANTS['as GPT']!, depth: 8 },
+  'untied decoder of 8 layers': { ...SMALL_DECODER, depth: 8 },
 } as const satisfies Record<string, ModelConfig>;
 export type ModelName = keyof typeof MODELS;
 type OptimizerName = keyof typeof OPTIMIZERS;
