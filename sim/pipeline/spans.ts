@@ -69,7 +69,8 @@ class StageSpans {
       this.#recorded.set(program, recorded);
     }
     const rank = this.#rank;
-    for (const span of spansOf(recorded, { rank, from, ...(slot === undefined ? {} : { slot }) })) this.spans.push(span);
+    for (const span of spansOf(recorded, { rank, from, ...(slot === undefined ? {} : { slot }) }))
+      this.spans.push(span);
   }
 
   #slot({ kind, chunk, microbatch }: Slot, start: Ticks, end: Ticks): void {
