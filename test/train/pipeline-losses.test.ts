@@ -24,7 +24,10 @@ const model = { ...DECODER_VARIANTS['as GPT']!, vocabulary: 256, depth: 4 };
 const url = (worker: string) => pathToFileURL(join(packageRoot(), `dist/src/cli/${worker}.js`));
 
 async function run(plan: string): Promise<TrainReport> {
-  const base = agreementJob({ model, plan, batch: 8, family: 'reference', steps: 3 }, OPTIMIZERS.sgd);
+  const base = agreementJob(
+    { model, plan, batch: 8, family: 'reference', steps: 3, learningRate: 0.01 },
+    OPTIMIZERS.sgd,
+  );
   const job = { ...base, training: { ...base.training, text: join(folder, 'text.txt'), steps: 3 } };
   const schedule = isPipeline(job.plan) ? new Assessor().assessPipeline(job).execution.times.schedule : undefined;
   const workerUrls = { rank: url('rank-worker'), image: url('image-worker') };
