@@ -101,6 +101,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     title: document.title,
     elementwise: document.elementwise.value,
     epilogues: document.epilogues.value,
+    accumulation: document.accumulation?.value ?? 'separate',
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,

@@ -152,6 +152,7 @@ export const stackSchema = z.strictObject({
   title: z.string().min(1),
   elementwise: sourced(z.enum(['none', 'cluster'])),
   epilogues: sourced(z.enum(['fused', 'separate'])),
+  accumulation: sourced(z.enum(['fused', 'separate'])).optional(),
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),

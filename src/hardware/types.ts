@@ -188,6 +188,11 @@ export interface Stack {
   readonly elementwise: 'none' | 'cluster';
   /** `fused`: a matmul does what comes next to each element of its result before it is written, and sums over them. */
   readonly epilogues: 'fused' | 'separate';
+  /**
+   * `fused`: a matmul adds the gradient that it makes to the running sum over microbatches, in the sum's type, as it writes
+   * it, whatever `epilogues` says of other ops.
+   */
+  readonly accumulation: 'fused' | 'separate';
   /** `fused`: what is cheap to compute is computed where it is read, by matmuls too, if that moves fewer bytes. */
   readonly operands: 'fused' | 'separate';
   /**

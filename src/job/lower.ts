@@ -84,6 +84,7 @@ export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerO
     ...(shard === undefined ? {} : { shard }),
     ...(bucket === 'none' ? {} : { bucketBytes: bucket }),
     overlapGradients: plan.overlapGradients,
+    castOnce: plan.castParameters === 'once',
     gradientType: precision.gradients,
     optimizerType: precision.optimizer,
     ...(precision.compute === 'f16'
