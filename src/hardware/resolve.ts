@@ -105,6 +105,8 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,
+    norms: document.norms?.value ?? 'fused',
+    logits: document.logits?.value ?? 'sharded',
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),
     hostTimePerOp: time('hostTimePerOp'),

@@ -156,6 +156,8 @@ export const stackSchema = z.strictObject({
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
+  norms: sourced(z.enum(['fused', 'composed'])).optional(),
+  logits: sourced(z.enum(['sharded', 'gathered'])).optional(),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,
   hostTimePerOp: quantity,

@@ -207,6 +207,16 @@ export interface Stack {
    * so that they aren't kept either, whatever the plan's `rematerialize` says.
    */
   readonly attention: 'fused' | 'unfused';
+  /**
+   * `composed`: RMS norms are written with elementary ops, each a pass over memory, on copies in f32 that are kept for
+   * the backward pass; `fused` unless the profile says so.
+   */
+  readonly norms: 'fused' | 'composed';
+  /**
+   * Of a vocabulary that is sharded over `model`: whether chips exchange sums over the classes that each has, or gather
+   * all logits; `sharded` unless the profile says so.
+   */
+  readonly logits: 'sharded' | 'gathered';
   /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */
   readonly kernelLaunchOverhead: Seconds;
   /** Each op (or cluster) inside a kernel. */

@@ -35,6 +35,8 @@ export interface LowerOptions {
    * stack's `attention`. Not unless given.
    */
   readonly fusedAttention?: boolean;
+  /** Whether activations are kept in each type that they are read in, as eager frameworks do; not unless given. */
+  readonly keepCasts?: boolean;
   /** Whether the collectives of linears are rings beside their products; `synchronous` unless given. */
   readonly linears?: LinearMode;
   /** Parameters, gradients and optimizer state of which each chip keeps a part. */
@@ -125,9 +127,9 @@ export function microbatchGradients(
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
-  const { fusedAttention = false } = options;
+  const { fusedAttention = false, keepCasts = false } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, ...scale }));
+  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, keepCasts, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
   const dealing = { ...reductionOf(choice, options), onlyDealt: true };
