@@ -217,7 +217,7 @@ class Planner {
       axis,
       reads: op.operands,
       asynchronous: op.asynchronous === true && this.#stack.asynchronous.includes(name),
-      single: !early,
+      single: !early && op.queued !== true,
       duration,
       schedule,
       channels: timeChannels(schedule),
