@@ -59,8 +59,8 @@ describe('shipped profiles', () => {
     expect(chip.matmul.bf16!.peak).toBe(275e12);
     expect(chip.memoryBandwidth.peak).toBe(1.2e12);
     expect(topology).toMatchObject({ kind: 'torus', largestSlice: [16, 16, 16] });
-    expect(loadHardware('a100-80gb-sxm').chip.matmul.bf16!.achievable).toBe(271.2e12);
-    expect(loadHardware('h100-80gb-sxm').chip.matmul.bf16!.achievable).toBe(794.5e12);
+    expect(loadHardware('a100-80gb-sxm').chip.matmul.bf16!.peak).toBe(312e12);
+    expect(loadHardware('h100-80gb-sxm').chip.matmul.bf16!.peak).toBe(989e12);
     expect(loadHardware('local').chip.peakVersion).toBe(1);
   });
 });
