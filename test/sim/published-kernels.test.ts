@@ -10,7 +10,7 @@ import { seconds } from '../../src/units.js';
 
 const a100 = loadHardware('a100-80gb-sxm').chip;
 const h100 = loadHardware('h100-80gb-sxm').chip;
-const stack = loadStack('megatron');
+const stack = loadStack('megatron-lm');
 
 interface Shape {
   readonly batch: number;
