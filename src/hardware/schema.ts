@@ -90,6 +90,7 @@ const node = {
   chipsPerNode: count,
   nodeBandwidthPerChipPerDirection: rate,
   nodeLatency: quantity,
+  collectiveStart: quantity.optional(),
   network: network.optional(),
 };
 const switched = z.strictObject({ kind: z.literal('switch'), ...node, inSwitchReduction: flag.optional() });
