@@ -59,17 +59,17 @@ test('a layer whose linears are rings and whose parameters are gathered ahead', 
           yield %233 %235
         %239 = matmul %236 (%238 = take %228 dimension=0 offset=-3) %237 : bf16[4,8,28]{data: 0}  # decoder/in/matmul.4!
         yield %239
-      kernel %15 -> %19 %20 %24…%26 %28 %32 %34  # decoder/split+14
+      kernel %15 -> %19 %20 %22 %23 %26 %28 %32 %34  # decoder/split+14
         %16…%20 = split %15 sizes=[8,4,4,6,6] : bf16[4,8,8]{data: 0, model: 2}, bf16[4,8,4]{data: 0, model: 2}, bf16[4,8,4]{data: 0, model: 2}, bf16[4,8,6]{data: 0, model: 2}, bf16[4,8,6]{data: 0, model: 2}  # decoder/split
-        %21 = split_heads %16 headWidth=4 : bf16[4,2,8,4]{data: 0, model: 1}  # decoder/attention/query-heads
-        %22 = rotary %21 base=10000 : bf16[4,2,8,4]{data: 0, model: 1}  # decoder/attention/query-rotary
-        %23 = split_heads %17 headWidth=4 : bf16[4,1,8,4]{data: 0, model: 1}  # decoder/attention/key-heads
-        %24 = rotary %23 base=10000 : bf16[4,1,8,4]{data: 0, model: 1}  # decoder/attention/key-rotary
-        %25 = split_heads %18 headWidth=4 : bf16[4,1,8,4]{data: 0, model: 1}  # decoder/attention/value-heads
-        %26 = group_heads %22 groups=1 : bf16[4,1,16,4]{data: 0, model: 1}  # decoder/attention/group_heads
-        %27 = matmul %26 %24 transposeB=true scale=0.5 : bf16[4,1,16,8]{data: 0, model: 1}  # decoder/attention/scores
+        %21 = split_heads %17 headWidth=4 : bf16[4,1,8,4]{data: 0, model: 1}  # decoder/attention/key-heads
+        %22 = rotary %21 base=10000 : bf16[4,1,8,4]{data: 0, model: 1}  # decoder/attention/key-rotary
+        %23 = split_heads %18 headWidth=4 : bf16[4,1,8,4]{data: 0, model: 1}  # decoder/attention/value-heads
+        %24 = split_heads %16 headWidth=4 : bf16[4,2,8,4]{data: 0, model: 1}  # decoder/attention/query-heads
+        %25 = rotary %24 base=10000 : bf16[4,2,8,4]{data: 0, model: 1}  # decoder/attention/query-rotary
+        %26 = group_heads %25 groups=1 : bf16[4,1,16,4]{data: 0, model: 1}  # decoder/attention/group_heads
+        %27 = matmul %26 %22 transposeB=true scale=0.5 : bf16[4,1,16,8]{data: 0, model: 1}  # decoder/attention/scores
         %28 = softmax %27 causal=true : bf16[4,1,16,8]{data: 0, model: 1}  # decoder/attention/softmax
-        %29 = matmul %28 %25 : bf16[4,1,16,4]{data: 0, model: 1}  # decoder/attention/mix
+        %29 = matmul %28 %23 : bf16[4,1,16,4]{data: 0, model: 1}  # decoder/attention/mix
         %30 = ungroup_heads %29 heads=2 : bf16[4,2,8,4]{data: 0, model: 1}  # decoder/attention/ungroup_heads
         %31 = merge_heads %30 : bf16[4,8,8]{data: 0, model: 2}  # decoder/attention/merge_heads
         %32 = silu %19 : bf16[4,8,6]{data: 0, model: 2}  # decoder/mlp/silu
@@ -87,7 +87,7 @@ test('a layer whose linears are rings and whose parameters are gathered ahead', 
         %253 = add %252 %250 : bf16[4,8,4]{data: 0}  # decoder/out/matmul/ring/sum.2!
         yield %253
       %39 = add %5 %38 : bf16[4,8,4]{data: 0, model: 2}  # decoder/residual!
-      yield %39 %34 %20 %32 %19 %25 %28 %24 %26 %10 %9 %5
+      yield %39 %34 %20 %32 %19 %23 %28 %22 %26 %10 %9 %5
     "
   `);
 });
