@@ -200,9 +200,10 @@ export const group_heads: OpRecord<'group_heads'> = {
   },
   work: () => ({ vectorFlops: 0 }),
   vjp: (context, op, [cotangent]) => {
-    const { groups, ...rest } = op.attributes;
+    const { shared } = op.attributes;
     const heads = context.type(op.operands[0]!).shape[1]!;
-    return [context.emit('ungroup_heads', [cotangent!], { heads, ...rest }, 'backward')];
+    const attributes = { heads, ...(shared === undefined ? {} : { shared }) };
+    return [context.emit('ungroup_heads', [cotangent!], attributes, 'backward')];
   },
 };
 
@@ -219,9 +220,10 @@ export const ungroup_heads: OpRecord<'ungroup_heads'> = {
   },
   work: () => ({ vectorFlops: 0 }),
   vjp: (context, op, [cotangent]) => {
-    const { heads, ...rest } = op.attributes;
+    const { shared } = op.attributes;
     const groups = context.type(op.operands[0]!).shape[1]!;
-    return [context.emit('group_heads', [cotangent!], { groups, ...rest }, 'backward')];
+    const attributes = { groups, ...(shared === undefined ? {} : { shared }) };
+    return [context.emit('group_heads', [cotangent!], attributes, 'backward')];
   },
 };
 
