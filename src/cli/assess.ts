@@ -95,8 +95,11 @@ export interface AssessorOptions {
   readonly collectives?: CollectiveChoice | undefined;
 }
 
-const jobKey = ({ model, batch, precision, optimizer, plan }: Job, { attention }: Stack): string =>
-  `${JSON.stringify([model, batch, precision, optimizer, attention])} ${formatPlan(plan)}`;
+/** Of what a program is made of: it knows nothing of where its mesh lies. */
+function jobKey({ model, batch, precision, optimizer, plan }: Job, { attention }: Stack): string {
+  const { slice: _slice, slices: _slices, placement: _placement, ...rest } = plan;
+  return `${JSON.stringify([model, batch, precision, optimizer, attention])} ${formatPlan({ ...rest, twist: false })}`;
+}
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {

@@ -111,6 +111,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
+    vocabularyMultiple: document.vocabularyMultiple?.value ?? 1,
     document,
   };
 }

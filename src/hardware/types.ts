@@ -222,5 +222,7 @@ export interface Stack {
   readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */
   readonly reservedMemoryFraction: number;
+  /** Vocabularies are filled up to a multiple of this on each chip of the axis `model`; 1 where they are only divided. */
+  readonly vocabularyMultiple: number;
   readonly document: StackDocument;
 }

@@ -54,7 +54,7 @@ const isWanted = (input: ProgramInput): input is ParameterInput | PortInput =>
 const SENT = 'send:';
 
 /** The port through which the cotangent of what went through another one comes back. */
-export const cotangentOf = (port: string): string => `${port}-cotangent`;
+const cotangentOf = (port: string): string => `${port}-cotangent`;
 
 /** The block that backward ops are emitted into, with the cotangents of forward values. */
 interface Scope extends Visible {

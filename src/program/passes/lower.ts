@@ -159,7 +159,7 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
   return schedule(verified(updateParameters(gathered, optimizer, update)), options, verified);
 }
 
-export const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
+const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
   verified(reduceGradients(inLayers ? verified(reduceInLayers(program, options)) : program, options));
 
 /** Parameters that are gathered once are gathered while the step begins. */
