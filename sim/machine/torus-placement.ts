@@ -91,7 +91,7 @@ function bestSegments(size: number, used: readonly number[], shape: TorusShape) 
 }
 
 /** Places axes that were asked for first, then the others, the innermost first; nothing where they don't fit. */
-function placeOnTorus(mesh: Mesh, shape: TorusShape, wanted: Placement): TorusPlacement | undefined {
+export function placeOnTorus(mesh: Mesh, shape: TorusShape, wanted: Placement): TorusPlacement | undefined {
   const used = shape.lengths.map(() => 1);
   const segments = new Map<AxisName, readonly Segment[]>();
   const scores = new Map<AxisName, Score>();
