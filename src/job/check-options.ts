@@ -204,7 +204,7 @@ const prefetchNeedsParameters: Rule = ({ plan }) =>
       };
 
 const prefetchWithinDepth: Rule = ({ plan, depth }) =>
-  isDefault(plan, 'prefetch') || plan.prefetch < depth
+  plan.prefetch === 'layer' || isDefault(plan, 'prefetch') || plan.prefetch < depth
     ? undefined
     : {
         option: 'prefetch',
@@ -212,7 +212,7 @@ const prefetchWithinDepth: Rule = ({ plan, depth }) =>
       };
 
 const prefetchWithinStage: Rule = ({ plan, stageLayers }) => {
-  if (isDefault(plan, 'prefetch') || !isPipeline(plan)) return undefined;
+  if (plan.prefetch === 'layer' || isDefault(plan, 'prefetch') || !isPipeline(plan)) return undefined;
   const most = Math.max(...stageLayers());
   return plan.prefetch < most
     ? undefined

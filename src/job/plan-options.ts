@@ -50,7 +50,7 @@ export interface Plan {
   readonly shardAxes: readonly AxisName[];
   readonly shardTensors: All<string>;
   readonly shardMinimum: number;
-  readonly prefetch: number;
+  readonly prefetch: number | 'layer';
   readonly bucket: Bytes | 'none';
   readonly overlapGradients: boolean;
   readonly compute?: FloatType;
@@ -179,9 +179,10 @@ export const PLAN_OPTIONS = {
     about: 'elements of a whole tensor below which `shard` leaves it whole',
   },
   prefetch: {
-    form: wholeNumber(0),
+    form: wholeNumberOr('layer', 0),
     default: 1,
-    about: 'how many layers ahead sharded parameters are gathered; 0 gathers a layer when it is reached',
+    about:
+      'how many layers ahead sharded parameters are gathered; 0 gathers them where they are used, `layer` starts all of a layer when it is reached, in the order of their use',
     source: 'Dehghani et al. 2023, §3; Zhao et al. 2023, §3.3',
   },
   bucket: {

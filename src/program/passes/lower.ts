@@ -15,7 +15,7 @@ import { prefetchParameters } from './prefetch.js';
 import type { ReduceOptions } from './reduce-gradients.js';
 import { castGradients, reduceGradients, reduceInLayers } from './reduce-gradients.js';
 import type { Rematerialization } from './residuals.js';
-import type { ShardChoice, ShardOptions } from './shard-choice.js';
+import type { Prefetch, ShardChoice, ShardOptions } from './shard-choice.js';
 import { chooseShards } from './shard-choice.js';
 import { dropCasts, gatherOnce } from './gather-once.js';
 import { gatherWhereUsed } from './gather-where-used.js';
@@ -128,7 +128,7 @@ export function schedule(
   { shard, overlapGradients = false, linears }: LowerOptions,
   verified: Verified,
 ): Program {
-  const ahead = verified(prefetchParameters(program, { layers: prefetchOf(shard), reductions: overlapGradients }));
+  const ahead = verified(prefetchParameters(program, { gathers: prefetchOf(shard), reductions: overlapGradients }));
   return verified(fuse(verified(overlapLinears(ahead, linears ?? 'synchronous'))));
 }
 
@@ -163,7 +163,7 @@ export const reduceAll = (program: Program, options: ReduceOptions, inLayers: bo
   verified(reduceGradients(inLayers ? verified(reduceInLayers(program, options)) : program, options));
 
 /** Parameters that are gathered once are gathered while the step begins. */
-const prefetchOf = (shard: ShardOptions | undefined): number =>
+const prefetchOf = (shard: ShardOptions | undefined): Prefetch =>
   shard === undefined ? 0 : shard.stage === 'parameters' ? shard.prefetch : 1;
 
 /** Whether most bytes of the layers' gradients are still to be summed: then it pays to have the last microbatch apart. */
@@ -185,5 +185,5 @@ export function lowerForward(forward: Program, options: Pick<LowerOptions, 'shar
   if (shard === undefined) return verified(fuse(whole));
   const gradientType = parameterType(forward);
   const gathered = verified(gatherWhereUsed(whole, chooseShards(whole, shard), { bucketBytes, gradientType }));
-  return verified(fuse(verified(prefetchParameters(gathered, { layers: shard.prefetch, reductions: false }))));
+  return verified(fuse(verified(prefetchParameters(gathered, { gathers: shard.prefetch, reductions: false }))));
 }
