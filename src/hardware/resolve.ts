@@ -101,9 +101,12 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     title: document.title,
     elementwise: document.elementwise.value,
     epilogues: document.epilogues.value,
+    accumulation: document.accumulation?.value ?? 'separate',
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,
+    norms: document.norms?.value ?? 'fused',
+    logits: document.logits?.value ?? 'sharded',
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),
     hostTimePerOp: time('hostTimePerOp'),
@@ -111,6 +114,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
+    vocabularyMultiple: document.vocabularyMultiple?.value ?? 1,
     document,
   };
 }

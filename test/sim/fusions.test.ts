@@ -11,7 +11,7 @@ import { Builder, forEachOp, fuse } from '../../src/program/index.js';
 import { randomProgram } from '../helpers/random-program.js';
 
 const { chip } = loadHardware('tpu-v4');
-const [xla, megatron, pytorch] = [loadStack('xla'), loadStack('megatron'), loadStack('pytorch')];
+const [xla, megatron, pytorch] = [loadStack('maxtext-xla'), loadStack('megatron-lm'), loadStack('pytorch-fsdp')];
 const [ROWS, WIDTH] = [4096, 1024];
 const ACTIVATIONS = ROWS * WIDTH * 2;
 const SUMS = ROWS * 4;
@@ -125,6 +125,31 @@ describe('where reductions end a fusion', () => {
       return [dy, into.builder.emit('sum', [dy], { dimensions: [0] }, into.at('bias'))];
     });
     expect(costOf(bias, xla)).toMatchObject({ memoryBytes: 2 * ACTIVATIONS + WEIGHT + 2 * WIDTH, pieces: 1 });
+  });
+});
+
+describe('a gradient that is added to a running sum in f32, after other matmuls', () => {
+  const gradient = kernelOf((into) => {
+    const { builder } = into;
+    const as = (id: string) => ({ ...into.at(id), role: 'gradient' as const });
+    const made = into.matmul(into.value([ROWS, WIDTH]), 'gradient');
+    const next = into.matmul(into.value([ROWS, WIDTH]), 'other');
+    const wide = builder.emit('cast', [made], { dtype: 'f32' }, as('widen'));
+    return [next, builder.emit('add', [wide, into.value([ROWS, WIDTH], 'f32')], {}, as('add'))];
+  });
+  const matmuls = 2 * (ACTIVATIONS + WEIGHT) + ACTIVATIONS;
+
+  it('is added as its matmul writes it, where the stack does that', () => {
+    const { memoryBytes, pieces } = costOf(gradient, { ...megatron, accumulation: 'fused' });
+    expect({ memoryBytes, pieces }).toEqual({ memoryBytes: matmuls + 2 * (2 * ACTIVATIONS), pieces: 2 });
+  });
+
+  it('is written in its own type and added by another pass, where it does not', () => {
+    const { memoryBytes, pieces } = costOf(gradient, { ...megatron, accumulation: 'separate' });
+    expect({ memoryBytes, pieces }).toEqual({
+      memoryBytes: matmuls + 2 * ACTIVATIONS + 2 * (2 * ACTIVATIONS),
+      pieces: 3,
+    });
   });
 });
 
