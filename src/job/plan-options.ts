@@ -21,6 +21,7 @@ import {
   layers,
   mesh,
   patterns,
+  patternsOrNone,
   slice,
   stageLayers,
   wholeNumber,
@@ -47,6 +48,7 @@ export interface Plan {
   readonly placement?: AxisPlacement;
   readonly rematerialize: Rematerialization;
   readonly rematerializeLayers: All<number>;
+  readonly keepProducts: 'none' | readonly string[];
   readonly activations: ActivationLayout;
   readonly linears: LinearMode;
   readonly shard: (typeof SHARDS)[number];
@@ -153,6 +155,13 @@ export const PLAN_OPTIONS = {
     form: layers,
     default: 'all',
     about: 'the layers that `rematerialize` is for; the others make nothing again',
+  },
+  keepProducts: {
+    form: patternsOrNone,
+    default: 'none',
+    about:
+      'the kernels of layers, by name, the products with which are kept although `rematerialize=full` would make them again',
+    source: 'AI-Hypercomputer/maxtext, remat_policy: custom',
   },
   activations: {
     form: choice(ACTIVATION_LAYOUTS),

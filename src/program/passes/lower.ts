@@ -28,6 +28,8 @@ export interface LowerOptions {
   readonly optimizer: OptimizerConfig;
   /** What the backward pass of a layer makes again; `none` unless given. */
   readonly rematerialize?: Rematerialization;
+  /** Parameters of layers, the products with which are kept all the same. */
+  readonly keepProducts?: readonly string[];
   /** The layers that do; all unless given. */
   readonly rematerializeLayers?: readonly number[];
   /**
@@ -127,9 +129,10 @@ export function microbatchGradients(
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
-  const { fusedAttention = false, keepCasts = false } = options;
+  const { keepProducts = [], fusedAttention = false, keepCasts = false } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, keepCasts, ...scale }));
+  const kept = new Set(keepProducts.map((name) => name.replace(/kernel$/, 'matmul')));
+  const differentiated = verified(differentiate(counted, { rematerialize, kept, fusedAttention, keepCasts, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
   const dealing = { ...reductionOf(choice, options), onlyDealt: true };
