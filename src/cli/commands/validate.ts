@@ -12,6 +12,7 @@ export interface ValidateFlags {
   readonly set?: readonly string[];
   readonly json?: boolean;
   readonly html?: string;
+  readonly split?: boolean;
 }
 
 /** @throws MeshwrightError USAGE of a set that no row is of */
@@ -38,7 +39,10 @@ export async function validate(flags: ValidateFlags): Promise<void> {
   progress.end();
   const document = summarize(rows, predicted);
   if (flags.json === true) printJson(document);
-  else printDocument(document);
+  else {
+    printDocument(document);
+    if (flags.split === true) printHalves(document);
+  }
 }
 
 const orDash = (value: number | null | undefined, format: (value: number) => string): string =>
@@ -83,6 +87,21 @@ function printUnsupported({ rows }: ValidationDocument): void {
     const shown = ids.slice(0, 3).join(', ');
     printLine(`  ${ids.length} × ${reason.split('\n')[0]} (${shown}${ids.length > 3 ? ', …' : ''})`);
   }
+}
+
+/** What was fitted on one half of a set shows in the other. */
+function printHalves({ sets }: ValidationDocument): void {
+  printLine('\nHalf against half, no model in both:');
+  const head = ['set', ...['a', 'b'].flatMap((half) => [`rows of ${half}`, 'mean', 'bias'])];
+  const rows = sets.map(({ set, halves }) => [
+    set,
+    ...[halves.a, halves.b].flatMap((errors) => [
+      String(errors?.count ?? 0),
+      orDash(errors?.mean, formatPercent),
+      orDash(errors?.bias, signed),
+    ]),
+  ]);
+  printTable(head, rows, head.map((_, index) => index).slice(1));
 }
 
 function printDocument(document: ValidationDocument): void {
