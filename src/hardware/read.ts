@@ -71,6 +71,7 @@ const STACKS: Shelf = { folder: stackFolder, known: listStacks };
 const anonymous = (source: RawSource): RawSource => ({
   ...source,
   data: omit(source.data as Record<string, unknown>, 'name', 'title'),
+  has: (path) => path[0] !== 'name' && path[0] !== 'title' && source.has(path),
 });
 
 /**

@@ -65,6 +65,7 @@ export interface ValidationDocument {
   readonly sets: readonly SetResult[];
   /** Over the sets that have step times. */
   readonly meanOfSetMeans: number | null;
+  /** Over those of them that have a yardstick. */
   readonly yardstickMeanOfSetMeans: number | null;
   readonly rows: readonly PredictedRow[];
 }

@@ -35,8 +35,8 @@ export function countFits(rows: readonly Pick<PredictedRow, 'measuredFits' | 'pr
   };
 }
 
-const meanOf = (values: readonly (number | undefined)[]): number | null => {
-  const known = values.filter((value) => value !== undefined);
+const meanOf = (values: readonly (number | null | undefined)[]): number | null => {
+  const known = values.filter((value) => value != null);
   return known.length === 0 ? null : mean(known);
 };
 
@@ -76,7 +76,7 @@ export function summarize(rows: readonly Row[], predictions: readonly Prediction
     schema: 'meshwright/validation@1',
     sets,
     meanOfSetMeans: meanOf(sets.map(({ stepTime }) => stepTime?.mean)),
-    yardstickMeanOfSetMeans: meanOf(sets.map(({ yardstick }) => yardstick?.mean)),
+    yardstickMeanOfSetMeans: meanOf(sets.map(({ stepTime, yardstick }) => stepTime && yardstick?.mean)),
     rows: predicted,
   };
 }

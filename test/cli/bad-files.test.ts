@@ -1,6 +1,7 @@
 /** Whatever is wrong with files and folders: one message with code, place, expected and got, status 2, nothing touched. */
 import type { Case, Files } from './refusals.js';
 import { describeRefusals } from './refusals.js';
+import { rowOf } from '../validate/rows.js';
 import { editedProfile } from './support.js';
 
 /** A case of a profile in `mine.yaml`, refused with the line of the last field in `path`. */
@@ -538,6 +539,46 @@ const folders: Case[] = [
   ],
 ];
 
+const RUN = JSON.stringify(rowOf());
+const runs: Case[] = [
+  ['measured runs that are not there', 'validate --runs none.jsonl', 'DATA_NOT_FOUND', '--runs', ['ENOENT']],
+  ['a folder of measured runs', 'validate --runs .', 'DATA_NOT_FOUND', '--runs', ['EISDIR']],
+  ['no measured runs', 'validate --runs a.jsonl', 'RUN_INVALID', 'a.jsonl', ['got none'], { 'a.jsonl': '\n' }],
+  [
+    'a measured run that is cut off',
+    'validate --runs a.jsonl',
+    'RUN_INVALID',
+    'a.jsonl:2',
+    ['one JSON object a line'],
+    { 'a.jsonl': `${RUN}\n${RUN.slice(0, 80)}\n` },
+  ],
+  [
+    'a measured run on less than a chip',
+    'validate --runs a.jsonl',
+    'RUN_INVALID',
+    'a.jsonl:1 (hardware.chips)',
+    ['at least 1', 'got 0'],
+    { 'a.jsonl': JSON.stringify(rowOf({ hardware: { chips: 0 } })) },
+  ],
+  [
+    'a set that no run is of',
+    'validate --runs a.jsonl --set same',
+    'USAGE',
+    '--set',
+    ['one of some', 'got same', 'did you mean some?'],
+    { 'a.jsonl': RUN },
+  ],
+  [
+    'a page where there is something already',
+    'validate --runs a.jsonl --html a.jsonl',
+    'RUN_EXISTS',
+    'a.jsonl',
+    ['a file that does not exist'],
+    { 'a.jsonl': RUN },
+  ],
+];
+
+describeRefusals('of measured runs', runs);
 describeRefusals('of hardware profiles', profiles);
 describeRefusals('of job files', jobs);
 describeRefusals('of folders', folders);

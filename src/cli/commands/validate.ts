@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
 import { nearest } from '../../text.js';
 import { formatPercent } from '../../units.js';
@@ -5,6 +6,7 @@ import type { Row, SetResult, ValidationDocument } from '../../validate/index.js
 import { readRows, summarize } from '../../validate/index.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
+import { requireNew, writeNew } from '../run-folder.js';
 import { predictOnThreads } from '../validate-pool.js';
 
 export interface ValidateFlags {
@@ -34,10 +36,15 @@ function chooseSets(rows: readonly Row[], wanted: readonly string[] | undefined)
 /** `meshwright validate`: predicts measured runs and says by how much predictions are off. */
 export async function validate(flags: ValidateFlags): Promise<void> {
   const rows = chooseSets(readRows(flags.runs), flags.set);
+  if (flags.html !== undefined) requireNew(flags.html);
   const progress = createProgress('runs predicted', flags.json === true);
   const predicted = await predictOnThreads(rows, (count) => progress.advance(count));
   progress.end();
   const document = summarize(rows, predicted);
+  if (flags.html !== undefined) {
+    const { validationPage } = await import('../../validate/page.js');
+    writeNew(flags.html, await validationPage(document, basename(flags.runs)));
+  }
   if (flags.json === true) printJson(document);
   else {
     printDocument(document);
