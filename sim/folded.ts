@@ -15,7 +15,7 @@ import { Exposure } from './exposure.js';
 import { ChannelRun, setContended, setRates } from './network/index.js';
 import type { Pending, RunId } from './pending.js';
 import type { CollectiveStep, KernelStep, Plan } from './plan.js';
-import type { Leaps, Sink } from './walk.js';
+import type { CollectiveIssue, Leaps, Sink } from './walk.js';
 import { walkTree } from './walk.js';
 
 /** What became of an instruction. */
@@ -131,14 +131,7 @@ class FoldedChip implements Sink {
     if (this.#recording) this.occurrences.push({ step, iterations, after, operands: [], issued, start, end: this.now });
   }
 
-  collective(
-    step: CollectiveStep,
-    id: RunId,
-    after: Pending,
-    operands: Pending,
-    synchronous: boolean,
-    iterations: readonly number[],
-  ): void {
+  collective({ step, run: id, after, operands, synchronous, iterations }: CollectiveIssue): void {
     this.wait(after);
     const issued = this.now;
     let occurrence;

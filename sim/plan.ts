@@ -19,8 +19,7 @@ export type KernelCategory = (typeof KERNEL_CATEGORIES)[number];
  * Where a chip's compute time goes. `contention`: what collectives beside kernels add to them; `variation`: what a slow
  * chip and jitter do, which may be less than nothing.
  */
-export const COMPUTE_CATEGORIES = [...KERNEL_CATEGORIES, 'contention', 'variation'] as const;
-export type ComputeCategory = (typeof COMPUTE_CATEGORIES)[number];
+export type ComputeCategory = KernelCategory | 'contention' | 'variation';
 
 export interface KernelStep {
   readonly kind: 'kernel';

@@ -82,7 +82,11 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
-const stepOptions = ({ attention }: Stack): StepOptions => ({ fusedAttention: attention === 'fused' });
+const stepOptions = ({ attention, norms, logits }: Stack): StepOptions => ({
+  fusedAttention: attention === 'fused',
+  keepCasts: norms === 'composed',
+  form: { norms, logits },
+});
 
 /** The step as a stack runs it. */
 export const lowerFor = (job: Job, stack: Stack): Program => lowerJob(job, stepOptions(stack));
@@ -97,9 +101,9 @@ export interface AssessorOptions {
 }
 
 /** Of what a program is made of: it knows nothing of where its mesh lies. */
-function jobKey({ model, batch, precision, optimizer, plan }: Job, { attention }: Stack): string {
+function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string {
   const rest = { ...omit(plan, 'slice', 'slices', 'placement'), twist: false };
-  return `${JSON.stringify([model, batch, precision, optimizer, attention])} ${formatPlan(rest)}`;
+  return `${JSON.stringify([model, batch, precision, optimizer, stepOptions(stack)])} ${formatPlan(rest)}`;
 }
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */

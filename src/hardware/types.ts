@@ -188,6 +188,11 @@ export interface Stack {
   readonly elementwise: 'none' | 'cluster';
   /** `fused`: a matmul does what comes next to each element of its result before it is written, and sums over them. */
   readonly epilogues: 'fused' | 'separate';
+  /**
+   * `fused`: a matmul adds the gradient that it makes to the running sum over microbatches, in the sum's type, as it writes
+   * it, whatever `epilogues` says of other ops.
+   */
+  readonly accumulation: 'fused' | 'separate';
   /** `fused`: what is cheap to compute is computed where it is read, by matmuls too, if that moves fewer bytes. */
   readonly operands: 'fused' | 'separate';
   /**
@@ -202,6 +207,16 @@ export interface Stack {
    * so that they aren't kept either, whatever the plan's `rematerialize` says.
    */
   readonly attention: 'fused' | 'unfused';
+  /**
+   * `composed`: RMS norms are written with elementary ops, each a pass over memory, on copies in f32 that are kept for
+   * the backward pass; `fused` unless the profile says so.
+   */
+  readonly norms: 'fused' | 'composed';
+  /**
+   * Of a vocabulary that is sharded over `model`: whether chips exchange sums over the classes that each has, or gather
+   * all logits; `sharded` unless the profile says so.
+   */
+  readonly logits: 'sharded' | 'gathered';
   /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */
   readonly kernelLaunchOverhead: Seconds;
   /** Each op (or cluster) inside a kernel. */

@@ -268,6 +268,16 @@ const noWiderThanParameters =
           got: 'f64',
         };
 
+const castsAreLeft: Rule = ({ plan, precision: { compute, parameters } }) => {
+  if (plan.castParameters === 'where-used') return undefined;
+  const refusal = { option: 'castParameters', hint: 'leave it out', without: without('castParameters') } as const;
+  if (compute === parameters)
+    return { ...refusal, expected: `where-used with parameters=${parameters}, the type that they are used in` };
+  return plan.shard === 'parameters'
+    ? { ...refusal, expected: 'where-used with shard=parameters, which casts a layer before it gathers it' }
+    : undefined;
+};
+
 const scaleNeedsF16 =
   (option: 'lossScale' | 'lossScaleInterval'): Rule =>
   ({ plan, precision }) =>
@@ -373,6 +383,7 @@ const RULES: readonly Rule[] = [
   bothWaysNeedThree,
   bucketNeedsLaunches,
   overlapNeedsReductions,
+  castsAreLeft,
   gradientsKeepTheirRange,
   stateKeepsItsRange,
   noWiderThanParameters('gradients', 'gradients'),

@@ -30,6 +30,9 @@ import {
 /** What is sharded over `shardAxes` besides, each with what stands before it. */
 export const SHARDS = ['none', ...SHARD_STAGES] as const;
 
+/** When parameters are cast to the type that they are used in. */
+export const PARAMETER_CASTS = ['where-used', 'once'] as const;
+
 /** How a model is laid out on a mesh and computed there. What is absent is as the table says. */
 export interface Plan {
   readonly mesh: Mesh;
@@ -53,6 +56,7 @@ export interface Plan {
   readonly prefetch: number;
   readonly bucket: Bytes | 'none';
   readonly overlapGradients: boolean;
+  readonly castParameters: (typeof PARAMETER_CASTS)[number];
   readonly compute?: FloatType;
   readonly parameters?: FloatType;
   readonly gradients?: FloatType;
@@ -197,6 +201,13 @@ export const PLAN_OPTIONS = {
     about:
       "whether a layer's gradients are reduced while the backward pass goes on, or all of them after it; with microbatches it is the last one's pass, where most bytes are still to be reduced then",
     source: 'Li et al. 2020, §3.2',
+  },
+  castParameters: {
+    form: choice(PARAMETER_CASTS),
+    default: 'where-used',
+    about:
+      'when parameters are cast to the type of `compute`: where they are used, in each microbatch and pass, or once a step, into copies that are kept through it',
+    source: 'Micikevicius et al. 2018, §3.1',
   },
   compute: {
     form: choice(FLOATS),

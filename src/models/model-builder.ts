@@ -20,6 +20,8 @@ import type {
   ValueType,
 } from '../program/index.js';
 import { Builder, isHalf } from '../program/index.js';
+import type { ModelForm } from './form.js';
+import { DEFAULT_FORM } from './form.js';
 import type { ActivationLayout } from './layout.js';
 import { streamDimension } from './layout.js';
 
@@ -35,6 +37,8 @@ export interface ForwardOptions {
   readonly activations: ActivationLayout;
   /** `loss` for training, `logits` for evaluation. */
   readonly output: 'loss' | 'logits';
+  /** How the framework that runs it writes the model down; as this project does unless given. */
+  readonly form?: ModelForm;
 }
 
 /** How a parameter lies on the mesh and where it belongs; `model` is the dimension sharded over the model axis. */
@@ -70,6 +74,10 @@ export class ModelBuilder {
   constructor(options: ForwardOptions) {
     this.options = options;
     this.#builder = new Builder(options.mesh);
+  }
+
+  get form(): ModelForm {
+    return this.options.form ?? DEFAULT_FORM;
   }
 
   /** The size of the model axis: shares of widths and heads. */
@@ -258,6 +266,7 @@ export class ModelBuilder {
     return this.in(name, () => {
       const { dtype } = this.#builder.type(x);
       const wide = this.widen(x);
+      if (!centered && this.form.norms === 'composed') return this.#composedNorm(wide, dtype as FloatType, width);
       const type = this.#builder.type(wide).dtype as FloatType;
       const sharding = { type, ...(this.shape(x).at(-1) === width ? {} : { model: 0 }) };
       const gain = this.parameter('gain', [width], { ...sharding, initializer: { kind: 'ones' } });
@@ -266,6 +275,25 @@ export class ModelBuilder {
       const normed = this.op('normalize', [wide, m, gain, ...biases], { centered, epsilon: 1e-6 });
       return type === dtype ? normed : this.op('cast', [normed], { dtype }, 'narrow');
     });
+  }
+
+  /** x · rsqrt(mean(x²) + ε) in the type of x, then narrowed and scaled: an op for each of a framework's. */
+  #composedNorm(x: ValueId, dtype: FloatType, width: number): ValueId {
+    const { shape, dtype: type, states } = this.#builder.type(x);
+    const local = shape.at(-1)!;
+    const squares = this.op('sum', [this.op('multiply', [x, x], {}, 'square')], { dimensions: [shape.length - 1] });
+    const mean = this.op('scale', [this.reduce(squares)], { factor: 1 / width }, 'mean');
+    const moments = this.op('expand', [mean], { dimensions: [shape.length - 1], sizes: [1], states: {} }, 'moments');
+    const ofWidth = states.model === shape.length - 1 ? { model: 0 } : {};
+    const one = { shape: [local], value: 1, dtype: type, states: normalizeStates(this.options.mesh, ofWidth) };
+    const options = { centered: false, epsilon: 1e-6 };
+    const normed = this.op('normalize', [x, moments, this.op('constant', [], one, 'one')], options);
+    const narrow = type === dtype ? normed : this.op('cast', [normed], { dtype }, 'narrow');
+    const gain = this.parameter('gain', [width], {
+      ...(local === width ? {} : { model: 0 }),
+      initializer: { kind: 'ones' },
+    });
+    return this.op('multiply', [narrow, gain], {}, 'scale');
   }
 
   finish(outputs: readonly ProgramOutput[]): Program {

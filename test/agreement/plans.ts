@@ -105,6 +105,8 @@ export const ROUNDED_PLANS: readonly string[] = [
   'data=2 microbatches=1 compute=bf16 parameters=bf16 optimizer-state=f32 shard=parameters',
   'replica=2,data=2 microbatches=2 compute=f16 loss-scale=1024 shard=parameters',
   'data=2 microbatches=2 compute=f16 parameters=bf16 gradients=f32 loss-scale=1024',
+  'data=2 microbatches=2 compute=bf16 cast-parameters=once',
+  'data=2,model=2 microbatches=1 compute=bf16 cast-parameters=once shard=optimizer shard-minimum=300',
 ];
 
 /** So many layers of 8 to each virtual stage, not as many each. */
@@ -132,4 +134,7 @@ export const PIPELINE_PLANS: readonly string[] = [
   'pipe=2,data=2,model=2 microbatches=2 shard=parameters linears=ring bucket=2kB',
   'pipe=2,replica=2 microbatches=2 schedule=zb-v',
   'pipe=4,data=2 microbatches=4 schedule=zb-2p shard=parameters overlap-gradients=false',
+  // In smaller types; rounding sets how close they come.
+  'pipe=2,data=2 microbatches=2 compute=bf16 cast-parameters=once',
+  'pipe=2,data=2 microbatches=2 schedule=zb-v compute=bf16 cast-parameters=once shard=optimizer shard-minimum=300',
 ];

@@ -39,7 +39,7 @@ const EPSILON = { bf16: 2 ** -8, f16: 2 ** -11 } as const;
  * What runs may differ by. In halves they differ by rounding, some times over, and only the first step is compared, over
  * all tensors together: a tensor whose terms cancel is nothing but rounding, and later steps start from different ones.
  */
-export function boundOf(plan: string, family: FamilyName): number {
+function boundOf(plan: string, family: FamilyName): number {
   const half = halfOf(plan);
   if (half !== undefined) return 8 * EPSILON[half];
   return family === 'reference' ? 1e-9 : 1e-4;

@@ -54,6 +54,7 @@ const plans: fc.Arbitrary<Plan> = fc
       prefetch: count(0),
       bucket: fc.oneof(fc.constant('none' as const), fc.integer({ min: 1, max: 2 ** 40 }).map(bytes)),
       overlapGradients: fc.boolean(),
+      castParameters: fc.constantFrom('where-used' as const, 'once' as const),
       compute: float,
       parameters: float,
       gradients: float,
@@ -163,6 +164,7 @@ describe('the block of a job file', () => {
       prefetch: 1,
       bucket: 'none',
       overlapGradients: true,
+      castParameters: 'where-used',
       lossScale: 65536,
       lossScaleInterval: 2000,
     });
@@ -259,6 +261,7 @@ describe('the passes are told', () => {
       rematerialize: 'none',
       linears: 'synchronous',
       overlapGradients: true,
+      castOnce: false,
       gradientType: 'f32',
       optimizerType: 'f32',
     });

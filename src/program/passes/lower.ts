@@ -17,7 +17,7 @@ import { castGradients, reduceGradients, reduceInLayers } from './reduce-gradien
 import type { Rematerialization } from './residuals.js';
 import type { ShardChoice, ShardOptions } from './shard-choice.js';
 import { chooseShards } from './shard-choice.js';
-import { dropCasts, gatherOnce } from './gather-once.js';
+import { copiesOf, copyOnce, dropCasts } from './copy-once.js';
 import { gatherWhereUsed } from './gather-where-used.js';
 import { splitLayers } from './split-layers.js';
 import type { OptimizerConfig } from './update-parameters.js';
@@ -35,6 +35,8 @@ export interface LowerOptions {
    * stack's `attention`. Not unless given.
    */
   readonly fusedAttention?: boolean;
+  /** Whether activations are kept in each type that they are read in, as eager frameworks do; not unless given. */
+  readonly keepCasts?: boolean;
   /** Whether the collectives of linears are rings beside their products; `synchronous` unless given. */
   readonly linears?: LinearMode;
   /** Parameters, gradients and optimizer state of which each chip keeps a part. */
@@ -43,6 +45,11 @@ export interface LowerOptions {
   readonly bucketBytes?: number;
   /** Whether layers' gradients are reduced while the backward pass of the last microbatch goes on; not unless given. */
   readonly overlapGradients?: boolean;
+  /**
+   * Whether parameters that are used in a smaller type are cast once a step, into copies that all microbatches work on,
+   * and not where they are used; those that are gathered once are in any case. Not unless given.
+   */
+  readonly castOnce?: boolean;
   /** The type that gradients are summed in; the parameters' unless given. */
   readonly gradientType?: FloatType;
   /** The type of optimizer state; the parameters' unless given. */
@@ -78,6 +85,13 @@ export const parameterType = (program: Program): FloatType =>
 export const shardsOf = (forward: Program, { shard }: LowerOptions): ShardChoice =>
   shard === undefined ? NOTHING : chooseShards(forward, shard);
 
+/** Of which parameters a step works on copies that are made once. */
+export const copiesFor = (
+  forward: Program,
+  choice: ShardChoice,
+  { shard, castOnce = false }: LowerOptions,
+): ShardChoice => (shard?.stage === 'parameters' ? NOTHING : copiesOf(forward, choice, castOnce));
+
 /** In stages 2 and 3 each microbatch's gradients are dealt out before they are summed up. */
 export const isDealt =
   (choice: ShardChoice, { shard }: LowerOptions) =>
@@ -102,7 +116,7 @@ export function microbatchGradients(
   const sharded = verified(
     shard?.stage === 'parameters'
       ? gatherWhereUsed(split.program, choice, { bucketBytes, gradientType })
-      : dropCasts(split.program, choice),
+      : dropCasts(split.program, copiesFor(forward, choice, options)),
   );
 
   const builder = Builder.from(sharded);
@@ -113,9 +127,9 @@ export function microbatchGradients(
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
-  const { fusedAttention = false } = options;
+  const { fusedAttention = false, keepCasts = false } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, ...scale }));
+  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, keepCasts, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
   const dealing = { ...reductionOf(choice, options), onlyDealt: true };
@@ -136,7 +150,7 @@ export function schedule(
  * @param forward one microbatch's forward pass, with an output `loss`
  */
 export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
-  const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false, lossScaling } = options;
+  const { microbatches, optimizer, bucketBytes = Infinity, overlapGradients = false, lossScaling } = options;
   const verified = verifier();
   const choice = shardsOf(forward, options);
   const reduction = reductionOf(choice, options);
@@ -146,20 +160,18 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
     accumulateMicrobatches(gradients, { count: microbatches, lastApart: apart, late: isDealt(choice, options) }),
   );
   const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart), verified);
-  const gathered =
-    shard !== undefined && shard.stage !== 'parameters'
-      ? verified(gatherOnce(reduced, choice, parameterType(forward), bucketBytes))
-      : reduced;
+  const copies = copiesFor(forward, choice, options);
+  const copied = copies.size > 0 ? verified(copyOnce(reduced, copies, parameterType(forward), bucketBytes)) : reduced;
 
   const update = {
     ...(options.optimizerType === undefined ? {} : { optimizerType: options.optimizerType }),
     ...(counter === undefined ? {} : { lossScale: { scaling: lossScaling!, counter } }),
     keepGradients: options.keepGradients ?? false,
   };
-  return schedule(verified(updateParameters(gathered, optimizer, update)), options, verified);
+  return schedule(verified(updateParameters(copied, optimizer, update)), options, verified);
 }
 
-export const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
+const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
   verified(reduceGradients(inLayers ? verified(reduceInLayers(program, options)) : program, options));
 
 /** Parameters that are gathered once are gathered while the step begins. */
