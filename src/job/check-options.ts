@@ -365,7 +365,7 @@ const stagesHaveLayers: Rule = ({ plan, depth }) => {
   if (depth < count - 2) {
     return {
       option: 'mesh',
-      expected: `at most ${depth + 2} virtual stages for ${depth} layers, the first and the last of which may have none`,
+      expected: `at most ${depth + 2} virtual stages for ${depth} layer${depth === 1 ? '' : 's'}, the first and the last of which may have none`,
       got: `${count}, with schedule=${plan.schedule}`,
     };
   }
