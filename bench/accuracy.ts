@@ -1,6 +1,6 @@
 /**
  * `npm run docs:accuracy -- --runs FILE`: predicts the runs of a file and writes the tables of docs/accuracy.md and of the
- * README between their markers.
+ * README between their markers, and the errors that test/golden/runs.test.ts goes by.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -9,6 +9,7 @@ import { predictOnThreads } from '../src/cli/validate-pool.js';
 import { formatPercent } from '../src/units.js';
 import type { Errors, SetResult, ValidationDocument } from '../src/validate/index.js';
 import { readRows, summarize } from '../src/validate/index.js';
+import { PUBLICATIONS, rowsOf } from '../test/golden/published/index.js';
 
 const percent = (value: number | null | undefined): string => (value == null ? '–' : formatPercent(value));
 const signed = (value: number | null | undefined): string =>
@@ -108,4 +109,10 @@ const rows = readRows(values.runs);
 const document = summarize(rows, await predictOnThreads(rows));
 await put('docs/accuracy.md', { accuracy: wholeTable(document), halves: halvesTable(document) });
 await put('README.md', { accuracy: shortTable(document) });
-process.stdout.write(`docs/accuracy.md and README.md: ${rows.length} runs\n`);
+const published = PUBLICATIONS.flatMap(rowsOf);
+const errors = summarize(published, await predictOnThreads(published)).sets.map(({ set, stepTime, fits }) => [
+  set,
+  { mean: Number(stepTime!.mean.toFixed(4)), ...(fits === null ? {} : { fitsRight: fits.right }) },
+]);
+writeFileSync('test/golden/published/errors.json', `${JSON.stringify(Object.fromEntries(errors), null, 2)}\n`);
+process.stdout.write(`docs/accuracy.md and README.md: ${rows.length} runs; errors.json: ${published.length}\n`);
