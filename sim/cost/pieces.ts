@@ -10,7 +10,7 @@ import { isCompute, recordOf, typeBytes } from '../../src/program/index.js';
 import type { AttentionGroup } from './attention.js';
 import { isComputedOnce } from './fusion-rules.js';
 import type { Widened } from './functions.js';
-import { NONE_WIDENED, isView, isWidening } from './functions.js';
+import { NONE_WIDENED, isView } from './functions.js';
 import type { Placement } from './placement.js';
 import { placeOps } from './placement.js';
 import { readBytes } from './traffic.js';
@@ -132,7 +132,7 @@ class Traffic {
   /** Whether a value needs no memory of its own, whoever reads it: another shape, or a wider type, of what is there. */
   #isFree(id: ValueId): boolean {
     const { op } = this.#placement.made.get(id)!;
-    return isView(op) || (isWidening(op, this.#values) && (!this.#kept.has(id) || this.#widened.has(id)));
+    return isView(op) || this.#widened.has(id);
   }
 
   #keep(id: ValueId): void {
@@ -200,7 +200,7 @@ class Traffic {
 
 /**
  * @param kept what the kernel leaves for others
- * @param widened by what other kernels cast to a wider type, what they cast
+ * @param widened by what is cast to a wider type and needs no memory of its own, what is cast
  */
 export function piecesOf(
   ops: readonly Op[],
