@@ -150,6 +150,11 @@ export interface NodeTopology {
   /** All that a chip can send to others of its node, one way. */
   readonly nodePerChipPerDirection: Bandwidth;
   readonly nodeLatency: Seconds;
+  /**
+   * What a collective or a transfer takes before it moves anything: its kernel's launch, and until the chips that take part
+   * have found each other.
+   */
+  readonly collectiveStart: Seconds;
   /** Whether the node's switch adds up what passes through (NVLink SHARP). */
   readonly reducesInSwitch: boolean;
   /** Absent where there is one node alone. */
