@@ -5,7 +5,7 @@ import type { Attributes, CollectiveName, Op, Program, Region, ValueId } from '.
 import { attributesOf, isCollective, isCompute, regionOps, typeBytes } from '../src/program/index.js';
 import { bytes } from '../src/units.js';
 import type { ComputeChip, KernelCost, Load } from './cost/index.js';
-import { collectiveLoad, kernelCost } from './cost/index.js';
+import { collectiveLoad, kernelCost, widenedOf } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
@@ -159,11 +159,13 @@ class Planner {
   readonly #program: Program;
   readonly #machine: Machine;
   readonly #stack: Stack;
+  readonly #widened: ReadonlyMap<ValueId, ValueId>;
 
   constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
     this.#program = program;
     this.#machine = machine;
     this.#stack = stack;
+    this.#widened = widenedOf(program);
     this.network = createNetwork(machine, {
       ...asked,
       ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
@@ -178,7 +180,7 @@ class Planner {
     const { operands, results } = op;
     if (isCollective(op.name)) return this.#collective(op, op.name, times, early);
     if (op.name === 'kernel' || isCompute(op.name)) {
-      const cost = kernelCost(op, this.#program.values, this.#machine, this.#stack);
+      const cost = kernelCost(op, this.#program.values, this.#machine, this.#stack, this.#widened);
       const step: KernelStep = { kind: 'kernel', op, reads: operands, cost, ...kernelTicks(cost), times };
       this.kernels.push(step);
       return step;

@@ -9,6 +9,8 @@ import { matmulFlops, typeBytes } from '../../src/program/index.js';
 import type { Bytes, Flops, Seconds } from '../../src/units.js';
 import { bytes, computeTime, flops, seconds, transferTime } from '../../src/units.js';
 import { attentionKernelOf, attentionMatmulTime, attentionTime, filledFlops } from './attention-time.js';
+import type { Widened } from './functions.js';
+import { NONE_WIDENED } from './functions.js';
 import { achievableRate, tilingOf } from './matmul.js';
 import type { Piece } from './pieces.js';
 import { piecesOf } from './pieces.js';
@@ -97,6 +99,7 @@ function matrixOf({ matmuls, attention }: Piece, values: readonly Value[], chip:
 
 /**
  * @param op a `kernel`, or a bare compute op, which is a kernel of one
+ * @param widened as of `piecesOf`
  * @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate
  */
 export function kernelCost(
@@ -104,10 +107,11 @@ export function kernelCost(
   values: readonly Value[],
   { chip, computeSlowdown }: ComputeChip,
   stack: Stack,
+  widened: Widened = NONE_WIDENED,
 ): KernelCost {
   const ops = op.name === 'kernel' ? op.region!.ops : [op];
   const results = new Set(op.results);
-  const pieces = piecesOf(ops, values, stack, results);
+  const pieces = piecesOf(ops, values, stack, results, widened);
 
   const total = { matmul: 0, memory: 0, vector: 0, flops: 0, padded: 0, vectorFlops: 0, bytes: 0 };
   let hostPath = 0;

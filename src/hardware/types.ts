@@ -195,10 +195,17 @@ export type OfferedAlgorithms = Readonly<
 export interface Stack {
   readonly name: string;
   readonly title: string;
-  /** `none`: every op reads and writes memory. `cluster`: neighbouring ops that are no matmuls run as one. */
-  readonly elementwise: 'none' | 'cluster';
-  /** `fused`: a matmul does what comes next to each element of its result before it is written, and sums over them. */
-  readonly epilogues: 'fused' | 'separate';
+  /**
+   * `none`: every op reads and writes memory. `function`: what frameworks have as one function, as a norm or its gradient
+   * with the casts around it, runs as one, and what only gives another shape to memory not at all. `cluster`: neighbouring
+   * ops that are no matmuls run as one.
+   */
+  readonly elementwise: 'none' | 'function' | 'cluster';
+  /**
+   * `fused`: a matmul does what comes next to each element of its result before it is written, and sums over them. `bias`:
+   * it adds a bias alone.
+   */
+  readonly epilogues: 'fused' | 'bias' | 'separate';
   /**
    * `fused`: a matmul adds the gradient that it makes to the running sum over microbatches, in the sum's type, as it writes
    * it, whatever `epilogues` says of other ops.
