@@ -181,6 +181,7 @@ export const stackSchema = z.strictObject({
   opOverhead: quantity,
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
+  hostOverheadPerMicrobatch: quantity.optional(),
   asynchronous: sourced(z.array(z.enum(COLLECTIVES))),
   collectives: sourced(
     z.strictObject({

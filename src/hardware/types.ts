@@ -242,6 +242,11 @@ export interface Stack {
   /** Once a step. */
   readonly hostOverheadPerStep: Seconds;
   /**
+   * Before the forward pass of each microbatch, once the chip has done all that was launched before: a host that looks at
+   * what is on the chip can't run ahead of it.
+   */
+  readonly hostOverheadPerMicrobatch: Seconds;
+  /**
    * The collectives that run beside kernels, where the program says that they may; others are waited for when they are
    * issued.
    */
