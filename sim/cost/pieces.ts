@@ -10,6 +10,7 @@ import { isCompute, recordOf, typeBytes } from '../../src/program/index.js';
 import type { AttentionGroup } from './attention.js';
 import { isComputedOnce } from './fusion-rules.js';
 import type { Placement } from './placement.js';
+import { passesBeside } from './passes-beside.js';
 import { placeOps } from './placement.js';
 import { readBytes } from './traffic.js';
 
@@ -168,5 +169,6 @@ class Traffic {
 export function piecesOf(ops: readonly Op[], values: readonly Value[], stack: Stack, kept: Set<ValueId>): Piece[] {
   const placement = placeOps(ops, values, stack, kept, (op) => workOf(op, values).matmul !== undefined);
   const traffic = new Traffic(ops, values, placement, stack, kept);
-  return placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
+  const pieces = placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
+  return [...pieces, ...ops.flatMap((op) => passesBeside(op, values, stack))];
 }
