@@ -264,7 +264,7 @@ class Planner {
       axis,
       reads: op.operands,
       asynchronous: op.asynchronous === true && this.#stack.asynchronous.includes(name),
-      single: !early,
+      single: !early && op.queued !== true,
       hostDuration: toTicks(this.#stack.hostTimePerOp),
       duration,
       schedule,

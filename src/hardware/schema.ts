@@ -143,6 +143,8 @@ const modelDefaults = z.strictObject({
   norm: z.enum(['layer', 'rms']).optional(),
   positions: z.enum(['rotary', 'learned']).optional(),
   biases: z.boolean().optional(),
+  parallelLayers: z.boolean().optional(),
+  jointProjections: z.boolean().optional(),
 });
 
 const planDefault = z.strictObject({
@@ -152,6 +154,8 @@ const planDefault = z.strictObject({
   /** The plans that it is for; all where absent. */
   where: z
     .strictObject({
+      /** Names of hardware profiles. */
+      hardware: z.array(z.string()).min(1).optional(),
       compute: z.array(z.enum(MATMUL_DTYPES)).min(1).optional(),
       shard: z
         .array(z.enum(['none', 'optimizer', 'gradients', 'parameters']))

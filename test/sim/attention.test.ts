@@ -70,6 +70,14 @@ describe('attention', () => {
     expect(cost.matmulFlops).toBe(5 * 2 * (2 * 4 * 2048 * 2048 * 128));
   });
 
+  it('fused leaves no scores in memory, even where every other op is a kernel of its own', () => {
+    const eager = { ...flash, elementwise: 'none', epilogues: 'separate', operands: 'separate' } as const;
+    for (const backward of [false, true]) {
+      const program = attention({ ...shape, backward });
+      expect(costOf(program, eager).memoryBytes).toBe(costOf(program, flash).memoryBytes);
+    }
+  });
+
   it('whose weights are kept for the backward pass is not fused: they have to be written', () => {
     const kept = attention({ ...shape, kept: true });
     expect(costOf(kept, flash)).toEqual(costOf(kept, plain));
