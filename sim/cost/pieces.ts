@@ -12,6 +12,7 @@ import { isComputedOnce } from './fusion-rules.js';
 import type { Widened } from './functions.js';
 import { NONE_WIDENED, isView } from './functions.js';
 import type { Placement } from './placement.js';
+import { passesBeside } from './passes-beside.js';
 import { placeOps } from './placement.js';
 import { readBytes } from './traffic.js';
 
@@ -211,5 +212,6 @@ export function piecesOf(
 ): Piece[] {
   const placement = placeOps(ops, values, stack, kept, (op) => workOf(op, values).matmul !== undefined);
   const traffic = new Traffic(ops, values, placement, stack, kept, widened);
-  return placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
+  const pieces = placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
+  return [...pieces, ...ops.flatMap((op) => passesBeside(op, values, stack))];
 }

@@ -1,7 +1,7 @@
 /** From a checked document to numbers with units. */
 import { MeshwrightError } from '../errors.js';
 import type { FlopsPerSecond, Seconds } from '../units.js';
-import { flopsPerSecond, parseQuantity } from '../units.js';
+import { flopsPerSecond, parseQuantity, seconds } from '../units.js';
 import type { MatmulDType } from './names.js';
 import { MATMUL_DTYPES } from './names.js';
 import type { HardwareDocument, MatmulField, StackDocument } from './schema.js';
@@ -112,14 +112,21 @@ export function resolveHardware({ value: document, place }: SourceFile<HardwareD
 
 /** @throws MeshwrightError QUANTITY_INVALID, with the file and line */
 export function resolveStack({ value: document, place }: SourceFile<StackDocument>): Stack {
-  const time = (name: 'kernelLaunchOverhead' | 'opOverhead' | 'hostTimePerOp' | 'hostOverheadPerStep'): Seconds =>
-    parseQuantity(document[name].value, 'time', place([name, 'value']));
+  const time = (
+    name: 'kernelLaunchOverhead' | 'opOverhead' | 'hostTimePerOp' | 'hostOverheadPerStep' | 'hostOverheadPerMicrobatch',
+  ): Seconds => {
+    const field = document[name];
+    return field === undefined ? seconds(0) : parseQuantity(field.value, 'time', place([name, 'value']));
+  };
   return {
     name: document.name,
     title: document.title,
     elementwise: document.elementwise.value,
     epilogues: document.epilogues.value,
     accumulation: document.accumulation?.value ?? 'separate',
+    attentionDropout: document.attentionDropout?.value ?? false,
+    softmaxMultiple: document.softmaxMultiple?.value ?? 1,
+    loss: document.loss?.value ?? 'fused',
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,
@@ -130,6 +137,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     opOverhead: time('opOverhead'),
     hostTimePerOp: time('hostTimePerOp'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
+    hostOverheadPerMicrobatch: time('hostOverheadPerMicrobatch'),
     asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,

@@ -175,6 +175,9 @@ export const stackSchema = z.strictObject({
   elementwise: sourced(z.enum(['none', 'function', 'cluster'])),
   epilogues: sourced(z.enum(['fused', 'bias', 'separate'])),
   accumulation: sourced(z.enum(['fused', 'separate'])).optional(),
+  attentionDropout: flag.optional(),
+  softmaxMultiple: count.optional(),
+  loss: sourced(z.enum(['fused', 'separate'])).optional(),
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
@@ -185,6 +188,7 @@ export const stackSchema = z.strictObject({
   opOverhead: quantity,
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
+  hostOverheadPerMicrobatch: quantity.optional(),
   asynchronous: sourced(z.array(z.enum(COLLECTIVES))),
   collectives: sourced(
     z.strictObject({

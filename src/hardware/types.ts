@@ -211,6 +211,15 @@ export interface Stack {
    * it, whatever `epilogues` says of other ops.
    */
   readonly accumulation: 'fused' | 'separate';
+  /** Whether unfused attention drops out scores, in a kernel of its own forward and backward, with a mask of bytes. */
+  readonly attentionDropout: boolean;
+  /**
+   * Heads times sequences that its one kernel for scaling, masking and softmax wants a multiple of; others go op by op, in
+   * f32.
+   */
+  readonly softmaxMultiple: number;
+  /** `separate`: the cross-entropy of a vocabulary is computed op by op, each of which reads and writes all logits in f32. */
+  readonly loss: 'fused' | 'separate';
   /** `fused`: what is cheap to compute is computed where it is read, by matmuls too, if that moves fewer bytes. */
   readonly operands: 'fused' | 'separate';
   /**
@@ -248,6 +257,11 @@ export interface Stack {
   readonly hostTimePerOp: Seconds;
   /** Once a step. */
   readonly hostOverheadPerStep: Seconds;
+  /**
+   * Before the forward pass of each microbatch, once the chip has done all that was launched before: a host that looks at
+   * what is on the chip can't run ahead of it.
+   */
+  readonly hostOverheadPerMicrobatch: Seconds;
   /**
    * The collectives that run beside kernels, where the program says that they may; others are waited for when they are
    * issued.
