@@ -107,6 +107,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     attention: document.attention.value,
     norms: document.norms?.value ?? 'fused',
     logits: document.logits?.value ?? 'sharded',
+    ...(document.crossEntropy === undefined ? {} : { crossEntropy: document.crossEntropy.value }),
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),
     hostTimePerOp: time('hostTimePerOp'),

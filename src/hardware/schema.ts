@@ -158,6 +158,9 @@ export const stackSchema = z.strictObject({
   attention: sourced(z.enum(['fused', 'unfused'])),
   norms: sourced(z.enum(['fused', 'composed'])).optional(),
   logits: sourced(z.enum(['sharded', 'gathered'])).optional(),
+  crossEntropy: sourced(
+    z.strictObject({ forwardBytesPerLogit: z.number().gt(0), backwardBytesPerLogit: z.number().gt(0) }),
+  ).optional(),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,
   hostTimePerOp: quantity,

@@ -217,6 +217,11 @@ export interface Stack {
    * all logits; `sharded` unless the profile says so.
    */
   readonly logits: 'sharded' | 'gathered';
+  /**
+   * What the cross-entropy over a vocabulary reads and writes where it is written as passes over all logits; as few bytes
+   * as its operands and results have where absent.
+   */
+  readonly crossEntropy?: { readonly forwardBytesPerLogit: number; readonly backwardBytesPerLogit: number };
   /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */
   readonly kernelLaunchOverhead: Seconds;
   /** Each op (or cluster) inside a kernel. */
