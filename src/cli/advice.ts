@@ -123,7 +123,7 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
       changes: [
         ...others(SHARDS, plan.shard).map((shard): Change => [{ shard }]),
         [{ overlapGradients: true }],
-        [{ prefetch: plan.prefetch + 1 }],
+        [{ prefetch: plan.prefetch === 'layer' ? 1 : plan.prefetch + 1 }],
         ...withModelAxis(job, model * 2),
       ],
     },

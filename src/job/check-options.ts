@@ -102,6 +102,32 @@ const layersNeedRematerialization: Rule = ({ plan }) =>
         without: without('rematerializeLayers'),
       };
 
+const keptNeedFull: Rule = ({ plan }) =>
+  plan.keepProducts === 'none' || plan.rematerialize === 'full'
+    ? undefined
+    : {
+        option: 'keepProducts',
+        expected: `none with rematerialize=${plan.rematerialize}, which keeps the products with all kernels`,
+        hint: 'use rematerialize=full',
+        without: without('keepProducts'),
+      };
+
+const keptAreThere: Rule = ({ plan, tensors }) => {
+  if (plan.keepProducts === 'none') return undefined;
+  const names = tensors()
+    .map(({ name }) => name)
+    .filter((name) => /^(en|de)coder\/.*kernel$/.test(name));
+  const lost = plan.keepProducts.find((pattern) => !names.some((name) => matchesPattern(pattern, name)));
+  return lost === undefined
+    ? undefined
+    : {
+        option: 'keepProducts',
+        expected: 'patterns that a kernel of a layer has',
+        got: lost,
+        hint: `did you mean ${nearest(lost.replaceAll('*', ''), names)}?`,
+      };
+};
+
 const layersAreThere: Rule = ({ plan, depth }) => {
   if (plan.rematerializeLayers === 'all') return undefined;
   const beyond = plan.rematerializeLayers.filter((layer) => layer >= depth);
@@ -204,7 +230,7 @@ const prefetchNeedsParameters: Rule = ({ plan }) =>
       };
 
 const prefetchWithinDepth: Rule = ({ plan, depth }) =>
-  isDefault(plan, 'prefetch') || plan.prefetch < depth
+  plan.prefetch === 'layer' || isDefault(plan, 'prefetch') || plan.prefetch < depth
     ? undefined
     : {
         option: 'prefetch',
@@ -212,7 +238,7 @@ const prefetchWithinDepth: Rule = ({ plan, depth }) =>
       };
 
 const prefetchWithinStage: Rule = ({ plan, stageLayers }) => {
-  if (isDefault(plan, 'prefetch') || !isPipeline(plan)) return undefined;
+  if (plan.prefetch === 'layer' || isDefault(plan, 'prefetch') || !isPipeline(plan)) return undefined;
   const most = Math.max(...stageLayers());
   return plan.prefetch < most
     ? undefined
@@ -368,6 +394,8 @@ const RULES: readonly Rule[] = [
   pipelineScalesNoLoss,
   layersNeedRematerialization,
   layersAreThere,
+  keptNeedFull,
+  keptAreThere,
   shardAxesAreThere,
   shardOptionsNeedShard,
   patternsMatch,

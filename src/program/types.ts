@@ -50,9 +50,11 @@ export interface Op<N extends OpName = OpName> {
    * Of a collective: it is started and the ops after it are issued at once; the first that reads a result waits for it.
    * Collectives over one axis run one after the other, in the order they are started. A collective that is started
    * again, in the next iteration of a repeat, first waits for the one before, so that no more than one run of it is
-   * under way; those among the ops of `Region.ahead` do not.
+   * under way; those among the ops of `Region.ahead` do not, nor those that are `queued`.
    */
   readonly asynchronous?: boolean;
+  /** Of an asynchronous collective: it is started again while runs of it before are under way. */
+  readonly queued?: boolean;
 }
 
 export interface Region {

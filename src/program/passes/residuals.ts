@@ -25,10 +25,22 @@ export type Rematerialization = (typeof REMATERIALIZATIONS)[number];
 
 export interface ResidualPolicy {
   readonly rematerialize: Rematerialization;
+  /** Ids of matmuls whose products are kept whatever `rematerialize` says, summed up where they are pending sums. */
+  readonly kept: ReadonlySet<string>;
   /** Whether attention's backward kernel makes scores and softmax again by itself, so that no policy keeps them. */
   readonly fusedAttention: boolean;
   /** Whether copies of activations in another type are kept, as by a framework that keeps what each op reads. */
   readonly keepCasts: boolean;
+}
+
+/** The matmuls of these ids, or what completes their sums. */
+function productsOf(ops: readonly Op[], ids: ReadonlySet<string>): ReadonlySet<Op> {
+  const sums = new Map(
+    ops
+      .filter(({ name }) => name === 'reduce_scatter' || name === 'all_reduce')
+      .flatMap((op) => op.operands.map((id) => [id, op] as const)),
+  );
+  return new Set(ops.filter(({ id }) => ids.has(id)).map((op) => sums.get(op.results[0]!) ?? op));
 }
 
 /** Attention's scores and their softmax. */
@@ -48,13 +60,14 @@ export const takesNoArithmetic = ({ name }: Op): boolean => name === 'all_gather
 /** The ops of a region whose results are made again. */
 function madeAgain(
   ops: readonly Op[],
-  { rematerialize, fusedAttention, keepCasts }: ResidualPolicy,
+  { rematerialize, kept, fusedAttention, keepCasts }: ResidualPolicy,
   parameters: ReadonlySet<ValueId>,
   typeOf: (value: ValueId) => ValueType,
 ): ReadonlySet<Op> {
   const isKeptCast = ({ name, operands: [from], results: [to] }: Op): boolean =>
     name === 'cast' && !parameters.has(from!) && (keepCasts || typeBytes(typeOf(to!)) < typeBytes(typeOf(from!)));
   const isFree = (op: Op): boolean => takesNoArithmetic(op) && !isKeptCast(op);
+  const products = productsOf(ops, kept);
   const asPlanned = (): readonly Op[] => {
     switch (rematerialize) {
       case 'none':
@@ -64,7 +77,7 @@ function madeAgain(
       case 'matmuls':
         return ops.filter((op) => op.name !== 'matmul' && isCompute(op.name));
       case 'full':
-        return ops;
+        return ops.filter((op) => !products.has(op));
       default:
         return unreachable(rematerialize);
     }

@@ -15,6 +15,12 @@ import { elementCount } from '../types.js';
 export const SHARD_STAGES = ['optimizer', 'gradients', 'parameters'] as const;
 export type ShardStage = (typeof SHARD_STAGES)[number];
 
+/**
+ * How many layers ahead a layer's parameters are gathered. 0 leaves gathers where they are used, synchronous; `layer` starts
+ * all of a layer's when it is reached, in the order of their use.
+ */
+export type Prefetch = number | 'layer';
+
 export interface ShardOptions {
   readonly stage: ShardStage;
   /** Axes to shard over; a tensor is sharded over each that it is replicated over and that one of its dimensions divides by. */
@@ -24,7 +30,7 @@ export interface ShardOptions {
   /** Smaller tensors (of one layer, whole) stay as they are. */
   readonly minimumElements: number;
   /** How many layers ahead parameters are gathered, in stage 3; 0 gathers them when they are needed. */
-  readonly prefetch: number;
+  readonly prefetch: Prefetch;
 }
 
 /** One more axis over one more dimension. */
