@@ -86,6 +86,7 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       ...(unit.exposedWrite === undefined ? {} : { exposedWrite: unit.exposedWrite.value }),
     },
     collectiveUnits,
+    rateSpread: chip.rateSpread?.value ?? 0,
     vectorRate: positive(
       chip.vectorRate.value,
       'flopsPerSecond',

@@ -131,6 +131,7 @@ export const hardwareSchema = z.strictObject({
       exposedWrite: fraction.optional(),
     }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
+    rateSpread: share.optional(),
     vectorRate: quantity,
     fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),
