@@ -86,6 +86,7 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       ...(unit.exposedWrite === undefined ? {} : { exposedWrite: unit.exposedWrite.value }),
     },
     collectiveUnits,
+    rateSpread: chip.rateSpread?.value ?? 0,
     vectorRate: positive(
       chip.vectorRate.value,
       'flopsPerSecond',
@@ -133,6 +134,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     ...(document.attentionKernels === undefined ? {} : { attentionKernels: document.attentionKernels.value }),
     norms: document.norms?.value ?? 'fused',
     logits: document.logits?.value ?? 'sharded',
+    ...(document.crossEntropy === undefined ? {} : { crossEntropy: document.crossEntropy.value }),
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),
     hostTimePerOp: time('hostTimePerOp'),

@@ -131,6 +131,7 @@ export const hardwareSchema = z.strictObject({
       exposedWrite: fraction.optional(),
     }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
+    rateSpread: share.optional(),
     vectorRate: quantity,
     fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),
@@ -184,6 +185,9 @@ export const stackSchema = z.strictObject({
   attentionKernels: sourced(z.array(z.enum(ATTENTION_KERNELS)).min(1)).optional(),
   norms: sourced(z.enum(['fused', 'composed'])).optional(),
   logits: sourced(z.enum(['sharded', 'gathered'])).optional(),
+  crossEntropy: sourced(
+    z.strictObject({ forwardBytesPerLogit: z.number().gt(0), backwardBytesPerLogit: z.number().gt(0) }),
+  ).optional(),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,
   hostTimePerOp: quantity,

@@ -76,6 +76,11 @@ export interface Chip {
   readonly matrixUnit: MatrixUnit;
   /** How many of the matrix unit's `units` a collective takes while it runs; 0 where copy engines do all of it. */
   readonly collectiveUnits: number;
+  /**
+   * The standard deviation of the matrix units' rates from chip to chip, of the mean, where power limits set clocks; 0
+   * where all run alike.
+   */
+  readonly rateSpread: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
   /** By kernel, the stack's default first; without it, a fused attention takes what its matmuls would one by one. */
@@ -246,6 +251,11 @@ export interface Stack {
    * all logits; `sharded` unless the profile says so.
    */
   readonly logits: 'sharded' | 'gathered';
+  /**
+   * What the cross-entropy over a vocabulary reads and writes where it is written as passes over all logits; as few bytes
+   * as its operands and results have where absent.
+   */
+  readonly crossEntropy?: { readonly forwardBytesPerLogit: number; readonly backwardBytesPerLogit: number };
   /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */
   readonly kernelLaunchOverhead: Seconds;
   /** Each op (or cluster) inside a kernel. */
