@@ -84,7 +84,7 @@ export function takeOf(
   return { run, take: program === usual ? run.whole : run.issued };
 }
 
-export function slotTimesOf(
+function slotTimesOf(
   runs: ProgramRuns,
   pipeline: TrainingPipeline,
   shape: ScheduleShape,

@@ -81,7 +81,11 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
-const stepOptions = ({ attention }: Stack): StepOptions => ({ fusedAttention: attention === 'fused' });
+const stepOptions = ({ attention, norms, logits }: Stack): StepOptions => ({
+  fusedAttention: attention === 'fused',
+  keepCasts: norms === 'composed',
+  form: { norms, logits },
+});
 
 /** The step as a stack runs it. */
 export const lowerFor = (job: Job, stack: Stack): Program => lowerJob(job, stepOptions(stack));
@@ -95,8 +99,11 @@ export interface AssessorOptions {
   readonly collectives?: CollectiveChoice | undefined;
 }
 
-const jobKey = ({ model, batch, precision, optimizer, plan }: Job, { attention }: Stack): string =>
-  `${JSON.stringify([model, batch, precision, optimizer, attention])} ${formatPlan(plan)}`;
+/** Of what a program is made of: it knows nothing of where its mesh lies. */
+function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string {
+  const { slice: _slice, slices: _slices, placement: _placement, ...rest } = plan;
+  return `${JSON.stringify([model, batch, precision, optimizer, stepOptions(stack)])} ${formatPlan({ ...rest, twist: false })}`;
+}
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {

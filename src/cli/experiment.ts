@@ -121,7 +121,7 @@ export async function writeProfile(
 }
 
 /** The day, for sources of numbers. */
-export const today = (): string => new Date().toISOString().slice(0, 10);
+const today = (): string => new Date().toISOString().slice(0, 10);
 
 export function saveProfile(profile: Profile, folder: string): string {
   mkdirSync(folder, { recursive: true });

@@ -3,7 +3,15 @@
  * (`1.2 TB/s`), whose meaning `resolve.ts` reads. Unknown fields are refused.
  */
 import { z } from 'zod';
-import { ALGORITHMS, COLLECTIVES, MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
+import {
+  ALGORITHMS,
+  ATTENTION_KERNELS,
+  COLLECTIVES,
+  MATMUL_DTYPES,
+  STATUSES,
+  TORUS_DIMENSIONS,
+  WRAPAROUND_RULES,
+} from './names.js';
 
 const provenance = {
   source: z.string('a source').min(3, 'a source of at least 3 characters'),
@@ -31,6 +39,14 @@ const matmul = z.strictObject({ peak: quantity, achievable, points: points.optio
 const tiles = z.strictObject({
   ...provenance,
   values: z.array(z.strictObject({ rows: size, columns: size, efficiency: z.number().positive().max(1) })).min(1),
+});
+
+const fusedAttention = z.strictObject({
+  forward: fraction,
+  backward: fraction,
+  softmaxWidth: sourced(z.int().nonnegative()),
+  startLength: sourced(z.int().nonnegative()),
+  headWidthMultiple: count,
 });
 
 const torus = z.strictObject({
@@ -74,6 +90,7 @@ const node = {
   chipsPerNode: count,
   nodeBandwidthPerChipPerDirection: rate,
   nodeLatency: quantity,
+  collectiveStart: quantity.optional(),
   network: network.optional(),
 };
 const switched = z.strictObject({ kind: z.literal('switch'), ...node, inSwitchReduction: flag.optional() });
@@ -111,12 +128,42 @@ export const hardwareSchema = z.strictObject({
       tiles: tiles.optional(),
       leastRows: count.optional(),
       startDepth: count.optional(),
+      exposedWrite: fraction.optional(),
     }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
     vectorRate: quantity,
-    fusedAttention: z.strictObject({ forward: fraction, backward: fraction, headWidthMultiple: count }).optional(),
+    fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
+});
+
+/** What runs of this software have where nothing else is said. */
+const modelDefaults = z.strictObject({
+  ...provenance,
+  norm: z.enum(['layer', 'rms']).optional(),
+  positions: z.enum(['rotary', 'learned']).optional(),
+  biases: z.boolean().optional(),
+  parallelLayers: z.boolean().optional(),
+  jointProjections: z.boolean().optional(),
+});
+
+const planDefault = z.strictObject({
+  ...provenance,
+  /** Options of a plan in their short form: `overlap-gradients=false bucket=25MB`. */
+  set: z.string().min(3, 'options of a plan in their short form'),
+  /** The plans that it is for; all where absent. */
+  where: z
+    .strictObject({
+      /** Names of hardware profiles. */
+      hardware: z.array(z.string()).min(1).optional(),
+      compute: z.array(z.enum(MATMUL_DTYPES)).min(1).optional(),
+      shard: z
+        .array(z.enum(['none', 'optimizer', 'gradients', 'parameters']))
+        .min(1)
+        .optional(),
+      pipeline: z.boolean().optional(),
+    })
+    .optional(),
 });
 
 const algorithms = z.array(z.enum(ALGORITHMS)).min(1).optional();
@@ -131,6 +178,9 @@ export const stackSchema = z.strictObject({
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
+  attentionKernels: sourced(z.array(z.enum(ATTENTION_KERNELS)).min(1)).optional(),
+  norms: sourced(z.enum(['fused', 'composed'])).optional(),
+  logits: sourced(z.enum(['sharded', 'gathered'])).optional(),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,
   hostTimePerOp: quantity,
@@ -145,9 +195,13 @@ export const stackSchema = z.strictObject({
     }),
   ).optional(),
   reservedMemoryFraction: share,
+  vocabularyMultiple: count.optional(),
+  model: modelDefaults.optional(),
+  plan: z.array(planDefault).optional(),
 });
 
 export type HardwareDocument = z.infer<typeof hardwareSchema>;
 export type StackDocument = z.infer<typeof stackSchema>;
+export type PlanDefault = z.infer<typeof planDefault>;
 export type RateField = z.infer<typeof rate>;
 export type MatmulField = z.infer<typeof matmul>;

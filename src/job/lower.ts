@@ -1,5 +1,5 @@
 /** From a job to its programs, and what is known of them before anything is simulated. */
-import type { ForwardOptions, ModelConfig } from '../models/index.js';
+import type { ForwardOptions, ModelConfig, ModelForm } from '../models/index.js';
 import { forward, lossTermsPerExample, tokensPerExample } from '../models/index.js';
 import { stageMesh } from '../mesh/index.js';
 import type {
@@ -27,10 +27,16 @@ import type { Job } from './job.js';
 import { formatPlan } from './plan.js';
 import { shardOptions } from './shard.js';
 import { isPipeline, layersOfStages, scheduleShape, stagePlacement } from './stages.js';
-import { unsharded } from './unsharded.js';
+import { matchingTensors, unsharded } from './unsharded.js';
 
 /** The forward program of a job over `examples` at once; the loss is a mean over a batch. */
-const forwardOfJob = (job: Job, examples: number, batch: number, output: ForwardOptions['output']): Program =>
+const forwardOfJob = (
+  job: Job,
+  examples: number,
+  batch: number,
+  output: ForwardOptions['output'],
+  form?: ModelForm,
+): Program =>
   forward(job.model, {
     mesh: stageMesh(job.plan.mesh),
     batch: examples,
@@ -39,12 +45,16 @@ const forwardOfJob = (job: Job, examples: number, batch: number, output: Forward
     computeType: job.precision.compute,
     activations: job.plan.activations,
     output,
+    ...(form === undefined ? {} : { form }),
   });
 
-const microbatchLoss = (job: Job): Program => forwardOfJob(job, job.batch / job.plan.microbatches, job.batch, 'loss');
+const microbatchLoss = (job: Job, { form }: StepOptions): Program =>
+  forwardOfJob(job, job.batch / job.plan.microbatches, job.batch, 'loss', form);
 
-/** `fusedAttention`: of the stack that runs it; not unless given. */
-export type StepOptions = Pick<LowerOptions, 'keepGradients' | 'fusedAttention'>;
+/** What the stack that runs a step says of it, each unless given as its own docs say; and what is looked at of it. */
+export interface StepOptions extends Pick<LowerOptions, 'keepGradients' | 'fusedAttention' | 'keepCasts'> {
+  readonly form?: ModelForm;
+}
 
 /**
  * The program of one training step.
@@ -54,7 +64,7 @@ export type StepOptions = Pick<LowerOptions, 'keepGradients' | 'fusedAttention'>
 export function lowerJob(job: Job, options: StepOptions = {}): Program {
   if (isPipeline(job.plan))
     throw new MeshwrightError('INTERNAL', { place: 'lowerJob', expected: 'no pipeline', got: formatPlan(job.plan) });
-  return lowerTrainingStep(microbatchLoss(job), { ...lowerOptions(job), ...options });
+  return lowerTrainingStep(microbatchLoss(job, options), { ...lowerOptions(job), ...options });
 }
 
 const pipelineShape = ({ model, plan }: Job): PipelineShape => ({
@@ -64,7 +74,7 @@ const pipelineShape = ({ model, plan }: Job): PipelineShape => ({
 
 /** The programs of a job whose mesh has an axis `pipe`: of its slots, and of its stages around them. */
 export const lowerJobPipeline = (job: Job, options: StepOptions = {}): TrainingPipeline =>
-  lowerPipeline(microbatchLoss(job), {
+  lowerPipeline(microbatchLoss(job, options), {
     ...lowerOptions(job),
     ...options,
     ...pipelineShape(job),
@@ -73,12 +83,13 @@ export const lowerJobPipeline = (job: Job, options: StepOptions = {}): TrainingP
 
 /** What the passes are told of a job. */
 export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerOptions {
-  const { rematerializeLayers, bucket } = plan;
+  const { rematerializeLayers, keepProducts, bucket } = plan;
   const shard = shardOptions(model, plan);
   return {
     microbatches: plan.microbatches,
     optimizer,
     rematerialize: plan.rematerialize,
+    ...(keepProducts === 'none' ? {} : { keepProducts: matchingTensors(model, keepProducts) }),
     ...(rematerializeLayers === 'all' ? {} : { rematerializeLayers }),
     linears: plan.linears,
     ...(shard === undefined ? {} : { shard }),

@@ -7,7 +7,7 @@ import { axisSize } from '../mesh/index.js';
 import type { Program, ValueId } from '../program/index.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { decoderLayer, normOf } from './decoder-layer.js';
-import { requireBatchDivides, requireDivides } from './divide.js';
+import { requireBatchDivides, requireDivides, requireTokensDealt } from './divide.js';
 import type { ActivationLayout } from './layout.js';
 import { streamDimension } from './layout.js';
 import { linear } from './linear.js';
@@ -29,11 +29,13 @@ export function checkDecoderPlan(
   const padded = Math.ceil(config.vocabulary / model) * model;
   requireDivides('entries of the vocabulary', config.vocabulary, 'model', model, `pad it: vocabulary=${padded}`);
   if (activations === 'width') requireDivides('width', config.width, 'model', model);
-  if (activations === 'sequence') requireDivides('tokens a sequence', config.sequence, 'model', model);
+  const sequence = axisSize(mesh, 'sequence');
+  if (sequence > 1) requireTokensDealt(config.sequence, sequence);
+  if (activations === 'sequence') requireDivides('tokens a sequence', config.sequence / sequence, 'model', model);
   requireBatchDivides('sequences a microbatch', microbatch, mesh);
 }
 
-/** The axis that the vocabulary is sharded over, as the ops name it. */
+/** The axis that a table's rows or the classes are sharded over, as the ops name it. */
 const vocabularyAxis = (m: ModelBuilder): { readonly axis?: 'model' } => (m.shards > 1 ? { axis: 'model' } : {});
 
 /** As GPT-2 (Radford et al. 2019) draws what is looked up. */
@@ -46,6 +48,7 @@ function embed(m: ModelBuilder, config: DecoderConfig, tokens: ValueId, table: V
     if (config.positions === 'rotary') return x;
     const dimension = streamDimension(m.options.activations);
     const position = m.parameter('position', [config.sequence, config.width], {
+      tokens: 0,
       ...(dimension === undefined ? {} : { model: dimension - 1 }),
       initializer: lookedUp,
     });
@@ -61,12 +64,13 @@ function score(m: ModelBuilder, config: DecoderConfig, x: ValueId, table: ValueI
   return m.group('classifier', () => linear(m, 'head', normed, { to: 'hidden', input: width, output: vocabulary }));
 }
 
-/** Σ over tokens of the cross-entropy of logits [B,S,V/k], divided; partial over all axes. */
+/** Σ over tokens of the cross-entropy of logits [B,S,V/k], divided; partial over all axes that they are sharded over. */
 function crossEntropy(m: ModelBuilder, logits: ValueId, targets: ValueId): ValueId {
   return m.in('loss', () => {
     const local = m.op('log_sum_exp', [logits], {}, 'log_sum_exp/local');
-    const all = m.shards === 1 ? local : m.op('log_sum_exp', [m.gather(local)], {}, 'log_sum_exp/all');
-    const attributes = { divisor: m.options.lossDivisor, ...vocabularyAxis(m) };
+    const whole = m.shards === 1 || m.form.logits === 'gathered';
+    const all = whole ? local : m.op('log_sum_exp', [m.gather(local)], {}, 'log_sum_exp/all');
+    const attributes = { divisor: m.options.lossDivisor, ...(whole ? {} : vocabularyAxis(m)) };
     return m.op('token_cross_entropy', [logits, targets, all], attributes);
   });
 }
@@ -77,12 +81,13 @@ function crossEntropy(m: ModelBuilder, logits: ValueId, targets: ValueId): Value
 export function decoderForward(config: DecoderConfig, options: ForwardOptions): Program {
   const m = new ModelBuilder(options);
   const { vocabulary, width, sequence } = config;
-  const tokens = m.data('tokens', [options.batch, sequence]);
+  const tokens = m.tokenIds('tokens', options.batch, sequence);
   const table = m.in('embed', () => m.parameter('table', [vocabulary, width], { model: 0, initializer: lookedUp }));
   let x = embed(m, config, tokens, table);
   x = m.layers('decoder', config.depth, x, (input) => decoderLayer(m, config, input));
-  const logits = m.widen(score(m, config, x, table));
+  const scored = score(m, config, x, table);
+  const logits = m.widen(m.form.logits === 'gathered' ? m.in('head', () => m.gather(scored)) : scored);
   if (options.output === 'logits') return m.finish([{ name: 'logits', value: logits }]);
-  const targets = m.data('targets', [options.batch, sequence]);
+  const targets = m.tokenIds('targets', options.batch, sequence);
   return m.finish([{ name: 'loss', value: crossEntropy(m, logits, targets) }]);
 }

@@ -28,7 +28,6 @@ const USUAL: Readonly<Record<string, unknown>> = {
   scale: 1,
   offset: 0,
   stride: 0,
-  shared: false,
   inverse: false,
 };
 

@@ -26,7 +26,10 @@ const url = (worker: string) => pathToFileURL(join(packageRoot(), `dist/src/cli/
 const workerUrls = { rank: url('rank-worker'), image: url('image-worker') };
 
 function sessionOf(plan: string): Pick<SessionOptions, 'job' | 'schedule'> {
-  const base = agreementJob({ model, plan, batch: 8, family: 'reference', steps: 3 }, OPTIMIZERS.sgd);
+  const base = agreementJob(
+    { model, plan, batch: 8, family: 'reference', steps: 3, learningRate: 0.01 },
+    OPTIMIZERS.sgd,
+  );
   const job = { ...base, training: { ...base.training, text: join(folder, 'text.txt'), steps: 3 } };
   const schedule = isPipeline(job.plan) ? new Assessor().assessPipeline(job).execution.times.schedule : undefined;
   return { job, ...(schedule ? { schedule } : {}) };

@@ -15,7 +15,7 @@ import { prefetchParameters } from './prefetch.js';
 import type { ReduceOptions } from './reduce-gradients.js';
 import { castGradients, reduceGradients, reduceInLayers } from './reduce-gradients.js';
 import type { Rematerialization } from './residuals.js';
-import type { ShardChoice, ShardOptions } from './shard-choice.js';
+import type { Prefetch, ShardChoice, ShardOptions } from './shard-choice.js';
 import { chooseShards } from './shard-choice.js';
 import { copiesOf, copyOnce, dropCasts } from './copy-once.js';
 import { gatherWhereUsed } from './gather-where-used.js';
@@ -28,6 +28,8 @@ export interface LowerOptions {
   readonly optimizer: OptimizerConfig;
   /** What the backward pass of a layer makes again; `none` unless given. */
   readonly rematerialize?: Rematerialization;
+  /** Parameters of layers, the products with which are kept all the same. */
+  readonly keepProducts?: readonly string[];
   /** The layers that do; all unless given. */
   readonly rematerializeLayers?: readonly number[];
   /**
@@ -35,6 +37,8 @@ export interface LowerOptions {
    * stack's `attention`. Not unless given.
    */
   readonly fusedAttention?: boolean;
+  /** Whether activations are kept in each type that they are read in, as eager frameworks do; not unless given. */
+  readonly keepCasts?: boolean;
   /** Whether the collectives of linears are rings beside their products; `synchronous` unless given. */
   readonly linears?: LinearMode;
   /** Parameters, gradients and optimizer state of which each chip keeps a part. */
@@ -125,9 +129,10 @@ export function microbatchGradients(
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
-  const { fusedAttention = false } = options;
+  const { keepProducts = [], fusedAttention = false, keepCasts = false } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, ...scale }));
+  const kept = new Set(keepProducts.map((name) => name.replace(/kernel$/, 'matmul')));
+  const differentiated = verified(differentiate(counted, { rematerialize, kept, fusedAttention, keepCasts, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
   const dealing = { ...reductionOf(choice, options), onlyDealt: true };
@@ -140,7 +145,7 @@ export function schedule(
   { shard, overlapGradients = false, linears }: LowerOptions,
   verified: Verified,
 ): Program {
-  const ahead = verified(prefetchParameters(program, { layers: prefetchOf(shard), reductions: overlapGradients }));
+  const ahead = verified(prefetchParameters(program, { gathers: prefetchOf(shard), reductions: overlapGradients }));
   return verified(fuse(verified(overlapLinears(ahead, linears ?? 'synchronous'))));
 }
 
@@ -169,11 +174,11 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
   return schedule(verified(updateParameters(copied, optimizer, update)), options, verified);
 }
 
-export const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
+const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
   verified(reduceGradients(inLayers ? verified(reduceInLayers(program, options)) : program, options));
 
 /** Parameters that are gathered once are gathered while the step begins. */
-const prefetchOf = (shard: ShardOptions | undefined): number =>
+const prefetchOf = (shard: ShardOptions | undefined): Prefetch =>
   shard === undefined ? 0 : shard.stage === 'parameters' ? shard.prefetch : 1;
 
 /** Whether most bytes of the layers' gradients are still to be summed: then it pays to have the last microbatch apart. */
@@ -195,5 +200,5 @@ export function lowerForward(forward: Program, options: Pick<LowerOptions, 'shar
   if (shard === undefined) return verified(fuse(whole));
   const gradientType = parameterType(forward);
   const gathered = verified(gatherWhereUsed(whole, chooseShards(whole, shard), { bucketBytes, gradientType }));
-  return verified(fuse(verified(prefetchParameters(gathered, { layers: shard.prefetch, reductions: false }))));
+  return verified(fuse(verified(prefetchParameters(gathered, { gathers: shard.prefetch, reductions: false }))));
 }

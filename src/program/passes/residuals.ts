@@ -7,11 +7,12 @@ import type { Builder } from '../builder.js';
 import { attributesOf } from '../builder.js';
 import { invalid, isCollective, isCompute } from '../ops/index.js';
 import type { Op, Region, ValueId, ValueType } from '../types.js';
+import { typeBytes } from '../types.js';
 
 /**
  * Which values of a layer are made again in its backward pass rather than kept from its forward pass:
  * - `none`: only what takes no arithmetic. A gather keeps its shard, so that each chip keeps 1/k of the activations,
- *   and a cast parameter is cast again.
+ *   and a cast parameter is cast again. A cast that narrows what the layer computed is kept: that is the smaller one.
  * - `selective`: the attention scores and their softmax too (Korthikanti et al. 2022, §5), which grow with the square
  *   of the tokens.
  * - `matmuls`: everything but the outputs of matmuls and what collectives reduced.
@@ -24,8 +25,22 @@ export type Rematerialization = (typeof REMATERIALIZATIONS)[number];
 
 export interface ResidualPolicy {
   readonly rematerialize: Rematerialization;
+  /** Ids of matmuls whose products are kept whatever `rematerialize` says, summed up where they are pending sums. */
+  readonly kept: ReadonlySet<string>;
   /** Whether attention's backward kernel makes scores and softmax again by itself, so that no policy keeps them. */
   readonly fusedAttention: boolean;
+  /** Whether copies of activations in another type are kept, as by a framework that keeps what each op reads. */
+  readonly keepCasts: boolean;
+}
+
+/** The matmuls of these ids, or what completes their sums. */
+function productsOf(ops: readonly Op[], ids: ReadonlySet<string>): ReadonlySet<Op> {
+  const sums = new Map(
+    ops
+      .filter(({ name }) => name === 'reduce_scatter' || name === 'all_reduce')
+      .flatMap((op) => op.operands.map((id) => [id, op] as const)),
+  );
+  return new Set(ops.filter(({ id }) => ids.has(id)).map((op) => sums.get(op.results[0]!) ?? op));
 }
 
 /** Attention's scores and their softmax. */
@@ -43,7 +58,16 @@ function scoresOf(ops: readonly Op[]): readonly Op[] {
 export const takesNoArithmetic = ({ name }: Op): boolean => name === 'all_gather' || name === 'cast';
 
 /** The ops of a region whose results are made again. */
-function madeAgain(ops: readonly Op[], { rematerialize, fusedAttention }: ResidualPolicy): ReadonlySet<Op> {
+function madeAgain(
+  ops: readonly Op[],
+  { rematerialize, kept, fusedAttention, keepCasts }: ResidualPolicy,
+  parameters: ReadonlySet<ValueId>,
+  typeOf: (value: ValueId) => ValueType,
+): ReadonlySet<Op> {
+  const isKeptCast = ({ name, operands: [from], results: [to] }: Op): boolean =>
+    name === 'cast' && !parameters.has(from!) && (keepCasts || typeBytes(typeOf(to!)) < typeBytes(typeOf(from!)));
+  const isFree = (op: Op): boolean => takesNoArithmetic(op) && !isKeptCast(op);
+  const products = productsOf(ops, kept);
   const asPlanned = (): readonly Op[] => {
     switch (rematerialize) {
       case 'none':
@@ -53,12 +77,12 @@ function madeAgain(ops: readonly Op[], { rematerialize, fusedAttention }: Residu
       case 'matmuls':
         return ops.filter((op) => op.name !== 'matmul' && isCompute(op.name));
       case 'full':
-        return ops;
+        return ops.filter((op) => !products.has(op));
       default:
         return unreachable(rematerialize);
     }
   };
-  return new Set([...ops.filter(takesNoArithmetic), ...asPlanned(), ...(fusedAttention ? scoresOf(ops) : [])]);
+  return new Set([...ops.filter(isFree), ...asPlanned(), ...(fusedAttention ? scoresOf(ops) : [])]);
 }
 
 /** How forward values are seen from a backward block. */
@@ -96,7 +120,8 @@ export class Residuals {
     this.#outer = outer;
     this.#enter = enter;
     const region = op.region!;
-    this.#again = madeAgain(region.ops, policy);
+    const parameters = new Set(region.args.slice(attributesOf(op, 'repeat').carried));
+    this.#again = madeAgain(region.ops, policy, parameters, (value) => pass.builder.type(value));
     for (const inner of region.ops) inner.results.forEach((id) => this.#definitions.set(id, inner));
     this.#args = new Map(region.args.map((id, index) => [id, index]));
   }
