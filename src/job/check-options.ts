@@ -6,7 +6,7 @@ import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
 import { axisSize, formatMesh, gradientParts, stageMesh } from '../mesh/index.js';
 import type { FloatType } from '../program/index.js';
-import { refusedChunks, takesMemory } from '../program/schedules/index.js';
+import { refusedChunks, splitsBackward, takesMemory } from '../program/schedules/index.js';
 import { nearest } from '../text.js';
 import type { Plan, PlanOptionName } from './plan-options.js';
 import { PLAN_OPTIONS, planPlace } from './plan-options.js';
@@ -316,7 +316,7 @@ const scaleNeedsF16 =
           without: without(option),
         };
 
-const PIPELINE_OPTIONS = ['schedule', 'virtualStages', 'stageLayers', 'scheduleMemory'] as const;
+const PIPELINE_OPTIONS = ['schedule', 'virtualStages', 'stageLayers', 'scheduleMemory', 'overlapTransfers'] as const;
 
 const pipelineOptionsNeedStages: Rule = ({ plan }) => {
   if (isPipeline(plan)) return undefined;
@@ -344,6 +344,16 @@ const memoryNeedsChoice: Rule = ({ plan }) =>
         expected: `usual with schedule=${plan.schedule}, whose order leaves no choice of what is kept`,
         hint: 'use schedule=zb-1p, zb-2p or zb-v, or leave it out',
         without: without('scheduleMemory'),
+      };
+
+const splitBackwardGoesOn: Rule = ({ plan }) =>
+  plan.overlapTransfers || !splitsBackward(plan.schedule)
+    ? undefined
+    : {
+        option: 'overlapTransfers',
+        expected: `true with schedule=${plan.schedule}, whose weight gradients are there to fill the time of transfers`,
+        hint: 'leave it out',
+        without: without('overlapTransfers'),
       };
 
 const stagesHaveLayers: Rule = ({ plan, depth }) => {
@@ -391,6 +401,7 @@ const RULES: readonly Rule[] = [
   chunksAsScheduled,
   stagesHaveLayers,
   memoryNeedsChoice,
+  splitBackwardGoesOn,
   pipelineScalesNoLoss,
   layersNeedRematerialization,
   layersAreThere,
