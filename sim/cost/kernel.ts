@@ -15,10 +15,14 @@ import { achievableRate, tilingOf } from './matmul.js';
 import type { Piece } from './pieces.js';
 import { piecesOf } from './pieces.js';
 
-/** A chip at work; `computeSlowdown` ≥ 1 is how much longer everything takes because cores are shared. */
+/**
+ * A chip at work; `computeSlowdown` ≥ 1 is how much longer everything takes because cores are shared, `matmulSlowdown` ≥ 1,
+ * 1 unless given, how much longer matmuls take than on the mean chip of its kind.
+ */
 export interface ComputeChip {
   readonly chip: Chip;
   readonly computeSlowdown: number;
+  readonly matmulSlowdown?: number;
 }
 
 /** Each piece's time counts under what limits it, so the four add up to `seconds`. */
@@ -105,7 +109,7 @@ function matrixOf({ matmuls, attention }: Piece, values: readonly Value[], chip:
 export function kernelCost(
   op: Op,
   values: readonly Value[],
-  { chip, computeSlowdown }: ComputeChip,
+  { chip, computeSlowdown, matmulSlowdown = 1 }: ComputeChip,
   stack: Stack,
   widened: Widened = NONE_WIDENED,
 ): KernelCost {
@@ -117,12 +121,13 @@ export function kernelCost(
   let hostPath = 0;
   pieces.forEach((piece, index) => {
     const matrix = matrixOf(piece, values, chip, stack);
+    const matmul = matrix.seconds * matmulSlowdown;
     const moved = piece.memoryBytes + matrix.splitBytes;
     const memory = transferTime(bytes(moved), chip.memoryBandwidth.achievable);
     const vectorFlops = (piece.attention?.share ?? 1) * piece.vectorFlops;
     const vector = computeTime(flops(vectorFlops), chip.vectorRate);
-    const longest = Math.max(matrix.seconds, memory, vector);
-    if (matrix.seconds > 0 && matrix.seconds === longest) total.matmul += longest;
+    const longest = Math.max(matmul, memory, vector);
+    if (matmul > 0 && matmul === longest) total.matmul += longest;
     else if (memory === longest) total.memory += longest;
     else total.vector += longest;
     total.bytes += moved;

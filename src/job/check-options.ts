@@ -6,7 +6,7 @@ import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
 import { axisSize, formatMesh, gradientParts, stageMesh } from '../mesh/index.js';
 import type { FloatType } from '../program/index.js';
-import { leastMemory, refusedChunks } from '../program/schedules/index.js';
+import { leastMemory, refusedChunks, splitsBackward } from '../program/schedules/index.js';
 import { nearest } from '../text.js';
 import type { Plan, PlanOptionName } from './plan-options.js';
 import { PLAN_OPTIONS, planPlace } from './plan-options.js';
@@ -316,7 +316,7 @@ const scaleNeedsF16 =
           without: without(option),
         };
 
-const PIPELINE_OPTIONS = ['schedule', 'virtualStages', 'stageLayers', 'scheduleMemory'] as const;
+const PIPELINE_OPTIONS = ['schedule', 'virtualStages', 'stageLayers', 'scheduleMemory', 'overlapTransfers'] as const;
 
 const pipelineOptionsNeedStages: Rule = ({ plan }) => {
   if (isPipeline(plan)) return undefined;
@@ -356,6 +356,16 @@ const memoryNeedsChoice: Rule = ({ plan }) => {
         hint: 'use schedule=zb-1p to keep fewer, or leave it out',
       };
 };
+
+const splitBackwardGoesOn: Rule = ({ plan }) =>
+  plan.overlapTransfers || !splitsBackward(plan.schedule)
+    ? undefined
+    : {
+        option: 'overlapTransfers',
+        expected: `true with schedule=${plan.schedule}, whose weight gradients are there to fill the time of transfers`,
+        hint: 'leave it out',
+        without: without('overlapTransfers'),
+      };
 
 const stagesHaveLayers: Rule = ({ plan, depth }) => {
   const count = stageCount(plan) * chunkCount(plan);
@@ -402,6 +412,7 @@ const RULES: readonly Rule[] = [
   chunksAsScheduled,
   stagesHaveLayers,
   memoryNeedsChoice,
+  splitBackwardGoesOn,
   pipelineScalesNoLoss,
   layersNeedRematerialization,
   layersAreThere,

@@ -17,6 +17,8 @@ export interface ScheduleRequest<T extends number> {
   /** What a stage may keep, where not as much as the schedule is known for: only for zb-1p, zb-2p and zb-v. */
   readonly memory?: Memory<number>;
   readonly objective?: Objective;
+  /** Whether stages wait until what they send has arrived; not unless given. */
+  readonly blocking?: boolean;
 }
 
 interface Entry {
@@ -86,5 +88,6 @@ export function createSchedule<T extends number>(name: ScheduleName, request: Sc
   const expected = refusedChunks(name, request.chunks);
   if (expected !== undefined)
     throw new MeshwrightError('PLAN_INVALID', { place: 'schedule.chunks', expected, got: String(request.chunks) });
-  return ENTRIES[name].create(request);
+  const schedule = ENTRIES[name].create(request);
+  return request.blocking === true ? { ...schedule, blocking: true } : schedule;
 }
