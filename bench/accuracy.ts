@@ -2,23 +2,18 @@
  * `npm run docs:accuracy -- --runs FILE`: predicts the runs of a file and writes the tables of docs/accuracy.md and of the
  * README between their markers, and the errors that test/golden/runs.test.ts goes by.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { format, resolveConfig } from 'prettier';
 import { predictOnThreads } from '../src/cli/validate-pool.js';
 import { formatPercent } from '../src/units.js';
 import type { Errors, SetResult, ValidationDocument } from '../src/validate/index.js';
 import { readRows, summarize } from '../src/validate/index.js';
 import { PUBLICATIONS, rowsOf } from '../test/golden/published/index.js';
+import { put, table } from './markdown.js';
 
 const percent = (value: number | null | undefined): string => (value == null ? '–' : formatPercent(value));
 const signed = (value: number | null | undefined): string =>
   value == null ? '–' : `${value > 0 ? '+' : ''}${formatPercent(value)}`;
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map((_, index) => (index === 0 ? '---' : '--:')), ...rows]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
 
 const counts = ({ rows, predicted }: SetResult): string =>
   rows === predicted ? String(rows) : `${predicted} of ${rows}`;
@@ -89,18 +84,6 @@ function shortTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: Validatio
   });
   const mean = ['mean of the means', '', percent(meanOfSetMeans), '', percent(yardstickMeanOfSetMeans)];
   return table(['set', 'runs', 'mean error', 'bias', 'one constant'], [...rows, mean]);
-}
-
-/** Puts a text between the markers `<!-- NAME: … -->` and `<!-- end of NAME -->` of a file. */
-async function put(file: string, texts: Readonly<Record<string, string>>): Promise<void> {
-  let written = readFileSync(file, 'utf8');
-  for (const [name, text] of Object.entries(texts)) {
-    const between = new RegExp(`(<!-- ${name}:.*? -->\n)[^]*?(<!-- end of ${name} -->)`);
-    if (!between.test(written)) throw new Error(`${file} has no markers of ${name}`);
-    written = written.replace(between, (_, before: string, after: string) => `${before}\n${text}\n\n${after}`);
-  }
-  const config = await resolveConfig(file);
-  writeFileSync(file, await format(written, { ...config, parser: 'markdown' }));
 }
 
 const { values } = parseArgs({ options: { runs: { type: 'string' } } });
