@@ -158,7 +158,8 @@ export class Residuals {
     const { name, attributes } = op;
     if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
     const operands = op.operands.map((operand) => this.resolve(operand));
-    const options = { id: `${op.id}#again`, phase: 'backward' as const };
+    const { asynchronous = false } = op;
+    const options = { id: `${op.id}#again`, phase: 'backward' as const, asynchronous };
     const results = this.#pass.builder.emitAll(name, operands, attributes as never, options);
     op.results.forEach((id, index) => this.#seen.set(id, results[index]!));
     return this.#seen.get(value)!;
