@@ -4,10 +4,11 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { mean } from 'simple-statistics';
 import { predictOnThreads } from '../src/cli/validate-pool.js';
 import { formatPercent } from '../src/units.js';
-import type { Errors, SetResult, ValidationDocument } from '../src/validate/index.js';
-import { readRows, summarize } from '../src/validate/index.js';
+import type { Errors, Mechanism, Row, SetResult, ValidationDocument } from '../src/validate/index.js';
+import { MECHANISMS, readRows, summarize } from '../src/validate/index.js';
 import { PUBLICATIONS, rowsOf } from '../test/golden/published/index.js';
 import { put, table } from './markdown.js';
 
@@ -61,7 +62,7 @@ function wholeTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: Validatio
     '',
     '',
   ];
-  return table(head, [...rows, mean]);
+  return table(head, [...rows, last]);
 }
 
 function halvesTable({ sets }: ValidationDocument): string {
@@ -77,20 +78,47 @@ function halvesTable({ sets }: ValidationDocument): string {
   );
 }
 
+/** By how much predictions move, on average, without each mechanism. */
+async function mechanismsTable(rows: readonly Row[], { sets, rows: usual }: ValidationDocument): Promise<string> {
+  const moved = new Map<Mechanism, readonly (number | undefined)[]>();
+  for (const mechanism of MECHANISMS) {
+    const found = await predictOnThreads(rows, { without: [mechanism] });
+    moved.set(
+      mechanism,
+      found.map(({ predictedStepTimeSeconds: without }, index) => {
+        const before = usual[index]!.predictedStepTimeSeconds;
+        return without === null || before === null ? undefined : without / before - 1;
+      }),
+    );
+  }
+  const lines = sets.map(({ set }) => [
+    set,
+    ...MECHANISMS.map((mechanism) => {
+      const known = moved.get(mechanism)!.filter((value, index) => value !== undefined && usual[index]!.set === set);
+      return known.length === 0 ? '–' : signed(mean(known as number[]));
+    }),
+  ]);
+  return table(['set', 'nothing computed again', 'one switch', 'nothing overlapped'], lines);
+}
+
 function shortTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: ValidationDocument): string {
   const rows = sets.map((result) => {
     const { set, stepTime, yardstick } = result;
     return [set, counts(result), percent(stepTime?.mean), signed(stepTime?.bias), percent(yardstick?.mean)];
   });
-  const mean = ['mean of the means', '', percent(meanOfSetMeans), '', percent(yardstickMeanOfSetMeans)];
-  return table(['set', 'runs', 'mean error', 'bias', 'one constant'], [...rows, mean]);
+  const last = ['mean of the means', '', percent(meanOfSetMeans), '', percent(yardstickMeanOfSetMeans)];
+  return table(['set', 'runs', 'mean error', 'bias', 'one constant'], [...rows, last]);
 }
 
 const { values } = parseArgs({ options: { runs: { type: 'string' } } });
 if (values.runs === undefined) throw new Error('give the measured runs: npm run docs:accuracy -- --runs FILE');
 const rows = readRows(values.runs);
 const document = summarize(rows, await predictOnThreads(rows));
-await put('docs/accuracy.md', { accuracy: wholeTable(document), halves: halvesTable(document) });
+await put('docs/accuracy.md', {
+  accuracy: wholeTable(document),
+  halves: halvesTable(document),
+  mechanisms: await mechanismsTable(rows, document),
+});
 await put('README.md', { accuracy: shortTable(document) });
 const published = PUBLICATIONS.flatMap(rowsOf);
 const errors = summarize(published, await predictOnThreads(published)).sets.map(({ set, stepTime, fits }) => [
