@@ -14,6 +14,7 @@ const mayImport = {
   'src/trace': program,
   'src/models': program,
   'src/job': [...program, 'src/models'],
+  'src/validate': [...program, 'src/models', 'src/job'],
   'src/planner': [...program, 'src/models', 'src/job', 'src/trace'],
   'src/runtime': [...program, 'src/trace'],
   'src/train': [...program, 'src/models', 'src/job', 'src/trace', 'src/runtime'],

@@ -127,6 +127,7 @@ export interface Plan {
   readonly kernels: readonly KernelStep[];
   readonly collectives: readonly CollectiveStep[];
   readonly chip: ComputeChip;
+  readonly stack: Stack;
   /** What patterns that are on the links at the same time get of them. */
   readonly sharing: Sharing;
   readonly hostDuration: Ticks;
@@ -288,5 +289,5 @@ export function planProgram(program: Program, machine: Machine, stack: Stack, as
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);
   const { sharing } = planner.network;
-  return { program, steps, kernels, collectives, chip: machine, sharing, hostDuration, awaited: [] };
+  return { program, steps, kernels, collectives, chip: machine, stack, sharing, hostDuration, awaited: [] };
 }

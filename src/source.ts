@@ -104,23 +104,26 @@ const show = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
 const at = (data: unknown, path: Path): unknown =>
   path.reduce<unknown>((value, key) => (value as Record<string | number, unknown> | undefined)?.[key], data);
 
+/** A YAML document before it is checked: what it says, and where. */
+export interface RawSource {
+  readonly data: unknown;
+  /** Whether the document has a field at `path`. */
+  has(path: Path): boolean;
+  place(path: Path): string;
+}
+
 /**
  * @param file shown in errors
- * @param invalidCode the code of what is wrong with the file as a whole or with a field's value
- * @throws MeshwrightError `invalidCode` on bad YAML or a wrong field, FIELD_UNKNOWN on a field the schema lacks
+ * @param firstLine the number of the first line of `text`, where it is a part of the file
+ * @throws MeshwrightError `invalidCode` on bad YAML
  */
-export function parseSource<T>(
-  text: string,
-  file: string,
-  schema: z.ZodType<T>,
-  invalidCode: ErrorCode,
-): SourceFile<T> {
+export function readSource(text: string, file: string, invalidCode: ErrorCode, firstLine = 1): RawSource {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter });
   const [syntax] = document.errors;
   if (syntax !== undefined) {
     throw new MeshwrightError(invalidCode, {
-      place: `${file}:${syntax.linePos?.[0].line ?? 1}`,
+      place: `${file}:${(syntax.linePos?.[0].line ?? 1) + firstLine - 1}`,
       expected: 'valid YAML',
       got: syntax.message.split('\n')[0]!,
     });
@@ -137,9 +140,50 @@ export function parseSource<T>(
     }
     return 1;
   };
-  const place = (path: Path): string => `${file}:${line(path)}${path.length === 0 ? '' : ` (${dotted(path)})`}`;
+  return {
+    data: document.toJS(),
+    has: (path) => document.hasIn(path),
+    place: (path) => `${file}:${line(path) + firstLine - 1}${path.length === 0 ? '' : ` (${dotted(path)})`}`,
+  };
+}
 
-  const data: unknown = document.toJS();
+type Fields = Readonly<Record<string, unknown>>;
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What stands for one thing as a whole, with its source: nothing of it is kept when another takes its place. */
+const isSourced = (value: Fields): boolean => 'source' in value || 'value' in value;
+
+function merged(base: unknown, over: unknown): unknown {
+  if (!isFields(base) || !isFields(over) || isSourced(base) || isSourced(over)) return over;
+  // Alternatives have fields of their own.
+  if ('kind' in over && over['kind'] !== base['kind']) return over;
+  const both = { ...base };
+  for (const [name, value] of Object.entries(over)) both[name] = name in base ? merged(base[name], value) : value;
+  return both;
+}
+
+/** A document in which the fields of `over` take the place of those of `base`; sourced values and lists do as a whole. */
+export function extendSource(base: RawSource, over: RawSource): RawSource {
+  const longestIn = (path: Path): number => {
+    for (let length = path.length; length > 0; length--) if (over.has(path.slice(0, length))) return length;
+    return 0;
+  };
+  return {
+    data: merged(base.data, over.data),
+    has: (path) => over.has(path) || base.has(path),
+    place: (path) => (longestIn(path) < path.length && base.has(path) ? base.place(path) : over.place(path)),
+  };
+}
+
+/**
+ * @throws MeshwrightError `invalidCode` on a wrong field, FIELD_UNKNOWN on a field the schema lacks
+ */
+export function checkSource<T>(
+  { data, place }: RawSource,
+  schema: z.ZodType<T>,
+  invalidCode: ErrorCode,
+): SourceFile<T> {
   const parsed = schema.safeParse(data);
   if (parsed.success) return { value: parsed.data, place };
   const issues = parsed.error.issues.map(innermost);
@@ -165,3 +209,17 @@ export function parseSource<T>(
     ...(meant.length > 0 ? { hint: `did you mean ${nearest(typed, meant)}?` } : {}),
   });
 }
+
+/**
+ * @param file shown in errors
+ * @param invalidCode the code of what is wrong with the file as a whole or with a field's value
+ * @param firstLine the number of the first line of `text`, where it is a part of the file
+ * @throws MeshwrightError `invalidCode` on bad YAML or a wrong field, FIELD_UNKNOWN on a field the schema lacks
+ */
+export const parseSource = <T>(
+  text: string,
+  file: string,
+  schema: z.ZodType<T>,
+  invalidCode: ErrorCode,
+  firstLine = 1,
+): SourceFile<T> => checkSource(readSource(text, file, invalidCode, firstLine), schema, invalidCode);

@@ -133,7 +133,7 @@ function allReduce(): Figures {
   const program = verify(
     fuse(verify(builder.finish([{ kind: 'data', value: held, name: 'step' }], [{ name: 'loss', value: result }]))),
   );
-  const figures = timed(3, () => unfolded(program, machine, loadStack('xla')));
+  const figures = timed(3, () => unfolded(program, machine, loadStack('maxtext-xla')));
   return { ...figures, closedForm: allReduceSeconds(machine) };
 }
 

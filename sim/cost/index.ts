@@ -3,4 +3,6 @@ export * from './contention.js';
 export * from './kernel.js';
 export * from './matmul.js';
 export * from './pieces.js';
+export * from './stack-memory.js';
 export * from './traffic.js';
+export * from './views.js';

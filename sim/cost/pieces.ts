@@ -12,6 +12,7 @@ import { isComputedOnce } from './fusion-rules.js';
 import type { Placement } from './placement.js';
 import { placeOps } from './placement.js';
 import { readBytes } from './traffic.js';
+import { viewsOf } from './views.js';
 
 export interface MatmulPart {
   readonly op: Op;
@@ -46,7 +47,13 @@ class Traffic {
   /** By draft, what it has to read in any case. */
   readonly #passReads: readonly Set<ValueId>[];
 
-  constructor(ops: readonly Op[], values: readonly Value[], placement: Placement, stack: Stack, kept: Set<ValueId>) {
+  constructor(
+    ops: readonly Op[],
+    values: readonly Value[],
+    placement: Placement,
+    stack: Stack,
+    kept: ReadonlySet<ValueId>,
+  ) {
     this.#values = values;
     this.#placement = placement;
     this.#stack = stack;
@@ -96,6 +103,10 @@ class Traffic {
     return { ops: [...computed], matmuls, vectorFlops, memoryBytes, ...(attention === undefined ? {} : { attention }) };
   }
 
+  isWritten(id: ValueId): boolean {
+    return this.#written.has(id);
+  }
+
   #bytes(id: ValueId): number {
     return typeBytes(this.#values[id]!.type);
   }
@@ -129,7 +140,9 @@ class Traffic {
   #settle(id: ValueId): void {
     const { operands, elementwise } = this.#stack;
     const readers = this.#readers(id);
-    if (elementwise === 'none' || this.#kept.has(id)) this.#written.add(id);
+    const source = this.#placement.drafts[this.#placement.made.get(id)!.draft]!;
+    const isInside = source.kind === 'attention' && readers.length === 0;
+    if ((elementwise === 'none' && !isInside) || this.#kept.has(id)) this.#written.add(id);
     if (readers.length === 0 || this.#written.has(id)) return;
     const { drafts, made } = this.#placement;
     const { op, draft } = made.get(id)!;
@@ -164,9 +177,38 @@ class Traffic {
   }
 }
 
-/** @param kept what the kernel leaves for others */
-export function piecesOf(ops: readonly Op[], values: readonly Value[], stack: Stack, kept: Set<ValueId>): Piece[] {
+/** What is computed, views left out: who reads one reads what it is a view of, which therefore is written. */
+function computed(ops: readonly Op[], stack: Stack, kept: ReadonlySet<ValueId>) {
+  const views = viewsOf(stack);
+  if (views.size === 0) return { ops, kept };
+  const viewed = ops.filter(({ name }) => views.has(name)).flatMap(({ operands }) => operands);
+  return { ops: ops.filter(({ name }) => !views.has(name)), kept: new Set([...kept, ...viewed]) };
+}
+
+function trafficOf(all: readonly Op[], values: readonly Value[], stack: Stack, left: ReadonlySet<ValueId>) {
+  const { ops, kept } = computed(all, stack, left);
   const placement = placeOps(ops, values, stack, kept, (op) => workOf(op, values).matmul !== undefined);
-  const traffic = new Traffic(ops, values, placement, stack, kept);
+  return { placement, traffic: new Traffic(ops, values, placement, stack, kept) };
+}
+
+/** @param kept what the kernel leaves for others */
+export function piecesOf(
+  ops: readonly Op[],
+  values: readonly Value[],
+  stack: Stack,
+  kept: ReadonlySet<ValueId>,
+): Piece[] {
+  const { placement, traffic } = trafficOf(ops, values, stack, kept);
   return placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
+}
+
+/** What ops make that never reaches memory. @param kept what the kernel leaves for others */
+export function unwrittenValues(
+  ops: readonly Op[],
+  values: readonly Value[],
+  stack: Stack,
+  kept: ReadonlySet<ValueId>,
+): ReadonlySet<ValueId> {
+  const { placement, traffic } = trafficOf(ops, values, stack, kept);
+  return new Set([...placement.made.keys()].filter((id) => !traffic.isWritten(id)));
 }

@@ -4,3 +4,4 @@ export type { Placement } from './torus-placement.js';
 export type { Fabric, Lattice, Link, Machine, Stage, StageKind } from './types.js';
 export type { ChipFault, Faults, LinkFault } from './faults.js';
 export { shortLinkName, withFaults } from './faults.js';
+export { sliceShapes } from './slices.js';

@@ -4,8 +4,8 @@ import { MeshwrightError } from '../../src/errors.js';
 import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { createMesh, formatMesh, rankCount } from '../../src/mesh/index.js';
 import type { Placement } from './torus-placement.js';
-import { bestSlice, checkPlacement } from './torus-placement.js';
-import { checkSlice, formatSlice } from './torus-shape.js';
+import { bestSlice, checkPlacement, placeOnTorus } from './torus-placement.js';
+import { checkSlice, formatSlice, shapeOf, slicesOf } from './torus-shape.js';
 
 /** What may be asked for; what is absent is chosen. */
 export interface TorusOptions {
@@ -103,6 +103,16 @@ export function chooseSlices(topology: TorusTopology, mesh: Mesh, options: Torus
   }
   if (asked !== undefined) checkSlice(asked, chips / (options.slices ?? 1), options.slices ?? 1, topology, twisted);
   throw noSlice(topology, mesh, options);
+}
+
+/** Every shape of slice, the shortest length first, that a mesh can lie on, on as many slices as `chooseSlices` takes. */
+export function sliceShapes(topology: TorusTopology, mesh: Mesh, options: TorusOptions): (readonly number[])[] {
+  const { slices, inner } = chooseSlices(topology, mesh, options);
+  const { twist: twisted = false, placement = {} } = options;
+  const everyOrder = Object.keys(placement).length > 0;
+  return [...slicesOf(rankCount(mesh) / slices, topology, { twisted, everyOrder })].filter(
+    (slice) => placeOnTorus(inner, shapeOf(slice, topology, twisted), placement) !== undefined,
+  );
 }
 
 function noSlice(topology: TorusTopology, mesh: Mesh, options: TorusOptions): MeshwrightError {

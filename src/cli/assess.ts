@@ -18,7 +18,6 @@ import { formatMesh } from '../mesh/index.js';
 import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
 import { findPlans } from '../planner/index.js';
 import type { MemoryUse, TrainingPipeline, Program } from '../program/index.js';
-import { memoryUse } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
 import type {
@@ -31,7 +30,14 @@ import type {
   SimulationResult,
   UnfoldRequest,
 } from '../../sim/index.js';
-import { createMachine, simulateExecution, simulatePipeline, withFaults } from '../../sim/index.js';
+import {
+  createMachine,
+  stepMemory,
+  viewsOf,
+  simulateExecution,
+  simulatePipeline,
+  withFaults,
+} from '../../sim/index.js';
 import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
@@ -81,9 +87,11 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
-const stepOptions = ({ attention, norms, logits }: Stack): StepOptions => ({
+const stepOptions = ({ attention, norms, logits, reshapes, gatheredActivations }: Stack): StepOptions => ({
   fusedAttention: attention === 'fused',
   keepCasts: norms === 'composed',
+  keepGathers: gatheredActivations === 'kept',
+  views: viewsOf({ attention, reshapes }),
   form: { norms, logits },
 });
 
@@ -99,8 +107,13 @@ export interface AssessorOptions {
   readonly collectives?: CollectiveChoice | undefined;
 }
 
-const jobKey = ({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string =>
-  `${JSON.stringify([model, batch, precision, optimizer, stepOptions(stack)])} ${formatPlan(plan)}`;
+/** Of what a program is made of: it knows nothing of where its mesh lies. */
+function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string {
+  const { slice: _slice, slices: _slices, placement: _placement, ...rest } = plan;
+  const { views = [], ...options } = stepOptions(stack);
+  const parts = [model, batch, precision, optimizer, options, [...views]];
+  return `${JSON.stringify(parts)} ${formatPlan({ ...rest, twist: false })}`;
+}
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
@@ -135,7 +148,7 @@ export class Assessor {
     if (found === undefined) {
       const program = lowerFor(job, stack);
       this.#lowered.clear();
-      this.#lowered.set(key, (found = { program, memory: memoryUse(program) }));
+      this.#lowered.set(key, (found = { program, memory: stepMemory(program, stack) }));
     }
     return found;
   }

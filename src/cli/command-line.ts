@@ -14,6 +14,7 @@ import type { ImagesFlags } from './commands/images.js';
 import type { TextFlags } from './commands/text.js';
 import type { TrainFlags } from './commands/train.js';
 import type { SimulateFlags } from './commands/simulate.js';
+import type { ValidateFlags } from './commands/validate.js';
 import type { PlanFlags } from './commands/plan.js';
 import { Interrupted } from './interrupt.js';
 import { reportError } from './output.js';
@@ -114,6 +115,11 @@ function createProgram(): Command {
     .action(async (folders: string[], flags: { json?: boolean }) =>
       (await import('./commands/compare.js')).compare(folders, flags),
     );
+  json(program.command('validate').description('predict measured runs, and say by how much predictions are off'))
+    .requiredOption('--runs <file>', 'measured runs, one JSON object a line (docs/validation.md)')
+    .option('--set <name...>', 'only the runs of these sets')
+    .option('--html <file>', 'write a page with the figures and a chart')
+    .action(async (flags: ValidateFlags) => (await import('./commands/validate.js')).validate(flags));
   json(program.command('calibrate').description('correct the profile of this machine by what runs measured'))
     .requiredOption('--runs <folders...>', 'run folders')
     .requiredOption('--output <folder>', 'where the new profile goes; must not exist')

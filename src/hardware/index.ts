@@ -1,5 +1,5 @@
 export * from './names.js';
 export * from './read.js';
-export type { HardwareDocument, StackDocument } from './schema.js';
+export type { HardwareDocument, PlanDefault, StackDocument } from './schema.js';
 export * from './types.js';
 export * from './write.js';

@@ -1,7 +1,10 @@
 /** The closed sets of names that profiles use. */
 
-/** Where a number comes from. `assumed` is a guess that nobody measured; `calibrated` was fitted by this program. */
-export const STATUSES = ['datasheet', 'published', 'measured', 'calibrated', 'assumed'] as const;
+/**
+ * Where a number comes from. `assumed` is a guess that nobody measured; `calibrated` was fitted by this program to a machine;
+ * `fitted` to published runs, on at most half of a set's, the error on the other half written beside it.
+ */
+export const STATUSES = ['datasheet', 'published', 'measured', 'calibrated', 'fitted', 'assumed'] as const;
 export type Status = (typeof STATUSES)[number];
 
 /** The element types that a profile may state a matmul rate for; the same names as the program's. */

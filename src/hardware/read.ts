@@ -1,12 +1,14 @@
 /** Finds and reads the shipped profiles, or one at a path of the user's. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { nearest } from '../text.js';
 import { MeshwrightError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import { resolveHardware, resolveStack } from './resolve.js';
 import { hardwareSchema, stackSchema } from './schema.js';
-import { parseSource } from '../source.js';
+import type { RawSource } from '../source.js';
+import { checkSource, extendSource, readSource } from '../source.js';
+import type { StackDocument } from './schema.js';
 import type { Hardware, Stack } from './types.js';
 
 /** Where the shipped hardware profiles lie; stacks are in `stacks/` below it. */
@@ -56,9 +58,54 @@ function readText(path: string): string {
   }
 }
 
+/** The folder and the names that profiles of a kind are found by. */
+interface Shelf {
+  readonly folder: () => string;
+  readonly known: () => string[];
+}
+const HARDWARE: Shelf = { folder: hardwareFolder, known: listHardware };
+const STACKS: Shelf = { folder: stackFolder, known: listStacks };
+
+/** A profile is known by its own name, whatever it extends. */
+function anonymous(source: RawSource): RawSource {
+  const { name: _name, title: _title, ...data } = source.data as Record<string, unknown>;
+  return { ...source, data };
+}
+
+/**
+ * A profile with what it extends, and what that does, below it. A path that begins with `./` or `../` is taken from
+ * where the file lies.
+ *
+ * @throws MeshwrightError HARDWARE_UNKNOWN, HARDWARE_INVALID of one that extends itself in the end
+ */
+function withBases(text: string, file: string, shelf: Shelf, chain: readonly string[]): RawSource {
+  const own = readSource(text, file, 'HARDWARE_INVALID');
+  const data = own.data as Readonly<Record<string, unknown>> | null;
+  const base = data?.['extends'];
+  if (base === undefined) return own;
+  const place = own.place(['extends']);
+  if (typeof base !== 'string') {
+    const expected = 'the name of a profile, or the path of one';
+    throw new MeshwrightError('HARDWARE_INVALID', { place, expected, got: JSON.stringify(base) });
+  }
+  const beside = /^\.\.?\//.test(base) ? join(dirname(file), base) : base;
+  const path = locate(beside, shelf.folder(), shelf.known(), place);
+  const links = [...chain, resolve(file)];
+  if (links.includes(path)) {
+    throw new MeshwrightError('HARDWARE_INVALID', {
+      place,
+      expected: 'a profile that does not extend this one in turn',
+      got: [...links.slice(links.indexOf(path)), path].map(shown).join(' → '),
+    });
+  }
+  const { extends: _extends, ...rest } = data as Record<string, unknown>;
+  const under = withBases(readText(path), shown(path), shelf, links);
+  return extendSource(anonymous(under), { ...own, data: rest });
+}
+
 /** Reads a hardware profile from text; `file` is shown in errors. */
 export function parseHardware(text: string, file: string): Hardware {
-  const source = parseSource(text, file, hardwareSchema, 'HARDWARE_INVALID');
+  const source = checkSource(withBases(text, file, HARDWARE, []), hardwareSchema, 'HARDWARE_INVALID');
   const { defaultStack } = source.value;
   // Where a path leads is known to whoever knows where the profile lies.
   if (!isPathOfFile(defaultStack)) locate(defaultStack, stackFolder(), listStacks(), source.place(['defaultStack']));
@@ -67,7 +114,7 @@ export function parseHardware(text: string, file: string): Hardware {
 
 /** Reads a stack profile from text; `file` is shown in errors. */
 export const parseStack = (text: string, file: string): Stack =>
-  resolveStack(parseSource(text, file, stackSchema, 'HARDWARE_INVALID'));
+  resolveStack(checkSource(withBases(text, file, STACKS, []), stackSchema, 'HARDWARE_INVALID'));
 
 /**
  * @throws MeshwrightError HARDWARE_UNKNOWN, or HARDWARE_INVALID, QUANTITY_INVALID, FIELD_UNKNOWN with file and line
@@ -81,4 +128,15 @@ export function loadHardware(nameOrPath: string): Hardware {
 export function loadStack(nameOrPath: string): Stack {
   const path = locate(nameOrPath, stackFolder(), listStacks(), 'stack');
   return parseStack(readText(path), shown(path));
+}
+
+/**
+ * A stack with fields of another kind: what a run is known to have had instead of what its framework usually does. The
+ * same as a profile that extends it.
+ *
+ * @throws MeshwrightError as `loadStack`
+ */
+export function extendStack(stack: Stack, fields: Partial<StackDocument>, place: string): Stack {
+  const source = { data: { ...stack.document, ...fields }, has: () => false, place: () => place };
+  return resolveStack(checkSource(source, stackSchema, 'HARDWARE_INVALID'));
 }

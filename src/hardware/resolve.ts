@@ -104,6 +104,8 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,
+    reshapes: document.reshapes?.value ?? 'copies',
+    gatheredActivations: document.gatheredActivations?.value ?? 'gathered-again',
     norms: document.norms?.value ?? 'fused',
     logits: document.logits?.value ?? 'sharded',
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
@@ -113,6 +115,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
+    vocabularyMultiple: document.vocabularyMultiple?.value ?? 1,
     document,
   };
 }

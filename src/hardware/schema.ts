@@ -119,6 +119,31 @@ export const hardwareSchema = z.strictObject({
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });
 
+/** What runs of this software have where nothing else is said. */
+const modelDefaults = z.strictObject({
+  ...provenance,
+  norm: z.enum(['layer', 'rms']).optional(),
+  positions: z.enum(['rotary', 'learned']).optional(),
+  biases: z.boolean().optional(),
+});
+
+const planDefault = z.strictObject({
+  ...provenance,
+  /** Options of a plan in their short form: `overlap-gradients=false bucket=25MB`. */
+  set: z.string().min(3, 'options of a plan in their short form'),
+  /** The plans that it is for; all where absent. */
+  where: z
+    .strictObject({
+      compute: z.array(z.enum(MATMUL_DTYPES)).min(1).optional(),
+      shard: z
+        .array(z.enum(['none', 'optimizer', 'gradients', 'parameters']))
+        .min(1)
+        .optional(),
+      pipeline: z.boolean().optional(),
+    })
+    .optional(),
+});
+
 const algorithms = z.array(z.enum(ALGORITHMS)).min(1).optional();
 
 export const stackSchema = z.strictObject({
@@ -130,6 +155,8 @@ export const stackSchema = z.strictObject({
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
+  reshapes: sourced(z.enum(['views', 'copies'])).optional(),
+  gatheredActivations: sourced(z.enum(['kept', 'gathered-again'])).optional(),
   norms: sourced(z.enum(['fused', 'composed'])).optional(),
   logits: sourced(z.enum(['sharded', 'gathered'])).optional(),
   kernelLaunchOverhead: quantity,
@@ -146,9 +173,13 @@ export const stackSchema = z.strictObject({
     }),
   ).optional(),
   reservedMemoryFraction: share,
+  vocabularyMultiple: count.optional(),
+  model: modelDefaults.optional(),
+  plan: z.array(planDefault).optional(),
 });
 
 export type HardwareDocument = z.infer<typeof hardwareSchema>;
 export type StackDocument = z.infer<typeof stackSchema>;
+export type PlanDefault = z.infer<typeof planDefault>;
 export type RateField = z.infer<typeof rate>;
 export type MatmulField = z.infer<typeof matmul>;

@@ -203,6 +203,16 @@ export interface Stack {
    */
   readonly attention: 'fused' | 'unfused';
   /**
+   * What takes a tensor's parts or orders its dimensions anew. `views`: tensors have strides, so that it moves nothing,
+   * and the whole stays as long as any part of it; `copies` unless the profile says so.
+   */
+  readonly reshapes: 'views' | 'copies';
+  /**
+   * Activations that are sharded over tokens and gathered for a linear: whether the backward pass gathers them again, or
+   * what was gathered is `kept`; `gathered-again` unless the profile says so.
+   */
+  readonly gatheredActivations: 'kept' | 'gathered-again';
+  /**
    * `composed`: RMS norms are written with elementary ops, each a pass over memory, on copies in f32 that are kept for
    * the backward pass; `fused` unless the profile says so.
    */
@@ -232,5 +242,7 @@ export interface Stack {
   readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */
   readonly reservedMemoryFraction: number;
+  /** Vocabularies are filled up to a multiple of this on each chip of the axis `model`; 1 where they are only divided. */
+  readonly vocabularyMultiple: number;
   readonly document: StackDocument;
 }

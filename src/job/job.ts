@@ -73,14 +73,15 @@ const MOST_CHIPS = 2 ** 17;
 /**
  * Everything but the plan.
  *
+ * @param load where profiles come from
  * @throws MeshwrightError JOB_INVALID, MODEL_UNKNOWN, FIELD_UNKNOWN, HARDWARE_UNKNOWN and those of reading a profile
  */
-export function resolveTask(input: JobInput): Task {
+export function resolveTask(input: JobInput, load: (name: string) => Hardware = loadHardware): Task {
   if (input.model === undefined) throw missing('model', 'a model', 'give --model NAME; `meshwright models` lists them');
   if (input.hardware === undefined)
     throw missing('hardware', 'a profile', 'give --hardware NAME; `meshwright hardware` lists them');
   const model = resolveModel(input.model);
-  const hardware = loadHardware(input.hardware);
+  const hardware = load(input.hardware);
   const chips = input.chips ?? meshChips(input) ?? 1;
   if (chips > MOST_CHIPS) {
     throw new MeshwrightError('JOB_INVALID', { place: 'chips', expected: `at most ${MOST_CHIPS}`, got: String(chips) });

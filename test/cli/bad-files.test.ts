@@ -142,10 +142,10 @@ const profiles: Case[] = [
   profile(
     'a stack that there is not',
     'tpu-v4',
-    ['defaultStack: xla', 'defaultStack: xlb'],
+    ['defaultStack: maxtext-xla', 'defaultStack: maxtext-xlb'],
     'HARDWARE_UNKNOWN',
     'defaultStack',
-    ['xla-flash', 'got xlb', 'did you mean xla?'],
+    ['maxtext-xla-flash', 'got maxtext-xlb', 'did you mean maxtext-xla?'],
   ),
   profile(
     'a kind of topology that there is not',

@@ -114,7 +114,7 @@ describe('errors of a hardware profile say file, line and field', () => {
 });
 
 it('errors of a stack profile, too', () => {
-  const stack = readFileSync(join(hardwareFolder(), 'stacks', 'xla.yaml'), 'utf8');
+  const stack = readFileSync(join(hardwareFolder(), 'stacks', 'maxtext-xla.yaml'), 'utf8');
   expect(() => parseStack(stack.replace('value: 1 us', 'value: 1'), 'x.yaml')).toThrow(
     /QUANTITY_INVALID at x.yaml:\d+ \(opOverhead.value/,
   );
@@ -125,6 +125,6 @@ it('errors of a stack profile, too', () => {
 
 it('an unknown name comes with the nearest', () => {
   expect(() => loadHardware('tpu-v5')).toThrow(/HARDWARE_UNKNOWN .*did you mean tpu-v4\?/);
-  expect(() => loadStack('xlaa')).toThrow(/HARDWARE_UNKNOWN .*did you mean xla\?/);
+  expect(() => loadStack('maxtext-xlaa')).toThrow(/HARDWARE_UNKNOWN .*did you mean maxtext-xla\?/);
   expect(() => loadHardware('./nowhere.yaml')).toThrow(/HARDWARE_UNKNOWN/);
 });

@@ -27,7 +27,14 @@ const profiles = [
 describe('shipped profiles', () => {
   it('are there', () => {
     expect(listHardware()).toEqual(['a100-80gb-sxm', 'h100-80gb-sxm', 'local', 'tpu-v4']);
-    expect(listStacks()).toEqual(['megatron', 'megatron-flash', 'onnxruntime-cpu', 'pytorch', 'xla', 'xla-flash']);
+    expect(listStacks()).toEqual([
+      'megatron-lm',
+      'megatron-lm-flash',
+      'onnxruntime-cpu',
+      'pytorch-fsdp',
+      'maxtext-xla',
+      'maxtext-xla-flash',
+    ]);
   });
 
   it.each(profiles)('%s has a source and a status for every number', (file) => {
@@ -45,10 +52,16 @@ describe('shipped profiles', () => {
 
   it("say whether chips exchange beside their kernels: only this machine's own ranks do not", () => {
     const overlapping = listStacks().filter((name) => loadStack(name).asynchronous.length > 0);
-    expect(overlapping).toEqual(['megatron', 'megatron-flash', 'pytorch', 'xla', 'xla-flash']);
+    expect(overlapping).toEqual([
+      'megatron-lm',
+      'megatron-lm-flash',
+      'pytorch-fsdp',
+      'maxtext-xla',
+      'maxtext-xla-flash',
+    ]);
   });
 
-  it.each(['megatron', 'xla'])('%s with flash attention is the same but for attention', (name) => {
+  it.each(['megatron-lm', 'maxtext-xla'])('%s with flash attention is the same but for attention', (name) => {
     const [plain, flash] = [loadStack(name), loadStack(`${name}-flash`)];
     expect(flash.attention).not.toBe(plain.attention);
     expect({ ...flash, name, title: plain.title, attention: plain.attention, document: plain.document }).toEqual(plain);

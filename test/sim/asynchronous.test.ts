@@ -21,9 +21,9 @@ const program = lowerJob(job);
 const machine = createMachine({ hardware, mesh: job.plan.mesh });
 
 const run = (asynchronous: readonly CollectiveKind[]) =>
-  execute(program, machine, { ...loadStack('xla'), asynchronous });
+  execute(program, machine, { ...loadStack('maxtext-xla'), asynchronous });
 const besideKernels = (asynchronous: readonly CollectiveKind[]): Set<string> => {
-  const { collectives } = planProgram(program, machine, { ...loadStack('xla'), asynchronous });
+  const { collectives } = planProgram(program, machine, { ...loadStack('maxtext-xla'), asynchronous });
   return new Set(collectives.filter((step) => step.asynchronous).map(({ name }) => name));
 };
 

@@ -9,7 +9,7 @@ import type { KernelCost } from '../../sim/index.js';
 import { attentionGroups, kernelCost } from '../../sim/index.js';
 
 const [tpu, a100] = [loadHardware('tpu-v4').chip, loadHardware('a100-80gb-sxm').chip];
-const [plain, flash] = [loadStack('xla'), loadStack('xla-flash')];
+const [plain, flash] = [loadStack('maxtext-xla'), loadStack('maxtext-xla-flash')];
 const at = (id: string) => ({ id, phase: 'forward' as const });
 
 interface Shape {

@@ -10,7 +10,7 @@ import { Builder, fuse } from '../../src/program/index.js';
 import { bytesPerSecond, flopsPerSecond } from '../../src/units.js';
 
 const tpu = loadHardware('tpu-v4').chip;
-const [xla, megatron, pytorch] = [loadStack('xla'), loadStack('megatron'), loadStack('pytorch')];
+const [xla, megatron, pytorch] = [loadStack('maxtext-xla'), loadStack('megatron-lm'), loadStack('pytorch-fsdp')];
 const unit = { rows: 8, columns: 128, depth: 128, units: 8 };
 /** FLOPs a byte: the matrix units are never so fast that traffic hides. */
 const BALANCE = 100;

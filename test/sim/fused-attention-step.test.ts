@@ -15,7 +15,7 @@ const jobOf = (rematerialize: string, depth = 4): Job =>
     batch: 8,
     plan: parsePlanInput(`data=2 microbatches=1 rematerialize=${rematerialize}`, 'plan'),
   });
-const stacks = { plain: loadStack('megatron'), flash: loadStack('megatron-flash') };
+const stacks = { plain: loadStack('megatron-lm'), flash: loadStack('megatron-lm-flash') };
 const stepOf = (rematerialize: string, stack: keyof typeof stacks, depth?: number) =>
   assessor.assess(jobOf(rematerialize, depth), stacks[stack]).simulation;
 

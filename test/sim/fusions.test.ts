@@ -11,7 +11,7 @@ import { Builder, forEachOp, fuse } from '../../src/program/index.js';
 import { randomProgram } from '../helpers/random-program.js';
 
 const { chip } = loadHardware('tpu-v4');
-const [xla, megatron, pytorch] = [loadStack('xla'), loadStack('megatron'), loadStack('pytorch')];
+const [xla, megatron, pytorch] = [loadStack('maxtext-xla'), loadStack('megatron-lm'), loadStack('pytorch-fsdp')];
 const [ROWS, WIDTH] = [4096, 1024];
 const ACTIVATIONS = ROWS * WIDTH * 2;
 const SUMS = ROWS * 4;

@@ -85,7 +85,7 @@ export const collectiveSeconds = (
 };
 
 /** XLA, but for every collective that may run beside kernels doing so. */
-export const STACK: Stack = { ...loadStack('xla'), asynchronous: COLLECTIVES };
+export const STACK: Stack = { ...loadStack('maxtext-xla'), asynchronous: COLLECTIVES };
 
 /** `layers` times y ← y + gelu(y W1) W2 with W1, W2 sharded over `model`: an all-reduce a layer, then one over data. */
 export function layeredProgram(mesh: Mesh, layers = 3, width = 256, tokens = 512): Program {

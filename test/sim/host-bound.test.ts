@@ -16,7 +16,7 @@ import { randomProgram, RANDOM_MESH } from '../helpers/random-program.js';
 import { layeredProgram, machineOf, torusOf } from './helpers.js';
 
 const eager = (hostTimePerOp: number): Stack => ({
-  ...loadStack('pytorch'),
+  ...loadStack('pytorch-fsdp'),
   hostTimePerOp: seconds(hostTimePerOp),
 });
 /** Of the host an op: from none to more than any kernel here takes. */

@@ -261,6 +261,10 @@ export interface DifferentiateOptions {
   readonly fusedAttention?: boolean;
   /** Whether activations are kept in each type that they are read in; not unless given. */
   readonly keepCasts?: boolean;
+  /** Whether activations that a collective gathered are kept whole; their shards unless given. */
+  readonly keepGathers?: boolean;
+  /** Ops whose results are views of their operand's memory; none unless given. */
+  readonly views?: ReadonlySet<string>;
   /** A scalar of the loss' type that all gradients are multiplied by. */
   readonly scale?: ValueId;
 }
@@ -295,7 +299,14 @@ function seedLoss(pass: Differentiation, loss: ValueId, scale: ValueId | undefin
  */
 export function differentiate(program: Program, options: DifferentiateOptions = {}): Program {
   const { rematerialize = () => 'none', fusedAttention = false, keepCasts = false } = options;
-  const pass = new Differentiation(program, (op) => ({ rematerialize: rematerialize(op), fusedAttention, keepCasts }));
+  const { keepGathers = false, views = new Set<string>() } = options;
+  const pass = new Differentiation(program, (op) => ({
+    rematerialize: rematerialize(op),
+    fusedAttention,
+    keepCasts,
+    keepGathers,
+    views,
+  }));
   const { builder } = pass;
   const loss = program.outputs.find(({ name }) => name === 'loss')?.value;
   const sent = program.outputs.filter(({ name }) => name.startsWith(SENT));

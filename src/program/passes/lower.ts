@@ -37,6 +37,10 @@ export interface LowerOptions {
   readonly fusedAttention?: boolean;
   /** Whether activations are kept in each type that they are read in, as eager frameworks do; not unless given. */
   readonly keepCasts?: boolean;
+  /** Whether activations that a collective gathered are kept whole; their shards unless given. */
+  readonly keepGathers?: boolean;
+  /** Ops whose results are views of their operand's memory; none unless given. */
+  readonly views?: ReadonlySet<string>;
   /** Whether the collectives of linears are rings beside their products; `synchronous` unless given. */
   readonly linears?: LinearMode;
   /** Parameters, gradients and optimizer state of which each chip keeps a part. */
@@ -91,6 +95,19 @@ export const reductionOf = (choice: ShardChoice, { bucketBytes = Infinity }: Low
   bucketBytes,
 });
 
+/** What the software that runs a step keeps for its backward pass. */
+const kept = ({
+  fusedAttention = false,
+  keepCasts = false,
+  keepGathers = false,
+  views = new Set<string>(),
+}: LowerOptions) => ({
+  fusedAttention,
+  keepCasts,
+  keepGathers,
+  views,
+});
+
 /** A microbatch's gradients, as they are summed up over microbatches. */
 export function microbatchGradients(
   forward: Program,
@@ -115,9 +132,8 @@ export function microbatchGradients(
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
-  const { fusedAttention = false, keepCasts = false } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, keepCasts, ...scale }));
+  const differentiated = verified(differentiate(counted, { ...kept(options), rematerialize, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
   const dealing = { ...reductionOf(choice, options), onlyDealt: true };

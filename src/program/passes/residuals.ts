@@ -29,6 +29,10 @@ export interface ResidualPolicy {
   readonly fusedAttention: boolean;
   /** Whether copies of activations in another type are kept, as by a framework that keeps what each op reads. */
   readonly keepCasts: boolean;
+  /** Whether what a gather brought is kept instead of the shard that it is made of. */
+  readonly keepGathers: boolean;
+  /** Ops whose results are views of what is kept in any case. */
+  readonly views: ReadonlySet<string>;
 }
 
 /** Attention's scores and their softmax. */
@@ -48,13 +52,16 @@ export const takesNoArithmetic = ({ name }: Op): boolean => name === 'all_gather
 /** The ops of a region whose results are made again. */
 function madeAgain(
   ops: readonly Op[],
-  { rematerialize, fusedAttention, keepCasts }: ResidualPolicy,
+  { rematerialize, fusedAttention, keepCasts, keepGathers, views }: ResidualPolicy,
   parameters: ReadonlySet<ValueId>,
   typeOf: (value: ValueId) => ValueType,
 ): ReadonlySet<Op> {
   const isKeptCast = ({ name, operands: [from], results: [to] }: Op): boolean =>
     name === 'cast' && !parameters.has(from!) && (keepCasts || typeBytes(typeOf(to!)) < typeBytes(typeOf(from!)));
-  const isFree = (op: Op): boolean => takesNoArithmetic(op) && !isKeptCast(op);
+  const isKeptGather = ({ name, operands }: Op): boolean =>
+    name === 'all_gather' && keepGathers && !operands.some((id) => parameters.has(id));
+  const isFree = (op: Op): boolean =>
+    views.has(op.name) || (takesNoArithmetic(op) && !isKeptCast(op) && !isKeptGather(op));
   const asPlanned = (): readonly Op[] => {
     switch (rematerialize) {
       case 'none':

@@ -1,0 +1,95 @@
+import { MeshwrightError } from '../../errors.js';
+import { nearest } from '../../text.js';
+import { formatPercent } from '../../units.js';
+import type { Row, SetResult, ValidationDocument } from '../../validate/index.js';
+import { readRows, summarize } from '../../validate/index.js';
+import { printJson, printLine, printTable } from '../output.js';
+import { createProgress } from '../progress.js';
+import { predictOnThreads } from '../validate-pool.js';
+
+export interface ValidateFlags {
+  readonly runs: string;
+  readonly set?: readonly string[];
+  readonly json?: boolean;
+  readonly html?: string;
+}
+
+/** @throws MeshwrightError USAGE of a set that no row is of */
+function chooseSets(rows: readonly Row[], wanted: readonly string[] | undefined): readonly Row[] {
+  if (wanted === undefined) return rows;
+  const known = [...new Set(rows.map(({ set }) => set))];
+  const lost = wanted.find((set) => !known.includes(set));
+  if (lost !== undefined) {
+    throw new MeshwrightError('USAGE', {
+      place: '--set',
+      expected: `one of ${known.join(', ')}`,
+      got: lost,
+      hint: `did you mean ${nearest(lost, known)}?`,
+    });
+  }
+  return rows.filter(({ set }) => wanted.includes(set));
+}
+
+/** `meshwright validate`: predicts measured runs and says by how much predictions are off. */
+export async function validate(flags: ValidateFlags): Promise<void> {
+  const rows = chooseSets(readRows(flags.runs), flags.set);
+  const progress = createProgress('runs predicted', flags.json === true);
+  const predicted = await predictOnThreads(rows, (count) => progress.advance(count));
+  progress.end();
+  const document = summarize(rows, predicted);
+  if (flags.json === true) printJson(document);
+  else printDocument(document);
+}
+
+const orDash = (value: number | null | undefined, format: (value: number) => string): string =>
+  value == null ? '–' : format(value);
+const signed = (value: number): string => `${value > 0 ? '+' : ''}${formatPercent(value)}`;
+
+const rowOfSet = ({ set, rows, predicted, stepTime, yardstick, memory, fits }: SetResult): string[] => [
+  set,
+  `${predicted}/${rows}`,
+  orDash(stepTime?.mean, formatPercent),
+  orDash(stepTime?.median, formatPercent),
+  orDash(stepTime?.worst, formatPercent),
+  orDash(stepTime?.bias, signed),
+  orDash(yardstick?.mean, formatPercent),
+  orDash(memory?.mean, formatPercent),
+  fits === null ? '–' : `${formatPercent(fits.right / fits.count)} of ${fits.count}`,
+  fits === null ? '–' : `${fits.wronglyFits} / ${fits.wronglyDoesNotFit}`,
+];
+
+const HEAD = [
+  'set',
+  'predicted',
+  'mean',
+  'median',
+  'worst',
+  'bias',
+  'yardstick',
+  'memory',
+  'fits right',
+  'said to fit / not to',
+];
+
+/** How many rows can't be predicted for the same reason. */
+function printUnsupported({ rows }: ValidationDocument): void {
+  const reasons = new Map<string, string[]>();
+  for (const { id, status, reason = '' } of rows) {
+    if (status === 'unsupported') reasons.set(reason, [...(reasons.get(reason) ?? []), id]);
+  }
+  if (reasons.size === 0) return;
+  printLine('\nNot predicted:');
+  for (const [reason, ids] of reasons) {
+    const shown = ids.slice(0, 3).join(', ');
+    printLine(`  ${ids.length} × ${reason.split('\n')[0]} (${shown}${ids.length > 3 ? ', …' : ''})`);
+  }
+}
+
+function printDocument(document: ValidationDocument): void {
+  printTable(HEAD, document.sets.map(rowOfSet), HEAD.map((_, index) => index).slice(1));
+  const { meanOfSetMeans, yardstickMeanOfSetMeans } = document;
+  printLine(
+    `\nMean of the set means: ${orDash(meanOfSetMeans, formatPercent)}; of the yardstick's ${orDash(yardstickMeanOfSetMeans, formatPercent)}.`,
+  );
+  printUnsupported(document);
+}

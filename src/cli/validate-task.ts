@@ -1,0 +1,113 @@
+/** The prediction of one measured run, on whichever thread. */
+import { MeshwrightError } from '../errors.js';
+import { formatPlan } from '../job/index.js';
+import type { Job, Plan } from '../job/index.js';
+import { predictStep } from '../program/schedules/index.js';
+import type { PredictedRow, PreparedRow, Row } from '../validate/index.js';
+import { Unsupported, prepareRow } from '../validate/index.js';
+import { formatSlice, sliceShapes } from '../../sim/index.js';
+import { Assessor } from './assess.js';
+import type { JobSimulation } from './assess.js';
+
+/** Jobs of one thread share what they can: programs, machines. */
+const assessor = new Assessor();
+
+interface Found {
+  readonly simulation: JobSimulation;
+  readonly job: Job;
+  readonly notes: readonly string[];
+}
+
+const optionsOf = ({ slices, twist, placement }: Plan): Parameters<typeof sliceShapes>[2] => ({
+  twist,
+  ...(slices === undefined ? {} : { slices }),
+  ...(placement === undefined ? {} : { placement }),
+});
+
+/** Where the shape of a slice was left open it is the one that the step is fastest on. */
+function predictOnBestSlice({ job, stack, openSlice }: PreparedRow): Found {
+  const { topology } = job.hardware;
+  const shapes =
+    openSlice && topology.kind === 'torus' ? sliceShapes(topology, job.plan.mesh, optionsOf(job.plan)) : [];
+  const jobs = shapes.length === 0 ? [job] : shapes.map((slice) => ({ ...job, plan: { ...job.plan, slice } }));
+  const found = jobs.map((one) => ({ job: one, simulation: assessor.simulate(one, stack) }));
+  const best = found.reduce((a, b) => (b.simulation.stepTimeSeconds < a.simulation.stepTimeSeconds ? b : a));
+  const { slice } = best.job.plan;
+  if (shapes.length === 0 || slice === undefined) return { ...best, notes: [] };
+  const others = shapes.length === 1 ? 'the only shape that there is' : `the fastest of ${shapes.length} shapes`;
+  return { ...best, notes: [`slice not stated: ${formatSlice(slice)}, ${others}`] };
+}
+
+/** What the second of two smaller microbatches adds to a step. */
+function restSeconds({ remainder, stack }: PreparedRow): number {
+  if (remainder === undefined) return 0;
+  const [one, two] = [remainder.one, remainder.two].map((job) => assessor.simulate(job, stack).stepTimeSeconds);
+  return two! - one!;
+}
+
+type Prediction = Pick<
+  PredictedRow,
+  'status' | 'reason' | 'predictedStepTimeSeconds' | 'predictedMemoryBytesPerChip' | 'predictedFits' | 'plan' | 'notes'
+>;
+
+function predict(row: Row): Prediction {
+  const prepared = prepareRow(row);
+  const { simulation, job, notes } = predictOnBestSlice(prepared);
+  const rest = restSeconds(prepared);
+  const measuredSlots = prepared.profile && predictStep(prepared.profile);
+  return {
+    status: 'predicted',
+    predictedStepTimeSeconds: (measuredSlots?.stepSeconds ?? simulation.stepTimeSeconds) + rest,
+    predictedMemoryBytesPerChip: simulation.peakMemoryBytesPerChip,
+    predictedFits: simulation.fits,
+    plan: formatPlan(job.plan),
+    notes: [
+      ...prepared.notes,
+      ...notes,
+      ...(measuredSlots === undefined
+        ? []
+        : ['step time from the measured times of its stages, by the schedule alone']),
+      ...(prepared.remainder === undefined
+        ? []
+        : ['the last microbatch is smaller: it takes what the second of two such steps adds to one']),
+    ],
+  };
+}
+
+const unsupported = (reason: string): Prediction => ({
+  status: 'unsupported',
+  reason,
+  predictedStepTimeSeconds: null,
+  predictedMemoryBytesPerChip: null,
+  predictedFits: null,
+  plan: null,
+  notes: [],
+});
+
+/** A row that can't be predicted says why, whatever it is: no row ends the validation of the others. */
+function predictionOf(row: Row): Prediction {
+  try {
+    return predict(row);
+  } catch (error) {
+    if (error instanceof Unsupported) return unsupported(error.message);
+    if (error instanceof MeshwrightError) return unsupported(error.message);
+    return unsupported(`a defect of meshwright: ${(error as Error).stack ?? String(error)}`);
+  }
+}
+
+export function predictRow(row: Row): PredictedRow {
+  const { measured } = row;
+  return {
+    id: row.id,
+    set: row.set,
+    stack: row.stack,
+    chip: row.hardware.chip,
+    model: row.model.name,
+    measuredStepTimeSeconds: measured.stepTimeSeconds ?? null,
+    measuredMemoryBytesPerChip: measured.memoryBytesPerChip ?? null,
+    measuredFits: measured.fits ?? null,
+    ...predictionOf(row),
+  };
+}
+
+export const predictRows = (rows: readonly Row[]): PredictedRow[] => rows.map(predictRow);

@@ -1,0 +1,5 @@
+export * from './document.js';
+export * from './job-of-row.js';
+export * from './row.js';
+export * from './summary.js';
+export { Unsupported } from './unsupported.js';

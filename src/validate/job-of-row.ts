@@ -1,0 +1,244 @@
+/** A row as a job that can be predicted. */
+import type { Stack } from '../hardware/index.js';
+import type { Job, ModelInput, Plan, PlanInput } from '../job/index.js';
+import { DEFAULT_PLAN, checkPlan, fitPlan, mergePlans, optionsOf, parsePlanInput, resolveTask } from '../job/index.js';
+import type { AxisName, Mesh } from '../mesh/index.js';
+import { MESH_AXES, createMesh } from '../mesh/index.js';
+import type { MeasuredPipeline } from '../program/schedules/index.js';
+import { SCHEDULE_NAMES } from '../program/schedules/index.js';
+import type { ScheduleName } from '../program/schedules/index.js';
+import { seconds } from '../units.js';
+import { hardwareOfRow } from './hardware-of-row.js';
+import type { Row } from './row.js';
+import { planDefaultsFor, stackOfRow } from './stack-of-row.js';
+import { Unsupported } from './unsupported.js';
+
+/** A step whose last microbatch is smaller than the others. */
+export interface Remainder {
+  /** Steps of one and of two such microbatches: the second takes what they differ by. */
+  readonly one: Job;
+  readonly two: Job;
+}
+
+export interface PreparedRow {
+  readonly job: Job;
+  readonly stack: Stack;
+  readonly remainder?: Remainder;
+  /** Whether the row leaves open what shape the slice of a torus had. */
+  readonly openSlice: boolean;
+  /** What one microbatch was measured to take on a stage. */
+  readonly profile?: MeasuredPipeline;
+  readonly notes: readonly string[];
+}
+
+const COMPUTE: Readonly<Record<string, 'bf16' | 'f16' | 'f32'>> = {
+  bf16: 'bf16',
+  fp16: 'f16',
+  f16: 'f16',
+  fp32: 'f32',
+  f32: 'f32',
+};
+
+const RECOMPUTE: Readonly<Record<string, Plan['rematerialize']>> = {
+  none: 'none',
+  selective: 'selective',
+  'matmul-outputs-saved': 'matmuls',
+  full: 'full',
+};
+
+const SCHEDULES: Readonly<Record<string, ScheduleName>> = {
+  ...Object.fromEntries(SCHEDULE_NAMES.map((name) => [name, name])),
+  'zero-bubble-h1': 'zb-h1',
+  'zero-bubble-h2': 'zb-h2',
+  'zero-bubble-1p': 'zb-1p',
+  'zero-bubble-2p': 'zb-2p',
+  'zero-bubble-v': 'zb-v',
+};
+
+const ZERO_STAGES: readonly Plan['shard'][] = ['none', 'optimizer', 'gradients', 'parameters'];
+
+/** @throws Unsupported of a name that is none of `names` */
+function named<T>(what: string, name: string, names: Readonly<Record<string, T>>): T {
+  const found = names[name];
+  if (found !== undefined) return found;
+  throw new Unsupported(`${what} ${name}; there are ${Object.keys(names).join(', ')}`);
+}
+
+const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
+
+/** The kinds of decoder that a row can be of, as presets whose every size is replaced. */
+function modelOfRow({ model: row, plan }: Row, stack: Stack): ModelInput {
+  if (row.family !== 'decoder') throw new Unsupported(`a model of the family ${row.family}; there is decoder`);
+  const kind = row.parallelBlock === true ? 'palm-8b' : row.gatedMlp === true ? 'llama-2-7b' : 'gpt2';
+  const { source: _source, status: _status, ...usual } = stack.document.model ?? {};
+  return {
+    preset: kind,
+    // A gated or parallel block says which kind of model it is, whatever the framework's other models are like.
+    ...(kind === 'gpt2' ? usual : {}),
+    name: row.name,
+    width: row.width,
+    depth: row.layers,
+    heads: row.heads,
+    keyValueHeads: row.keyValueHeads ?? row.heads,
+    headWidth: row.headWidth ?? Math.floor(row.width / row.heads),
+    mlpWidth: row.mlpWidth,
+    gatedMlp: row.gatedMlp ?? false,
+    parallelLayers: row.parallelBlock ?? false,
+    tiedHead: row.tiedEmbeddings ?? false,
+    vocabulary: roundUp(row.vocabulary, stack.vocabularyMultiple * plan.model),
+    sequence: row.sequenceLength,
+  };
+}
+
+interface Sharding {
+  readonly mesh: Mesh;
+  readonly options: Pick<PlanInput, 'shard' | 'shardAxes'>;
+}
+
+function shardingOfRow({ plan, hardware }: Row): Sharding {
+  const { data, model, pipe, sequence } = plan;
+  const product = data * model * pipe * (sequence ?? 1);
+  if (product !== hardware.chips)
+    throw new Unsupported(`data × model × pipe × sequence is ${product}, not the ${hardware.chips} chips`);
+  const stage = ZERO_STAGES[plan.zeroStage ?? 0]!;
+  const over = stage === 'none' ? data : (plan.shardParametersOver ?? data);
+  const overModel = over === data * model && model > 1;
+  if (!overModel && data % over !== 0)
+    throw new Unsupported(
+      `parameters sharded over ${over} chips, which neither divides data=${data} nor is data × model`,
+    );
+  const inner = overModel ? data : over;
+  const sizes = { pipe, replica: data / inner, data: inner, sequence: sequence ?? 1, model };
+  const missing = Object.entries(sizes).find(([name, size]) => size > 1 && !MESH_AXES.includes(name as AxisName));
+  if (missing !== undefined) throw new Unsupported(`a mesh axis ${missing[0]}; there are ${MESH_AXES.join(', ')}`);
+  return {
+    mesh: createMesh(sizes),
+    options: stage === 'none' ? {} : { shard: stage, ...(overModel ? { shardAxes: ['data', 'model'] } : {}) },
+  };
+}
+
+interface Microbatches {
+  /** Sequences of a data rank in each, but for the last. */
+  readonly size: number;
+  readonly whole: number;
+  /** Sequences of a data rank in the last, where it is smaller. */
+  readonly rest: number;
+}
+
+function microbatchesOfRow({ plan, hardware }: Row): Microbatches {
+  const { data, globalBatch, microbatch, zeroStage } = plan;
+  const perRank = globalBatch / data;
+  if (!Number.isInteger(perRank))
+    throw new Unsupported(
+      `a batch of ${globalBatch} sequences that is not whole sequences on each of ${data} data ranks`,
+    );
+  // Where parameters are fully sharded, it may be counted for each chip, those along `model` included.
+  const perChip = (microbatch * hardware.chips) / data;
+  const isPerChip = !Number.isInteger(microbatch) && zeroStage === 3 && Number.isInteger(perChip);
+  const size = Math.min(isPerChip ? perChip : microbatch, perRank);
+  if (!Number.isInteger(size))
+    throw new Unsupported(`microbatches of ${microbatch} sequences: a sequence on several chips`);
+  const whole = Math.floor(perRank / size);
+  return { size, whole, rest: perRank - whole * size };
+}
+
+function pipelineOptions({ plan, model }: Row, notes: string[]): Partial<Plan> {
+  const { pipe, schedule = '1f1b', virtualStages, firstAndLastStageLayersFewer } = plan;
+  if (pipe === 1) return {};
+  const chunks = virtualStages ?? 1;
+  const asked = named('schedule', schedule ?? '1f1b', SCHEDULES);
+  // One virtual stage a stage is nothing to interleave.
+  const name = asked === 'interleaved-1f1b' && chunks === 1 ? '1f1b' : asked;
+  const count = pipe * (name === 'zb-v' ? 2 : chunks);
+  const fewer = firstAndLastStageLayersFewer ?? 0;
+  const each = (model.layers + 2 * fewer) / count;
+  const options = { schedule: name, virtualStages: count / pipe };
+  if (Number.isInteger(each) && each > fewer)
+    return {
+      ...options,
+      stageLayers: Array.from({ length: count }, (_, i) => (i % (count - 1) === 0 ? each - fewer : each)),
+    };
+  notes.push(`${model.layers} layers on ${count} virtual stages, as balanced as can be: the row does not say how`);
+  return { ...options, stageLayers: 'balanced' };
+}
+
+function sliceOptions({ hardware: { network } }: Row): Partial<Plan> {
+  const { slices, sliceShape } = network ?? {};
+  return { ...(slices == null ? {} : { slices }), ...(sliceShape == null ? {} : { slice: sliceShape }) };
+}
+
+function rematerialization({ plan }: Row): Partial<Plan> {
+  return { rematerialize: named('recompute', plan.recompute ?? 'none', RECOMPUTE) };
+}
+
+/** What a run is said to have done besides computing. */
+function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {
+  if (overlap == null) return {};
+  return {
+    ...(/grad_sync bf16/.test(overlap) ? { precision: { gradients: 'bf16' as const } } : {}),
+    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring' as const } : {}),
+  };
+}
+
+function profileOfRow({ plan }: Row, options: Partial<Plan>, microbatches: number): MeasuredPipeline | undefined {
+  const { profiledStageSeconds: measured, pipe } = plan;
+  if (measured == null || pipe === 1) return undefined;
+  return {
+    name: options.schedule!,
+    stages: pipe,
+    microbatches,
+    chunks: options.virtualStages as number,
+    times: {
+      forward: seconds(measured.forward),
+      backwardInput: seconds(measured.backwardInput),
+      backwardWeight: seconds(measured.backwardWeight),
+      transfer: seconds(measured.transfer),
+    },
+  };
+}
+
+/**
+ * @throws Unsupported of what can't be expressed here, and MeshwrightError of a plan that its model or hardware can't have
+ */
+export function prepareRow(row: Row): PreparedRow {
+  const { hardware, key } = hardwareOfRow(row);
+  const { stack, notes: stackNotes } = stackOfRow(row, hardware);
+  const notes = [...stackNotes];
+  const { mesh, options: sharding } = shardingOfRow(row);
+  const { size, whole, rest } = microbatchesOfRow(row);
+  const isPipeline = row.plan.pipe > 1;
+  if (rest > 0 && isPipeline) throw new Unsupported('a pipeline whose last microbatch is smaller than the others');
+  const asked = named('precision', row.plan.precision, COMPUTE);
+  const compute = isPipeline && asked === 'f16' ? 'bf16' : asked;
+  if (compute !== asked) notes.push('f16 in a pipeline is predicted as bf16');
+  const situation = { compute, shard: sharding.shard ?? 'none', pipeline: isPipeline };
+  const usual = planDefaultsFor(stack, situation)
+    .map(({ set }) => parsePlanInput(set, `${stack.name} (plan)`))
+    .reduce(mergePlans, {});
+  const ofPipeline = pipelineOptions(row, notes);
+  const layout = row.plan.sequenceSharded === true ? { activations: 'sequence' as const } : {};
+  const given: PlanInput = { ...sharding, ...layout, precision: { compute } };
+  const options: Partial<Plan> = {
+    activations: 'replicated',
+    ...optionsOf(mergePlans(mergePlans(usual, given), overlapOptions(row))),
+    ...ofPipeline,
+    ...sliceOptions(row),
+    ...rematerialization(row),
+  };
+  const model = modelOfRow(row, stack);
+  const jobOf = (sequences: number, microbatches: number): Job => {
+    const batch = sequences * microbatches * row.plan.data;
+    const input = { model, hardware: hardware.name, chips: row.hardware.chips, batch };
+    const task = { ...resolveTask(input, () => hardware), hardwareName: key };
+    return checkPlan(task, fitPlan(task, { ...DEFAULT_PLAN, mesh, microbatches, ...options }).plan);
+  };
+  const profile = profileOfRow(row, ofPipeline, whole);
+  return {
+    job: jobOf(size, whole),
+    stack,
+    ...(rest === 0 ? {} : { remainder: { one: jobOf(rest, 1), two: jobOf(rest, 2) } }),
+    openSlice: hardware.topology.kind === 'torus' && row.hardware.network?.sliceShape == null,
+    ...(profile === undefined ? {} : { profile }),
+    notes,
+  };
+}

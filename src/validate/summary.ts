@@ -1,0 +1,73 @@
+/** From predicted rows to the errors of each set. */
+import { max, mean, median } from 'simple-statistics';
+import type { Errors, FitCounts, PredictedRow, SetResult, ValidationDocument } from './document.js';
+import type { Row } from './row.js';
+import { yardstickTimes } from './yardstick.js';
+
+interface Pair {
+  readonly predicted: number;
+  readonly measured: number;
+}
+
+const pair = (predicted: number | null | undefined, measured: number | null | undefined): Pair[] =>
+  predicted == null || measured == null ? [] : [{ predicted, measured }];
+
+/** Nothing of no pairs. */
+export function errorsOf(pairs: readonly Pair[]): Errors | null {
+  if (pairs.length === 0) return null;
+  const signed = pairs.map(({ predicted, measured }) => (predicted - measured) / measured);
+  const sizes = signed.map(Math.abs);
+  return { count: pairs.length, mean: mean(sizes), median: median(sizes), worst: max(sizes), bias: mean(signed) };
+}
+
+export function countFits(rows: readonly Pick<PredictedRow, 'measuredFits' | 'predictedFits'>[]): FitCounts | null {
+  const both = rows.filter(({ measuredFits, predictedFits }) => measuredFits !== null && predictedFits !== null);
+  if (both.length === 0) return null;
+  const where = (measured: boolean, predicted: boolean): number =>
+    both.filter(({ measuredFits, predictedFits }) => measuredFits === measured && predictedFits === predicted).length;
+  return {
+    count: both.length,
+    right: where(true, true) + where(false, false),
+    wronglyFits: where(false, true),
+    wronglyDoesNotFit: where(true, false),
+  };
+}
+
+const meanOf = (values: readonly (number | undefined)[]): number | null => {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? null : mean(known);
+};
+
+/** @param rows and `predicted`: of the same runs, in the same order */
+function resultOf(set: string, rows: readonly Row[], predicted: readonly PredictedRow[]): SetResult {
+  const times = yardstickTimes(rows);
+  return {
+    set,
+    rows: rows.length,
+    predicted: predicted.filter(({ status }) => status === 'predicted').length,
+    unsupported: predicted.filter(({ status }) => status === 'unsupported').length,
+    stepTime: errorsOf(predicted.flatMap((row) => pair(row.predictedStepTimeSeconds, row.measuredStepTimeSeconds))),
+    yardstick: errorsOf(rows.flatMap((row, index) => pair(times[index], row.measured.stepTimeSeconds))),
+    memory: errorsOf(predicted.flatMap((row) => pair(row.predictedMemoryBytesPerChip, row.measuredMemoryBytesPerChip))),
+    fits: countFits(predicted),
+  };
+}
+
+/** Sets come in the order in which the file first names them. */
+export function summarize(rows: readonly Row[], predicted: readonly PredictedRow[]): ValidationDocument {
+  const sets = [...new Set(rows.map(({ set }) => set))].map((set) => {
+    const members = rows.flatMap((row, index) => (row.set === set ? [index] : []));
+    return resultOf(
+      set,
+      members.map((index) => rows[index]!),
+      members.map((index) => predicted[index]!),
+    );
+  });
+  return {
+    schema: 'meshwright/validation@1',
+    sets,
+    meanOfSetMeans: meanOf(sets.map(({ stepTime }) => stepTime?.mean)),
+    yardstickMeanOfSetMeans: meanOf(sets.map(({ yardstick }) => yardstick?.mean)),
+    rows: predicted,
+  };
+}
