@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import type { Hardware, Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
-import type { Job, JobInput, StepOptions, Task } from '../job/index.js';
+import type { Job, JobInput, Task } from '../job/index.js';
 import {
   chunkCount,
   formatPlan,
@@ -31,6 +31,7 @@ import type {
   UnfoldRequest,
 } from '../../sim/index.js';
 import {
+  reservedMemory,
   createMachine,
   stepMemory,
   viewsOf,
@@ -87,19 +88,18 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
-const stepOptions = ({ attention, norms, logits, reshapes, gatheredActivations }: Stack): StepOptions => ({
+const stepOptions = ({ attention, norms, logits, reshapes, gatheredActivations }: Stack) => ({
   fusedAttention: attention === 'fused',
-  keepCasts: norms === 'composed',
-  keepGathers: gatheredActivations === 'kept',
-  views: viewsOf({ attention, reshapes }),
+  keeping: {
+    casts: norms === 'composed',
+    gathers: gatheredActivations === 'kept',
+    views: viewsOf({ attention, reshapes }),
+  },
   form: { norms, logits },
 });
 
 /** The step as a stack runs it. */
 export const lowerFor = (job: Job, stack: Stack): Program => lowerJob(job, stepOptions(stack));
-
-const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
-  bytes(hardware.chip.memoryCapacity * (1 - stack.reservedMemoryFraction));
 
 export interface AssessorOptions {
   readonly faults?: Faults | undefined;
@@ -110,8 +110,8 @@ export interface AssessorOptions {
 /** Of what a program is made of: it knows nothing of where its mesh lies. */
 function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string {
   const { slice: _slice, slices: _slices, placement: _placement, ...rest } = plan;
-  const { views = [], ...options } = stepOptions(stack);
-  const parts = [model, batch, precision, optimizer, options, [...views]];
+  const { keeping, ...options } = stepOptions(stack);
+  const parts = [model, batch, precision, optimizer, options, { ...keeping, views: [...keeping.views] }];
   return `${JSON.stringify(parts)} ${formatPlan({ ...rest, twist: false })}`;
 }
 
@@ -202,10 +202,15 @@ export class Assessor {
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
     const stack = this.#stack(job);
-    const needed = isPipeline(job.plan)
-      ? bytes(this.assessPipeline(job, stack).simulation.peakMemoryBytesPerChip)
-      : this.#lower(job, stack).memory.peakBytes;
-    return { bytes: needed, capacity: memoryLimit(job, stack) };
+    if (isPipeline(job.plan)) {
+      const { simulation } = this.assessPipeline(job, stack);
+      const { memoryCapacityBytesPerChip: capacity, reservedMemoryBytesPerChip: reserved } = simulation;
+      return { bytes: bytes(simulation.peakMemoryBytesPerChip), capacity: bytes(capacity - reserved) };
+    }
+    const { memory } = this.#lower(job, stack);
+    const { chip } = job.hardware;
+    const reserved = reservedMemory(chip, stack, job.plan.mesh, memory);
+    return { bytes: memory.peakBytes, capacity: bytes(chip.memoryCapacity - reserved) };
   }
 
   /** A job's assessment, be it a pipeline or not. */

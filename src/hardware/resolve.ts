@@ -96,6 +96,8 @@ export function resolveHardware({ value: document, place }: SourceFile<HardwareD
 export function resolveStack({ value: document, place }: SourceFile<StackDocument>): Stack {
   const time = (name: 'kernelLaunchOverhead' | 'opOverhead' | 'hostTimePerOp' | 'hostOverheadPerStep'): Seconds =>
     parseQuantity(document[name].value, 'time', place([name, 'value']));
+  const kept = (name: 'runtime' | 'perGroup' | 'perPeer') =>
+    parseQuantity(document.reservedMemory![name].value, 'bytes', place(['reservedMemory', name, 'value']));
   return {
     name: document.name,
     title: document.title,
@@ -115,6 +117,16 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
+    ...(document.reservedMemory === undefined
+      ? {}
+      : {
+          reservedMemory: {
+            runtime: kept('runtime'),
+            perGroup: kept('perGroup'),
+            perPeer: kept('perPeer'),
+            fragmentation: document.reservedMemory.fragmentation.value,
+          },
+        }),
     vocabularyMultiple: document.vocabularyMultiple?.value ?? 1,
     document,
   };

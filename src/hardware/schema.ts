@@ -173,6 +173,9 @@ export const stackSchema = z.strictObject({
     }),
   ).optional(),
   reservedMemoryFraction: share,
+  reservedMemory: z
+    .strictObject({ runtime: quantity, perGroup: quantity, perPeer: quantity, fragmentation: share })
+    .optional(),
   vocabularyMultiple: count.optional(),
   model: modelDefaults.optional(),
   plan: z.array(planDefault).optional(),

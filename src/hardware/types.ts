@@ -180,6 +180,18 @@ export type OfferedAlgorithms = Readonly<
   Partial<Record<'all_gather' | 'reduce_scatter' | 'all_reduce' | 'all_to_all', readonly AlgorithmName[] | undefined>>
 >;
 
+/** Memory of a chip that a process has beside its tensors. */
+export interface ReservedMemory {
+  /** The driver's context, code and workspaces. */
+  readonly runtime: Bytes;
+  /** Buffers of the communication library for each group of chips: one along every mesh axis, and all of them. */
+  readonly perGroup: Bytes;
+  /** Those for each stage of a pipeline that it exchanges with. */
+  readonly perPeer: Bytes;
+  /** What the allocator holds and cannot use, as a share of the activations. */
+  readonly fragmentation: number;
+}
+
 /** What software does with a chip. The same for every model and every number of chips. */
 export interface Stack {
   readonly name: string;
@@ -242,6 +254,8 @@ export interface Stack {
   readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */
   readonly reservedMemoryFraction: number;
+  /** What it keeps besides, as far as that is known. */
+  readonly reservedMemory?: ReservedMemory;
   /** Vocabularies are filled up to a multiple of this on each chip of the axis `model`; 1 where they are only divided. */
   readonly vocabularyMultiple: number;
   readonly document: StackDocument;

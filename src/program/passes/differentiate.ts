@@ -22,6 +22,8 @@ import type {
   ValueType,
 } from '../types.js';
 import { unstacked } from '../types.js';
+import type { Keeping } from './keeping.js';
+import { KEEP_LEAST } from './keeping.js';
 import type { Rematerialization, ResidualPolicy, Visible } from './residuals.js';
 import { Residuals } from './residuals.js';
 
@@ -259,12 +261,8 @@ export interface DifferentiateOptions {
   readonly rematerialize?: (op: Op) => Rematerialization;
   /** Whether attention's backward kernel makes scores again by itself; not unless given. */
   readonly fusedAttention?: boolean;
-  /** Whether activations are kept in each type that they are read in; not unless given. */
-  readonly keepCasts?: boolean;
-  /** Whether activations that a collective gathered are kept whole; their shards unless given. */
-  readonly keepGathers?: boolean;
-  /** Ops whose results are views of their operand's memory; none unless given. */
-  readonly views?: ReadonlySet<string>;
+  /** What is kept that could be made again without arithmetic; the least unless given. */
+  readonly keeping?: Keeping;
   /** A scalar of the loss' type that all gradients are multiplied by. */
   readonly scale?: ValueId;
 }
@@ -298,14 +296,11 @@ function seedLoss(pass: Differentiation, loss: ValueId, scale: ValueId | undefin
  * @throws MeshwrightError PROGRAM_INVALID when a parameter does not affect the loss or an op has no gradient
  */
 export function differentiate(program: Program, options: DifferentiateOptions = {}): Program {
-  const { rematerialize = () => 'none', fusedAttention = false, keepCasts = false } = options;
-  const { keepGathers = false, views = new Set<string>() } = options;
+  const { rematerialize = () => 'none', fusedAttention = false, keeping = KEEP_LEAST } = options;
   const pass = new Differentiation(program, (op) => ({
     rematerialize: rematerialize(op),
     fusedAttention,
-    keepCasts,
-    keepGathers,
-    views,
+    keeping,
   }));
   const { builder } = pass;
   const loss = program.outputs.find(({ name }) => name === 'loss')?.value;

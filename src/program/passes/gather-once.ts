@@ -79,7 +79,7 @@ export function gatherOnce(
   const castPart = ({ name, cuts, value, whole }: (typeof held)[number], from = value): Part => {
     const { dtype } = builder.type(whole);
     if (dtype === parameterType) return { name, cuts, value: from };
-    const options = { id: `${GATHER}/${name}/cast`, phase: 'forward' as const };
+    const options = { id: `${GATHER}/${name}/cast`, phase: 'forward' as const, role: 'parameter' as const };
     return { name, cuts, value: builder.emit('cast', [from], { dtype }, options) };
   };
   const partBytes = ({ value }: Part): number => typeBytes(unstacked(builder.type(value)));

@@ -7,6 +7,8 @@ import { Builder } from '../builder.js';
 import { accumulateMicrobatches } from './accumulate-microbatches.js';
 import { differentiate } from './differentiate.js';
 import { fuse } from './fuse.js';
+import type { Keeping } from './keeping.js';
+import { KEEP_LEAST } from './keeping.js';
 import type { LossScaling } from './loss-scale.js';
 import { counterInput } from './loss-scale.js';
 import type { LinearMode } from './overlap-linears/index.js';
@@ -35,12 +37,8 @@ export interface LowerOptions {
    * stack's `attention`. Not unless given.
    */
   readonly fusedAttention?: boolean;
-  /** Whether activations are kept in each type that they are read in, as eager frameworks do; not unless given. */
-  readonly keepCasts?: boolean;
-  /** Whether activations that a collective gathered are kept whole; their shards unless given. */
-  readonly keepGathers?: boolean;
-  /** Ops whose results are views of their operand's memory; none unless given. */
-  readonly views?: ReadonlySet<string>;
+  /** What is kept that could be made again without arithmetic; the least unless given. */
+  readonly keeping?: Keeping;
   /** Whether the collectives of linears are rings beside their products; `synchronous` unless given. */
   readonly linears?: LinearMode;
   /** Parameters, gradients and optimizer state of which each chip keeps a part. */
@@ -95,19 +93,6 @@ export const reductionOf = (choice: ShardChoice, { bucketBytes = Infinity }: Low
   bucketBytes,
 });
 
-/** What the software that runs a step keeps for its backward pass. */
-const kept = ({
-  fusedAttention = false,
-  keepCasts = false,
-  keepGathers = false,
-  views = new Set<string>(),
-}: LowerOptions) => ({
-  fusedAttention,
-  keepCasts,
-  keepGathers,
-  views,
-});
-
 /** A microbatch's gradients, as they are summed up over microbatches. */
 export function microbatchGradients(
   forward: Program,
@@ -132,8 +117,9 @@ export function microbatchGradients(
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
+  const { fusedAttention = false, keeping = KEEP_LEAST } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verified(differentiate(counted, { ...kept(options), rematerialize, ...scale }));
+  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, keeping, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
   const dealing = { ...reductionOf(choice, options), onlyDealt: true };

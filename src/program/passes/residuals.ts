@@ -6,6 +6,8 @@ import { unreachable } from '../../errors.js';
 import type { Builder } from '../builder.js';
 import { attributesOf } from '../builder.js';
 import { invalid, isCollective, isCompute } from '../ops/index.js';
+import type { Keeping } from './keeping.js';
+import { isMadeAgain } from './keeping.js';
 import type { Op, Region, ValueId, ValueType } from '../types.js';
 import { typeBytes } from '../types.js';
 
@@ -27,12 +29,7 @@ export interface ResidualPolicy {
   readonly rematerialize: Rematerialization;
   /** Whether attention's backward kernel makes scores and softmax again by itself, so that no policy keeps them. */
   readonly fusedAttention: boolean;
-  /** Whether copies of activations in another type are kept, as by a framework that keeps what each op reads. */
-  readonly keepCasts: boolean;
-  /** Whether what a gather brought is kept instead of the shard that it is made of. */
-  readonly keepGathers: boolean;
-  /** Ops whose results are views of what is kept in any case. */
-  readonly views: ReadonlySet<string>;
+  readonly keeping: Keeping;
 }
 
 /** Attention's scores and their softmax. */
@@ -46,22 +43,16 @@ function scoresOf(ops: readonly Op[]): readonly Op[] {
   return ops.filter((op) => op.name === 'softmax' || isScore(op));
 }
 
-/** Whether an op's result is made again rather than kept in any case. */
-export const takesNoArithmetic = ({ name }: Op): boolean => name === 'all_gather' || name === 'cast';
-
 /** The ops of a region whose results are made again. */
 function madeAgain(
   ops: readonly Op[],
-  { rematerialize, fusedAttention, keepCasts, keepGathers, views }: ResidualPolicy,
-  parameters: ReadonlySet<ValueId>,
+  { rematerialize, fusedAttention, keeping }: ResidualPolicy,
+  isParameter: (value: ValueId) => boolean,
   typeOf: (value: ValueId) => ValueType,
 ): ReadonlySet<Op> {
-  const isKeptCast = ({ name, operands: [from], results: [to] }: Op): boolean =>
-    name === 'cast' && !parameters.has(from!) && (keepCasts || typeBytes(typeOf(to!)) < typeBytes(typeOf(from!)));
-  const isKeptGather = ({ name, operands }: Op): boolean =>
-    name === 'all_gather' && keepGathers && !operands.some((id) => parameters.has(id));
-  const isFree = (op: Op): boolean =>
-    views.has(op.name) || (takesNoArithmetic(op) && !isKeptCast(op) && !isKeptGather(op));
+  const narrows = ({ name, operands: [from], results: [to] }: Op): boolean =>
+    name === 'cast' && !isParameter(from!) && typeBytes(typeOf(to!)) < typeBytes(typeOf(from!));
+  const isFree = (op: Op): boolean => isMadeAgain(op, keeping, isParameter) && !narrows(op);
   const asPlanned = (): readonly Op[] => {
     switch (rematerialize) {
       case 'none':
@@ -115,7 +106,12 @@ export class Residuals {
     this.#enter = enter;
     const region = op.region!;
     const parameters = new Set(region.args.slice(attributesOf(op, 'repeat').carried));
-    this.#again = madeAgain(region.ops, policy, parameters, (value) => pass.builder.type(value));
+    this.#again = madeAgain(
+      region.ops,
+      policy,
+      (value) => parameters.has(value),
+      (value) => pass.builder.type(value),
+    );
     for (const inner of region.ops) inner.results.forEach((id) => this.#definitions.set(id, inner));
     this.#args = new Map(region.args.map((id, index) => [id, index]));
   }
@@ -152,8 +148,9 @@ export class Residuals {
     const { name, attributes } = op;
     if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
     const operands = op.operands.map((operand) => this.resolve(operand));
-    const options = { id: `${op.id}#again`, phase: 'backward' as const };
-    const results = this.#pass.builder.emitAll(name, operands, attributes as never, options);
+    const { builder } = this.#pass;
+    const options = { id: `${op.id}#again`, phase: 'backward' as const, role: builder.role(value) };
+    const results = builder.emitAll(name, operands, attributes as never, options);
     op.results.forEach((id, index) => this.#seen.set(id, results[index]!));
     return this.#seen.get(value)!;
   }
