@@ -141,7 +141,7 @@ class Traffic {
     const { operands, elementwise } = this.#stack;
     const readers = this.#readers(id);
     const source = this.#placement.drafts[this.#placement.made.get(id)!.draft]!;
-    const isInside = source.kind === 'attention' && readers.length === 0;
+    const isInside = (source.kind === 'attention' || source.ops.length > 1) && readers.length === 0;
     if ((elementwise === 'none' && !isInside) || this.#kept.has(id)) this.#written.add(id);
     if (readers.length === 0 || this.#written.has(id)) return;
     const { drafts, made } = this.#placement;

@@ -7,6 +7,7 @@ import type { Stack } from '../../src/hardware/index.js';
 import type { Op, Value, ValueId } from '../../src/program/index.js';
 import type { AttentionGroup } from './attention.js';
 import { attentionGroups } from './attention.js';
+import { normGroups } from './families.js';
 import { canFollow, reductionOf } from './fusion-rules.js';
 
 export interface Draft {
@@ -36,12 +37,15 @@ const draft = (kind: Draft['kind'], ops: Op[] = []): Draft => ({ kind, ops, sums
 export function placeOps(
   ops: readonly Op[],
   values: readonly Value[],
-  { elementwise, epilogues, reductions, attention }: Stack,
+  { elementwise, epilogues, reductions, attention, norms }: Stack,
   kept: ReadonlySet<ValueId>,
   isMatmul: (op: Op) => boolean,
 ): Placement {
   const groups = attention === 'fused' ? attentionGroups(ops, values, kept) : [];
   const groupOf = new Map(groups.flatMap((group) => group.ops.map((op) => [op, group] as const)));
+  const oneByOne = elementwise === 'none';
+  const kernels = oneByOne && norms === 'fused' ? normGroups(ops) : [];
+  const kernelOf = new Map(kernels.flatMap((kernel) => kernel.map((op) => [op, kernel] as const)));
   const drafts: Draft[] = [];
   const made = new Map<ValueId, Made>();
   /** The drafts since the last matmul or attention, which is the first of them, begin here. */
@@ -79,8 +83,11 @@ export function placeOps(
       if (group.ops[0] === op) begin({ ...draft('attention', [...group.ops]), attention: group }, false);
     } else if (isMatmul(op)) {
       begin(draft('matmul', [op]), true);
-    } else if (elementwise === 'none') {
-      make(op, drafts.push(draft('loose', [op])) - 1, false);
+    } else if (oneByOne) {
+      const kernel = kernelOf.get(op) ?? [op];
+      if (kernel[0] !== op) continue;
+      const index = drafts.push(draft('loose', [...kernel])) - 1;
+      kernel.forEach((one) => make(one, index, false));
     } else {
       const { before, last } = reductionOf(op, reductions);
       const loose = Math.max(firstLoose, ...op.operands.map(earliestAfter));
