@@ -12,7 +12,6 @@ export * from './network/index.js';
 export * from './ops.js';
 export * from './pipeline/index.js';
 export type { CollectiveChoice, ComputeCategory } from './plan.js';
-export { COMPUTE_CATEGORIES } from './plan.js';
 export * from './report.js';
 export * from './reserved-memory.js';
 export * from './simulate.js';

@@ -4,8 +4,8 @@
  */
 import type { AxisName } from '../src/mesh/index.js';
 import type { Pending, RunId } from './pending.js';
-import type { CollectiveStep, KernelStep, Plan } from './plan.js';
-import type { Sink } from './walk.js';
+import type { KernelStep, Plan } from './plan.js';
+import type { CollectiveIssue, Sink } from './walk.js';
 import { walkTree } from './walk.js';
 
 export type { RunId } from './pending.js';
@@ -21,19 +21,8 @@ export interface KernelInstruction {
   readonly iterations: readonly number[];
 }
 
-/**
- * It is issued when all of `after` are done. It then takes its turn on its chip behind the collectives over the same
- * axis that were issued before, and begins once all of `operands` are done too.
- */
-export interface CollectiveInstruction {
+export interface CollectiveInstruction extends CollectiveIssue {
   readonly kind: 'collective';
-  readonly step: CollectiveStep;
-  readonly run: RunId;
-  readonly after: readonly RunId[];
-  readonly operands: readonly RunId[];
-  /** Whether the chip waits until it is done. */
-  readonly synchronous: boolean;
-  readonly iterations: readonly number[];
 }
 
 /** Ops that take no time but read what a collective brings. */
@@ -53,28 +42,15 @@ class Writer implements Sink {
     this.#waited(after);
   }
 
-  collective(
-    step: CollectiveStep,
-    run: RunId,
-    after: Pending,
-    operands: Pending,
-    synchronous: boolean,
-    iterations: readonly number[],
-  ): void {
+  collective(issue: CollectiveIssue): void {
+    const { step, run, after } = issue;
     this.#axisOf.push(step.axis);
     this.#waited(after);
-    this.instructions.push({
-      kind: 'collective',
-      step,
-      run,
-      after,
-      operands: operands.some((operand) => this.isDone(operand))
-        ? operands.filter((operand) => !this.isDone(operand))
-        : operands,
-      synchronous,
-      iterations,
-    });
-    if (synchronous) this.#waited([run]);
+    const operands = issue.operands.some((operand) => this.isDone(operand))
+      ? issue.operands.filter((operand) => !this.isDone(operand))
+      : issue.operands;
+    this.instructions.push({ kind: 'collective', ...issue, operands });
+    if (issue.synchronous) this.#waited([run]);
   }
 
   wait(after: Pending): void {

@@ -19,8 +19,7 @@ export type KernelCategory = (typeof KERNEL_CATEGORIES)[number];
  * Where a chip's compute time goes. `contention`: what collectives beside kernels add to them; `variation`: what a slow
  * chip and jitter do, which may be less than nothing.
  */
-export const COMPUTE_CATEGORIES = [...KERNEL_CATEGORIES, 'contention', 'variation'] as const;
-export type ComputeCategory = (typeof COMPUTE_CATEGORIES)[number];
+export type ComputeCategory = KernelCategory | 'contention' | 'variation';
 
 export interface KernelStep {
   readonly kind: 'kernel';
@@ -29,7 +28,7 @@ export interface KernelStep {
   readonly reads: readonly ValueId[];
   readonly cost: KernelCost;
   readonly duration: Ticks;
-  /** What a host that launches op by op needs for it; launching collectives takes it no time. */
+  /** What a host that launches op by op needs for it. */
   readonly hostDuration: Ticks;
   /**
    * The chip begins it no earlier than this after the host has come to it: all waiting for the host put in front, so that
@@ -51,6 +50,8 @@ export interface CollectiveStep {
   readonly asynchronous: boolean;
   /** Whether a second run waits, when it is issued, until the first is done. */
   readonly single: boolean;
+  /** What a host that launches op by op needs for it, which it is not issued before. */
+  readonly hostDuration: Ticks;
   /** Where nothing else is on its links. */
   readonly duration: Ticks;
   readonly schedule: CollectiveSchedule;
@@ -219,7 +220,8 @@ class Planner {
       axis,
       reads: op.operands,
       asynchronous: op.asynchronous === true && this.#stack.asynchronous.includes(name),
-      single: !early,
+      single: !early && op.queued !== true,
+      hostDuration: toTicks(this.#stack.hostTimePerOp),
       duration,
       schedule,
       channels: timeChannels(schedule),

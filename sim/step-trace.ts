@@ -17,7 +17,7 @@ const MEMORY_SPANS = 1000;
  *
  * @returns by index in `occurrences`
  */
-export function arrowsOf(occurrences: readonly Occurrence[]): Arrow[] {
+function arrowsOf(occurrences: readonly Occurrence[]): Arrow[] {
   const arrows: Arrow[] = [];
   const indexOf: number[] = [];
   const waitedFor = new Set<number>();

@@ -11,17 +11,25 @@ import type { Pending, Readiness, RunId } from './pending.js';
 import { NOTHING, READY, union } from './pending.js';
 import type { CollectiveStep, JoinStep, KernelStep, ManualStep, Plan, RepeatStep, Step } from './plan.js';
 
+/**
+ * A collective is issued when all of `after` are done. It then takes its turn on its chip behind the collectives over the
+ * same axis that were issued before, and begins once all of `operands` are done too.
+ */
+export interface CollectiveIssue {
+  readonly step: CollectiveStep;
+  readonly run: RunId;
+  readonly after: Pending;
+  readonly operands: Pending;
+  /** Whether the chip waits until it is done. */
+  readonly synchronous: boolean;
+  /** Of the repeats around it, outermost first. */
+  readonly iterations: readonly number[];
+}
+
 /** Gets what a chip does, in the order of issue; see `Instruction`. `iterations` of the repeats around, outermost first. */
 export interface Sink {
   kernel(step: KernelStep, after: Pending, iterations: readonly number[]): void;
-  collective(
-    step: CollectiveStep,
-    run: RunId,
-    after: Pending,
-    operands: Pending,
-    synchronous: boolean,
-    iterations: readonly number[],
-  ): void;
+  collective(issue: CollectiveIssue): void;
   wait(after: Pending): void;
   /** Whether the chip goes on only after the end of a run, so that nothing need wait for it. */
   isDone(run: RunId): boolean;
@@ -141,7 +149,7 @@ class TreeWalk {
     const run = this.#axisOfRun.length;
     this.#axisOfRun.push(this.#axes[index]!);
     this.#lastRun[index] = run;
-    this.#sink.collective(step, run, after, operands, !asynchronous, this.#iterations);
+    this.#sink.collective({ step, run, after, operands, synchronous: !asynchronous, iterations: this.#iterations });
     const runs = asynchronous ? [run] : undefined;
     for (const id of op.results) this.#runs[id] = runs;
   }

@@ -1,7 +1,7 @@
 /** The one error class of the project: what a person reads when something is wrong, and nothing else. */
 
 /** Codes of wrong input (exit status 2). */
-export const INPUT_CODES = [
+const INPUT_CODES = [
   'JOB_INVALID',
   'MODEL_UNKNOWN',
   'HARDWARE_UNKNOWN',
@@ -23,17 +23,10 @@ export const INPUT_CODES = [
 ] as const;
 
 /** Codes of a job that failed on good input, or of a defect of ours (exit status 1). */
-export const FAILURE_CODES = [
-  'PROGRAM_INVALID',
-  'DEVICE_FAILED',
-  'RANK_FAILED',
-  'TIMED_OUT',
-  'LOSS_NOT_FINITE',
-  'WRITE_FAILED',
-  'INTERNAL',
-] as const;
+type FailureCode =
+  'PROGRAM_INVALID' | 'DEVICE_FAILED' | 'RANK_FAILED' | 'TIMED_OUT' | 'LOSS_NOT_FINITE' | 'WRITE_FAILED' | 'INTERNAL';
 
-export type ErrorCode = (typeof INPUT_CODES)[number] | (typeof FAILURE_CODES)[number];
+export type ErrorCode = (typeof INPUT_CODES)[number] | FailureCode;
 
 export interface ErrorDetail {
   /** Where: a file and line, a field's path (`plan.mesh.model`) or a flag (`--mesh`). */

@@ -64,6 +64,10 @@ export const isComputedOnce = ({ name }: Op): boolean => COMPUTED_ONCE.has(name)
 const elements = (id: ValueId, values: readonly Value[]): number =>
   values[id]!.type.shape.reduce((product, size) => product * size, 1);
 
+/** Whether an op does what is between a gradient and the running sum that has it: a cast to its type, and the addition. */
+export const isAccumulation = ({ name, results }: Op, values: readonly Value[]): boolean =>
+  (name === 'cast' || name === 'add') && values[results[0]!]!.role === 'gradient';
+
 /**
  * Whether a matmul's fusion can take an op after it: one that does something to each element of its product, or sums
  * over them.

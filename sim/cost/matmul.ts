@@ -2,8 +2,8 @@
 import type { MatmulPoint, MatmulRate, MatrixUnit, Tile } from '../../src/hardware/index.js';
 import type { MatmulWork } from '../../src/program/index.js';
 import { matmulFlops } from '../../src/program/index.js';
-import type { Bytes, Flops, FlopsPerSecond, Seconds } from '../../src/units.js';
-import { bytes, computeTime, flops, flopsPerSecond } from '../../src/units.js';
+import type { Bytes, Flops, FlopsPerSecond } from '../../src/units.js';
+import { bytes, flops, flopsPerSecond } from '../../src/units.js';
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
@@ -81,7 +81,3 @@ export function achievableRate(work: MatmulWork, rate: MatmulRate, unit: MatrixU
   }
   return flopsPerSecond(Math.min(weighted / weights, fastestRate(rate)));
 }
-
-/** Time in the matrix units alone; memory traffic is the kernel's business. */
-export const matmulTime = (work: MatmulWork, rate: MatmulRate, unit: MatrixUnit, balance: number): Seconds =>
-  computeTime(tilingOf(work, unit, balance).paddedFlops, achievableRate(work, rate, unit, balance));

@@ -28,7 +28,7 @@ export interface Piece {
   readonly attention?: AttentionGroup;
 }
 
-export function workOf(op: Op, values: readonly Value[]): Work {
+function workOf(op: Op, values: readonly Value[]): Work {
   if (!isCompute(op.name)) {
     throw new MeshwrightError('INTERNAL', { place: op.id, expected: 'a compute op in a kernel', got: op.name });
   }

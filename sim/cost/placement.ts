@@ -8,7 +8,7 @@ import type { Op, Value, ValueId } from '../../src/program/index.js';
 import type { AttentionGroup } from './attention.js';
 import { attentionGroups } from './attention.js';
 import { normGroups } from './families.js';
-import { canFollow, reductionOf } from './fusion-rules.js';
+import { canFollow, isAccumulation, reductionOf } from './fusion-rules.js';
 
 export interface Draft {
   readonly kind: 'matmul' | 'attention' | 'loose';
@@ -37,7 +37,7 @@ const draft = (kind: Draft['kind'], ops: Op[] = []): Draft => ({ kind, ops, sums
 export function placeOps(
   ops: readonly Op[],
   values: readonly Value[],
-  { elementwise, epilogues, reductions, attention, norms }: Stack,
+  { elementwise, epilogues, accumulation, reductions, attention, norms }: Stack,
   kept: ReadonlySet<ValueId>,
   isMatmul: (op: Op) => boolean,
 ): Placement {
@@ -70,6 +70,14 @@ export function placeOps(
     const inside = (id: ValueId): boolean => made.get(id)?.draft === head && made.get(id)!.streams;
     return canFollow(op, product, values, sums, inside) && op.operands.every((id) => earliestAfter(id) <= head!);
   };
+  /** The matmul that makes the gradient which an op casts to the type of a sum, or adds to it. */
+  const accumulatedBy = (op: Op): number | undefined => {
+    if (accumulation === 'separate' || !isAccumulation(op, values)) return undefined;
+    const sources = op.operands.flatMap((id) => made.get(id) ?? []);
+    const [source] = sources;
+    const isOnly = sources.length === 1 && source!.streams && drafts[source!.draft]!.kind === 'matmul';
+    return isOnly ? source!.draft : undefined;
+  };
   /** The first draft in which a value can be read. */
   const earliestAfter = (id: ValueId): number => {
     const found = made.get(id);
@@ -83,6 +91,10 @@ export function placeOps(
       if (group.ops[0] === op) begin({ ...draft('attention', [...group.ops]), attention: group }, false);
     } else if (isMatmul(op)) {
       begin(draft('matmul', [op]), true);
+    } else if (accumulatedBy(op) !== undefined) {
+      const index = accumulatedBy(op)!;
+      drafts[index]!.ops.push(op);
+      make(op, index, true);
     } else if (oneByOne) {
       const kernel = kernelOf.get(op) ?? [op];
       if (kernel[0] !== op) continue;

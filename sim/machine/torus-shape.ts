@@ -17,7 +17,7 @@ export interface TorusShape {
 export const formatSlice = (slice: readonly number[]): string => slice.join('×');
 
 /** Which dimensions of a slice have links that wrap around. */
-export function wrappedDimensions(slice: readonly number[], { wraparound }: TorusTopology): boolean[] {
+function wrappedDimensions(slice: readonly number[], { wraparound }: TorusTopology): boolean[] {
   const { rule, multiple, dimensions } = wraparound;
   const fits = slice.map((length) => length > 1 && length % multiple === 0);
   switch (rule) {

@@ -7,6 +7,12 @@ import type { AlgorithmName, Channel, Pattern, Round } from './types.js';
 
 /** Everything but `permute`, which has shifts of its own. */
 export type GroupCollective = Exclude<CollectiveName, 'permute'>;
+export const GROUP_COLLECTIVES = [
+  'all_gather',
+  'reduce_scatter',
+  'all_reduce',
+  'all_to_all',
+] as const satisfies readonly GroupCollective[];
 
 export interface Algorithm {
   readonly name: AlgorithmName;
@@ -84,3 +90,15 @@ export function roundsOf(
       return exchange(heldBytes);
   }
 }
+
+/** One channel of rounds for each collective, as of `roundsOf`. */
+export const algorithmOf = (
+  name: AlgorithmName,
+  length: number,
+  gather: (heldBytes: number) => readonly Round[],
+  exchange: (heldBytes: number) => readonly Round[],
+): Algorithm => ({
+  name,
+  collectives: GROUP_COLLECTIVES,
+  channels: (collective, heldBytes) => [roundsOf(collective, heldBytes, length, gather, exchange)],
+});

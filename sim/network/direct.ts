@@ -3,7 +3,7 @@
  * α + (n − 1) c/β; on fully connected chips, with a link to each other, α + c/β.
  */
 import type { Algorithm, Workshop } from './algorithm.js';
-import { round, roundsOf } from './algorithm.js';
+import { algorithmOf, round } from './algorithm.js';
 import type { Level } from './axis.js';
 import type { Flow } from './types.js';
 
@@ -27,17 +27,10 @@ export function direct(workshop: Workshop, { length, groups }: Level): Algorithm
   const [first, ...others] = groups[0]!;
   const someFlows = (): Flow[] => others.map((to) => ({ from: first!, to, share: 1 }));
   const pattern = workshop.pattern({ groups, flowsOf: (of) => directFlows(of, 1), someFlows });
-  return {
-    name: 'direct',
-    collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
-    channels: (collective, heldBytes) => [
-      roundsOf(
-        collective,
-        heldBytes,
-        length,
-        (held) => [round(pattern, 1, held)],
-        (held) => [round(pattern, 1, held / length)],
-      ),
-    ],
-  };
+  return algorithmOf(
+    'direct',
+    length,
+    (held) => [round(pattern, 1, held)],
+    (held) => [round(pattern, 1, held / length)],
+  );
 }

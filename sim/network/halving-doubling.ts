@@ -5,7 +5,7 @@
  * of everything in each of log₂ n exchanges: log₂ n (α + S/2β).
  */
 import type { Algorithm, Workshop } from './algorithm.js';
-import { round, roundsOf } from './algorithm.js';
+import { algorithmOf, round } from './algorithm.js';
 import type { Level } from './axis.js';
 import type { Flow } from './types.js';
 
@@ -25,17 +25,10 @@ export function halvingDoubling(workshop: Workshop, { length, groups }: Level): 
       someFlows: () => flowsOf(groups[0]!, ENOUGH),
     });
   });
-  return {
-    name: 'halving-doubling',
-    collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
-    channels: (collective, heldBytes) => [
-      roundsOf(
-        collective,
-        heldBytes,
-        length,
-        (held) => patterns.map((pattern, index) => round(pattern, 1, held * 2 ** index)),
-        (held) => patterns.map((pattern) => round(pattern, 1, held / 2)),
-      ),
-    ],
-  };
+  return algorithmOf(
+    'halving-doubling',
+    length,
+    (held) => patterns.map((pattern, index) => round(pattern, 1, held * 2 ** index)),
+    (held) => patterns.map((pattern) => round(pattern, 1, held / 2)),
+  );
 }

@@ -6,6 +6,7 @@
  */
 import { bytes } from '../../src/units.js';
 import type { Algorithm, GroupCollective, Pick } from './algorithm.js';
+import { GROUP_COLLECTIVES } from './algorithm.js';
 import type { Level } from './axis.js';
 import type { Channel } from './types.js';
 
@@ -72,7 +73,7 @@ export function hierarchical(
   const lengths = levels.map(({ length }) => length);
   return {
     name: 'hierarchical',
-    collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
+    collectives: GROUP_COLLECTIVES,
     channels: (collective, heldBytes, pick: Pick) =>
       inOrder(
         phases(collective, heldBytes, lengths).map((phase) =>

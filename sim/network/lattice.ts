@@ -13,7 +13,7 @@
  */
 import type { Lattice } from '../machine/index.js';
 import type { Algorithm, Workshop } from './algorithm.js';
-import { lazily, round, roundsOf } from './algorithm.js';
+import { GROUP_COLLECTIVES, lazily, round, roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
 import { gatherOver, ringRounds } from './ring.js';
 import type { Flow, Pattern, Round } from './types.js';
@@ -86,7 +86,7 @@ export function overLattice(workshop: Workshop, lattice: Lattice, { length, grou
   const exchange = (heldBytes: number): Round[] => steps().map((pattern) => round(pattern, 1, heldBytes / length));
   return {
     name: 'multi-axis',
-    collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
+    collectives: GROUP_COLLECTIVES,
     channels: (collective, heldBytes) =>
       collective === 'all_to_all'
         ? [exchange(heldBytes)]

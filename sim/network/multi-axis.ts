@@ -7,7 +7,7 @@
  * all their links to work at once (the topology's `multiAxisShare`): then every transfer takes as much longer.
  */
 import type { Algorithm, Workshop } from './algorithm.js';
-import { roundsOf } from './algorithm.js';
+import { GROUP_COLLECTIVES, roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
 import { overLattice } from './lattice.js';
 import { gatherOver } from './ring.js';
@@ -37,7 +37,7 @@ function overStages(workshop: Workshop, { stages, length }: Level): Algorithm {
   const rings = stages.map((stage) => workshop.ring(stage, true));
   return {
     name: 'multi-axis',
-    collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
+    collectives: GROUP_COLLECTIVES,
     channels: (collective, heldBytes) =>
       rings.map((_, part) => {
         const order = [...rings.slice(part), ...rings.slice(0, part)];

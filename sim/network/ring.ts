@@ -10,7 +10,7 @@
  */
 import type { Stage } from '../machine/index.js';
 import type { Algorithm, Ring, Workshop } from './algorithm.js';
-import { round, roundsOf } from './algorithm.js';
+import { GROUP_COLLECTIVES, round, roundsOf } from './algorithm.js';
 import type { Level } from './axis.js';
 import type { Flow, Pattern, Round } from './types.js';
 
@@ -86,7 +86,7 @@ function stageAfterStage(
   const rings = stages.map((stage) => workshop.ring(stage, both));
   return {
     name,
-    collectives: ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all'],
+    collectives: GROUP_COLLECTIVES,
     channels: (collective, heldBytes, pick) => {
       const slowestFirst =
         rings.length === 1

@@ -15,10 +15,10 @@ const transferTicks = ({ pattern, bytes, effort }: Round): Ticks => {
   const { share, rate } = pattern.slowest(bytes);
   return ticks(Math.round(workTicks(bytes * share, rate, effort)));
 };
-const latencyTicks = ({ pattern, bytes }: Round): Ticks => toTicks(pattern.slowest(bytes).latency);
+const latencyTicks = ({ pattern, bytes, latency }: Round): Ticks => toTicks(latency ?? pattern.slowest(bytes).latency);
 
 /** One step: the transfer and the latency are each a whole number of ticks. */
-export const stepTicks = (round: Round): Ticks => ticks(transferTicks(round) + latencyTicks(round));
+const stepTicks = (round: Round): Ticks => ticks(transferTicks(round) + latencyTicks(round));
 
 const channelTicks = (rounds: Channel): number =>
   rounds.reduce((sum, round) => sum + round.steps * stepTicks(round), 0);

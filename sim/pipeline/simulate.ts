@@ -103,7 +103,7 @@ function checkMachine({ hardware, mesh, chipSlowdown }: Machine, pipeline: Train
   });
 }
 
-export function executePipeline({
+function executePipeline({
   pipeline,
   schedule,
   machine,

@@ -23,12 +23,7 @@ export interface Use {
   readonly count: number;
 }
 
-export function usesOf(
-  runs: ProgramRuns,
-  pipeline: TrainingPipeline,
-  { schedule }: PipelineTimes,
-  stage: number,
-): Use[] {
+function usesOf(runs: ProgramRuns, pipeline: TrainingPipeline, { schedule }: PipelineTimes, stage: number): Use[] {
   const { start, finish } = pipeline.stages[stage]!;
   const around = (part: 'start' | 'finish', run: ProgramRun): Use => ({
     part,

@@ -22,7 +22,7 @@ export const outputBytes = ({ outputs, values }: Program, wanted: (name: string)
   outputs.reduce((total, { name, value }) => total + (wanted(name) ? typeBytes(values[value]!.type) : 0), 0);
 
 /** The slot that sends a cotangent. */
-export const backwardKind = (slots: Readonly<Partial<Record<SlotKind, Program>>>): SlotKind =>
+const backwardKind = (slots: Readonly<Partial<Record<SlotKind, Program>>>): SlotKind =>
   slots.backward === undefined ? 'backward-input' : 'backward';
 
 export class Transfers {

@@ -5,7 +5,7 @@ import type { KernelStep } from '../plan.js';
 
 export const KERNEL = 0;
 export const COLLECTIVE = 1;
-export const WAIT = 2;
+const WAIT = 2;
 
 /** Lists of runs in compressed rows: those of `index` are `runs[starts[index]]` up to `runs[starts[index + 1]]`. */
 export interface RunLists {

@@ -18,6 +18,7 @@ import { formatMesh } from '../mesh/index.js';
 import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
 import { findPlans } from '../planner/index.js';
 import type { MemoryUse, TrainingPipeline, Program } from '../program/index.js';
+import { omit } from '../omit.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
 import type {
@@ -109,10 +110,10 @@ export interface AssessorOptions {
 
 /** Of what a program is made of: it knows nothing of where its mesh lies. */
 function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string {
-  const { slice: _slice, slices: _slices, placement: _placement, ...rest } = plan;
+  const rest = { ...omit(plan, 'slice', 'slices', 'placement'), twist: false };
   const { keeping, ...options } = stepOptions(stack);
   const parts = [model, batch, precision, optimizer, options, { ...keeping, views: [...keeping.views] }];
-  return `${JSON.stringify(parts)} ${formatPlan({ ...rest, twist: false })}`;
+  return `${JSON.stringify(parts)} ${formatPlan(rest)}`;
 }
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */

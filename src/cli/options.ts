@@ -32,7 +32,15 @@ const MODEL_FLAGS = [
   'vocabulary',
   'sequence',
 ] as const;
-const SWITCH_FLAGS = ['parallelLayers', 'queryKeyNorm', 'omitBiases', 'gatedMlp', 'biases', 'tiedHead'] as const;
+const SWITCH_FLAGS = [
+  'parallelLayers',
+  'jointProjections',
+  'queryKeyNorm',
+  'omitBiases',
+  'gatedMlp',
+  'biases',
+  'tiedHead',
+] as const;
 const CHOICE_FLAGS = {
   pooling: ['attention', 'mean'],
   loss: ['sigmoid', 'softmax'],

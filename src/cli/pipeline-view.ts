@@ -2,16 +2,20 @@
 import type { PipelineExecution, PipelineSummary, StageSummary } from '../../sim/index.js';
 import { TICKS_PER_SECOND } from '../../sim/index.js';
 import { gridText, scheduleGrid } from '../program/schedules/index.js';
+import { wrapped } from '../text.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
 import { tableLines } from './output.js';
 
 const time = (value: number): string => formatSeconds(seconds(value));
 
+const sizeOf = (stages: number, chunks: number, microbatches: number): string =>
+  `${stages} stages${chunks > 1 ? ` of ${chunks} parts` : ''}, ${microbatches} microbatches`;
+
 /** More stages than this are not all listed. */
 const MOST_ROWS = 16;
 
 /** The slots of all stages over time, and what letters mean. */
-export function scheduleLines({ times }: PipelineExecution, columns: number): string[] {
+export function scheduleLines({ times }: PipelineExecution, width: number): string[] {
   const { schedule, timeline } = times;
   const { name, stages, microbatches, chunks } = schedule;
   const kinds = new Set(schedule.slots.flatMap((slots) => slots.map(({ kind }) => kind)));
@@ -22,10 +26,10 @@ export function scheduleLines({ times }: PipelineExecution, columns: number): st
     ...(chunks > 1 ? ['a, b … virtual stages'] : []),
     '. idle',
   ];
-  const parts = chunks > 1 ? ` of ${chunks} parts` : '';
+  const size = sizeOf(stages, chunks, microbatches);
   return [
-    `${name}, ${stages} stages${parts}, ${microbatches} microbatches, ${formatPercent(timeline.bubble)} idle: ${words.join(', ')}`,
-    ...gridText(scheduleGrid(timeline, { width: columns })).split('\n'),
+    ...wrapped(`${name}, ${size}, ${formatPercent(timeline.bubble)} idle: ${words.join(', ')}`, width),
+    ...gridText(scheduleGrid(timeline, { width })).split('\n'),
   ];
 }
 
@@ -60,13 +64,14 @@ const cells = (stage: number, one: StageSummary): string[] => [
   one.microbatchesHeld.toFixed(Number.isInteger(one.microbatchesHeld) ? 0 : 1),
 ];
 
-export function stageLines(summary: PipelineSummary): string[] {
+export function stageLines(summary: PipelineSummary, width: number): string[] {
   const { schedule, stages, virtualStages, microbatches, bubbleFraction, transferBytes, transferSeconds } = summary;
-  const parts = virtualStages > 1 ? ` of ${virtualStages} parts` : '';
+  const size = sizeOf(stages, virtualStages, microbatches);
+  const sent = `${formatBytes(bytes(transferBytes))} to a neighbour in ${time(transferSeconds)}`;
   const rows = shown(summary);
   const left = summary.byStage.length - rows.length;
   return [
-    `${schedule}: ${stages} stages${parts}, ${microbatches} microbatches, bubble ${formatPercent(bubbleFraction)}; ${formatBytes(bytes(transferBytes))} to a neighbour in ${time(transferSeconds)}`,
+    ...wrapped(`${schedule}: ${size}, bubble ${formatPercent(bubbleFraction)}; ${sent}`, width),
     ...tableLines(
       ['stage', 'layers', 'forward', 'backward', 'busy', 'bubble', 'transfers', 'memory', 'held'],
       rows.map((stage) => cells(stage, summary.byStage[stage]!)),

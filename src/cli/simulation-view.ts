@@ -1,6 +1,7 @@
 /** A simulation as a person reads it: what bounds it, where the time and the memory go, and what would help. */
 import type { StepCategory } from '../../sim/index.js';
 import { BUBBLE, TIME_CATEGORIES } from '../../sim/index.js';
+import { wrapped } from '../text.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
 import type { Advice } from './advice.js';
 import type { JobSimulation } from './assess.js';
@@ -35,18 +36,8 @@ const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignific
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 
 /** Words that go on in further lines under a label. */
-function paragraph(label: string, text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && LABEL + line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line += (line === '' ? '' : ' ') + word;
-  }
-  lines.push(line);
-  return lines.map((one, index) => (index === 0 ? label : '').padEnd(LABEL) + one);
-}
+const paragraph = (label: string, text: string, width: number): string[] =>
+  wrapped(text, width - LABEL).map((one, index) => (index === 0 ? label : '').padEnd(LABEL) + one);
 
 /** As many as there is room for in a line, at least the first. */
 function asManyAsFit(items: readonly string[], width: number): string {

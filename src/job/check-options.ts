@@ -4,7 +4,7 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
-import { axisSize, batchParts, formatMesh, stageMesh } from '../mesh/index.js';
+import { axisSize, formatMesh, gradientParts, stageMesh } from '../mesh/index.js';
 import type { FloatType } from '../program/index.js';
 import { refusedChunks, takesMemory } from '../program/schedules/index.js';
 import { nearest } from '../text.js';
@@ -101,6 +101,32 @@ const layersNeedRematerialization: Rule = ({ plan }) =>
         hint: 'say what these layers make again: rematerialize=selective, matmuls or full',
         without: without('rematerializeLayers'),
       };
+
+const keptNeedFull: Rule = ({ plan }) =>
+  plan.keepProducts === 'none' || plan.rematerialize === 'full'
+    ? undefined
+    : {
+        option: 'keepProducts',
+        expected: `none with rematerialize=${plan.rematerialize}, which keeps the products with all kernels`,
+        hint: 'use rematerialize=full',
+        without: without('keepProducts'),
+      };
+
+const keptAreThere: Rule = ({ plan, tensors }) => {
+  if (plan.keepProducts === 'none') return undefined;
+  const names = tensors()
+    .map(({ name }) => name)
+    .filter((name) => /^(en|de)coder\/.*kernel$/.test(name));
+  const lost = plan.keepProducts.find((pattern) => !names.some((name) => matchesPattern(pattern, name)));
+  return lost === undefined
+    ? undefined
+    : {
+        option: 'keepProducts',
+        expected: 'patterns that a kernel of a layer has',
+        got: lost,
+        hint: `did you mean ${nearest(lost.replaceAll('*', ''), names)}?`,
+      };
+};
 
 const layersAreThere: Rule = ({ plan, depth }) => {
   if (plan.rematerializeLayers === 'all') return undefined;
@@ -204,7 +230,7 @@ const prefetchNeedsParameters: Rule = ({ plan }) =>
       };
 
 const prefetchWithinDepth: Rule = ({ plan, depth }) =>
-  isDefault(plan, 'prefetch') || plan.prefetch < depth
+  plan.prefetch === 'layer' || isDefault(plan, 'prefetch') || plan.prefetch < depth
     ? undefined
     : {
         option: 'prefetch',
@@ -212,7 +238,7 @@ const prefetchWithinDepth: Rule = ({ plan, depth }) =>
       };
 
 const prefetchWithinStage: Rule = ({ plan, stageLayers }) => {
-  if (isDefault(plan, 'prefetch') || !isPipeline(plan)) return undefined;
+  if (plan.prefetch === 'layer' || isDefault(plan, 'prefetch') || !isPipeline(plan)) return undefined;
   const most = Math.max(...stageLayers());
   return plan.prefetch < most
     ? undefined
@@ -220,7 +246,7 @@ const prefetchWithinStage: Rule = ({ plan, stageLayers }) => {
 };
 
 const bucketNeedsLaunches: Rule = ({ plan }) => {
-  if (plan.bucket === 'none' || plan.shard !== 'none' || batchParts(plan.mesh) > 1) return undefined;
+  if (plan.bucket === 'none' || plan.shard !== 'none' || gradientParts(plan.mesh) > 1) return undefined;
   return {
     option: 'bucket',
     expected: `none on ${formatMesh(plan.mesh)}, where neither parameters are gathered nor layers' gradients reduced`,
@@ -230,7 +256,7 @@ const bucketNeedsLaunches: Rule = ({ plan }) => {
 };
 
 const overlapNeedsReductions: Rule = ({ plan }) =>
-  plan.overlapGradients || batchParts(plan.mesh) > 1
+  plan.overlapGradients || gradientParts(plan.mesh) > 1
     ? undefined
     : {
         option: 'overlapGradients',
@@ -267,6 +293,16 @@ const noWiderThanParameters =
           expected: `f32 or less with parameters=${precision.parameters}, which every update is rounded to`,
           got: 'f64',
         };
+
+const castsAreLeft: Rule = ({ plan, precision: { compute, parameters } }) => {
+  if (plan.castParameters === 'where-used') return undefined;
+  const refusal = { option: 'castParameters', hint: 'leave it out', without: without('castParameters') } as const;
+  if (compute === parameters)
+    return { ...refusal, expected: `where-used with parameters=${parameters}, the type that they are used in` };
+  return plan.shard === 'parameters'
+    ? { ...refusal, expected: 'where-used with shard=parameters, which casts a layer before it gathers it' }
+    : undefined;
+};
 
 const scaleNeedsF16 =
   (option: 'lossScale' | 'lossScaleInterval'): Rule =>
@@ -358,6 +394,8 @@ const RULES: readonly Rule[] = [
   pipelineScalesNoLoss,
   layersNeedRematerialization,
   layersAreThere,
+  keptNeedFull,
+  keptAreThere,
   shardAxesAreThere,
   shardOptionsNeedShard,
   patternsMatch,
@@ -373,6 +411,7 @@ const RULES: readonly Rule[] = [
   bothWaysNeedThree,
   bucketNeedsLaunches,
   overlapNeedsReductions,
+  castsAreLeft,
   gradientsKeepTheirRange,
   stateKeepsItsRange,
   noWiderThanParameters('gradients', 'gradients'),

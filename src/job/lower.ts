@@ -27,7 +27,7 @@ import type { Job } from './job.js';
 import { formatPlan } from './plan.js';
 import { shardOptions } from './shard.js';
 import { isPipeline, layersOfStages, scheduleShape, stagePlacement } from './stages.js';
-import { unsharded } from './unsharded.js';
+import { matchingTensors, unsharded } from './unsharded.js';
 
 /** The forward program of a job over `examples` at once; the loss is a mean over a batch. */
 const forwardOfJob = (
@@ -83,17 +83,19 @@ export const lowerJobPipeline = (job: Job, options: StepOptions = {}): TrainingP
 
 /** What the passes are told of a job. */
 export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerOptions {
-  const { rematerializeLayers, bucket } = plan;
+  const { rematerializeLayers, keepProducts, bucket } = plan;
   const shard = shardOptions(model, plan);
   return {
     microbatches: plan.microbatches,
     optimizer,
     rematerialize: plan.rematerialize,
+    ...(keepProducts === 'none' ? {} : { keepProducts: matchingTensors(model, keepProducts) }),
     ...(rematerializeLayers === 'all' ? {} : { rematerializeLayers }),
     linears: plan.linears,
     ...(shard === undefined ? {} : { shard }),
     ...(bucket === 'none' ? {} : { bucketBytes: bucket }),
     overlapGradients: plan.overlapGradients,
+    castOnce: plan.castParameters === 'once',
     gradientType: precision.gradients,
     optimizerType: precision.optimizer,
     ...(precision.compute === 'f16'

@@ -177,6 +177,16 @@ export const patterns = listed<All<string>>(
   (value) => (value === 'all' ? value : value.join(',')),
 );
 
+/** `none`, or names with `*` for any run of characters. */
+export const patternsOrNone = listed<'none' | readonly string[]>(
+  'none, or names in which * stands for anything, as in */attention/*/kernel',
+  (text, parts) => {
+    if (text === 'none') return text;
+    return parts.every((one) => /^[\w*./:-]+$/.test(one)) ? parts : undefined;
+  },
+  (value) => (value === 'none' ? value : value.join(',')),
+);
+
 /** `0-11,40` → the layers, or nothing where that is no list of ranges. */
 function layersOf(ranges: readonly string[]): number[] | undefined {
   const found = new Set<number>();
@@ -206,7 +216,7 @@ export const layers = listed<All<number>>(
 );
 
 /** How layers are dealt to the stages of a pipeline: by a rule, or so many to each virtual stage. */
-export const STAGE_LAYER_RULES = ['balanced', 'even', 'first-and-last-fewer'] as const;
+const STAGE_LAYER_RULES = ['balanced', 'even', 'first-and-last-fewer'] as const;
 export type StageLayers = (typeof STAGE_LAYER_RULES)[number] | readonly number[];
 
 const isRule = (text: string): text is (typeof STAGE_LAYER_RULES)[number] =>

@@ -21,6 +21,7 @@ import {
   layers,
   mesh,
   patterns,
+  patternsOrNone,
   slice,
   stageLayers,
   wholeNumber,
@@ -29,6 +30,9 @@ import {
 
 /** What is sharded over `shardAxes` besides, each with what stands before it. */
 export const SHARDS = ['none', ...SHARD_STAGES] as const;
+
+/** When parameters are cast to the type that they are used in. */
+export const PARAMETER_CASTS = ['where-used', 'once'] as const;
 
 /** How a model is laid out on a mesh and computed there. What is absent is as the table says. */
 export interface Plan {
@@ -44,15 +48,17 @@ export interface Plan {
   readonly placement?: AxisPlacement;
   readonly rematerialize: Rematerialization;
   readonly rematerializeLayers: All<number>;
+  readonly keepProducts: 'none' | readonly string[];
   readonly activations: ActivationLayout;
   readonly linears: LinearMode;
   readonly shard: (typeof SHARDS)[number];
   readonly shardAxes: readonly AxisName[];
   readonly shardTensors: All<string>;
   readonly shardMinimum: number;
-  readonly prefetch: number;
+  readonly prefetch: number | 'layer';
   readonly bucket: Bytes | 'none';
   readonly overlapGradients: boolean;
+  readonly castParameters: (typeof PARAMETER_CASTS)[number];
   readonly compute?: FloatType;
   readonly parameters?: FloatType;
   readonly gradients?: FloatType;
@@ -80,8 +86,8 @@ export const PLAN_OPTIONS = {
     form: mesh,
     defaultAbout: 'all chips on `data`',
     about:
-      'how many chips lie along each axis, `replica` outermost but for `pipe`; the batch is split over `replica` and `data`, layers over `model`, the model into stages over `pipe`; every replica has a copy of what is sharded over `data`, and gradients are summed over `replica` last',
-    source: 'Zhao et al. 2023, §3.2.2',
+      'how many chips lie along each axis, `replica` outermost but for `pipe`; the batch is split over `replica` and `data`, the tokens of a sequence over `sequence`, where attention gathers the keys and values of all, layers over `model`, the model into stages over `pipe`; every replica has a copy of what is sharded over `data`, and gradients are summed over `replica` last',
+    source: 'Zhao et al. 2023, §3.2.2; sequence: Grattafiori et al. 2024, §3.3.2',
   },
   microbatches: {
     form: wholeNumber(1),
@@ -150,6 +156,13 @@ export const PLAN_OPTIONS = {
     default: 'all',
     about: 'the layers that `rematerialize` is for; the others make nothing again',
   },
+  keepProducts: {
+    form: patternsOrNone,
+    default: 'none',
+    about:
+      'the kernels of layers, by name, the products with which are kept although `rematerialize=full` would make them again',
+    source: 'AI-Hypercomputer/maxtext, remat_policy: custom',
+  },
   activations: {
     form: choice(ACTIVATION_LAYOUTS),
     default: 'width',
@@ -179,9 +192,10 @@ export const PLAN_OPTIONS = {
     about: 'elements of a whole tensor below which `shard` leaves it whole',
   },
   prefetch: {
-    form: wholeNumber(0),
+    form: wholeNumberOr('layer', 0),
     default: 1,
-    about: 'how many layers ahead sharded parameters are gathered; 0 gathers a layer when it is reached',
+    about:
+      'how many layers ahead sharded parameters are gathered; 0 gathers them where they are used, `layer` starts all of a layer when it is reached, in the order of their use',
     source: 'Dehghani et al. 2023, §3; Zhao et al. 2023, §3.3',
   },
   bucket: {
@@ -197,6 +211,13 @@ export const PLAN_OPTIONS = {
     about:
       "whether a layer's gradients are reduced while the backward pass goes on, or all of them after it; with microbatches it is the last one's pass, where most bytes are still to be reduced then",
     source: 'Li et al. 2020, §3.2',
+  },
+  castParameters: {
+    form: choice(PARAMETER_CASTS),
+    default: 'where-used',
+    about:
+      'when parameters are cast to the type of `compute`: where they are used, in each microbatch and pass, or once a step, into copies that are kept through it',
+    source: 'Micikevicius et al. 2018, §3.1',
   },
   compute: {
     form: choice(FLOATS),

@@ -27,6 +27,7 @@ export const modelSchema = z.strictObject({
   omitBiases: z.boolean().optional(),
   loss: z.enum(['sigmoid', 'softmax']).optional(),
   // Of decoders.
+  jointProjections: z.boolean().optional(),
   headWidth: count.optional(),
   keyValueHeads: count.optional(),
   gatedMlp: z.boolean().optional(),

@@ -23,8 +23,13 @@ export interface DecoderConfig {
   readonly norm: 'layer' | 'rms';
   /** Of linears and layer norms. */
   readonly biases: boolean;
-  /** Attention and MLP side by side on one norm, their projections fused; otherwise one after the other. */
+  /** Attention and MLP side by side on one norm; otherwise one after the other. */
   readonly parallelLayers: boolean;
+  /**
+   * Of parallel layers: whether attention and MLP have one matmul into both and one out of both, as in PaLM, or two each,
+   * as in MaxText, whose results are summed over `model` apart.
+   */
+  readonly jointProjections: boolean;
   /** The classifier over the vocabulary is the embedding table. */
   readonly tiedHead: boolean;
   readonly vocabulary: number;

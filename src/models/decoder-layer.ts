@@ -1,4 +1,7 @@
-/** One decoder layer, from stream [B,S,D] to stream; what is inside is [B,S,F/k] and [B,H/k,S,d]. */
+/**
+ * One decoder layer, from stream [B,S,D] to stream; what is inside is [B,S,F/k] and [B,H/k,S,d]. Where tokens are dealt
+ * over `sequence` attention gathers the keys and values of all (Grattafiori et al. 2024, §3.3.2).
+ */
 import type { ValueId } from '../program/index.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { linear, linears } from './linear.js';
@@ -19,15 +22,36 @@ function attentionParts({ heads, keyValueHeads, headWidth }: DecoderConfig): num
 
 const mlpParts = ({ mlpWidth, gatedMlp }: DecoderConfig): number[] => (gatedMlp ? [mlpWidth, mlpWidth] : [mlpWidth]);
 
-/** The fused projection `in` of a normed stream, in its parts, and what of key and value is projected apart. */
-function project(m: ModelBuilder, config: DecoderConfig, x: ValueId, sizes: readonly number[], attends: boolean) {
+/** A projection of several parts with one matmul. */
+interface Projection {
+  readonly name: string;
+  readonly sizes: readonly number[];
+}
+
+/**
+ * Projections of a normed stream, in their parts, one after the other; with multi-query attention key and value, which
+ * are projected apart, come after the first part.
+ */
+function project(
+  m: ModelBuilder,
+  config: DecoderConfig,
+  x: ValueId,
+  projections: readonly Projection[],
+  attends: boolean,
+): ValueId[] {
   const { width, headWidth, keyValueHeads, biases: bias } = config;
-  const fused = sizes.length > 1 ? { segments: sizes } : {};
-  const hidden = { name: 'in', to: 'hidden', input: width, output: total(sizes), bias, ...fused } as const;
+  const hidden = projections.map(({ name, sizes }) => {
+    const fused = sizes.length > 1 ? { segments: sizes } : {};
+    return { name, to: 'hidden', input: width, output: total(sizes), bias, ...fused } as const;
+  });
   const whole = { name: 'key-value', to: 'whole', input: width, output: 2 * headWidth, bias } as const;
-  const [projected, keyValue] = linears(m, x, attends && keyValueHeads === 1 ? [hidden, whole] : [hidden]);
-  const local = sizes.map((size) => size / m.shards);
-  const parts = sizes.length > 1 ? m.ops('split', [projected!], { sizes: local }) : [projected!];
+  const projected = linears(m, x, attends && keyValueHeads === 1 ? [...hidden, whole] : hidden);
+  const parts = projections.flatMap(({ name, sizes }, index) => {
+    const local = sizes.map((size) => size / m.shards);
+    const id = name === 'in' ? 'split' : `${name}/split`;
+    return sizes.length > 1 ? m.ops('split', [projected[index]!], { sizes: local }, id) : [projected[index]!];
+  });
+  const keyValue = projected[projections.length];
   if (keyValue === undefined) return parts;
   const [query, ...rest] = parts;
   return [query!, ...m.ops('split', [keyValue], { sizes: [headWidth, headWidth] }, 'split-key-value'), ...rest];
@@ -37,18 +61,19 @@ function project(m: ModelBuilder, config: DecoderConfig, x: ValueId, sizes: read
 function attend(m: ModelBuilder, config: DecoderConfig, [query, key, value]: readonly ValueId[]): ValueId {
   const { heads, keyValueHeads, headWidth, positions, ropeBase } = config;
   const split = (name: string, x: ValueId) => m.op('split_heads', [x], { headWidth }, `${name}-heads`);
+  const deal = m.tokenDeal;
   const place = (name: string, x: ValueId) =>
-    positions === 'rotary' ? m.op('rotary', [x], { base: ropeBase, inverse: false }, `${name}-rotary`) : x;
+    positions === 'rotary' ? m.op('rotary', [x], { base: ropeBase, inverse: false, ...deal }, `${name}-rotary`) : x;
+  const ownKey = place('key', split('key', key!));
+  const [k, v] = m.gatherTokens([ownKey, split('value', value!)], 2) as [ValueId, ValueId];
   const q = place('query', split('query', query!));
-  const k = place('key', split('key', key!));
-  const v = split('value', value!);
   const local = m.shape(q)[1]!;
-  const shared = m.shards > 1 && keyValueHeads === 1;
+  const shared = m.shards > 1 && keyValueHeads === 1 ? { shared: 'model' as const } : {};
   const grouped = keyValueHeads < heads;
-  const rows = grouped ? m.op('group_heads', [q], { groups: m.shape(k)[1]!, shared }) : q;
+  const rows = grouped ? m.op('group_heads', [q], { groups: m.shape(k)[1]!, ...shared }) : q;
   const scores = m.matmul(rows, k, { transposeB: true, scale: headWidth ** -0.5 }, 'scores');
-  const mixed = m.matmul(m.op('softmax', [scores], { causal: true }), v, {}, 'mix');
-  const apart = grouped ? m.op('ungroup_heads', [mixed], { heads: local, shared }) : mixed;
+  const mixed = m.matmul(m.op('softmax', [scores], { causal: true, ...deal }), v, {}, 'mix');
+  const apart = grouped ? m.op('ungroup_heads', [mixed], { heads: local, ...shared }) : mixed;
   return m.op('merge_heads', [apart], {});
 }
 
@@ -58,29 +83,50 @@ function activate(m: ModelBuilder, { activation }: DecoderConfig, [gate, up]: re
   return up === undefined ? activated : m.op('multiply', [activated, up], {}, 'gate');
 }
 
-/** y = x + MLP(norm(x)) + Attention(norm(x)), as in PaLM (Chowdhery et al. 2022, §2), projections fused. */
+/** y = x + MLP(norm(x)) + Attention(norm(x)), as in PaLM (Chowdhery et al. 2022, §2). */
 function parallelLayer(m: ModelBuilder, config: DecoderConfig, x: ValueId): ValueId {
-  const { width, mlpWidth, heads, headWidth, biases: bias } = config;
+  const { width, mlpWidth, heads, headWidth, jointProjections: joint, biases: bias } = config;
   const normed = m.norm('norm', x, width, normOf(config));
-  const parts = project(m, config, normed, [...attentionParts(config), ...mlpParts(config)], true);
+  const sizes = { attention: attentionParts(config), mlp: mlpParts(config) };
+  const projections = joint
+    ? [{ name: 'in', sizes: [...sizes.attention, ...sizes.mlp] }]
+    : [
+        { name: 'attention/in', sizes: sizes.attention },
+        { name: 'mlp/in', sizes: sizes.mlp },
+      ];
+  const parts = project(m, config, normed, projections, true);
   const attended = m.in('attention', () => attend(m, config, parts.slice(0, 3)));
   const activated = m.in('mlp', () => activate(m, config, parts.slice(3)));
   const segments = [heads * headWidth, mlpWidth];
-  const joined = m.op('concat', [attended, activated], {});
-  const out = linear(m, 'out', joined, { to: 'stream', input: total(segments), output: width, segments, bias });
-  return m.op('add', [x, out], {}, 'residual');
+  const out = { to: 'stream', output: width, bias } as const;
+  if (joint) {
+    const joined = m.op('concat', [attended, activated], {});
+    return m.op('add', [x, linear(m, 'out', joined, { ...out, input: total(segments), segments })], {}, 'residual');
+  }
+  const both = m.op(
+    'add',
+    [
+      linear(m, 'attention/out', attended, { ...out, input: segments[0]! }),
+      linear(m, 'mlp/out', activated, { ...out, input: segments[1]! }),
+    ],
+    {},
+    'sum',
+  );
+  return m.op('add', [x, both], {}, 'residual');
 }
 
 /** x ← x + Attention(norm(x)); x ← x + MLP(norm(x)). */
 function serialLayer(m: ModelBuilder, config: DecoderConfig, x: ValueId): ValueId {
   const { width, mlpWidth, heads, headWidth, biases: bias } = config;
   const middle = m.in('attention', () => {
-    const parts = project(m, config, m.norm('norm', x, width, normOf(config)), attentionParts(config), true);
+    const normed = m.norm('norm', x, width, normOf(config));
+    const parts = project(m, config, normed, [{ name: 'in', sizes: attentionParts(config) }], true);
     const out = { to: 'stream', input: heads * headWidth, output: width, bias } as const;
     return m.op('add', [x, linear(m, 'out', attend(m, config, parts), out)], {}, 'residual');
   });
   return m.in('mlp', () => {
-    const parts = project(m, config, m.norm('norm', middle, width, normOf(config)), mlpParts(config), false);
+    const normed = m.norm('norm', middle, width, normOf(config));
+    const parts = project(m, config, normed, [{ name: 'in', sizes: mlpParts(config) }], false);
     const out = { to: 'stream', input: mlpWidth, output: width, bias } as const;
     return m.op('add', [middle, linear(m, 'out', activate(m, config, parts), out)], {}, 'residual');
   });

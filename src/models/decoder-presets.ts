@@ -16,6 +16,7 @@ const gpt = {
   norm: 'layer',
   biases: true,
   parallelLayers: false,
+  jointProjections: true,
   tiedHead: true,
   vocabulary: GPT_VOCABULARY,
   sequence: 1024,
@@ -58,7 +59,7 @@ const palm = {
 
 /**
  * AI-Hypercomputer/maxtext, MaxText/configs/v4 (22b.sh over base.yml): attention and MLP of the same normed input, their
- * results added up (`DecoderLayer` of MaxText/layers.py, later layers/models.py), RMS norms, rotary positions, no biases,
+ * results added up, each with matmuls of its own (`DecoderLayer` of MaxText/layers.py, later layers/models.py), RMS norms, rotary positions, no biases,
  * one projection into the MLP, embeddings tied. Its activation is ReLU; GELU stands in.
  */
 const maxtext = {
@@ -66,6 +67,7 @@ const maxtext = {
   gatedMlp: false,
   activation: 'gelu',
   parallelLayers: true,
+  jointProjections: false,
   headWidth: 256,
   tiedHead: true,
   vocabulary: 32768,

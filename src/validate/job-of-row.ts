@@ -4,6 +4,7 @@ import type { Job, ModelInput, Plan, PlanInput } from '../job/index.js';
 import { DEFAULT_PLAN, checkPlan, fitPlan, mergePlans, optionsOf, parsePlanInput, resolveTask } from '../job/index.js';
 import type { AxisName, Mesh } from '../mesh/index.js';
 import { MESH_AXES, createMesh } from '../mesh/index.js';
+import { omit } from '../omit.js';
 import type { MeasuredPipeline } from '../program/schedules/index.js';
 import { SCHEDULE_NAMES } from '../program/schedules/index.js';
 import type { ScheduleName } from '../program/schedules/index.js';
@@ -70,11 +71,11 @@ const roundUp = (value: number, multiple: number): number => Math.ceil(value / m
 function modelOfRow({ model: row, plan }: Row, stack: Stack): ModelInput {
   if (row.family !== 'decoder') throw new Unsupported(`a model of the family ${row.family}; there is decoder`);
   const kind = row.parallelBlock === true ? 'palm-8b' : row.gatedMlp === true ? 'llama-2-7b' : 'gpt2';
-  const { source: _source, status: _status, ...usual } = stack.document.model ?? {};
+  const { model: usual } = stack.document;
   return {
     preset: kind,
     // A gated or parallel block says which kind of model it is, whatever the framework's other models are like.
-    ...(kind === 'gpt2' ? usual : {}),
+    ...(kind === 'gpt2' && usual !== undefined ? omit(usual, 'source', 'status') : {}),
     name: row.name,
     width: row.width,
     depth: row.layers,
@@ -83,7 +84,8 @@ function modelOfRow({ model: row, plan }: Row, stack: Stack): ModelInput {
     headWidth: row.headWidth ?? Math.floor(row.width / row.heads),
     mlpWidth: row.mlpWidth,
     gatedMlp: row.gatedMlp ?? false,
-    parallelLayers: row.parallelBlock ?? false,
+    // That a row says nothing of a parallel block is no word against one that a framework's own kind of model has.
+    parallelLayers: row.parallelBlock === true || (kind === 'gpt2' && stack.document.model?.parallelLayers === true),
     tiedHead: row.tiedEmbeddings ?? false,
     vocabulary: roundUp(row.vocabulary, stack.vocabularyMultiple * plan.model),
     sequence: row.sequenceLength,
@@ -111,9 +113,16 @@ function shardingOfRow({ plan, hardware }: Row): Sharding {
   const sizes = { pipe, replica: data / inner, data: inner, sequence: sequence ?? 1, model };
   const missing = Object.entries(sizes).find(([name, size]) => size > 1 && !MESH_AXES.includes(name as AxisName));
   if (missing !== undefined) throw new Unsupported(`a mesh axis ${missing[0]}; there are ${MESH_AXES.join(', ')}`);
+  // Chips that share the tokens of a sequence have the same parameters, as those along `data` (Megatron's distributed
+  // optimizer and FSDP shard over both).
+  const axes: AxisName[] = [
+    'data',
+    ...((sequence ?? 1) > 1 ? (['sequence'] as const) : []),
+    ...(overModel ? (['model'] as const) : []),
+  ];
   return {
     mesh: createMesh(sizes),
-    options: stage === 'none' ? {} : { shard: stage, ...(overModel ? { shardAxes: ['data', 'model'] } : {}) },
+    options: stage === 'none' ? {} : { shard: stage, ...(axes.length > 1 ? { shardAxes: axes } : {}) },
   };
 }
 
@@ -153,7 +162,7 @@ function pipelineOptions({ plan, model }: Row, notes: string[]): Partial<Plan> {
   const fewer = firstAndLastStageLayersFewer ?? 0;
   const each = (model.layers + 2 * fewer) / count;
   const options = { schedule: name, virtualStages: count / pipe };
-  if (Number.isInteger(each) && each > fewer)
+  if (Number.isInteger(each) && each >= fewer)
     return {
       ...options,
       stageLayers: Array.from({ length: count }, (_, i) => (i % (count - 1) === 0 ? each - fewer : each)),
@@ -167,7 +176,32 @@ function sliceOptions({ hardware: { network } }: Row): Partial<Plan> {
   return { ...(slices == null ? {} : { slices }), ...(sliceShape == null ? {} : { slice: sliceShape }) };
 }
 
-function rematerialization({ plan }: Row): Partial<Plan> {
+/** What MaxText calls activations of a layer, as the kernels whose products they are. */
+const PRODUCTS: Readonly<Record<string, string>> = {
+  query_proj: '*attention/in/kernel',
+  key_proj: '*attention/in/kernel',
+  value_proj: '*attention/in/kernel',
+  qkv_proj: '*attention/in/kernel',
+  out_proj: '*attention/out/kernel',
+  mlpwi: '*mlp/in/kernel',
+  mlpwi_0: '*mlp/in/kernel',
+  mlpwi_1: '*mlp/in/kernel',
+  mlpwo: '*mlp/out/kernel',
+};
+
+/** Settings by name: each activation is kept on the chip (`device`), on its host (`offload`) or made again (`remat`). */
+function namedRematerialization(settings: Readonly<Record<string, unknown>>, notes: string[]): Partial<Plan> {
+  const kept = Object.entries(settings).filter(([, value]) => value === 'device' || value === 'offload');
+  if (kept.some(([, value]) => value === 'offload')) notes.push('what is offloaded to the host is kept on the chip');
+  const products = kept.flatMap(([name]) => PRODUCTS[name] ?? []);
+  const unknown = kept.find(([name]) => PRODUCTS[name] === undefined && name !== 'decoder_layer_input');
+  if (unknown !== undefined) throw new Unsupported(`keeping ${unknown[0]} alone`);
+  return { rematerialize: 'full', ...(products.length === 0 ? {} : { keepProducts: [...new Set(products)] }) };
+}
+
+function rematerialization({ plan }: Row, notes: string[]): Partial<Plan> {
+  const { recompute, rematerializationSettings: settings } = plan;
+  if (recompute === 'custom' && settings != null) return namedRematerialization(settings, notes);
   return { rematerialize: named('recompute', plan.recompute ?? 'none', RECOMPUTE) };
 }
 
@@ -211,7 +245,7 @@ export function prepareRow(row: Row): PreparedRow {
   const asked = named('precision', row.plan.precision, COMPUTE);
   const compute = isPipeline && asked === 'f16' ? 'bf16' : asked;
   if (compute !== asked) notes.push('f16 in a pipeline is predicted as bf16');
-  const situation = { compute, shard: sharding.shard ?? 'none', pipeline: isPipeline };
+  const situation = { hardware: hardware.name, compute, shard: sharding.shard ?? 'none', pipeline: isPipeline };
   const usual = planDefaultsFor(stack, situation)
     .map(({ set }) => parsePlanInput(set, `${stack.name} (plan)`))
     .reduce(mergePlans, {});
@@ -223,7 +257,7 @@ export function prepareRow(row: Row): PreparedRow {
     ...optionsOf(mergePlans(mergePlans(usual, given), overlapOptions(row))),
     ...ofPipeline,
     ...sliceOptions(row),
-    ...rematerialization(row),
+    ...rematerialization(row, notes),
   };
   const model = modelOfRow(row, stack);
   const jobOf = (sequences: number, microbatches: number): Job => {

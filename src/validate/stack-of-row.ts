@@ -52,15 +52,20 @@ export function stackOfRow({ stack: name, plan }: Row, hardware: Hardware): Stac
 }
 
 export interface Situation {
+  readonly hardware: string;
   readonly compute: string;
   readonly shard: string;
   readonly pipeline: boolean;
 }
 
 /** The options that a stack has for such plans; later ones win over those before. */
-export const planDefaultsFor = ({ document }: Stack, { compute, shard, pipeline }: Situation): PlanDefault[] =>
+export const planDefaultsFor = (
+  { document }: Stack,
+  { hardware, compute, shard, pipeline }: Situation,
+): PlanDefault[] =>
   (document.plan ?? []).filter(
     ({ where }) =>
+      where?.hardware?.includes(hardware) !== false &&
       (where?.compute as readonly string[] | undefined)?.includes(compute) !== false &&
       (where?.shard as readonly string[] | undefined)?.includes(shard) !== false &&
       (where?.pipeline ?? pipeline) === pipeline,

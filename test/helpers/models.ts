@@ -47,6 +47,7 @@ export const SMALL_DECODER: DecoderConfig = {
   norm: 'rms',
   biases: false,
   parallelLayers: false,
+  jointProjections: true,
   tiedHead: false,
   vocabulary: 32,
   sequence: 8,
@@ -73,6 +74,14 @@ export const DECODER_VARIANTS: Readonly<Record<string, DecoderConfig>> = {
     tiedHead: true,
   },
   'parallel layers, grouped queries, biases': { ...SMALL_DECODER, parallelLayers: true, norm: 'layer', biases: true },
+  'as MaxText: parallel layers, attention and MLP projected apart': {
+    ...SMALL_DECODER,
+    keyValueHeads: 8,
+    gatedMlp: false,
+    parallelLayers: true,
+    jointProjections: false,
+    tiedHead: true,
+  },
   'serial layers, one key and value head': { ...SMALL_DECODER, keyValueHeads: 1, biases: true, tiedHead: true },
   'an MLP narrower than the model': { ...SMALL_DECODER, mlpWidth: 8, gatedMlp: false },
 };

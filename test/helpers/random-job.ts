@@ -23,7 +23,7 @@ const options = fc.record({
   linears: fc.constantFrom('synchronous', 'ring', 'bidirectional'),
   activations: fc.constantFrom('width', 'width', 'sequence', 'replicated'),
   rematerialize: fc.constantFrom('none', 'selective', 'full'),
-  prefetch: fc.constantFrom('1', '1', '0', '2'),
+  prefetch: fc.constantFrom('1', '1', '0', '2', 'layer'),
   'overlap-gradients': fc.constantFrom('true', 'true', 'false'),
 });
 

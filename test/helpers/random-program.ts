@@ -4,7 +4,7 @@
  */
 import { createMesh } from '../../src/mesh/index.js';
 import type { Op, Program, ProgramInput, Region, ValueId, ValueType } from '../../src/program/index.js';
-import { Builder, regionOps, unstacked, verify } from '../../src/program/index.js';
+import { Builder, unstacked, verify } from '../../src/program/index.js';
 
 /** Mulberry32. */
 function generator(seed: number): () => number {
@@ -220,9 +220,3 @@ export function mapOps(program: Program, change: (op: Op) => Op): Program {
   };
   return { ...program, ops: program.ops.map(visit) };
 }
-
-export const countOps = (ops: readonly Op[], matches: (op: Op) => boolean): number =>
-  ops.reduce(
-    (total, op) => total + (matches(op) ? 1 : 0) + (op.region ? countOps(regionOps(op.region), matches) : 0),
-    0,
-  );

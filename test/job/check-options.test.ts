@@ -180,6 +180,16 @@ describe('refused, with what would be right:', () => {
       'plan.overlapGradients: expected true on data=1, where no other chips have gradients of the same layers, got false; leave it out',
     ],
     [
+      'copies of parameters in their own type',
+      'data=8 compute=f32 cast-parameters=once',
+      'plan.castParameters: expected where-used with parameters=f32, the type that they are used in, got once; leave it out',
+    ],
+    [
+      'copies of parameters that are gathered layer by layer',
+      'data=8 compute=bf16 shard=parameters cast-parameters=once',
+      'plan.castParameters: expected where-used with shard=parameters, which casts a layer before it gathers it, got once; leave it out',
+    ],
+    [
       'f16 gradients that no loss scale keeps in range',
       'data=8 compute=bf16 gradients=f16',
       'plan.precision.gradients: expected bf16 or f32 with compute=bf16: only compute=f16 scales the loss so that gradients fit f16, got f16',
@@ -230,7 +240,7 @@ describe('refused, with what would be right:', () => {
 test('a default is honoured wherever it is given', () => {
   const defaults =
     'rematerialize=none rematerialize-layers=all activations=width linears=synchronous shard=none shard-axes=data ' +
-    'shard-tensors=all shard-minimum=0 prefetch=1 bucket=none overlap-gradients=true loss-scale=65536 ' +
+    'shard-tensors=all shard-minimum=0 prefetch=1 bucket=none overlap-gradients=true cast-parameters=where-used loss-scale=65536 ' +
     'loss-scale-interval=2000 schedule=1f1b virtual-stages=fewest stage-layers=balanced schedule-memory=usual';
   expect(refusal(`data=1 microbatches=1 ${defaults}`, 1)).toBe('data=1 microbatches=1');
 });

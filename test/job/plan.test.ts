@@ -54,6 +54,7 @@ const plans: fc.Arbitrary<Plan> = fc
       prefetch: count(0),
       bucket: fc.oneof(fc.constant('none' as const), fc.integer({ min: 1, max: 2 ** 40 }).map(bytes)),
       overlapGradients: fc.boolean(),
+      castParameters: fc.constantFrom('where-used' as const, 'once' as const),
       compute: float,
       parameters: float,
       gradients: float,
@@ -131,7 +132,7 @@ describe('the short form', () => {
     ['rematerialize-layers=', /^JOB_INVALID at --plan \(rematerialize-layers\)/],
     [
       'shard-axes=pipe',
-      /^JOB_INVALID at --plan \(shard-axes\): expected one or more of replica, data, model, got "pipe"$/,
+      /^JOB_INVALID at --plan \(shard-axes\): expected one or more of replica, data, sequence, model, got "pipe"$/,
     ],
     ['shard-tensors=a,,b', /^JOB_INVALID at --plan \(shard-tensors\): expected all, or names/],
     ['compute=i32', /^JOB_INVALID at --plan \(compute\): expected one of f64, f32, bf16, f16, got "i32"$/],
@@ -163,6 +164,7 @@ describe('the block of a job file', () => {
       prefetch: 1,
       bucket: 'none',
       overlapGradients: true,
+      castParameters: 'where-used',
       lossScale: 65536,
       lossScaleInterval: 2000,
     });
@@ -207,7 +209,10 @@ describe('the block of a job file', () => {
       'JOB_INVALID at j:5 (plan.linears): expected one of synchronous, ring, bidirectional, got "rings"',
     ],
     ['{ bucket: 25 }', 'JOB_INVALID at j:5 (plan.bucket): expected none, or bytes with a unit, as in 25MB, got 25'],
-    ['{ shardAxes: [] }', 'JOB_INVALID at j:5 (plan.shardAxes): expected one or more of replica, data, model, got []'],
+    [
+      '{ shardAxes: [] }',
+      'JOB_INVALID at j:5 (plan.shardAxes): expected one or more of replica, data, sequence, model, got []',
+    ],
     [
       '{ rematerializeLayers: [-1] }',
       'JOB_INVALID at j:5 (plan.rematerializeLayers): expected all, or layers from 0, as in 0-11,40-47, got [-1]',
@@ -259,6 +264,7 @@ describe('the passes are told', () => {
       rematerialize: 'none',
       linears: 'synchronous',
       overlapGradients: true,
+      castOnce: false,
       gradientType: 'f32',
       optimizerType: 'f32',
     });

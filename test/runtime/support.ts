@@ -11,7 +11,7 @@ import { stored } from '../../src/runtime/kernels/tensors.js';
 import { createReferenceFamily } from '../../src/runtime/kernels/reference/index.js';
 import { createTransportMemory, Transport } from '../../src/runtime/transport/index.js';
 
-export const WORKER = new URL('../../dist/src/cli/rank-worker.js', import.meta.url);
+const WORKER = new URL('../../dist/src/cli/rank-worker.js', import.meta.url);
 
 export const createPool = (mesh: Mesh, options: Partial<PoolOptions> = {}): Promise<DevicePool> =>
   DevicePool.create({

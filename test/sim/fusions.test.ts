@@ -128,6 +128,31 @@ describe('where reductions end a fusion', () => {
   });
 });
 
+describe('a gradient that is added to a running sum in f32, after other matmuls', () => {
+  const gradient = kernelOf((into) => {
+    const { builder } = into;
+    const as = (id: string) => ({ ...into.at(id), role: 'gradient' as const });
+    const made = into.matmul(into.value([ROWS, WIDTH]), 'gradient');
+    const next = into.matmul(into.value([ROWS, WIDTH]), 'other');
+    const wide = builder.emit('cast', [made], { dtype: 'f32' }, as('widen'));
+    return [next, builder.emit('add', [wide, into.value([ROWS, WIDTH], 'f32')], {}, as('add'))];
+  });
+  const matmuls = 2 * (ACTIVATIONS + WEIGHT) + ACTIVATIONS;
+
+  it('is added as its matmul writes it, where the stack does that', () => {
+    const { memoryBytes, pieces } = costOf(gradient, { ...megatron, accumulation: 'fused' });
+    expect({ memoryBytes, pieces }).toEqual({ memoryBytes: matmuls + 2 * (2 * ACTIVATIONS), pieces: 2 });
+  });
+
+  it('is written in its own type and added by another pass, where it does not', () => {
+    const { memoryBytes, pieces } = costOf(gradient, { ...megatron, accumulation: 'separate' });
+    expect({ memoryBytes, pieces }).toEqual({
+      memoryBytes: matmuls + 2 * ACTIVATIONS + 2 * (2 * ACTIVATIONS),
+      pieces: 3,
+    });
+  });
+});
+
 describe('any kernel', () => {
   const kernelsOf = (seed: number): { readonly kernels: readonly Op[]; readonly program: Program } => {
     const program = fuse(randomProgram(seed));

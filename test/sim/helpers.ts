@@ -43,6 +43,7 @@ export const switchOf = (chipsPerNode: number, networkBytesPerSecond = LINK / 10
   chipsPerNode,
   nodePerChipPerDirection: link,
   nodeLatency: seconds(HOP),
+  collectiveStart: seconds(0),
   reducesInSwitch: false,
   network: {
     cardsPerNode: chipsPerNode,
@@ -137,6 +138,10 @@ export function layeredProgram(mesh: Mesh, layers = 3, width = 256, tokens = 512
   return verify(fuse(verify(builder.finish(inputs, [{ name: 'loss', value: result }]))));
 }
 
+/** Matmul FLOPs of the default `layeredProgram` on all chips: two products of 512 rows a layer, for each of `data`. */
+const layeredFlops = ({ axes }: Mesh): number =>
+  3 * 2 * (2 * 512 * 256 * 1024) * (axes.find(({ name }) => name === 'data')?.size ?? 1);
+
 /** A simulation of `layeredProgram` on 4 × 4 × 4 chips of the shipped TPU v4, or of what `changes` says. */
 export function inputOf(changes: Partial<SimulationInput> & { readonly hardware?: Hardware } = {}): SimulationInput {
   const mesh = changes.machine?.mesh ?? createMesh({ data: 16, model: 4 });
@@ -145,7 +150,7 @@ export function inputOf(changes: Partial<SimulationInput> & { readonly hardware?
     program: layeredProgram(mesh),
     machine: createMachine({ hardware, mesh }),
     stack: STACK,
-    modelFlops: flops(1e11),
+    modelFlops: flops(layeredFlops(mesh)),
     tokensPerStep: 16 * 512,
     memory: { peakBytes: bytes(1e9), byRole: { parameter: bytes(1e9) }, peakOpId: 'up' },
     ...rest,

@@ -109,7 +109,8 @@ describe('the result', () => {
     const hardware = loadHardware(name);
     const result = simulate(inputOf({ hardware, stack: loadStack(hardware.defaultStack) }));
     expect(result.stepTimeSeconds).toBeGreaterThan(0);
-    expect(result.mfu).toBeLessThan(1);
+    expect(result.hfu).toBeLessThan(1);
+    expect(result.mfu).toBeCloseTo(result.hfu, 12);
     expect(result.links.busiest!.utilization).toBeLessThanOrEqual(1);
   });
 });

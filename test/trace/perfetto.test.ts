@@ -1,21 +1,12 @@
 /** Trace files, against the Trace Event Format as Perfetto reads it. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Span, TraceEvent, TraceProcess } from '../../src/trace/index.js';
+import type { TraceEvent, TraceProcess } from '../../src/trace/index.js';
 import { traceEvents, traceText } from '../../src/trace/index.js';
 import { seconds } from '../../src/units.js';
+import { span } from './span.js';
 import { traceFaults } from './trace-faults.js';
 
-const span = (id: string, rank: number, start: number, end: number, more: Partial<Span> = {}): Span => ({
-  id,
-  kind: 'kernel',
-  name: 'kernel',
-  phase: 'forward',
-  rank,
-  start: seconds(start),
-  end: seconds(end),
-  ...more,
-});
 const eventsOf = (...processes: TraceProcess[]): TraceEvent[] => [...traceEvents(processes)];
 
 test('processes are named by source, tracks by rank and kind', () => {

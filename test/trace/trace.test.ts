@@ -1,18 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Span, TimedSpan } from '../../src/trace/index.js';
+import type { TimedSpan } from '../../src/trace/index.js';
 import { differencesByKind, joinSpans, spanId, summarizeSteps, typical } from '../../src/trace/index.js';
 import { seconds } from '../../src/units.js';
+import { span } from './span.js';
 
-const span = (id: string, rank: number, start: number, end: number, more: Partial<Span> = {}): Span => ({
-  id,
-  kind: 'kernel',
-  name: 'kernel',
-  phase: 'forward',
-  rank,
-  start: seconds(start),
-  end: seconds(end),
-  ...more,
-});
 const timed = (id: string, duration: number, more: Partial<TimedSpan> = {}): TimedSpan => ({
   id,
   kind: 'kernel',

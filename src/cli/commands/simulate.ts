@@ -74,15 +74,14 @@ function showPipeline(assessor: Assessor, assessment: PipelineAssessment, flags:
       execution.runs.all.flatMap(({ plan }) => plan.collectives),
     );
   if (flags.trace !== undefined) writeTrace(flags.trace, [pipelineTrace(execution, machine)]);
+  const report = reportOnPipeline(assessor, assessment, flags);
   if (flags.json) {
-    const report = reportOnPipeline(assessor, assessment, flags);
     printJson(drawn ? { ...report, slots: slotTable(execution) } : report);
     return;
   }
-  const report = reportOnPipeline(assessor, assessment, flags);
   simulationLines(report, width).forEach(printLine);
   printLine();
-  stageLines(simulation.pipeline).forEach(printLine);
+  stageLines(simulation.pipeline, width).forEach(printLine);
   if (drawn) {
     printLine();
     scheduleLines(execution, width).forEach(printLine);

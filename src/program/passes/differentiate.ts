@@ -56,7 +56,7 @@ const isWanted = (input: ProgramInput): input is ParameterInput | PortInput =>
 const SENT = 'send:';
 
 /** The port through which the cotangent of what went through another one comes back. */
-export const cotangentOf = (port: string): string => `${port}-cotangent`;
+const cotangentOf = (port: string): string => `${port}-cotangent`;
 
 /** The block that backward ops are emitted into, with the cotangents of forward values. */
 interface Scope extends Visible {
@@ -259,6 +259,8 @@ class Differentiation {
 export interface DifferentiateOptions {
   /** What a repeat of layers makes again instead of keeping; nothing but what is free unless given. */
   readonly rematerialize?: (op: Op) => Rematerialization;
+  /** Ids of matmuls of layers whose products are kept all the same; none unless given. */
+  readonly kept?: ReadonlySet<string>;
   /** Whether attention's backward kernel makes scores again by itself; not unless given. */
   readonly fusedAttention?: boolean;
   /** What is kept that could be made again without arithmetic; the least unless given. */
@@ -296,9 +298,10 @@ function seedLoss(pass: Differentiation, loss: ValueId, scale: ValueId | undefin
  * @throws MeshwrightError PROGRAM_INVALID when a parameter does not affect the loss or an op has no gradient
  */
 export function differentiate(program: Program, options: DifferentiateOptions = {}): Program {
-  const { rematerialize = () => 'none', fusedAttention = false, keeping = KEEP_LEAST } = options;
+  const { rematerialize = () => 'none', kept = new Set(), fusedAttention = false, keeping = KEEP_LEAST } = options;
   const pass = new Differentiation(program, (op) => ({
     rematerialize: rematerialize(op),
+    kept,
     fusedAttention,
     keeping,
   }));

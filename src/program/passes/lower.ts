@@ -17,9 +17,9 @@ import { prefetchParameters } from './prefetch.js';
 import type { ReduceOptions } from './reduce-gradients.js';
 import { castGradients, reduceGradients, reduceInLayers } from './reduce-gradients.js';
 import type { Rematerialization } from './residuals.js';
-import type { ShardChoice, ShardOptions } from './shard-choice.js';
+import type { Prefetch, ShardChoice, ShardOptions } from './shard-choice.js';
 import { chooseShards } from './shard-choice.js';
-import { dropCasts, gatherOnce } from './gather-once.js';
+import { copiesOf, copyOnce, dropCasts } from './copy-once.js';
 import { gatherWhereUsed } from './gather-where-used.js';
 import { splitLayers } from './split-layers.js';
 import type { OptimizerConfig } from './update-parameters.js';
@@ -30,6 +30,8 @@ export interface LowerOptions {
   readonly optimizer: OptimizerConfig;
   /** What the backward pass of a layer makes again; `none` unless given. */
   readonly rematerialize?: Rematerialization;
+  /** Parameters of layers, the products with which are kept all the same. */
+  readonly keepProducts?: readonly string[];
   /** The layers that do; all unless given. */
   readonly rematerializeLayers?: readonly number[];
   /**
@@ -47,6 +49,11 @@ export interface LowerOptions {
   readonly bucketBytes?: number;
   /** Whether layers' gradients are reduced while the backward pass of the last microbatch goes on; not unless given. */
   readonly overlapGradients?: boolean;
+  /**
+   * Whether parameters that are used in a smaller type are cast once a step, into copies that all microbatches work on,
+   * and not where they are used; those that are gathered once are in any case. Not unless given.
+   */
+  readonly castOnce?: boolean;
   /** The type that gradients are summed in; the parameters' unless given. */
   readonly gradientType?: FloatType;
   /** The type of optimizer state; the parameters' unless given. */
@@ -82,6 +89,13 @@ export const parameterType = (program: Program): FloatType =>
 export const shardsOf = (forward: Program, { shard }: LowerOptions): ShardChoice =>
   shard === undefined ? NOTHING : chooseShards(forward, shard);
 
+/** Of which parameters a step works on copies that are made once. */
+export const copiesFor = (
+  forward: Program,
+  choice: ShardChoice,
+  { shard, castOnce = false }: LowerOptions,
+): ShardChoice => (shard?.stage === 'parameters' ? NOTHING : copiesOf(forward, choice, castOnce));
+
 /** In stages 2 and 3 each microbatch's gradients are dealt out before they are summed up. */
 export const isDealt =
   (choice: ShardChoice, { shard }: LowerOptions) =>
@@ -106,7 +120,7 @@ export function microbatchGradients(
   const sharded = verified(
     shard?.stage === 'parameters'
       ? gatherWhereUsed(split.program, choice, { bucketBytes, gradientType })
-      : dropCasts(split.program, choice),
+      : dropCasts(split.program, copiesFor(forward, choice, options)),
   );
 
   const builder = Builder.from(sharded);
@@ -117,9 +131,10 @@ export function microbatchGradients(
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
-  const { fusedAttention = false, keeping = KEEP_LEAST } = options;
+  const { keepProducts = [], fusedAttention = false, keeping = KEEP_LEAST } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
-  const differentiated = verified(differentiate(counted, { rematerialize, fusedAttention, keeping, ...scale }));
+  const kept = new Set(keepProducts.map((name) => name.replace(/kernel$/, 'matmul')));
+  const differentiated = verified(differentiate(counted, { rematerialize, kept, fusedAttention, keeping, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
   const dealing = { ...reductionOf(choice, options), onlyDealt: true };
@@ -132,7 +147,7 @@ export function schedule(
   { shard, overlapGradients = false, linears }: LowerOptions,
   verified: Verified,
 ): Program {
-  const ahead = verified(prefetchParameters(program, { layers: prefetchOf(shard), reductions: overlapGradients }));
+  const ahead = verified(prefetchParameters(program, { gathers: prefetchOf(shard), reductions: overlapGradients }));
   return verified(fuse(verified(overlapLinears(ahead, linears ?? 'synchronous'))));
 }
 
@@ -140,7 +155,7 @@ export function schedule(
  * @param forward one microbatch's forward pass, with an output `loss`
  */
 export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
-  const { microbatches, optimizer, shard, bucketBytes = Infinity, overlapGradients = false, lossScaling } = options;
+  const { microbatches, optimizer, bucketBytes = Infinity, overlapGradients = false, lossScaling } = options;
   const verified = verifier();
   const choice = shardsOf(forward, options);
   const reduction = reductionOf(choice, options);
@@ -150,24 +165,22 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
     accumulateMicrobatches(gradients, { count: microbatches, lastApart: apart, late: isDealt(choice, options) }),
   );
   const reduced = reduceAll(accumulated, reduction, overlapGradients && (microbatches === 1 || apart), verified);
-  const gathered =
-    shard !== undefined && shard.stage !== 'parameters'
-      ? verified(gatherOnce(reduced, choice, parameterType(forward), bucketBytes))
-      : reduced;
+  const copies = copiesFor(forward, choice, options);
+  const copied = copies.size > 0 ? verified(copyOnce(reduced, copies, parameterType(forward), bucketBytes)) : reduced;
 
   const update = {
     ...(options.optimizerType === undefined ? {} : { optimizerType: options.optimizerType }),
     ...(counter === undefined ? {} : { lossScale: { scaling: lossScaling!, counter } }),
     keepGradients: options.keepGradients ?? false,
   };
-  return schedule(verified(updateParameters(gathered, optimizer, update)), options, verified);
+  return schedule(verified(updateParameters(copied, optimizer, update)), options, verified);
 }
 
-export const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
+const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
   verified(reduceGradients(inLayers ? verified(reduceInLayers(program, options)) : program, options));
 
 /** Parameters that are gathered once are gathered while the step begins. */
-const prefetchOf = (shard: ShardOptions | undefined): number =>
+const prefetchOf = (shard: ShardOptions | undefined): Prefetch =>
   shard === undefined ? 0 : shard.stage === 'parameters' ? shard.prefetch : 1;
 
 /** Whether most bytes of the layers' gradients are still to be summed: then it pays to have the last microbatch apart. */
@@ -189,5 +202,5 @@ export function lowerForward(forward: Program, options: Pick<LowerOptions, 'shar
   if (shard === undefined) return verified(fuse(whole));
   const gradientType = parameterType(forward);
   const gathered = verified(gatherWhereUsed(whole, chooseShards(whole, shard), { bucketBytes, gradientType }));
-  return verified(fuse(verified(prefetchParameters(gathered, { layers: shard.prefetch, reductions: false }))));
+  return verified(fuse(verified(prefetchParameters(gathered, { gathers: shard.prefetch, reductions: false }))));
 }

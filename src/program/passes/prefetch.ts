@@ -1,15 +1,15 @@
 /**
- * Lets the collectives of sharded parameters run beside the layers: gathers are started some layers ahead, and the
- * reductions of gradients that mirror them are not waited for.
+ * Lets the collectives of sharded parameters run beside the layers: gathers are started some layers ahead, or all of a
+ * layer's when it is reached, and the reductions of gradients that mirror them are not waited for.
  */
 import { Builder, attributesOf } from '../builder.js';
 import type { Op, Program, Region, ValueId } from '../types.js';
 import { reads } from './fuse.js';
 import { gathersParameters } from './gathers.js';
+import type { Prefetch } from './shard-choice.js';
 
 export interface PrefetchOptions {
-  /** Layers ahead; 0 leaves gathers where they are, synchronous. */
-  readonly layers: number;
+  readonly gathers: Prefetch;
   /** Whether reductions run beside the layers. */
   readonly reductions: boolean;
 }
@@ -40,10 +40,25 @@ function early({ args, ops }: Region, carried: number): ReadonlySet<Op> {
   return needed;
 }
 
-export function prefetchParameters(program: Program, { layers, reductions }: PrefetchOptions): Program {
+/** What is issued early, in the order in which the rest first reads it. */
+function inOrderOfUse(ops: readonly Op[], rest: readonly Op[]): Op[] {
+  const firstRead = new Map<ValueId, number>();
+  const read = (op: Op, at: number): void =>
+    reads(op).forEach((id) => firstRead.set(id, Math.min(at, firstRead.get(id) ?? Infinity)));
+  rest.forEach(read);
+  const use = new Map<Op, number>();
+  for (const op of ops.toReversed()) {
+    const at = Math.min(...op.results.map((id) => firstRead.get(id) ?? Infinity));
+    use.set(op, at);
+    read(op, at);
+  }
+  return ops.toSorted((a, b) => use.get(a)! - use.get(b)!);
+}
+
+export function prefetchParameters(program: Program, { gathers, reductions }: PrefetchOptions): Program {
   const start = (op: Op): Op => {
     if (!gathersParameters(op)) return op;
-    if (op.name === 'all_gather' && layers > 0) return { ...op, asynchronous: true };
+    if (op.name === 'all_gather' && gathers !== 0) return { ...op, asynchronous: true };
     if (op.name === 'reduce_scatter' && reductions) return { ...op, asynchronous: true };
     return op;
   };
@@ -56,11 +71,16 @@ export function prefetchParameters(program: Program, { layers, reductions }: Pre
       ops,
       ...(region.ahead === undefined ? {} : { ahead: { ...region.ahead, ops: region.ahead.ops.map(start) } }),
     };
-    if (op.name !== 'repeat' || layers === 0 || region.ahead !== undefined) return { ...op, region: marked };
+    if (op.name !== 'repeat' || gathers === 0 || region.ahead !== undefined) return { ...op, region: marked };
     const moved = early(marked, attributesOf(op, 'repeat').carried);
     if (moved.size === 0) return { ...op, region: marked };
     const rest = ops.filter((one) => !moved.has(one));
-    return { ...op, region: { ...marked, ops: rest, ahead: { by: layers, ops: [...moved].toReversed() } } };
+    const first = [...moved].toReversed();
+    const changed: Region =
+      gathers === 'layer'
+        ? { ...marked, ops: [...inOrderOfUse(first, rest), ...rest] }
+        : { ...marked, ops: rest, ahead: { by: gathers, ops: first } };
+    return { ...op, region: changed };
   };
   const builder = Builder.from(program);
   return { ...builder.finish(program.inputs, program.outputs), ops: program.ops.map(visit) };

@@ -56,11 +56,7 @@ export interface Extension {
 }
 
 /** @returns the repeat with the ops in its region, and its new results in the place of `of` */
-export function extendRepeat(
-  builder: Builder,
-  op: Op,
-  { of, stacks = [], build }: Extension,
-): { op: Op; results: ValueId[] } {
+function extendRepeat(builder: Builder, op: Op, { of, stacks = [], build }: Extension): { op: Op; results: ValueId[] } {
   const { region } = op;
   if (op.name !== 'repeat' || region === undefined) throw invalid(op.id, 'a repeat that stacks its results', op.name);
   const { carried, count } = attributesOf(op, 'repeat');

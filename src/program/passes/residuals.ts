@@ -27,9 +27,21 @@ export type Rematerialization = (typeof REMATERIALIZATIONS)[number];
 
 export interface ResidualPolicy {
   readonly rematerialize: Rematerialization;
+  /** Ids of matmuls whose products are kept whatever `rematerialize` says, summed up where they are pending sums. */
+  readonly kept: ReadonlySet<string>;
   /** Whether attention's backward kernel makes scores and softmax again by itself, so that no policy keeps them. */
   readonly fusedAttention: boolean;
   readonly keeping: Keeping;
+}
+
+/** The matmuls of these ids, or what completes their sums. */
+function productsOf(ops: readonly Op[], ids: ReadonlySet<string>): ReadonlySet<Op> {
+  const sums = new Map(
+    ops
+      .filter(({ name }) => name === 'reduce_scatter' || name === 'all_reduce')
+      .flatMap((op) => op.operands.map((id) => [id, op] as const)),
+  );
+  return new Set(ops.filter(({ id }) => ids.has(id)).map((op) => sums.get(op.results[0]!) ?? op));
 }
 
 /** Attention's scores and their softmax. */
@@ -46,13 +58,14 @@ function scoresOf(ops: readonly Op[]): readonly Op[] {
 /** The ops of a region whose results are made again. */
 function madeAgain(
   ops: readonly Op[],
-  { rematerialize, fusedAttention, keeping }: ResidualPolicy,
+  { rematerialize, kept, fusedAttention, keeping }: ResidualPolicy,
   isParameter: (value: ValueId) => boolean,
   typeOf: (value: ValueId) => ValueType,
 ): ReadonlySet<Op> {
   const narrows = ({ name, operands: [from], results: [to] }: Op): boolean =>
     name === 'cast' && !isParameter(from!) && typeBytes(typeOf(to!)) < typeBytes(typeOf(from!));
   const isFree = (op: Op): boolean => isMadeAgain(op, keeping, isParameter) && !narrows(op);
+  const products = productsOf(ops, kept);
   const asPlanned = (): readonly Op[] => {
     switch (rematerialize) {
       case 'none':
@@ -62,7 +75,7 @@ function madeAgain(
       case 'matmuls':
         return ops.filter((op) => op.name !== 'matmul' && isCompute(op.name));
       case 'full':
-        return ops;
+        return ops.filter((op) => !products.has(op));
       default:
         return unreachable(rematerialize);
     }

@@ -42,7 +42,7 @@ export const DEFAULT_ADAMW = {
 } as const satisfies OptimizerConfig;
 
 /** The state that an optimizer keeps of each parameter. */
-export function optimizerSlots(config: OptimizerConfig): readonly string[] {
+function optimizerSlots(config: OptimizerConfig): readonly string[] {
   switch (config.kind) {
     case 'adamw':
       return ['first-moment', 'second-moment'];

@@ -1,10 +1,13 @@
 /** A forward program as a pipeline: programs for the slots of each virtual stage, and around them for each stage. */
 import { invalid } from '../ops/index.js';
 import type { LowerOptions } from '../passes/lower.js';
+import { isCopied } from '../passes/copy-once.js';
 import {
+  copiesFor,
   isDealt,
   microbatchGradients,
   mostArePending,
+  parameterType,
   reductionOf,
   schedule,
   shardsOf,
@@ -35,12 +38,12 @@ export interface PipelineOptions extends LowerOptions, PipelineShape {
   readonly splitBackward: boolean;
 }
 
-/** Parameters that are gathered once a step come to slots as the stage gathered them. */
-function asGathered(program: Program, { choice, options }: StageContext): Program {
-  const { shard } = options;
-  if (shard === undefined || shard.stage === 'parameters') return program;
+/** Parameters that a step works on copies of come to slots as the stage made them. */
+function asGathered(program: Program, { forward, choice, options }: StageContext): Program {
+  const copies = copiesFor(forward, choice, options);
+  const kept = parameterType(forward);
   const inputs = program.inputs.map((input): ProgramInput => {
-    if (input.kind !== 'parameter' || !choice.has(input.name)) return input;
+    if (input.kind !== 'parameter' || !isCopied(copies, input, program.values[input.value]!.type, kept)) return input;
     return { kind: 'gathered', name: input.name, value: input.value };
   });
   return { ...program, inputs };
@@ -62,7 +65,7 @@ function lowerSlots(context: StageContext, part: StagePart, splitBackward: boole
   const programs = split(summed).map(finished);
   const slots: SlotPrograms = Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));
   if (!overlapGradients || (microbatches > 1 && !mostArePending(program))) return { slots, last: slots };
-  const reduced = split(verified(reduceInLayers(summed, reductionOf(choice, options))));
+  const reduced = split(verified(reduceInLayers(summed, { ...reductionOf(choice, options), queued: true })));
   return { slots, last: { ...slots, [kinds.at(-1)!]: finished(reduced.at(-1)!) } };
 }
 

@@ -6,9 +6,9 @@ import { MeshwrightError } from '../../errors.js';
 import { Builder } from '../builder.js';
 import { invalid } from '../ops/index.js';
 import { startSums } from '../passes/accumulate-microbatches.js';
-import { gatherOnce } from '../passes/gather-once.js';
+import { copyOnce } from '../passes/copy-once.js';
 import type { LowerOptions, Verified } from '../passes/lower.js';
-import { parameterType, reductionOf, schedule } from '../passes/lower.js';
+import { copiesFor, parameterType, reductionOf, schedule } from '../passes/lower.js';
 import { reduceGradients } from '../passes/reduce-gradients.js';
 import type { ShardChoice } from '../passes/shard-choice.js';
 import { cutType } from '../passes/shard-choice.js';
@@ -86,7 +86,8 @@ function startProgram(context: StageContext, sums: Types, gathered: Types): Prog
   );
   if (inputs.length === 0) return schedule(program, options, verified);
   const { bucketBytes = Infinity } = options;
-  return schedule(verified(gatherOnce(program, choice, parameterType(forward), bucketBytes)), options, verified);
+  const copies = copiesFor(forward, choice, options);
+  return schedule(verified(copyOnce(program, copies, parameterType(forward), bucketBytes)), options, verified);
 }
 
 /** Sums as gradients, whose reduction is completed. */

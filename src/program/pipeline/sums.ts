@@ -3,7 +3,7 @@ import { Builder } from '../builder.js';
 import { addUp } from '../passes/accumulate-microbatches.js';
 import type { Program, ProgramInput, ProgramOutput } from '../types.js';
 
-export const isSummed = ({ name }: ProgramOutput): boolean => name === 'loss' || name.startsWith('gradient:');
+const isSummed = ({ name }: ProgramOutput): boolean => name === 'loss' || name.startsWith('gradient:');
 
 /**
  * Adds a microbatch's loss and gradients to inputs `sum`, a layer's where it is made.

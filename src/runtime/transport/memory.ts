@@ -9,12 +9,12 @@ import { bytes } from '../../units.js';
 import type { Bytes } from '../../units.js';
 
 /** Words of 4 bytes that keep what two ranks write on cache lines of their own (128 bytes: neighbours are prefetched). */
-export const LINE_WORDS = 32;
+const LINE_WORDS = 32;
 
 /** In the control block: why everyone has to stop, see `stopAll`. Doorbells follow, two lines a rank. */
 export const STOP_WORD = 0;
 export const NOT_STOPPED = 0;
-export const STOPPED_BY_HOST = -1;
+const STOPPED_BY_HOST = -1;
 
 /** Counts what changed for `rank`; ranks wait on it. */
 export const bellWord = (rank: number): number => LINE_WORDS * (1 + 2 * rank);
@@ -48,7 +48,7 @@ export interface TransportOptions {
 }
 
 /** Larger rings gain nothing: a slice is still in the cache when the other side reads it. */
-export const DEFAULT_RING_BYTES = 2 ** 18;
+const DEFAULT_RING_BYTES = 2 ** 18;
 
 export function createTransportMemory(mesh: Mesh, ranks: number, options: TransportOptions = {}): TransportMemory {
   const ringBytes = options.ringBytes ?? DEFAULT_RING_BYTES;

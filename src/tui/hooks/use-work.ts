@@ -5,7 +5,7 @@ import type { Services } from '../services.js';
 import type { News, Work } from '../state/types.js';
 
 /** Whatever a service threw, in the words of the project's errors. */
-export function asFailure(thrown: unknown, place: string): MeshwrightError {
+function asFailure(thrown: unknown, place: string): MeshwrightError {
   if (thrown instanceof MeshwrightError) return thrown;
   const got = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new MeshwrightError(

@@ -44,7 +44,7 @@ function cells(plan: PlanRow, index: number): string[] {
 }
 
 /** The largest parts by name, the rest as one: no more than there are glyphs. */
-export function largestSegments(parts: Readonly<Record<string, number>>): Segment[] {
+function largestSegments(parts: Readonly<Record<string, number>>): Segment[] {
   const found = Object.entries(parts)
     .map(([name, value]) => ({ name, value }))
     .filter(({ value }) => value > 0)

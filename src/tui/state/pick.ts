@@ -65,7 +65,7 @@ export function matches({ choices, filter }: ListState): readonly Choice[] {
 }
 
 /** What a number field says, or why it says nothing. */
-export function readNumber(field: NumberField, { text }: NumberState): number | { readonly problem: string } {
+function readNumber(field: NumberField, { text }: NumberState): number | { readonly problem: string } {
   const digits = text.replaceAll(/[ _,]/g, '');
   const value = Number(digits);
   if (/^\d+$/.test(digits) && value >= 1 && value <= LIMITS[field]) return value;

@@ -77,7 +77,7 @@ function dependencies({ kind, virtual, microbatch }: Slot, stages: number): Slot
 }
 
 /** All slots of a step in an order in which they can run. */
-export function slotsInOrder(pipeline: Pipeline, microbatches: number, order: Order): Slot[] {
+function slotsInOrder(pipeline: Pipeline, microbatches: number, order: Order): Slot[] {
   const { virtual } = pipeline;
   const kinds = Object.keys(virtual[0]!.slots) as SlotKind[];
   let waiting = virtual.flatMap((_, index) =>

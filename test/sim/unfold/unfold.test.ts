@@ -60,6 +60,9 @@ function stepsOf(machine: Machine, list: readonly Action[]): Steps {
   return steps;
 }
 
+/** On which machine, what it does, which chip or link is slow, and by how much. */
+const slowed = [alikeMachines, actions, fc.nat(), fc.double({ min: 1, max: 3, noNaN: true })] as const;
+
 describe('a collective on all chips', () => {
   it.each(NAMES)('takes as long as alone and all chips end together: %s', (name) => {
     fc.assert(
@@ -107,48 +110,36 @@ describe('a collective on all chips', () => {
 describe('a step', () => {
   it('is at least as long with a slow chip, and as with none where its factor is 1', () => {
     fc.assert(
-      fc.property(
-        alikeMachines,
-        actions,
-        fc.nat(),
-        fc.double({ min: 1, max: 3, noNaN: true }),
-        (of, list, at, factor) => {
-          const machine = of();
-          const steps = stepsOf(machine, list);
-          const even = unfold(steps.options());
-          const chip = at % machine.chips;
-          const slow = unfold(steps.options({ chipSlowdown: new Map([[chip, factor]]) }));
-          // Kernels are as slow as asked for, and where nothing is shared that delays all that depends on them.
-          expect(slow.kernelsAlone[chip]).toBeGreaterThanOrEqual(even.kernelsAlone[chip]!);
-          expect(slow.kernelsAlone[(chip + 1) % machine.chips]).toBe(even.kernelsAlone[(chip + 1) % machine.chips]);
-          const same = unfold(steps.options({ chipSlowdown: new Map([[chip, 1]]) }));
-          expect(same).toEqual(even);
-        },
-      ),
+      fc.property(...slowed, (of, list, at, factor) => {
+        const machine = of();
+        const steps = stepsOf(machine, list);
+        const even = unfold(steps.options());
+        const chip = at % machine.chips;
+        const slow = unfold(steps.options({ chipSlowdown: new Map([[chip, factor]]) }));
+        // Kernels are as slow as asked for, and where nothing is shared that delays all that depends on them.
+        expect(slow.kernelsAlone[chip]).toBeGreaterThanOrEqual(even.kernelsAlone[chip]!);
+        expect(slow.kernelsAlone[(chip + 1) % machine.chips]).toBe(even.kernelsAlone[(chip + 1) % machine.chips]);
+        const same = unfold(steps.options({ chipSlowdown: new Map([[chip, 1]]) }));
+        expect(same).toEqual(even);
+      }),
       { numRuns: 40 },
     );
   });
 
   it('with slow chips or links is never shorter where no two collectives run at once', () => {
     fc.assert(
-      fc.property(
-        alikeMachines,
-        actions,
-        fc.nat(),
-        fc.double({ min: 1, max: 3, noNaN: true }),
-        (of, list, at, factor) => {
-          const machine = of();
-          // One axis at a time, and patterns whose flows share no link.
-          const names = ['permute', 'all_gather'] as const;
-          const alone = list.map((action, index) => ({ ...action, name: names[index % 2]!, synchronous: true }));
-          const steps = stepsOf(machine, alone);
-          const even = unfold(steps.options()).duration;
-          const chipSlowdown = new Map([[at % machine.chips, factor]]);
-          expect(unfold(steps.options({ chipSlowdown })).duration).toBeGreaterThanOrEqual(even);
-          const slowLink = withLinks(machine, (index) => (index === at % machine.fabric.links.length ? 1 / factor : 1));
-          expect(unfold(steps.options({ fabric: slowLink.fabric })).duration).toBeGreaterThanOrEqual(even);
-        },
-      ),
+      fc.property(...slowed, (of, list, at, factor) => {
+        const machine = of();
+        // One axis at a time, and patterns whose flows share no link.
+        const names = ['permute', 'all_gather'] as const;
+        const alone = list.map((action, index) => ({ ...action, name: names[index % 2]!, synchronous: true }));
+        const steps = stepsOf(machine, alone);
+        const even = unfold(steps.options()).duration;
+        const chipSlowdown = new Map([[at % machine.chips, factor]]);
+        expect(unfold(steps.options({ chipSlowdown })).duration).toBeGreaterThanOrEqual(even);
+        const slowLink = withLinks(machine, (index) => (index === at % machine.fabric.links.length ? 1 / factor : 1));
+        expect(unfold(steps.options({ fabric: slowLink.fabric })).duration).toBeGreaterThanOrEqual(even);
+      }),
       { numRuns: 40 },
     );
   });

@@ -1,9 +1,9 @@
 /**
- * Parameters of which each chip keeps a part and that are gathered once a step, which then works on whole copies in the
- * compute type: `dropCasts` before differentiation, `gatherOnce` when gradients are reduced.
+ * Parameters that a step works on copies of, made as it begins: whole ones where each chip keeps a part, in the compute
+ * type in any case. `dropCasts` before differentiation, `copyOnce` when gradients are reduced.
  */
 import { Builder } from '../builder.js';
-import type { FloatType, Op, Program, ProgramInput, ValueId } from '../types.js';
+import type { FloatType, Op, ParameterInput, Program, ProgramInput, ValueId, ValueType } from '../types.js';
 import { typeBytes, unstacked } from '../types.js';
 import { reads } from './fuse.js';
 import type { Part } from './gathers.js';
@@ -11,6 +11,27 @@ import { buckets, chosenParameters, emitGathers, GATHER } from './gathers.js';
 import { substitute } from './regions.js';
 import type { ShardChoice } from './shard-choice.js';
 import { cutType } from './shard-choice.js';
+
+/**
+ * Which parameters are copied once a step, and where the kept part of each is cut: those that are gathered once, and with
+ * `casts` all others that are used in a smaller type.
+ */
+export function copiesOf(forward: Program, sharded: ShardChoice, casts: boolean): ShardChoice {
+  if (!casts) return sharded;
+  const parameters = forward.inputs.filter((input): input is ParameterInput => input.kind === 'parameter');
+  return new Map(parameters.map(({ name }) => [name, sharded.get(name) ?? []]));
+}
+
+/**
+ * Whether a step works on a copy of a parameter.
+ *
+ * @param type that it is used in
+ * @param kept the type that parameters are kept in
+ */
+export function isCopied(copies: ShardChoice, { name }: ParameterInput, type: ValueType, kept: FloatType): boolean {
+  const cuts = copies.get(name);
+  return cuts !== undefined && (cuts.length > 0 || type.dtype !== kept);
+}
 
 /**
  * The chosen parameters in the type that they are used in: what the step works on when they are gathered once. A
@@ -53,12 +74,13 @@ export function dropCasts(program: Program, choice: ShardChoice): Program {
 }
 
 /**
- * Makes the chosen parameters parts that the step gathers as it begins, a launch a layer, without waiting for them.
+ * Makes the chosen parameters what the step's copies are made of as it begins: parts that are gathered, a launch a layer,
+ * without waiting for them; or wholes that are cast.
  *
- * @param program that works on whole parameters, after `dropCasts`
- * @param parameterType of the parts
+ * @param program that works on the copies, after `dropCasts`
+ * @param parameterType of what is kept
  */
-export function gatherOnce(
+export function copyOnce(
   program: Program,
   choice: ShardChoice,
   parameterType: FloatType,
@@ -69,7 +91,7 @@ export function gatherOnce(
   const renamed = new Map<ValueId, ValueId>();
   const held: (Part & { readonly whole: ValueId })[] = [];
   const inputs = program.inputs.map((input): ProgramInput => {
-    if (input.kind !== 'parameter' || !choice.has(input.name)) return input;
+    if (input.kind !== 'parameter' || !isCopied(choice, input, builder.type(input.value), parameterType)) return input;
     const cuts = choice.get(input.name)!;
     const type = { ...cutType(program.mesh, builder.type(input.value), cuts), dtype: parameterType };
     const value = builder.value(type, 'parameter', input.name);
@@ -79,13 +101,33 @@ export function gatherOnce(
   const castPart = ({ name, cuts, value, whole }: (typeof held)[number], from = value): Part => {
     const { dtype } = builder.type(whole);
     if (dtype === parameterType) return { name, cuts, value: from };
-    const options = { id: `${GATHER}/${name}/cast`, phase: 'forward' as const, role: 'parameter' as const };
+    const id = cuts.length === 0 ? `cast-parameters/${name}` : `${GATHER}/${name}/cast`;
+    const options = { id, phase: 'forward' as const, role: 'parameter' as const };
     return { name, cuts, value: builder.emit('cast', [from], { dtype }, options) };
   };
   const partBytes = ({ value }: Part): number => typeBytes(unstacked(builder.type(value)));
+  const stackOf = ({ value }: Part): number | undefined => builder.type(value).stack;
+  const isCut = ({ cuts }: Part): boolean => cuts.length > 0;
+  const { ops: casts } = builder.block(() => {
+    const whole = held.filter((one) => !isCut(one));
+    for (const count of new Set(whole.map(stackOf))) {
+      const members = whole.filter((one) => stackOf(one) === count);
+      if (count === undefined) {
+        for (const one of members) renamed.set(one.whole, castPart(one).value);
+        continue;
+      }
+      const options = { id: 'cast-parameters/layers', phase: 'forward' as const, count, carried: [] };
+      const { stacked } = builder.repeat({ ...options, stacked: members.map(({ value }) => value) }, (body) => ({
+        carried: [],
+        stacked: members.map((one, index) => castPart(one, body.stacked[index]).value),
+      }));
+      members.forEach(({ whole }, index) => renamed.set(whole, stacked[index]!));
+    }
+  });
   const { ops } = builder.block(() => {
-    for (const count of new Set(held.map(({ value }) => builder.type(value).stack))) {
-      const members = held.filter(({ value }) => builder.type(value).stack === count);
+    const cut = held.filter(isCut);
+    for (const count of new Set(cut.map(stackOf))) {
+      const members = cut.filter((one) => stackOf(one) === count);
       for (const bucket of buckets(members, partBytes, bucketBytes)) {
         if (count === undefined) {
           const wholes = emitGathers(
@@ -119,5 +161,5 @@ export function gatherOnce(
     return { ...op, region: { ...op.region, ops: [], ahead: { by: count, ops: op.region.ops } } };
   });
   const outputs = program.outputs.map(({ name, value }) => ({ name, value: renamed.get(value) ?? value }));
-  return { ...builder.finish(inputs, outputs), ops: [...early, ...substitute(program.ops, renamed)] };
+  return { ...builder.finish(inputs, outputs), ops: [...early, ...casts, ...substitute(program.ops, renamed)] };
 }
