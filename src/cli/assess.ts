@@ -89,12 +89,13 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
-const stepOptions = ({ attention, norms, logits, reshapes, gatheredActivations }: Stack) => ({
+const stepOptions = ({ attention, norms, logits, reshapes, recomputation, gatheredActivations }: Stack) => ({
   fusedAttention: attention === 'fused',
   keeping: {
     casts: norms === 'composed',
     gathers: gatheredActivations === 'kept',
     views: viewsOf({ attention, reshapes }),
+    replays: recomputation === 'replayed',
   },
   form: { norms, logits },
 });

@@ -125,6 +125,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,
+    recomputation: document.recomputation?.value ?? 'needed',
     reshapes: document.reshapes?.value ?? 'copies',
     gatheredActivations: document.gatheredActivations?.value ?? 'gathered-again',
     ...(document.attentionKernels === undefined ? {} : { attentionKernels: document.attentionKernels.value }),

@@ -178,6 +178,7 @@ export const stackSchema = z.strictObject({
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
+  recomputation: sourced(z.enum(['replayed', 'needed'])).optional(),
   reshapes: sourced(z.enum(['views', 'copies'])).optional(),
   gatheredActivations: sourced(z.enum(['kept', 'gathered-again'])).optional(),
   attentionKernels: sourced(z.array(z.enum(ATTENTION_KERNELS)).min(1)).optional(),

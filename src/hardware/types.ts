@@ -233,6 +233,11 @@ export interface Stack {
   /** The kernels it may have for a fused attention, the first that the chip has rates of is used; any if absent. */
   readonly attentionKernels?: readonly AttentionKernel[];
   /**
+   * A layer that keeps nothing but its input: whether the backward pass runs all of it again, or what it needs; `needed`
+   * unless the profile says so.
+   */
+  readonly recomputation: 'replayed' | 'needed';
+  /**
    * What takes a tensor's parts or orders its dimensions anew. `views`: tensors have strides, so that it moves nothing,
    * and the whole stays as long as any part of it; `copies` unless the profile says so.
    */

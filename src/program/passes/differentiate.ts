@@ -175,6 +175,7 @@ class Differentiation {
     const { ops, result: results } = builder.block(() => {
       for (const [value, cotangent] of seeds) this.#accumulate(scope, value, cotangent, op.id);
       this.backward(region.ops, scope);
+      residuals.replay();
       const ofArg = (index: number) =>
         scope.cotangents.get(region.args[index]!) ?? this.zero(region.args[index]!, `${op.id}#backward-zero`);
       return [

@@ -8,10 +8,12 @@ export interface Keeping {
   readonly gathers: boolean;
   /** Ops whose results are views of their operand's memory, which then is what is kept. */
   readonly views: ReadonlySet<string>;
+  /** Whether a layer that is made again runs as a whole, ops included that nothing needs again, such as its last matmul. */
+  readonly replays: boolean;
 }
 
 /** As compilers and Megatron-LM do. */
-export const KEEP_LEAST: Keeping = { casts: false, gathers: false, views: new Set() };
+export const KEEP_LEAST: Keeping = { casts: false, gathers: false, views: new Set(), replays: false };
 
 /**
  * Whether an op's result is made again rather than kept in any case. Parameters are there anyway, so that what is

@@ -103,6 +103,7 @@ export class Residuals {
   readonly #definitions = new Map<ValueId, Op>();
   readonly #args: ReadonlyMap<ValueId, number>;
   readonly #seen = new Map<ValueId, ValueId>();
+  readonly #policy: ResidualPolicy;
   readonly #again: ReadonlySet<Op>;
   readonly #stacked: { readonly inner: ValueId; readonly stack: ValueId }[] = [];
 
@@ -117,6 +118,7 @@ export class Residuals {
     this.#op = op;
     this.#outer = outer;
     this.#enter = enter;
+    this.#policy = policy;
     const region = op.region!;
     const parameters = new Set(region.args.slice(attributesOf(op, 'repeat').carried));
     this.#again = madeAgain(
@@ -157,15 +159,23 @@ export class Residuals {
     return this.#enter(type, this.#outer.resolve(stack));
   }
 
-  #makeAgain(op: Op, value: ValueId): ValueId {
+  #makeAgain(op: Op, value: ValueId, unread = false): ValueId {
     const { name, attributes } = op;
     if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
     const operands = op.operands.map((operand) => this.resolve(operand));
     const { builder } = this.#pass;
-    const options = { id: `${op.id}#again`, phase: 'backward' as const, role: builder.role(value) };
+    const options = { id: `${op.id}#again`, phase: 'backward' as const, role: builder.role(value), unread };
     const results = builder.emitAll(name, operands, attributes as never, options);
     op.results.forEach((id, index) => this.#seen.set(id, results[index]!));
     return this.#seen.get(value)!;
+  }
+
+  /** Makes again what no gradient needs, where a layer is made again as a whole. */
+  replay(): void {
+    const { rematerialize, keeping } = this.#policy;
+    if (rematerialize !== 'full' || !keeping.replays) return;
+    for (const op of this.#op.region!.ops)
+      if (!op.results.some((id) => this.#seen.has(id))) this.#makeAgain(op, op.results[0]!, true);
   }
 
   /** The forward repeat, with the residuals among its stacked results. */
