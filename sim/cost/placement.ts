@@ -7,7 +7,7 @@ import type { Stack } from '../../src/hardware/index.js';
 import type { Op, Value, ValueId } from '../../src/program/index.js';
 import type { AttentionGroup } from './attention.js';
 import { attentionGroups } from './attention.js';
-import { normGroups } from './families.js';
+import { isBias, isPartOf, isView, isWidening } from './functions.js';
 import { canFollow, isAccumulation, reductionOf } from './fusion-rules.js';
 
 export interface Draft {
@@ -37,15 +37,12 @@ const draft = (kind: Draft['kind'], ops: Op[] = []): Draft => ({ kind, ops, sums
 export function placeOps(
   ops: readonly Op[],
   values: readonly Value[],
-  { elementwise, epilogues, accumulation, reductions, attention, norms }: Stack,
+  { elementwise, epilogues, accumulation, reductions, attention }: Stack,
   kept: ReadonlySet<ValueId>,
   isMatmul: (op: Op) => boolean,
 ): Placement {
   const groups = attention === 'fused' ? attentionGroups(ops, values, kept) : [];
   const groupOf = new Map(groups.flatMap((group) => group.ops.map((op) => [op, group] as const)));
-  const oneByOne = elementwise === 'none';
-  const kernels = oneByOne && norms === 'fused' ? normGroups(ops) : [];
-  const kernelOf = new Map(kernels.flatMap((kernel) => kernel.map((op) => [op, kernel] as const)));
   const drafts: Draft[] = [];
   const made = new Map<ValueId, Made>();
   /** The drafts since the last matmul or attention, which is the first of them, begin here. */
@@ -68,6 +65,7 @@ export function placeOps(
     if (epilogues === 'separate' || head === undefined || drafts[head]!.kind !== 'matmul') return false;
     const product = drafts[head]!.ops[0]!.results[0]!;
     const inside = (id: ValueId): boolean => made.get(id)?.draft === head && made.get(id)!.streams;
+    if (epilogues === 'bias' && !isBias(op, values)) return false;
     return canFollow(op, product, values, sums, inside) && op.operands.every((id) => earliestAfter(id) <= head!);
   };
   /** The matmul that makes the gradient which an op casts to the type of a sum, or adds to it. */
@@ -84,6 +82,19 @@ export function placeOps(
     return found === undefined ? 0 : found.draft + (found.streams ? 0 : 1);
   };
 
+  /** As functions have it, who widens what they read themselves. */
+  const earliestOf = (id: ValueId): number => {
+    const found = made.get(id);
+    if (found === undefined) return 0;
+    return isWidening(found.op, values) ? earliestOf(found.op.operands[0]!) : found.draft;
+  };
+  /** The draft of the function that an op is a part of, or a new one after those of what it reads. */
+  const functionOf = (op: Op): number => {
+    let index = Math.max(firstLoose, ...op.operands.map(earliestOf));
+    while (index < drafts.length && (isView(op) || !isPartOf(op, drafts[index]!.ops, values))) index++;
+    return index;
+  };
+
   for (const op of ops) {
     const group = groupOf.get(op);
     if (group !== undefined) {
@@ -95,11 +106,12 @@ export function placeOps(
       const index = accumulatedBy(op)!;
       drafts[index]!.ops.push(op);
       make(op, index, true);
-    } else if (oneByOne) {
-      const kernel = kernelOf.get(op) ?? [op];
-      if (kernel[0] !== op) continue;
-      const index = drafts.push(draft('loose', [...kernel])) - 1;
-      kernel.forEach((one) => make(one, index, false));
+    } else if (elementwise === 'none') {
+      make(op, drafts.push(draft('loose', [op])) - 1, false);
+    } else if (elementwise === 'function') {
+      const index = follows(op, false) ? head! : functionOf(op);
+      at(index).ops.push(op);
+      make(op, index, true);
     } else {
       const { before, last } = reductionOf(op, reductions);
       const loose = Math.max(firstLoose, ...op.operands.map(earliestAfter));

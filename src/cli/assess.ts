@@ -89,12 +89,12 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
-const stepOptions = ({ attention, norms, logits, reshapes, recomputation, gatheredActivations }: Stack) => ({
+const stepOptions = ({ attention, elementwise, norms, logits, recomputation, gatheredActivations }: Stack) => ({
   fusedAttention: attention === 'fused',
   keeping: {
     casts: norms === 'composed',
     gathers: gatheredActivations === 'kept',
-    views: viewsOf({ attention, reshapes }),
+    views: viewsOf({ elementwise }),
     replays: recomputation === 'replayed',
   },
   form: { norms, logits },
@@ -229,7 +229,7 @@ export class Assessor {
     const isOwn = stack === this.#stack(job);
     if (isOwn && this.#lastPipeline?.job === job) return this.#lastPipeline;
     const machine = this.#machine(job);
-    const { schedule, scheduleMemory, microbatches } = job.plan;
+    const { schedule, scheduleMemory, overlapTransfers, microbatches } = job.plan;
     const { result, execution } = simulatePipeline({
       pipeline: this.pipeline(job, stack),
       machine,
@@ -239,6 +239,7 @@ export class Assessor {
         microbatches,
         chunks: chunkCount(job.plan),
         ...(scheduleMemory === 'usual' ? {} : { memory: scheduleMemory }),
+        blocking: !overlapTransfers,
       },
       modelFlops: flops(this.#flops(job).exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),

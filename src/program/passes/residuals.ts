@@ -164,7 +164,14 @@ export class Residuals {
     if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
     const operands = op.operands.map((operand) => this.resolve(operand));
     const { builder } = this.#pass;
-    const options = { id: `${op.id}#again`, phase: 'backward' as const, role: builder.role(value), unread };
+    const { asynchronous = false } = op;
+    const options = {
+      id: `${op.id}#again`,
+      phase: 'backward' as const,
+      role: builder.role(value),
+      asynchronous,
+      unread,
+    };
     const results = builder.emitAll(name, operands, attributes as never, options);
     op.results.forEach((id, index) => this.#seen.set(id, results[index]!));
     return this.#seen.get(value)!;
