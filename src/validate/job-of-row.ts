@@ -216,7 +216,7 @@ function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {
   if (overlap == null) return {};
   return {
     ...(/grad_sync bf16/.test(overlap) ? { precision: { gradients: 'bf16' as const } } : {}),
-    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring' as const } : {}),
+    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring-bulk' as const } : {}),
   };
 }
 
