@@ -70,7 +70,7 @@ const roundUp = (value: number, multiple: number): number => Math.ceil(value / m
 function modelOfRow({ model: row, plan }: Row, stack: Stack): ModelInput {
   if (row.family !== 'decoder') throw new Unsupported(`a model of the family ${row.family}; there is decoder`);
   const kind = row.parallelBlock === true ? 'palm-8b' : row.gatedMlp === true ? 'llama-2-7b' : 'gpt2';
-  const { source: _source, status: _status, ...usual } = stack.document.model ?? {};
+  const { source, status, ...usual } = stack.document.model ?? {};
   return {
     preset: kind,
     // A gated or parallel block says which kind of model it is, whatever the framework's other models are like.

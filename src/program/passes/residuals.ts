@@ -106,6 +106,8 @@ export class Residuals {
   readonly #args: ReadonlyMap<ValueId, number>;
   readonly #seen = new Map<ValueId, ValueId>();
   readonly #again: ReadonlySet<Op>;
+  /** Where attention is one kernel, what it makes on the chip alone. */
+  readonly #insideAttention: ReadonlySet<Op>;
   readonly #stacked: { readonly inner: ValueId; readonly stack: ValueId }[] = [];
 
   constructor(
@@ -122,6 +124,7 @@ export class Residuals {
     const region = op.region!;
     const parameters = new Set(region.args.slice(attributesOf(op, 'repeat').carried));
     this.#again = madeAgain(region.ops, policy, parameters, (value) => pass.builder.type(value));
+    this.#insideAttention = new Set(policy.fusedAttention ? scoresOf(region.ops) : []);
     for (const inner of region.ops) inner.results.forEach((id) => this.#definitions.set(id, inner));
     this.#args = new Map(region.args.map((id, index) => [id, index]));
   }
@@ -155,13 +158,32 @@ export class Residuals {
   }
 
   #makeAgain(op: Op, value: ValueId): ValueId {
-    const { name, attributes } = op;
-    if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
-    const operands = op.operands.map((operand) => this.resolve(operand));
-    const options = { id: `${op.id}#again`, phase: 'backward' as const };
-    const results = this.#pass.builder.emitAll(name, operands, attributes as never, options);
+    const operands = op.operands.map((operand) => {
+      const source = this.#definitions.get(operand);
+      const ofKernel = source !== undefined && this.#insideAttention.has(source) && !this.#insideAttention.has(op);
+      return ofKernel ? this.#madeInside(source, operand) : this.resolve(operand);
+    });
+    const results = this.#emit(op, operands, 'again');
     op.results.forEach((id, index) => this.#seen.set(id, results[index]!));
     return this.#seen.get(value)!;
+  }
+
+  /** What the forward kernel of attention makes for itself when it runs again: the backward one does not get it. */
+  #madeInside(op: Op, value: ValueId): ValueId {
+    const operands = op.operands.map((operand) => {
+      const source = this.#definitions.get(operand);
+      return source !== undefined && this.#insideAttention.has(source)
+        ? this.#madeInside(source, operand)
+        : this.resolve(operand);
+    });
+    return this.#emit(op, operands, 'forward-again')[op.results.indexOf(value)]!;
+  }
+
+  #emit(op: Op, operands: readonly ValueId[], tag: string): ValueId[] {
+    const { name, attributes } = op;
+    if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
+    const options = { id: `${op.id}#${tag}`, phase: 'backward' as const };
+    return this.#pass.builder.emitAll(name, operands, attributes as never, options);
   }
 
   /** The forward repeat, with the residuals among its stacked results. */
