@@ -103,14 +103,14 @@ function* segments(occurrences: readonly Occurrence[], duration: number, host: n
   for (let at = 0; at < occurrences.length; at++)
     if (index === undefined || occurrences[at]!.end > occurrences[index]!.end) index = at;
   let time = duration;
-  // A kernel begins as soon as what it waits for is done, unless the host has yet to launch it.
+  // Anything begins as soon as what it waits for is done, unless the host has yet to launch it.
   let gap: 'host' | 'idle' = 'idle';
   while (index !== undefined) {
     const { step, start, end } = occurrences[index]!;
     if (time > end) yield [gap, time - end];
     yield [step, end - start];
     time = start;
-    gap = step.kind === 'kernel' && step.hostDuration > 0 ? 'host' : 'idle';
+    gap = step.hostDuration > 0 ? 'host' : 'idle';
     index = causes.of(index);
   }
   if (time > host) yield [gap, time - host];

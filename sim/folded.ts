@@ -30,6 +30,8 @@ export interface Occurrence {
   readonly operands: Pending;
   /** When the chip came to it and had what is in `after`. */
   readonly issued: Ticks;
+  /** When the host had launched it, if that is later. */
+  readonly launched: Ticks;
   /** Of a collective: on the links. */
   readonly start: Ticks;
   readonly end: Ticks;
@@ -117,7 +119,7 @@ class FoldedChip implements Sink {
   kernel(step: KernelStep, after: Pending, iterations: readonly number[]): void {
     this.wait(after);
     const issued = this.now;
-    this.#waitForHost(step);
+    this.#waitForHost(step.hostDuration, step.hostDelay);
     const start = this.now;
     this.exposure.setBusy(true, start);
     if (this.#openRuns.length === 0) this.now = addTicks(start, step.duration);
@@ -128,15 +130,19 @@ class FoldedChip implements Sink {
     }
     this.exposure.setBusy(false, this.now);
     this.contention += this.now - start - step.duration;
-    if (this.#recording) this.occurrences.push({ step, iterations, after, operands: [], issued, start, end: this.now });
+    if (this.#recording)
+      this.occurrences.push({ step, iterations, after, operands: [], issued, launched: start, start, end: this.now });
   }
 
   collective({ step, run: id, after, operands, synchronous, iterations }: CollectiveIssue): void {
     this.wait(after);
     const issued = this.now;
+    this.#waitForHost(step.hostDuration, step.hostDuration);
+    this.exposure.setBusy(false, this.now);
+    const launched = this.now;
     let occurrence;
     if (this.#recording) {
-      occurrence = { step, iterations, run: id, after, operands, issued, start: issued, end: issued };
+      occurrence = { step, iterations, run: id, after, operands, issued, launched, start: launched, end: launched };
       this.occurrences.push(occurrence);
     }
     const run = { id, step, operands, occurrence, begun: false, channelsLeft: step.channels.length };
@@ -153,7 +159,8 @@ class FoldedChip implements Sink {
 
   readonly isDone = (id: RunId): boolean => this.#open[id] === undefined;
 
-  #waitForHost({ hostDuration, hostDelay }: KernelStep): void {
+  /** @param hostDelay from when the host comes to it to when the chip can begin it */
+  #waitForHost(hostDuration: Ticks, hostDelay: Ticks): void {
     const begin = this.#host + hostDelay;
     this.#host += hostDuration;
     if (hostDuration === 0 || begin <= this.now) return;

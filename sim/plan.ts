@@ -28,7 +28,7 @@ export interface KernelStep {
   readonly reads: readonly ValueId[];
   readonly cost: KernelCost;
   readonly duration: Ticks;
-  /** What a host that launches op by op needs for it; launching collectives takes it no time. */
+  /** What a host that launches op by op needs for it. */
   readonly hostDuration: Ticks;
   /**
    * The chip begins it no earlier than this after the host has come to it: all waiting for the host put in front, so that
@@ -50,6 +50,8 @@ export interface CollectiveStep {
   readonly asynchronous: boolean;
   /** Whether a second run waits, when it is issued, until the first is done. */
   readonly single: boolean;
+  /** What a host that launches op by op needs for it, which it is not issued before. */
+  readonly hostDuration: Ticks;
   /** Where nothing else is on its links. */
   readonly duration: Ticks;
   readonly schedule: CollectiveSchedule;
@@ -217,7 +219,8 @@ class Planner {
       axis,
       reads: op.operands,
       asynchronous: op.asynchronous === true && this.#stack.asynchronous.includes(name),
-      single: !early,
+      single: !early && op.queued !== true,
+      hostDuration: toTicks(this.#stack.hostTimePerOp),
       duration,
       schedule,
       channels: timeChannels(schedule),

@@ -26,18 +26,25 @@ export interface SpanPlace {
 /** In the order of issue. */
 export function spansOf(occurrences: readonly Occurrence[], { rank, from, slot }: SpanPlace): Span[] {
   const at = (time: Ticks) => toSeconds(addTicks(from, time));
-  return occurrences.flatMap(({ step, iterations, issued, start, end }): Span[] => {
+  return occurrences.flatMap(({ step, iterations, issued, launched, start, end }): Span[] => {
     const { kind, op } = step;
     const id = spanId(op, iterations);
     const place = { rank, ...(slot === undefined ? {} : { slot }) };
     const common = { id, kind, phase: op.phase, ...place, start: at(start), end: at(end) };
-    if (step.kind === 'collective') {
+    const span = (): Span => {
+      if (step.kind === 'kernel') return { ...common, name: 'kernel' };
       const { name, sentBytes, axis } = step;
-      return [{ ...common, name, sentBytes, axis, issued: at(issued) }];
-    }
-    const kernel: Span = { ...common, name: 'kernel' };
-    // A chip that has come to a kernel waits for nothing but the host.
-    if (start <= issued) return [kernel];
-    return [{ ...kernel, start: at(issued), end: at(start), id: `host/${id}`, kind: 'host', name: 'launch' }, kernel];
+      return { ...common, name, sentBytes, axis, issued: at(launched) };
+    };
+    // A chip that has come to something waits for nothing but the host.
+    const waits: Span = {
+      ...common,
+      start: at(issued),
+      end: at(launched),
+      id: `host/${id}`,
+      kind: 'host',
+      name: 'launch',
+    };
+    return launched > issued ? [waits, span()] : [span()];
   });
 }

@@ -15,6 +15,8 @@ export interface AttentionGroup {
   readonly backward: boolean;
   /** How many scores there are, those that are left out included: each of the matmuls has them times a head's width. */
   readonly scores: number;
+  /** Of the scores: how many keys there are to a query. */
+  readonly columns: number;
 }
 
 const SOFTMAX: ReadonlySet<string> = new Set<ComputeName>(['softmax', 'softmax_backward']);
@@ -27,7 +29,7 @@ const BETWEEN: ReadonlySet<string> = new Set<ComputeName>([
 ]);
 
 /** Rows and columns of the blocks that a fused kernel leaves out or computes whole (FlashAttention-2's are 128 or 64). */
-const BLOCK = 128;
+export const BLOCK = 128;
 
 const sameShape = (a: Value, b: Value): boolean => a.type.shape.join() === b.type.shape.join();
 
@@ -95,6 +97,7 @@ export function attentionGroups(
       share: causal ? Math.min(1, (1 + BLOCK / columns) / 2) : 1,
       backward: members.some(({ name }) => name === 'softmax_backward'),
       scores: shape.reduce((product, length) => product * length, 1),
+      columns,
     });
   }
   return groups;

@@ -1,4 +1,5 @@
 export * from './attention.js';
+export * from './attention-time.js';
 export * from './contention.js';
 export * from './kernel.js';
 export * from './matmul.js';

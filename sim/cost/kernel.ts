@@ -5,9 +5,10 @@
 import type { Chip, MatmulRate, Stack } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import type { Op, Value } from '../../src/program/index.js';
-import { matmulFlops } from '../../src/program/index.js';
+import { matmulFlops, typeBytes } from '../../src/program/index.js';
 import type { Bytes, Flops, Seconds } from '../../src/units.js';
 import { bytes, computeTime, flops, seconds, transferTime } from '../../src/units.js';
+import { attentionKernelOf, attentionMatmulTime, attentionTime, filledFlops } from './attention-time.js';
 import { achievableRate, tilingOf } from './matmul.js';
 import type { Piece } from './pieces.js';
 import { piecesOf } from './pieces.js';
@@ -64,33 +65,33 @@ interface Matrix {
 }
 
 /** A piece's matmuls, one after the other. */
-function matrixOf({ matmuls, attention }: Piece, values: readonly Value[], chip: Chip): Matrix {
+function matrixOf({ matmuls, attention }: Piece, values: readonly Value[], chip: Chip, stack: Stack): Matrix {
   const total = { seconds: 0, flops: 0, padded: 0, splitBytes: 0 };
+  const { matrixUnit: unit, memoryBandwidth } = chip;
+  const kernel = attention === undefined ? undefined : attentionKernelOf(chip, stack);
   for (const { op, work } of matmuls) {
     const rate = matmulRateOf(op, values, chip);
-    const balance = rate.achievable / chip.memoryBandwidth.achievable;
-    const tiling = tilingOf(work, chip.matrixUnit, balance);
-    if (attention === undefined) {
-      total.flops += matmulFlops(work);
-      total.padded += tiling.paddedFlops;
-      total.splitBytes += tiling.splitBytes;
-      total.seconds += computeTime(tiling.paddedFlops, achievableRate(work, rate, chip.matrixUnit, balance));
+    const balance = rate.achievable / memoryBandwidth.achievable;
+    const share = attention?.share ?? 1;
+    const executed = share * matmulFlops(work);
+    total.flops += executed;
+    if (attention !== undefined && kernel !== undefined) {
+      const width = Math.round(matmulFlops(work) / (2 * attention.scores));
+      total.padded += filledFlops(executed, width, kernel);
+      total.seconds += attentionMatmulTime(executed, width, attention.backward, kernel, rate.peak);
       continue;
     }
-    const executed = attention.share * matmulFlops(work);
-    total.flops += executed;
-    if (chip.fusedAttention === undefined) {
-      const padded = attention.share * tiling.paddedFlops;
-      total.padded += padded;
-      total.seconds += padded / achievableRate(work, rate, chip.matrixUnit, balance);
-    } else {
-      const { forward, backward, headWidthMultiple: multiple } = chip.fusedAttention;
-      const width = Math.round(matmulFlops(work) / (2 * attention.scores));
-      const padded = executed * ((Math.ceil(width / multiple) * multiple) / width);
-      total.padded += padded;
-      total.seconds += padded / ((attention.backward ? backward : forward) * rate.peak);
-    }
+    const tiling = tilingOf(work, unit, balance);
+    const padded = flops(share * tiling.paddedFlops);
+    total.padded += padded;
+    total.seconds += computeTime(padded, achievableRate(work, rate, unit, balance));
+    if (attention !== undefined) continue;
+    total.splitBytes += tiling.splitBytes;
+    const written = typeBytes(values[op.results[0]!]!.type) + tiling.splitBytes;
+    total.seconds += (unit.exposedWrite ?? 0) * transferTime(bytes(written), memoryBandwidth.achievable);
   }
+  if (attention !== undefined && kernel !== undefined)
+    total.seconds = attentionTime(seconds(total.seconds), attention, kernel, unit.units);
   return total;
 }
 
@@ -111,7 +112,7 @@ export function kernelCost(
   const total = { matmul: 0, memory: 0, vector: 0, flops: 0, padded: 0, vectorFlops: 0, bytes: 0 };
   let hostPath = 0;
   pieces.forEach((piece, index) => {
-    const matrix = matrixOf(piece, values, chip);
+    const matrix = matrixOf(piece, values, chip, stack);
     const moved = piece.memoryBytes + matrix.splitBytes;
     const memory = transferTime(bytes(moved), chip.memoryBandwidth.achievable);
     const vectorFlops = (piece.attention?.share ?? 1) * piece.vectorFlops;

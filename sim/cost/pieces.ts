@@ -129,7 +129,8 @@ class Traffic {
   #settle(id: ValueId): void {
     const { operands, elementwise } = this.#stack;
     const readers = this.#readers(id);
-    if (elementwise === 'none' || this.#kept.has(id)) this.#written.add(id);
+    const inAttention = this.#placement.drafts[this.#placement.made.get(id)!.draft]!.kind === 'attention';
+    if ((elementwise === 'none' && (readers.length > 0 || !inAttention)) || this.#kept.has(id)) this.#written.add(id);
     if (readers.length === 0 || this.#written.has(id)) return;
     const { drafts, made } = this.#placement;
     const { op, draft } = made.get(id)!;

@@ -20,9 +20,15 @@ export interface TimedRound {
 export const workTicks = (moved: number, rate: number, effort = 1): number =>
   effort * ((moved / rate) * TICKS_PER_SECOND);
 
-function timeRound({ pattern, steps, bytes, effort }: Round): TimedRound {
+function timeRound(round: Round): TimedRound {
+  const { pattern, steps, bytes, effort } = round;
   const { latency, share, rate } = pattern.slowest(bytes);
-  return { pattern, steps, transfer: workTicks(bytes * share, rate, effort), latency: toTicks(latency) };
+  return {
+    pattern,
+    steps,
+    transfer: workTicks(bytes * share, rate, effort),
+    latency: toTicks(round.latency ?? latency),
+  };
 }
 
 /** Rounds without steps are left out, and channels without rounds. */

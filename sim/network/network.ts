@@ -6,6 +6,8 @@
 import { MeshwrightError } from '../../src/errors.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
+import type { Seconds } from '../../src/units.js';
+import { seconds } from '../../src/units.js';
 import type { Machine } from '../machine/index.js';
 import type { Algorithm, GroupCollective, Workshop } from './algorithm.js';
 import type { Level } from './axis.js';
@@ -93,6 +95,10 @@ class MachineNetworks {
 
   #create({ algorithms: fixed = {}, preferred, offered }: NetworkOptions): Network {
     const { sharing } = this;
+    const { topology } = this.#workshop.machine.hardware;
+    const begun = startingAfter(
+      topology.kind === 'switch' || topology.kind === 'fully-connected' ? topology.collectiveStart : seconds(0),
+    );
     const pick = pickFastest(sharing, offered);
     /** By collective and axis, then by bytes. */
     const known = new Map<string, Map<number, CollectiveSchedule>>();
@@ -111,7 +117,7 @@ class MachineNetworks {
           return found;
         }),
       );
-      return { algorithm: made.get(best)!, channels: best };
+      return { algorithm: made.get(best)!, channels: begun(best) };
     };
 
     return {
@@ -120,7 +126,7 @@ class MachineNetworks {
         if (name === 'permute') {
           const asked = fixed.permute;
           if (asked !== undefined && asked !== 'direct') refuse(name, axis, asked, [{ name: 'direct' }]);
-          return { algorithm: 'direct', channels: this.of(axis).permute(shifts) };
+          return { algorithm: 'direct', channels: begun(this.of(axis).permute(shifts)) };
         }
         const key = `${name} ${axis}`;
         let bySize = known.get(key);
@@ -131,11 +137,22 @@ class MachineNetworks {
       },
       transfer: ({ axis, ways, bytes }) => ({
         algorithm: 'direct',
-        channels: [[round(this.of(axis).moves(ways), 1, bytes)]],
+        channels: begun([[round(this.of(axis).moves(ways), 1, bytes)]]),
       }),
     };
   }
 }
+
+/** Channels that move nothing for so long. All algorithms need the same, so that none is chosen for it. */
+const startingAfter =
+  (latency: Seconds) =>
+  (channels: readonly Channel[]): readonly Channel[] =>
+    latency === 0
+      ? channels
+      : channels.map((rounds) => {
+          const first = rounds.find(({ steps }) => steps > 0);
+          return first === undefined ? rounds : [{ ...round(first.pattern, 1, 0), latency }, ...rounds];
+        });
 
 function refuse(
   collective: CollectiveName,

@@ -15,7 +15,7 @@ const transferTicks = ({ pattern, bytes, effort }: Round): Ticks => {
   const { share, rate } = pattern.slowest(bytes);
   return ticks(Math.round(workTicks(bytes * share, rate, effort)));
 };
-const latencyTicks = ({ pattern, bytes }: Round): Ticks => toTicks(pattern.slowest(bytes).latency);
+const latencyTicks = ({ pattern, bytes, latency }: Round): Ticks => toTicks(latency ?? pattern.slowest(bytes).latency);
 
 /** One step: the transfer and the latency are each a whole number of ticks. */
 const stepTicks = (round: Round): Ticks => ticks(transferTicks(round) + latencyTicks(round));

@@ -82,6 +82,8 @@ export interface Round {
   readonly summed: number;
   /** At least 1, which it is where absent: how many times as long as its bytes should it has its links. */
   readonly effort?: number;
+  /** Instead of what its flows' way takes, where given. */
+  readonly latency?: Seconds;
 }
 
 /** Rounds one after the other. */

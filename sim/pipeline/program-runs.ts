@@ -3,6 +3,7 @@
  * `model` as all groups of the machine have them at once, those of all stages. A program starts with nothing under way.
  */
 import type { Stack } from '../../src/hardware/index.js';
+import type { AxisName } from '../../src/mesh/index.js';
 import type { MemoryUse, Program } from '../../src/program/index.js';
 import { memoryUse } from '../../src/program/index.js';
 import type { TicksByCategory } from '../categories.js';
@@ -31,10 +32,20 @@ export interface ProgramRun {
   readonly whole: Take;
   /** Until the chip can go on, and what it sends is there: reductions that nothing waits for may still be under way. */
   readonly issued: Take;
+  /** What the reductions take that may be under way then, one after the other. */
+  readonly queued: Ticks;
   readonly matmulFlops: number;
   /** Whether one chip stands for all of its stage exactly. */
   readonly even: boolean;
   readonly memory: MemoryUse;
+}
+
+/** Of the axis over which they take longest: those over different axes run side by side. */
+function queuedTicks({ collectives }: Plan): Ticks {
+  const byAxis = new Map<AxisName, number>();
+  for (const { op, axis, duration, times } of collectives)
+    if (op.queued === true) byAxis.set(axis, (byAxis.get(axis) ?? 0) + duration * times);
+  return ticks(Math.max(0, ...byAxis.values()));
 }
 
 export class ProgramRuns {
@@ -80,6 +91,7 @@ export class ProgramRuns {
       plan,
       whole: take(duration, exposure),
       issued: take(issued.at, issued.exposure),
+      queued: queuedTicks(plan),
       matmulFlops: compute.matmulFlops,
       even: even && patterns.every(({ pattern }) => pattern.even),
       get memory() {

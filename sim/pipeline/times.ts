@@ -99,17 +99,21 @@ function slotTimesOf(
   };
 }
 
-/** When the reductions that a stage's last slots began are done, if they are later than its last slot. */
+/**
+ * When the reductions that a stage's last slots began are done, if they are later than its last slot. Those of one slot
+ * come after those of the slots before.
+ */
 function reducedAt(runs: ProgramRuns, pipeline: TrainingPipeline, times: Timeline<Ticks>, stage: number): number {
   const { schedule } = times;
   const slots = schedule.slots[stage]!;
-  let latest: number = times.stages[stage]!.end;
+  let latest = 0;
   slots.forEach(({ kind, chunk, microbatch }, index) => {
     if (microbatch !== schedule.microbatches - 1) return;
     const { run, take } = takeOf(runs, pipeline, virtualStage(schedule, stage, chunk), kind, true);
-    latest = Math.max(latest, times.end(stage, index) + run.whole.duration - take.duration);
+    if (take.duration === run.whole.duration && run.queued === 0) return;
+    latest = Math.max(latest + run.queued, times.end(stage, index) + run.whole.duration - take.duration);
   });
-  return latest;
+  return Math.max(latest, times.stages[stage]!.end);
 }
 
 /** The exchange between two stages with tied parameters. */

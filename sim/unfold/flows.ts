@@ -3,6 +3,7 @@
  * that axis, its chips come to it one after the other, so that each is under way at most once at a time. A round says
  * how much each kind of flow moves.
  */
+import { seconds } from '../../src/units.js';
 import { toTicks } from '../engine/index.js';
 import type { Fabric } from '../machine/index.js';
 import type { CollectiveSchedule, Pattern } from '../network/index.js';
@@ -90,6 +91,7 @@ interface PlacedRound {
   readonly steps: number;
   readonly bytes: number;
   readonly effort: number;
+  readonly latency: number | undefined;
 }
 
 /** Gives each pattern of each channel its place. */
@@ -112,8 +114,9 @@ class Placement {
     return [
       this.rounds.length,
       ...channels.map((rounds, index) => {
-        for (const { pattern, steps, bytes, effort = 1 } of rounds)
-          if (steps > 0) this.rounds.push({ slot: this.#slot(pattern, firstChannel + index), steps, bytes, effort });
+        for (const { pattern, steps, bytes, effort = 1, latency } of rounds)
+          if (steps > 0)
+            this.rounds.push({ slot: this.#slot(pattern, firstChannel + index), steps, bytes, effort, latency });
         return this.rounds.length;
       }),
     ];
@@ -181,10 +184,10 @@ export function flowTables(
     for (const schedule of schedules) roundsOf.set(schedule, placement.schedule(schedule, firstChannel));
   const { slots, rounds, flows, hops } = placement;
 
-  const rows = rounds.flatMap(({ slot: { pattern }, bytes, effort }) =>
+  const rows = rounds.flatMap(({ slot: { pattern }, bytes, effort, latency: given }) =>
     pattern.kinds.map(({ share, rate, latency }) => {
       const moved = bytes * share;
-      return { moved, rate, work: workTicks(moved, rate, effort), latency: toTicks(latency) };
+      return { moved, rate, work: workTicks(moved, rate, effort), latency: toTicks(seconds(given ?? latency)) };
     }),
   );
   const firstRow = new Int32Array(rounds.length);

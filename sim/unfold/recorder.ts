@@ -9,6 +9,8 @@ export interface ChipSpan {
   /** Its place among the instructions. */
   readonly instruction: number;
   readonly issued: Ticks;
+  /** When the host had launched it, if that is later. */
+  readonly launched: Ticks;
   readonly start: Ticks;
   readonly end: Ticks;
 }
@@ -20,6 +22,7 @@ export class Recorder {
   readonly #kept: Uint8Array;
   /** By chip, by run. */
   readonly #issued = new Map<number, Float64Array>();
+  readonly #launched = new Map<number, Float64Array>();
 
   constructor(script: Script, chips: number, kept: readonly number[]) {
     this.#script = script;
@@ -27,6 +30,7 @@ export class Recorder {
     for (const chip of kept) {
       this.#kept[chip] = 1;
       this.#issued.set(chip, new Float64Array(script.collectives.length));
+      this.#launched.set(chip, new Float64Array(script.collectives.length));
     }
   }
 
@@ -38,15 +42,21 @@ export class Recorder {
     this.#issued.get(chip)![run] = now;
   }
 
+  launch(chip: number, run: number, now: number): void {
+    this.#launched.get(chip)![run] = now;
+  }
+
   collective(chip: number, run: number, start: number, end: number): void {
-    this.#add(chip, this.#script.issuedBy[run]!, this.#issued.get(chip)![run]!, start, end);
+    const [issued, launched] = [this.#issued.get(chip)![run]!, this.#launched.get(chip)![run]!];
+    this.#add(chip, this.#script.issuedBy[run]!, issued, launched, start, end);
   }
 
   kernel(chip: number, line: number, issued: number, start: number, end: number): void {
-    this.#add(chip, this.#script.instruction[line]!, issued, start, end);
+    this.#add(chip, this.#script.instruction[line]!, issued, start, start, end);
   }
 
-  #add(chip: number, instruction: number, issued: number, start: number, end: number): void {
-    this.spans.push({ chip, instruction, issued: ticks(issued), start: ticks(start), end: ticks(end) });
+  #add(chip: number, instruction: number, issued: number, launched: number, start: number, end: number): void {
+    const times = { issued: ticks(issued), launched: ticks(launched), start: ticks(start), end: ticks(end) };
+    this.spans.push({ chip, instruction, ...times });
   }
 }

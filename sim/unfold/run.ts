@@ -75,7 +75,7 @@ class Unfolding {
   /** By chip. */
   readonly #cursor: Int32Array;
   readonly #computing: Uint8Array;
-  /** When the host has launched all kernels so far, and the kernel that waits for it (−1: none). */
+  /** When the host has launched all so far, and the line of the script that waits for it (−1: none). */
   readonly #host: Float64Array;
   readonly #launching: Int32Array;
   readonly #kernelStart: Float64Array;
@@ -196,7 +196,7 @@ class Unfolding {
 
   /** Does all that a chip can do now: instructions until it waits or computes, collectives whose turn has come. */
   #goOn(chip: number): void {
-    const { kind, subject, after, lane: laneOf, kernels } = this.#script;
+    const { kind, subject, after, kernels, collectives } = this.#script;
     let line = this.#cursor[chip]!;
     for (;;) {
       while (this.#beginAny(chip));
@@ -208,24 +208,38 @@ class Unfolding {
       if (!this.#allDone(chip, after, line)) return;
       this.#cursor[chip] = line + 1;
       if (kind[line] === COLLECTIVE) {
-        this.#issued[laneOf[subject[line]!]! * this.#chips + chip]!++;
+        const { hostDuration } = collectives[subject[line]!]!.step;
         if (this.#recorder.keeps(chip)) this.#recorder.issue(chip, subject[line]!, this.#queue.now);
+        if (!this.#waitsForHost(chip, line, hostDuration, hostDuration)) this.#issue(chip, line);
       }
       if (kind[line] === KERNEL) {
         const { hostDuration, hostDelay } = kernels[subject[line]!]!;
-        const begin = this.#host[chip]! + hostDelay;
-        this.#host[chip]! += hostDuration;
         this.#kernelIssued[chip] = this.#queue.now;
-        if (hostDuration > 0 && begin > this.#queue.now) {
-          this.#computing[chip] = 1;
-          this.#launching[chip] = line;
-          this.#hostWait[chip]! += begin - this.#queue.now;
-          this.#times.setBusy(chip, true, this.#queue.now);
-          this.#queue.push(this.#tables.flows + chip, begin);
-        } else this.#launch(chip, line);
+        if (!this.#waitsForHost(chip, line, hostDuration, hostDelay)) this.#launch(chip, line);
       }
       line++;
     }
+  }
+
+  /** @param hostDelay from when the host comes to it to when the chip can begin it */
+  #waitsForHost(chip: number, line: number, hostDuration: number, hostDelay: number): boolean {
+    const { now } = this.#queue;
+    const begin = this.#host[chip]! + hostDelay;
+    this.#host[chip]! += hostDuration;
+    if (hostDuration === 0 || begin <= now) return false;
+    this.#computing[chip] = 1;
+    this.#launching[chip] = line;
+    this.#hostWait[chip]! += begin - now;
+    this.#times.setBusy(chip, true, now);
+    this.#queue.push(this.#tables.flows + chip, begin);
+    return true;
+  }
+
+  /** Gives the collective of a line of the script its turn. */
+  #issue(chip: number, line: number): void {
+    const { lane, subject } = this.#script;
+    if (this.#recorder.keeps(chip)) this.#recorder.launch(chip, subject[line]!, this.#queue.now);
+    this.#issued[lane[subject[line]!]! * this.#chips + chip]!++;
   }
 
   #allDone(chip: number, { starts, runs }: RunLists, index: number): boolean {
@@ -259,12 +273,18 @@ class Unfolding {
     else this.#queue.push(this.#tables.flows + chip, now + duration);
   }
 
-  /** A kernel that waited for the host begins, or one ends. */
+  /** What waited for the host begins, or a kernel ends. */
   #chipIsDue(chip: number): void {
     const line = this.#launching[chip]!;
     this.#launching[chip] = -1;
-    if (line >= 0) this.#launch(chip, line);
-    else this.#kernelEnds(chip);
+    if (line < 0) this.#kernelEnds(chip);
+    else if (this.#script.kind[line] === KERNEL) this.#launch(chip, line);
+    else {
+      this.#computing[chip] = 0;
+      this.#times.setBusy(chip, false, this.#queue.now);
+      this.#issue(chip, line);
+      this.#goOn(chip);
+    }
   }
 
   #kernelEnds(chip: number): void {

@@ -108,12 +108,12 @@ export function unfoldStep(plan: Plan, machine: Machine, { jitter }: UnfoldReque
     },
     occurrences: (recorded) => {
       const found = new Map(recorded.map((chip) => [chip, [] as (Occurrence | undefined)[]] as const));
-      for (const { chip, instruction, issued, start, end } of unfold({ ...options, recorded }).spans) {
+      for (const { chip, instruction, issued, launched, start, end } of unfold({ ...options, recorded }).spans) {
         const done = instructions[instruction]!;
         if (done.kind === 'wait') continue;
         const { step, iterations, after } = done;
         const of = done.kind === 'collective' ? { run: done.run, operands: done.operands } : { operands: [] };
-        found.get(chip)![instruction] = { step, iterations, after, ...of, issued, start, end };
+        found.get(chip)![instruction] = { step, iterations, after, ...of, issued, launched, start, end };
       }
       return new Map([...found].map(([chip, list]) => [chip, list.filter((one) => one !== undefined)]));
     },

@@ -17,7 +17,8 @@ import {
   planOptionText,
   planWord,
 } from '../job/index.js';
-import { AXIS_NAMES, BATCH_AXES, axisSize, createMesh } from '../mesh/index.js';
+import { BATCH_AXES, axisSize, createMesh } from '../mesh/index.js';
+import type { Mesh } from '../mesh/index.js';
 import { ACTIVATION_LAYOUTS } from '../models/index.js';
 import { LINEAR_MODES, REMATERIALIZATIONS } from '../program/index.js';
 import type { ScheduleName } from '../program/schedules/index.js';
@@ -63,11 +64,13 @@ function neighbours({ plan, ...task }: Job): { fewer: number[]; more: number[] }
   };
 }
 
-function withModelAxis({ chips, plan: { microbatches, mesh: now } }: Job, model: number): Change[] {
-  const [pipe, replica] = [axisSize(now, 'pipe'), axisSize(now, 'replica')];
-  const data = chips / pipe / replica / model;
+const sizesOf = ({ axes }: Mesh): Parameters<typeof createMesh>[0] =>
+  Object.fromEntries(axes.map(({ name, size }) => [name, size]));
+
+function withModelAxis({ plan: { microbatches, mesh: now } }: Job, model: number): Change[] {
+  const data = (axisSize(now, 'data') * axisSize(now, 'model')) / model;
   if (!Number.isInteger(model) || !Number.isInteger(data)) return [];
-  const mesh = createMesh({ pipe, replica, data, model });
+  const mesh = createMesh({ ...sizesOf(now), data, model });
   const counts = [microbatches, microbatches * 2, microbatches / 2].filter(Number.isInteger);
   return [counts.map((count) => ({ mesh, microbatches: count }))];
 }
@@ -88,9 +91,10 @@ function towardsFitting(job: Job): Change[] {
 function againstBubble({ schedule, mesh }: Plan): Change[] {
   const pipe = axisSize(mesh, 'pipe');
   const names: readonly ScheduleName[] = ['interleaved-1f1b', 'zb-1p', 'zb-v'];
-  const [replica, data, model] = AXIS_NAMES.map((name) => axisSize(mesh, name));
   const half: Change[] =
-    pipe % 2 === 0 ? [[{ mesh: createMesh({ pipe: pipe / 2, replica, data: data! * 2, model }) }]] : [];
+    pipe % 2 === 0
+      ? [[{ mesh: createMesh({ ...sizesOf(mesh), pipe: pipe / 2, data: axisSize(mesh, 'data') * 2 }) }]]
+      : [];
   return [...others(names, schedule).map((one): Change => [{ schedule: one, virtualStages: 'fewest' }]), ...half];
 }
 

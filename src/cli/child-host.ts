@@ -18,7 +18,9 @@ serveChild<ChildRequests>({
   // The plan is whole by now: the parent has chosen the microbatches.
   train: ({ job, ...options }, emit, signal) =>
     train({ ...options, job: resolveJob(job, () => true), workerUrls }, emit, signal),
-  turns: ({ jobs, ...options }, emit, signal) =>
-    trainInTurns({ ...options, jobs: jobs.map((job) => resolveJob(job, () => true)), workerUrls }, emit, signal),
+  turns: ({ jobs, ...options }, emit, signal) => {
+    const resolved = jobs.map(({ job, ...one }) => ({ ...one, job: resolveJob(job, () => true) }));
+    return trainInTurns({ ...options, jobs: resolved, workerUrls }, emit, signal);
+  },
   measure: (request, emit, signal) => measureDevices({ ...request, workerUrl: workerUrls.rank }, emit, signal),
 });

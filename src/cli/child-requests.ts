@@ -2,7 +2,7 @@
 import type { MeasureRequest, Measurements } from '../calibrate/index.js';
 import type { JobInput } from '../job/index.js';
 import type { ChildExchange } from '../runtime/index.js';
-import type { Timing, TrainEvent, TrainOptions, TrainReport, TurnsOptions } from '../train/index.js';
+import type { SessionOptions, Timing, TrainEvent, TrainOptions, TrainReport, TurnsOptions } from '../train/index.js';
 
 /** Gives the arguments back; tells whether the process can be started and talked to. */
 export interface Ping extends ChildExchange {
@@ -18,7 +18,9 @@ export interface Train extends ChildExchange {
 }
 
 export interface Turns extends ChildExchange {
-  readonly args: Omit<TurnsOptions, 'jobs' | 'workerUrls'> & { readonly jobs: readonly JobInput[] };
+  readonly args: Omit<TurnsOptions, 'jobs' | 'workerUrls'> & {
+    readonly jobs: readonly (Pick<SessionOptions, 'schedule'> & { readonly job: JobInput })[];
+  };
   /** The number of the turn that is over. */
   readonly event: number;
   readonly result: Timing[];

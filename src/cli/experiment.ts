@@ -33,25 +33,29 @@ export function runJob(
   onEvent: (event: TrainEvent) => void,
   signal: AbortSignal,
 ): Promise<TrainReport> {
-  const { job } = predicted;
-  const schedule = isOfPipeline(predicted) ? { schedule: predicted.execution.times.schedule } : {};
-  const args = { ...settings, ...schedule, job: jobToInput(job) };
+  const args = { ...settings, ...sent(predicted) };
   return runInChild<Train>(
     HOST,
     { kind: 'train', args },
-    { onEvent, signal, graceSeconds: 30, poolThreads: job.chips + 4 },
+    { onEvent, signal, graceSeconds: 30, poolThreads: predicted.job.chips + 4 },
   );
+}
+
+/** The job as it goes to another process, with the schedule that was simulated. */
+function sent(predicted: AnyAssessment) {
+  const schedule = isOfPipeline(predicted) ? { schedule: predicted.execution.times.schedule } : {};
+  return { ...schedule, job: jobToInput(predicted.job) };
 }
 
 /** Times jobs side by side in one process of their own; see `trainInTurns`. */
 export function runInTurns(
-  jobs: readonly Job[],
+  predicted: readonly AnyAssessment[],
   settings: { readonly turns: number; readonly stepsPerTurn: number },
   onTurn: (turn: number) => void,
   signal: AbortSignal,
 ): Promise<Timing[]> {
-  const args = { ...settings, jobs: jobs.map((job) => jobToInput(job)) };
-  const ranks = jobs.reduce((total, { chips }) => total + chips, 0);
+  const args = { ...settings, jobs: predicted.map(sent) };
+  const ranks = predicted.reduce((total, { job }) => total + job.chips, 0);
   return runInChild<Turns>(
     HOST,
     { kind: 'turns', args },

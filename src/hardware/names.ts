@@ -2,7 +2,7 @@
 
 /**
  * Where a number comes from. `assumed` is a guess that nobody measured; `calibrated` was fitted by this program to a machine;
- * `fitted` to published runs, on at most half of a set's, the error on the other half written beside it.
+ * `fitted` to what others published: kernels, or at most half of a set's runs; the error on the other half is beside it.
  */
 export const STATUSES = ['datasheet', 'published', 'measured', 'calibrated', 'fitted', 'assumed'] as const;
 export type Status = (typeof STATUSES)[number];
@@ -34,3 +34,10 @@ export type AlgorithmName = (typeof ALGORITHMS)[number];
 /** What chips exchange; the same names as the program's. */
 export const COLLECTIVES = ['all_gather', 'reduce_scatter', 'all_reduce', 'all_to_all', 'permute'] as const;
 export type CollectiveKind = (typeof COLLECTIVES)[number];
+
+/**
+ * Kernels for all of attention: FlashAttention in Triton as of 2022, FlashAttention-2 (PyTorch's own, too),
+ * FlashAttention-3, cuDNN's.
+ */
+export const ATTENTION_KERNELS = ['flash-triton', 'flash-2', 'flash-3', 'cudnn'] as const;
+export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];

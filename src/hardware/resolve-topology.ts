@@ -1,7 +1,7 @@
 /** How chips are joined, from a checked document. */
 import { MeshwrightError } from '../errors.js';
 import type { Seconds } from '../units.js';
-import { parseQuantity } from '../units.js';
+import { parseQuantity, seconds } from '../units.js';
 import type { Path } from '../source.js';
 import { bandwidth } from './resolve-quantity.js';
 import type { Place } from './resolve-quantity.js';
@@ -125,6 +125,8 @@ function resolveNodes(topology: NodeDocument, reader: Reader): Topology {
     chipsPerNode: topology.chipsPerNode.value,
     nodePerChipPerDirection: reader.rate(topology.nodeBandwidthPerChipPerDirection, 'nodeBandwidthPerChipPerDirection'),
     nodeLatency: reader.time(topology.nodeLatency, 'nodeLatency'),
+    collectiveStart:
+      topology.collectiveStart === undefined ? seconds(0) : reader.time(topology.collectiveStart, 'collectiveStart'),
     reducesInSwitch: topology.kind === 'switch' && (topology.inSwitchReduction?.value ?? false),
     ...(network === undefined ? {} : { network }),
   };

@@ -20,6 +20,22 @@ function matmulRate(field: MatmulField, path: Path, place: Place, mayExceedPeak:
   return { peak: flopsPerSecond(peak), achievable: flopsPerSecond(achievable), points };
 }
 
+type AttentionField = NonNullable<HardwareDocument['chip']['fusedAttention']>;
+
+const attentionOf = (kernels: AttentionField): NonNullable<Chip['fusedAttention']> =>
+  Object.fromEntries(
+    Object.entries(kernels).map(([name, kernel]) => [
+      name,
+      {
+        forward: kernel.forward.value,
+        backward: kernel.backward.value,
+        softmaxWidth: kernel.softmaxWidth.value,
+        startLength: kernel.startLength.value,
+        headWidthMultiple: kernel.headWidthMultiple.value,
+      },
+    ]),
+  );
+
 function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Chip {
   const { memory, matrixUnit: unit, fusedAttention, peakVersion } = chip;
   const matmul: Partial<Record<MatmulDType, MatmulRate>> = {};
@@ -34,6 +50,15 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       place: place(['defaultDtype']),
       expected: `one of the types with a matmul rate: ${Object.keys(matmul).join(', ')}`,
       got: defaultDtype,
+    });
+  }
+  for (const dtype of MATMUL_DTYPES) {
+    if (unit.exposedWrite === undefined || matmul[dtype] === undefined || matmul[dtype].points.length === 0) continue;
+    throw new MeshwrightError('HARDWARE_INVALID', {
+      place: place(['chip', 'matmul', dtype, 'points']),
+      expected: 'no measured shapes beside chip.matrixUnit.exposedWrite',
+      got: `${matmul[dtype].points.length} points`,
+      hint: 'a rate that was measured includes the writing of the product: leave one of the two out',
     });
   }
   const collectiveUnits = chip.collectiveUnits?.value ?? 0;
@@ -58,6 +83,7 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       ...(unit.tiles === undefined ? {} : { tiles: unit.tiles.values }),
       ...(unit.leastRows === undefined ? {} : { leastRows: unit.leastRows.value }),
       ...(unit.startDepth === undefined ? {} : { startDepth: unit.startDepth.value }),
+      ...(unit.exposedWrite === undefined ? {} : { exposedWrite: unit.exposedWrite.value }),
     },
     collectiveUnits,
     vectorRate: positive(
@@ -65,15 +91,7 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       'flopsPerSecond',
       place(['chip', 'vectorRate', 'value']),
     ) as FlopsPerSecond,
-    ...(fusedAttention === undefined
-      ? {}
-      : {
-          fusedAttention: {
-            forward: fusedAttention.forward.value,
-            backward: fusedAttention.backward.value,
-            headWidthMultiple: fusedAttention.headWidthMultiple.value,
-          },
-        }),
+    ...(fusedAttention === undefined ? {} : { fusedAttention: attentionOf(fusedAttention) }),
     ...(peakVersion === undefined ? {} : { peakVersion }),
   };
 }
@@ -105,6 +123,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,
+    ...(document.attentionKernels === undefined ? {} : { attentionKernels: document.attentionKernels.value }),
     norms: document.norms?.value ?? 'fused',
     logits: document.logits?.value ?? 'sharded',
     kernelLaunchOverhead: time('kernelLaunchOverhead'),

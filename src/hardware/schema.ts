@@ -3,7 +3,15 @@
  * (`1.2 TB/s`), whose meaning `resolve.ts` reads. Unknown fields are refused.
  */
 import { z } from 'zod';
-import { ALGORITHMS, COLLECTIVES, MATMUL_DTYPES, STATUSES, TORUS_DIMENSIONS, WRAPAROUND_RULES } from './names.js';
+import {
+  ALGORITHMS,
+  ATTENTION_KERNELS,
+  COLLECTIVES,
+  MATMUL_DTYPES,
+  STATUSES,
+  TORUS_DIMENSIONS,
+  WRAPAROUND_RULES,
+} from './names.js';
 
 const provenance = {
   source: z.string('a source').min(3, 'a source of at least 3 characters'),
@@ -31,6 +39,14 @@ const matmul = z.strictObject({ peak: quantity, achievable, points: points.optio
 const tiles = z.strictObject({
   ...provenance,
   values: z.array(z.strictObject({ rows: size, columns: size, efficiency: z.number().positive().max(1) })).min(1),
+});
+
+const fusedAttention = z.strictObject({
+  forward: fraction,
+  backward: fraction,
+  softmaxWidth: sourced(z.int().nonnegative()),
+  startLength: sourced(z.int().nonnegative()),
+  headWidthMultiple: count,
 });
 
 const torus = z.strictObject({
@@ -74,6 +90,7 @@ const node = {
   chipsPerNode: count,
   nodeBandwidthPerChipPerDirection: rate,
   nodeLatency: quantity,
+  collectiveStart: quantity.optional(),
   network: network.optional(),
 };
 const switched = z.strictObject({ kind: z.literal('switch'), ...node, inSwitchReduction: flag.optional() });
@@ -111,10 +128,11 @@ export const hardwareSchema = z.strictObject({
       tiles: tiles.optional(),
       leastRows: count.optional(),
       startDepth: count.optional(),
+      exposedWrite: fraction.optional(),
     }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
     vectorRate: quantity,
-    fusedAttention: z.strictObject({ forward: fraction, backward: fraction, headWidthMultiple: count }).optional(),
+    fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });
@@ -160,6 +178,7 @@ export const stackSchema = z.strictObject({
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
+  attentionKernels: sourced(z.array(z.enum(ATTENTION_KERNELS)).min(1)).optional(),
   norms: sourced(z.enum(['fused', 'composed'])).optional(),
   logits: sourced(z.enum(['sharded', 'gathered'])).optional(),
   kernelLaunchOverhead: quantity,

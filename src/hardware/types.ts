@@ -1,6 +1,6 @@
 /** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
-import type { AlgorithmName, CollectiveKind, MatmulDType, WraparoundRule } from './names.js';
+import type { AlgorithmName, AttentionKernel, CollectiveKind, MatmulDType, WraparoundRule } from './names.js';
 import type { HardwareDocument, StackDocument } from './schema.js';
 
 /** A bandwidth: what the datasheet says, and what people reach. */
@@ -52,11 +52,20 @@ export interface MatrixUnit {
   readonly leastRows?: number;
   /** What a tile's start and end take, as the inner dimension that would be multiplied meanwhile. */
   readonly startDepth?: number;
+  /** Of the time that a product takes to be written, the share in which the units don't multiply; none if absent. */
+  readonly exposedWrite?: number;
 }
 
+/** One kernel for all of attention. */
 export interface FusedAttention {
+  /** Fractions of the peak that its matmuls run at between softmaxes. */
   readonly forward: number;
   readonly backward: number;
+  /** What a score's softmax takes, as the head width that would be multiplied meanwhile. */
+  readonly softmaxWidth: number;
+  /** What a block of queries takes to begin and to end, as the number of keys that would be met meanwhile. */
+  readonly startLength: number;
+  /** Heads are filled up with zeros to a multiple of it. */
   readonly headWidthMultiple: number;
 }
 
@@ -69,11 +78,8 @@ export interface Chip {
   readonly collectiveUnits: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
-  /**
-   * What one kernel for all of attention reaches, as a fraction of the peak, on heads whose width is filled up with zeros
-   * to a multiple; without it, what its matmuls would reach one by one.
-   */
-  readonly fusedAttention?: FusedAttention;
+  /** By kernel, the stack's default first; without it, a fused attention takes what its matmuls would one by one. */
+  readonly fusedAttention?: Readonly<Partial<Record<AttentionKernel, FusedAttention>>>;
   /** Present where `peak` is a first measurement and not a datasheet's: which one MFU is relative to. */
   readonly peakVersion?: number;
 }
@@ -144,6 +150,11 @@ export interface NodeTopology {
   /** All that a chip can send to others of its node, one way. */
   readonly nodePerChipPerDirection: Bandwidth;
   readonly nodeLatency: Seconds;
+  /**
+   * What a collective or a transfer takes before it moves anything: its kernel's launch, and until the chips that take part
+   * have found each other.
+   */
+  readonly collectiveStart: Seconds;
   /** Whether the node's switch adds up what passes through (NVLink SHARP). */
   readonly reducesInSwitch: boolean;
   /** Absent where there is one node alone. */
@@ -207,6 +218,8 @@ export interface Stack {
    * so that they aren't kept either, whatever the plan's `rematerialize` says.
    */
   readonly attention: 'fused' | 'unfused';
+  /** The kernels it may have for a fused attention, the first that the chip has rates of is used; any if absent. */
+  readonly attentionKernels?: readonly AttentionKernel[];
   /**
    * `composed`: RMS norms are written with elementary ops, each a pass over memory, on copies in f32 that are kept for
    * the backward pass; `fused` unless the profile says so.

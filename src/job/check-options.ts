@@ -4,7 +4,7 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
-import { axisSize, batchParts, formatMesh, stageMesh } from '../mesh/index.js';
+import { axisSize, formatMesh, gradientParts, stageMesh } from '../mesh/index.js';
 import type { FloatType } from '../program/index.js';
 import { refusedChunks, takesMemory } from '../program/schedules/index.js';
 import { nearest } from '../text.js';
@@ -246,7 +246,7 @@ const prefetchWithinStage: Rule = ({ plan, stageLayers }) => {
 };
 
 const bucketNeedsLaunches: Rule = ({ plan }) => {
-  if (plan.bucket === 'none' || plan.shard !== 'none' || batchParts(plan.mesh) > 1) return undefined;
+  if (plan.bucket === 'none' || plan.shard !== 'none' || gradientParts(plan.mesh) > 1) return undefined;
   return {
     option: 'bucket',
     expected: `none on ${formatMesh(plan.mesh)}, where neither parameters are gathered nor layers' gradients reduced`,
@@ -256,7 +256,7 @@ const bucketNeedsLaunches: Rule = ({ plan }) => {
 };
 
 const overlapNeedsReductions: Rule = ({ plan }) =>
-  plan.overlapGradients || batchParts(plan.mesh) > 1
+  plan.overlapGradients || gradientParts(plan.mesh) > 1
     ? undefined
     : {
         option: 'overlapGradients',

@@ -86,8 +86,8 @@ export const PLAN_OPTIONS = {
     form: mesh,
     defaultAbout: 'all chips on `data`',
     about:
-      'how many chips lie along each axis, `replica` outermost but for `pipe`; the batch is split over `replica` and `data`, layers over `model`, the model into stages over `pipe`; every replica has a copy of what is sharded over `data`, and gradients are summed over `replica` last',
-    source: 'Zhao et al. 2023, §3.2.2',
+      'how many chips lie along each axis, `replica` outermost but for `pipe`; the batch is split over `replica` and `data`, the tokens of a sequence over `sequence`, where attention gathers the keys and values of all, layers over `model`, the model into stages over `pipe`; every replica has a copy of what is sharded over `data`, and gradients are summed over `replica` last',
+    source: 'Zhao et al. 2023, §3.2.2; sequence: Grattafiori et al. 2024, §3.3.2',
   },
   microbatches: {
     form: wholeNumber(1),

@@ -6,11 +6,11 @@ import { MeshwrightError } from '../errors.js';
 
 /**
  * The axes that values lie along, which a plan can name, from the outermost in. A batch is split over `replica` and
- * `data`, layers over `model`. What `data` shards (parameters, gradients, optimizer state) every `replica` has a copy of,
- * so that only sums of gradients go over it: hybrid sharding (Zhao et al. 2023, §3.2.2), the pods of PaLM (Chowdhery et
- * al. 2022, §4).
+ * `data`, the tokens of an example over `sequence` (context parallelism: Grattafiori et al. 2024, §3.3.2), layers over
+ * `model`. What `data` shards (parameters, gradients, optimizer state) every `replica` has a copy of, so that only sums of
+ * gradients go over it: hybrid sharding (Zhao et al. 2023, §3.2.2), the pods of PaLM (Chowdhery et al. 2022, §4).
  */
-export const AXIS_NAMES = ['replica', 'data', 'model'] as const;
+export const AXIS_NAMES = ['replica', 'data', 'sequence', 'model'] as const;
 /** In the order of a mesh, outermost first. Along `pipe` lie the stages of a pipeline; a program knows nothing of it. */
 export const MESH_AXES = ['pipe', ...AXIS_NAMES] as const;
 export type AxisName = (typeof MESH_AXES)[number];
@@ -49,18 +49,27 @@ export const rankCount = (mesh: Mesh): number => mesh.axes.reduce((product, axis
 /** The axes that a batch is split over, the outermost first. */
 export const BATCH_AXES = ['replica', 'data'] as const satisfies readonly AxisName[];
 
-/** Parts that a batch is split into. */
+/** Parts that a batch's examples are split into. */
 export const batchParts = (mesh: Mesh): number =>
   BATCH_AXES.reduce((product, name) => product * axisSize(mesh, name), 1);
 
+/** Ranks that have the same parameters and other tokens, whose gradients are summed. */
+export const gradientParts = (mesh: Mesh): number => batchParts(mesh) * axisSize(mesh, 'sequence');
+
 /**
- * In what order something is summed over several axes: over `replica` last, which lies farthest apart, when the other
- * axes may have dealt it out and least of it is left. Gathers go the other way.
+ * In what order something is summed over several axes: the farther apart an axis lies, the later, when the others may have
+ * dealt it out and least of it is left. Gathers go the other way.
  */
-export const sumOrder = (mesh: Mesh): AxisName[] => {
-  const names = mesh.axes.map(({ name }) => name);
-  return [...names.filter((name) => name !== 'replica'), ...names.filter((name) => name === 'replica')];
-};
+const SUM_ORDER: readonly AxisName[] = ['sequence', 'data', 'model', 'replica'];
+export const sumOrder = (mesh: Mesh): AxisName[] => SUM_ORDER.filter((name) => axisSize(mesh, name) > 1);
+
+/**
+ * In what order a dimension is dealt to the axes that share it: as sums deal out, so that gathers can undo them, but for a
+ * batch, whose replicas come first.
+ */
+const DEAL_ORDER: readonly AxisName[] = ['replica', 'sequence', 'data', 'model'];
+export const dealOrder = (mesh: Mesh): Axis[] =>
+  DEAL_ORDER.flatMap((name) => mesh.axes.filter((axis) => axis.name === name));
 
 /** Distance in ranks between neighbours along an axis. */
 function stride(mesh: Mesh, name: AxisName): number {

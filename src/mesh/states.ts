@@ -3,7 +3,7 @@
  * sharded over a dimension, replicated, or partial (every rank holds a term of a pending sum).
  */
 import type { AxisName, Mesh } from './mesh.js';
-import { AXIS_NAMES, axisSize, coordinate } from './mesh.js';
+import { AXIS_NAMES, coordinate, dealOrder } from './mesh.js';
 
 /** A dimension's index means sharded over it. */
 export type AxisState = number | 'replicated' | 'partial';
@@ -61,10 +61,36 @@ export interface Range {
 }
 
 /**
- * The ranges, per dimension, of the whole tensor that `rank` holds.
- *
- * `segments` splits a dimension into parts that are sharded one by one: a fused projection's columns
- * `[query | key | value | hidden]` are dealt so that each rank gets its share of every part.
+ * A dimension that is not dealt in one run a rank:
+ * - in parts that are dealt one by one: a fused projection's columns `[query | key | value | hidden]`, of which each rank
+ *   gets its share; `sizes` are those of the whole parts;
+ * - tokens over an axis of c ranks, in `zigzag`: see `zigzagChunks`.
+ */
+export type Segments =
+  | { readonly dimension: number; readonly sizes: readonly number[] }
+  | { readonly dimension: number; readonly zigzag: AxisName };
+
+/**
+ * The chunks of a sequence, of 2·`parts` equal ones, that the rank at `index` has: one from each end, so that all ranks
+ * have equal work where a token attends to those before it (Grattafiori et al. 2024, §3.3.2).
+ */
+export const zigzagChunks = (index: number, parts: number): readonly [number, number] => [index, 2 * parts - 1 - index];
+
+/** The tokens of a run of ranges from the `start`th on. */
+function slice(ranges: readonly Range[], start: number, length: number): Range[] {
+  const found: Range[] = [];
+  let before = 0;
+  for (const range of ranges) {
+    const from = Math.max(0, start - before);
+    const to = Math.min(range.length, start + length - before);
+    if (to > from) found.push({ start: range.start + from, length: to - from });
+    before += range.length;
+  }
+  return found;
+}
+
+/**
+ * The ranges, per dimension, of the whole tensor that `rank` holds, in the order that it holds them.
  *
  * @param shape the whole tensor's shape
  */
@@ -73,20 +99,30 @@ export function shardRanges(
   rank: number,
   shape: readonly number[],
   states: AxisStates,
-  segments?: { readonly dimension: number; readonly sizes: readonly number[] },
+  segments?: Segments,
 ): Range[][] {
   return shape.map((size, dimension) => {
+    const own = segments?.dimension === dimension ? segments : undefined;
     let ranges: Range[] = [];
     let offset = 0;
-    for (const length of segments?.dimension === dimension ? segments.sizes : [size]) {
+    for (const length of own !== undefined && 'sizes' in own ? own.sizes : [size]) {
       ranges.push({ start: offset, length });
       offset += length;
     }
-    for (const { name } of mesh.axes) {
+    let held = size;
+    for (const { name, size: parts } of dealOrder(mesh)) {
       if (states[name] !== dimension) continue;
-      const parts = axisSize(mesh, name);
       const index = coordinate(mesh, rank, name);
-      ranges = ranges.map(({ start, length }) => ({ start: start + (length / parts) * index, length: length / parts }));
+      const each = held / parts;
+      if (own !== undefined && 'sizes' in own)
+        ranges = ranges.map(({ start, length }) => ({
+          start: start + (length / parts) * index,
+          length: length / parts,
+        }));
+      else if (own !== undefined && own.zigzag === name)
+        ranges = zigzagChunks(index, parts).flatMap((chunk) => slice(ranges, (chunk * each) / 2, each / 2));
+      else ranges = slice(ranges, each * index, each);
+      held = each;
     }
     return ranges;
   });

@@ -1,4 +1,7 @@
-/** One decoder layer, from stream [B,S,D] to stream; what is inside is [B,S,F/k] and [B,H/k,S,d]. */
+/**
+ * One decoder layer, from stream [B,S,D] to stream; what is inside is [B,S,F/k] and [B,H/k,S,d]. Where tokens are dealt
+ * over `sequence` attention gathers the keys and values of all (Grattafiori et al. 2024, §3.3.2).
+ */
 import type { ValueId } from '../program/index.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { linear, linears } from './linear.js';
@@ -58,18 +61,19 @@ function project(
 function attend(m: ModelBuilder, config: DecoderConfig, [query, key, value]: readonly ValueId[]): ValueId {
   const { heads, keyValueHeads, headWidth, positions, ropeBase } = config;
   const split = (name: string, x: ValueId) => m.op('split_heads', [x], { headWidth }, `${name}-heads`);
+  const deal = m.tokenDeal;
   const place = (name: string, x: ValueId) =>
-    positions === 'rotary' ? m.op('rotary', [x], { base: ropeBase, inverse: false }, `${name}-rotary`) : x;
+    positions === 'rotary' ? m.op('rotary', [x], { base: ropeBase, inverse: false, ...deal }, `${name}-rotary`) : x;
+  const ownKey = place('key', split('key', key!));
+  const [k, v] = m.gatherTokens([ownKey, split('value', value!)], 2) as [ValueId, ValueId];
   const q = place('query', split('query', query!));
-  const k = place('key', split('key', key!));
-  const v = split('value', value!);
   const local = m.shape(q)[1]!;
-  const shared = m.shards > 1 && keyValueHeads === 1;
+  const shared = m.shards > 1 && keyValueHeads === 1 ? { shared: 'model' as const } : {};
   const grouped = keyValueHeads < heads;
-  const rows = grouped ? m.op('group_heads', [q], { groups: m.shape(k)[1]!, shared }) : q;
+  const rows = grouped ? m.op('group_heads', [q], { groups: m.shape(k)[1]!, ...shared }) : q;
   const scores = m.matmul(rows, k, { transposeB: true, scale: headWidth ** -0.5 }, 'scores');
-  const mixed = m.matmul(m.op('softmax', [scores], { causal: true }), v, {}, 'mix');
-  const apart = grouped ? m.op('ungroup_heads', [mixed], { heads: local, shared }) : mixed;
+  const mixed = m.matmul(m.op('softmax', [scores], { causal: true, ...deal }), v, {}, 'mix');
+  const apart = grouped ? m.op('ungroup_heads', [mixed], { heads: local, ...shared }) : mixed;
   return m.op('merge_heads', [apart], {});
 }
 

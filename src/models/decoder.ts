@@ -7,7 +7,7 @@ import { axisSize } from '../mesh/index.js';
 import type { Program, ValueId } from '../program/index.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { decoderLayer, normOf } from './decoder-layer.js';
-import { requireBatchDivides, requireDivides } from './divide.js';
+import { requireBatchDivides, requireDivides, requireTokensDealt } from './divide.js';
 import type { ActivationLayout } from './layout.js';
 import { streamDimension } from './layout.js';
 import { linear } from './linear.js';
@@ -29,7 +29,9 @@ export function checkDecoderPlan(
   const padded = Math.ceil(config.vocabulary / model) * model;
   requireDivides('entries of the vocabulary', config.vocabulary, 'model', model, `pad it: vocabulary=${padded}`);
   if (activations === 'width') requireDivides('width', config.width, 'model', model);
-  if (activations === 'sequence') requireDivides('tokens a sequence', config.sequence, 'model', model);
+  const sequence = axisSize(mesh, 'sequence');
+  if (sequence > 1) requireTokensDealt(config.sequence, sequence);
+  if (activations === 'sequence') requireDivides('tokens a sequence', config.sequence / sequence, 'model', model);
   requireBatchDivides('sequences a microbatch', microbatch, mesh);
 }
 
@@ -46,6 +48,7 @@ function embed(m: ModelBuilder, config: DecoderConfig, tokens: ValueId, table: V
     if (config.positions === 'rotary') return x;
     const dimension = streamDimension(m.options.activations);
     const position = m.parameter('position', [config.sequence, config.width], {
+      tokens: 0,
       ...(dimension === undefined ? {} : { model: dimension - 1 }),
       initializer: lookedUp,
     });
@@ -78,13 +81,13 @@ function crossEntropy(m: ModelBuilder, logits: ValueId, targets: ValueId): Value
 export function decoderForward(config: DecoderConfig, options: ForwardOptions): Program {
   const m = new ModelBuilder(options);
   const { vocabulary, width, sequence } = config;
-  const tokens = m.data('tokens', [options.batch, sequence]);
+  const tokens = m.tokenIds('tokens', options.batch, sequence);
   const table = m.in('embed', () => m.parameter('table', [vocabulary, width], { model: 0, initializer: lookedUp }));
   let x = embed(m, config, tokens, table);
   x = m.layers('decoder', config.depth, x, (input) => decoderLayer(m, config, input));
   const scored = score(m, config, x, table);
   const logits = m.widen(m.form.logits === 'gathered' ? m.in('head', () => m.gather(scored)) : scored);
   if (options.output === 'logits') return m.finish([{ name: 'logits', value: logits }]);
-  const targets = m.data('targets', [options.batch, sequence]);
+  const targets = m.tokenIds('targets', options.batch, sequence);
   return m.finish([{ name: 'loss', value: crossEntropy(m, logits, targets) }]);
 }

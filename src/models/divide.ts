@@ -23,6 +23,23 @@ export function requireDivides(what: string, amount: number, axis: AxisName, siz
 }
 
 /**
+ * Each chip of `sequence` has a chunk of the first half of the tokens and one of the second; see `zigzagChunks`.
+ *
+ * @throws MeshwrightError PLAN_DOES_NOT_DIVIDE with the sizes that do
+ */
+export function requireTokensDealt(tokens: number, size: number): void {
+  if (tokens % 2 === 0) {
+    requireDivides('tokens of half a sequence', tokens / 2, 'sequence', size);
+    return;
+  }
+  throw new MeshwrightError('PLAN_DOES_NOT_DIVIDE', {
+    place: 'plan.mesh.sequence',
+    expected: `1 with ${tokens} tokens a sequence, which have no halves`,
+    got: String(size),
+  });
+}
+
+/**
  * @param what the examples of a microbatch
  * @throws MeshwrightError PLAN_DOES_NOT_DIVIDE naming the first axis that a microbatch does not divide over
  */

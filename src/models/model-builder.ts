@@ -3,7 +3,7 @@
  * the layouts. It hides which axes a mesh has: gathering over an absent axis is no op.
  */
 import { BATCH_AXES, axisSize, batchParts, normalizeStates, stateOf } from '../mesh/index.js';
-import type { AxisName, AxisState, AxisStates, Mesh } from '../mesh/index.js';
+import type { AxisName, AxisState, AxisStates, Mesh, Segments } from '../mesh/index.js';
 import type {
   Attributes,
   CollectiveName,
@@ -16,6 +16,7 @@ import type {
   Program,
   ProgramInput,
   ProgramOutput,
+  TokenDeal,
   ValueId,
   ValueType,
 } from '../program/index.js';
@@ -44,6 +45,8 @@ export interface ForwardOptions {
 /** How a parameter lies on the mesh and where it belongs; `model` is the dimension sharded over the model axis. */
 export interface ParameterOptions {
   readonly model?: number;
+  /** The dimension that is tokens, dealt over `sequence` as those of the batch. */
+  readonly tokens?: number;
   readonly initializer: Initializer;
   readonly decayed?: boolean;
   /** See `shardRanges`; the parts of the dimension sharded over `model`. */
@@ -57,6 +60,10 @@ export interface NormOptions {
   readonly centered: boolean;
   readonly bias: boolean;
 }
+
+/** How tokens, one `dimension` of an input, are dealt over the axis `sequence`, where there is one. */
+const dealt = (mesh: Mesh, dimension: number): { readonly segments?: Segments } =>
+  axisSize(mesh, 'sequence') === 1 ? {} : { segments: { dimension, zigzag: 'sequence' } };
 
 /** How a value [B,...] lies: the batch split over every axis that splits one. */
 export const batchStates = (mesh: Mesh): AxisStates =>
@@ -83,6 +90,12 @@ export class ModelBuilder {
   /** The size of the model axis: shares of widths and heads. */
   get shards(): number {
     return axisSize(this.options.mesh, 'model');
+  }
+
+  /** How ops whose result hangs on a token's place are told which tokens a chip has; nothing where it has all. */
+  get tokenDeal(): { readonly tokens?: TokenDeal } {
+    const parts = axisSize(this.options.mesh, 'sequence');
+    return parts === 1 ? {} : { tokens: { axis: 'sequence', parts } };
   }
 
   shape(value: ValueId): readonly number[] {
@@ -121,6 +134,14 @@ export class ModelBuilder {
     return this.#builder.emit(name, operands, attributes, { id: this.#path(id), phase: 'forward' });
   }
 
+  /** Tensors whose `dimension` is tokens, dealt over `sequence` → with all of them, rank after rank, in one launch. */
+  gatherTokens(tensors: readonly ValueId[], dimension: number): readonly ValueId[] {
+    if (axisSize(this.options.mesh, 'sequence') === 1) return tensors;
+    const attributes = { axis: 'sequence' as const, dimensions: tensors.map(() => dimension) };
+    const options = { id: this.#path('gather-tokens'), phase: 'forward' as const, asynchronous: true };
+    return this.#builder.emitAll('all_gather', tensors, attributes, options);
+  }
+
   ops<N extends ComputeName>(
     name: N,
     operands: readonly ValueId[],
@@ -130,12 +151,19 @@ export class ModelBuilder {
     return this.#builder.emitAll(name, operands, attributes, { id: this.#path(id), phase: 'forward' });
   }
 
-  /** An input [B,...], each chip its part of the batch; token ids are integers. @param shape of the whole microbatch */
-  data(name: 'images' | 'tokens' | 'targets', shape: readonly number[]): ValueId {
+  /** Images [B,...], each chip its part of the batch. @param shape of the whole microbatch */
+  images(shape: readonly number[]): ValueId {
     const { mesh, computeType } = this.options;
-    const local = shape.map((size, index) => (index === 0 ? size / batchParts(mesh) : size));
-    const dtype = name === 'images' ? computeType : 'i32';
-    return this.#input(name, { shape: local, dtype, states: batchStates(mesh) });
+    const local = shape.with(0, shape[0]! / batchParts(mesh));
+    return this.#input('images', { shape: local, dtype: computeType, states: batchStates(mesh) });
+  }
+
+  /** Token ids [B,S], each chip its tokens of its part of the batch. */
+  tokenIds(name: 'tokens' | 'targets', batch: number, sequence: number): ValueId {
+    const { mesh } = this.options;
+    const shape = [batch / batchParts(mesh), sequence / axisSize(mesh, 'sequence')];
+    const states = normalizeStates(mesh, { ...batchStates(mesh), sequence: 1 });
+    return this.#input(name, { shape, dtype: 'i32', states }, dealt(mesh, 1));
   }
 
   /** Targets that lie as the logits do. */
@@ -144,18 +172,24 @@ export class ModelBuilder {
     return this.#input('labels', { shape, dtype, states });
   }
 
-  #input(name: DataInput['name'], type: ValueType): ValueId {
+  #input(name: DataInput['name'], type: ValueType, deal: Pick<DataInput, 'segments'> = {}): ValueId {
     const value = this.#builder.value(type, 'input', name);
-    this.#inputs.push({ kind: 'data', name, value });
+    this.#inputs.push({ kind: 'data', name, value, ...deal });
     return value;
   }
 
   /** A parameter in the type that it is used in. @param shape of the whole parameter (of one layer) */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): ValueId {
     const { mesh, parameterType, computeType } = this.options;
-    const { model, segments, type = computeType } = options;
-    const local = shape.map((size, dimension) => (dimension === model ? size / this.shards : size));
-    const states = normalizeStates(mesh, model === undefined ? {} : { model });
+    const { model, tokens, segments, type = computeType } = options;
+    const states = normalizeStates(mesh, {
+      ...(tokens === undefined ? {} : { sequence: tokens }),
+      ...(model === undefined ? {} : { model }),
+    });
+    const local = mesh.axes.reduce<readonly number[]>((sizes, { name: axis, size }) => {
+      const dimension = states[axis];
+      return typeof dimension === 'number' ? sizes.with(dimension, sizes[dimension]! / size) : sizes;
+    }, shape);
     const path = this.#path(name);
     const value = this.#builder.value({ shape: local, dtype: parameterType, states }, 'parameter', path);
     const input: ParameterInput = {
@@ -166,6 +200,7 @@ export class ModelBuilder {
       initializer: options.initializer,
       decayed: options.decayed ?? false,
       ...(segments && model !== undefined ? { segments: { dimension: model, sizes: segments } } : {}),
+      ...(tokens === undefined ? {} : dealt(mesh, tokens)),
     };
     if (this.#layer) this.#layer.push(input);
     else this.#inputs.push(input);

@@ -2,6 +2,7 @@
  * Vision transformers as programs: the ViT-22B architecture (Dehghani et al. 2023, §2) with each of its choices an
  * option, so that ViT-G and ViT-e are the same builder with other settings.
  */
+import { MeshwrightError } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
 import { axisSize } from '../mesh/index.js';
 import type { Program, ValueId } from '../program/index.js';
@@ -14,9 +15,20 @@ import { tokenCount } from './vit-config.js';
 import { classify, embed, poolAttention, poolMean } from './vit-ends.js';
 import { encoderLayer } from './vit-layer.js';
 
-/** @throws MeshwrightError PLAN_DOES_NOT_DIVIDE when heads, widths, tokens or the batch do not divide over the mesh */
+/**
+ * @throws MeshwrightError PLAN_DOES_NOT_DIVIDE when heads, widths, tokens or the batch do not divide over the mesh,
+ *   PLAN_INVALID of an axis `sequence`
+ */
 export function checkVitPlan(config: VitConfig, mesh: Mesh, microbatch: number, activations: ActivationLayout): void {
   const model = axisSize(mesh, 'model');
+  if (axisSize(mesh, 'sequence') > 1) {
+    throw new MeshwrightError('PLAN_INVALID', {
+      place: 'plan.mesh.sequence',
+      expected: `1 with ${config.name}: each chip cuts whole images into patches`,
+      got: String(axisSize(mesh, 'sequence')),
+      hint: 'use the axis data or model; a decoder can have its tokens split over sequence',
+    });
+  }
   requireDivides('heads', config.heads, 'model', model);
   requireDivides('width', config.width, 'model', model);
   requireDivides('MLP width', config.mlpWidth, 'model', model);
@@ -28,7 +40,7 @@ export function checkVitPlan(config: VitConfig, mesh: Mesh, microbatch: number, 
 export function vitForward(config: VitConfig, options: ForwardOptions): Program {
   const m = new ModelBuilder(options);
   const { imageSize, channels } = config;
-  const images = m.data('images', [options.batch, imageSize, imageSize, channels]);
+  const images = m.images([options.batch, imageSize, imageSize, channels]);
   let x: ValueId = embed(m, config, images);
   x = m.layers('encoder', config.depth, x, (input) => encoderLayer(m, config, input));
   const pooled = config.pooling === 'attention' ? poolAttention(m, config, x) : poolMean(m, config, x);

@@ -32,6 +32,8 @@ export interface SearchSpace {
   readonly pipe?: number;
   /** Copies that every mesh has; 1 unless given. */
   readonly replica?: number;
+  /** Chips that share the tokens of a sequence in every mesh; 1 unless given. */
+  readonly sequence?: number;
   readonly data?: readonly number[];
   readonly model?: readonly number[];
   readonly microbatches?: readonly number[];
@@ -69,12 +71,12 @@ const allowed = (value: number, choices: readonly number[] | undefined): boolean
   choices === undefined || choices.includes(value);
 
 function meshes({ chips }: Task, space: SearchSpace): Mesh[] {
-  const { pipe = 1, replica = 1 } = space;
-  const each = chips / pipe / replica;
+  const { pipe = 1, replica = 1, sequence = 1 } = space;
+  const each = chips / pipe / replica / sequence;
   if (!Number.isInteger(each)) return [];
   return Array.from({ length: each }, (_, index) => index + 1)
     .filter((model) => each % model === 0 && allowed(model, space.model) && allowed(each / model, space.data))
-    .map((model) => createMesh({ pipe, replica, data: each / model, model }));
+    .map((model) => createMesh({ pipe, replica, data: each / model, sequence, model }));
 }
 
 /**
@@ -206,11 +208,12 @@ function trySimulate<Figures extends PlanFigures>(
   }
 }
 
-function noMesh({ chips }: Task, { pipe, replica, data, model }: SearchSpace): MeshwrightError {
+function noMesh({ chips }: Task, { pipe, replica, data, sequence, model }: SearchSpace): MeshwrightError {
   const asked = [
     pipe && `pipe=${pipe}`,
     replica && `replica=${replica}`,
     data && `data=${data.join(' or ')}`,
+    sequence && `sequence=${sequence}`,
     model && `model=${model.join(' or ')}`,
   ].filter(Boolean);
   return new MeshwrightError('MESH_DOES_NOT_MULTIPLY', {

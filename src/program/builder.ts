@@ -26,9 +26,10 @@ export interface EmitOptions {
   readonly phase: Phase;
   readonly role?: Role;
   readonly asynchronous?: boolean;
+  readonly queued?: boolean;
 }
 
-export interface RepeatOptions extends Omit<EmitOptions, 'asynchronous'> {
+export interface RepeatOptions extends Omit<EmitOptions, 'asynchronous' | 'queued'> {
   readonly count: number;
   readonly reverse?: boolean;
   readonly carried: readonly ValueId[];
@@ -128,9 +129,13 @@ export class Builder {
       this.mesh,
     );
     const results = types.map((type) => this.value(type, options.role ?? 'activation'));
-    const { phase, asynchronous } = options;
+    const { phase, asynchronous = false, queued = false } = options;
     const op: Op = { name, id: this.uniqueId(options.id), phase, operands, results, attributes };
-    this.#block.push(asynchronous === true ? { ...op, asynchronous } : op);
+    this.#block.push({
+      ...op,
+      ...(asynchronous ? { asynchronous } : {}),
+      ...(asynchronous && queued ? { queued } : {}),
+    });
     return results;
   }
 

@@ -2,7 +2,7 @@
  * How much memory a chip needs: an abstract run of the program that keeps count of buffers instead of filling them.
  * Values are freed after their last use; parameters and optimizer state are updated in place; the elements of a stack
  * are freed one by one as a repeat consumes them. What an asynchronous collective reads stays until it is known to be
- * done: a result of it is read, it is issued again, or the repeat around it ends.
+ * done: a result of it is read, it is issued again and is not queued, or the repeat around it ends.
  */
 import type { Bytes } from '../units.js';
 import { bytes } from '../units.js';
@@ -120,7 +120,7 @@ class Walk {
       this.#bind(op.results[0]!, stack[attributesOf(op, 'element').index]!);
     } else {
       if (!this.#inKernel && (isCompute(op.name) || isCollective(op.name))) this.account.begin(op.id);
-      if (op.asynchronous === true) this.#start(op, early);
+      if (op.asynchronous === true) this.#start(op, early || op.queued === true);
       else {
         this.#read(op);
         this.#allocate(op);

@@ -28,7 +28,6 @@ const USUAL: Readonly<Record<string, unknown>> = {
   scale: 1,
   offset: 0,
   stride: 0,
-  shared: false,
   inverse: false,
 };
 
@@ -136,7 +135,7 @@ function printOpsOf({ values }: Program, topLevel: readonly Op[], outerIndent: s
     const operands = op.operands.length === 0 ? '' : ` ${list(op.operands, inlined)}`;
     const results = op.results.length === 0 ? '' : `${list(op.results)} = `;
     if (region === undefined) {
-      const name = op.asynchronous === true ? `async ${op.name}` : op.name;
+      const name = op.queued === true ? `queued ${op.name}` : op.asynchronous === true ? `async ${op.name}` : op.name;
       const text = `${name}${operands}${attributes(op, manual)}`;
       lines.push(`${indent}${results}${text} : ${types(op.results)}  # ${op.id}`);
       return;

@@ -3,7 +3,7 @@
  * Programs are immutable data; passes make new ones. Letters used for shapes: B batch, S tokens, D width, H heads,
  * d head width, F MLP width, C classes, P patch side.
  */
-import type { AxisStates, Mesh } from '../mesh/index.js';
+import type { AxisStates, Mesh, Segments } from '../mesh/index.js';
 import type { DType } from './dtype.js';
 import { DTYPE_BYTES } from './dtype.js';
 import type { Attributes, OpName } from './ops/attributes.js';
@@ -50,9 +50,11 @@ export interface Op<N extends OpName = OpName> {
    * Of a collective: it is started and the ops after it are issued at once; the first that reads a result waits for it.
    * Collectives over one axis run one after the other, in the order they are started. A collective that is started
    * again, in the next iteration of a repeat, first waits for the one before, so that no more than one run of it is
-   * under way; those among the ops of `Region.ahead` do not.
+   * under way; those among the ops of `Region.ahead` do not, nor those that are `queued`.
    */
   readonly asynchronous?: boolean;
+  /** Of an asynchronous collective: it is started again while runs of it before are under way. */
+  readonly queued?: boolean;
 }
 
 export interface Region {
@@ -92,8 +94,7 @@ export interface ParameterInput {
   readonly initializer: Initializer;
   /** Biases, gains and position embeddings are not decayed. */
   readonly decayed: boolean;
-  /** See `shardRanges`: parts of the sharded dimension that are dealt one by one. */
-  readonly segments?: { readonly dimension: number; readonly sizes: readonly number[] };
+  readonly segments?: Segments;
 }
 
 export interface OptimizerInput {
@@ -109,6 +110,8 @@ export interface DataInput {
   readonly value: ValueId;
   /** `images` and `labels`, or `tokens` and `targets`, are the batch; the others are scalars. */
   readonly name: 'images' | 'labels' | 'tokens' | 'targets' | 'learning-rate' | 'step';
+  /** Of tokens that are dealt over an axis. */
+  readonly segments?: Segments;
 }
 
 /** A scalar that a step leaves for the next one. */

@@ -182,6 +182,7 @@ export function verify(program: Program, derived: Derived = new Map()): Program 
     ids.add(op.id);
     if (op.asynchronous === true && !isCollective(op.name))
       throw invalid(op.id, 'a collective, to be asynchronous', op.name);
+    if (op.queued === true && op.asynchronous !== true) throw invalid(op.id, 'asynchronous, to be queued', 'neither');
     op.operands.forEach((id) => use(id, op.id));
     if (op.name === 'repeat') checkRepeat(op);
     else if (op.name === 'kernel') checkKernel(op);

@@ -3,12 +3,15 @@
  * started, which is the same on all ranks; axes run side by side. A synchronous collective is one that is waited for at
  * once.
  */
-import type { AxisName } from '../mesh/index.js';
+import type { AxisName, Mesh } from '../mesh/index.js';
+import { coordinate, group } from '../mesh/index.js';
 import type { CollectiveName, Op, Program } from '../program/index.js';
+import type { Seconds } from '../units.js';
 import type { Algorithm, Group } from './collectives.js';
 import { collective } from './collectives.js';
 import type { Binding } from './handle.js';
 import { Handle, handlesOf } from './handle.js';
+import type { Memory } from './memory.js';
 import type { Transfer, Transport } from './transport/index.js';
 
 /** A collective that was started. It holds its operands and its results until it is done. */
@@ -41,10 +44,20 @@ class Running {
   }
 }
 
+/** A rank's groups over the axes of a mesh. */
+export const groupsOf = (mesh: Mesh, rank: number, memory: Memory): ReadonlyMap<AxisName, Group> =>
+  new Map(
+    mesh.axes.map(({ name }): [AxisName, Group] => [
+      name,
+      { ranks: group(mesh, rank, name), index: coordinate(mesh, rank, name), memory },
+    ]),
+  );
+
 export class Communicator {
   /** The op whose messages are being moved, to name when that fails. */
   opId: string | undefined;
-  readonly #program: Program;
+  /** When the last collective over each axis was done, as those who started them say. */
+  readonly ends = new Map<AxisName, Seconds>();
   readonly #transport: Transport;
   readonly #groups: ReadonlyMap<AxisName, Group>;
   readonly #queues: ReadonlyMap<AxisName, Running[]>;
@@ -53,26 +66,25 @@ export class Communicator {
   readonly #makers = new Map<Handle, Running>();
 
   /** @param beside moves what else is under way, without waiting, and says whether anything did */
-  constructor(
-    program: Program,
-    transport: Transport,
-    groups: ReadonlyMap<AxisName, Group>,
-    beside: () => boolean = () => false,
-  ) {
+  constructor(transport: Transport, groups: ReadonlyMap<AxisName, Group>, beside: () => boolean = () => false) {
     this.#beside = beside;
-    this.#program = program;
     this.#transport = transport;
     this.#groups = groups;
     this.#queues = new Map([...groups.keys()].map((axis) => [axis, []]));
   }
 
   /**
-   * Starts a collective; operands may be results of others that are not done.
+   * Starts a collective of a program; operands may be results of others that are not done.
    *
    * @param finished called once with the bytes that this rank sent for it
    * @returns what its results are bound to
    */
-  start(op: Op<CollectiveName>, bindings: readonly Binding[], finished: (sentBytes: number) => void): Binding[] {
+  start(
+    program: Program,
+    op: Op<CollectiveName>,
+    bindings: readonly Binding[],
+    finished: (sentBytes: number) => void,
+  ): Binding[] {
     const { axis } = op.attributes;
     const group = this.#groups.get(axis)!;
     const made = bindings.map((binding): Binding => {
@@ -83,7 +95,7 @@ export class Communicator {
     const owners = bindings.flatMap((binding, index) => handlesOf(binding).map(() => index));
     const begin = (): Algorithm => {
       const moved = operands.map(({ data }, at) => {
-        const { shape } = this.#program.values[op.operands[owners[at]!]!]!.type;
+        const { shape } = program.values[op.operands[owners[at]!]!]!.type;
         return { data, shape };
       });
       return collective(group, op, moved, owners);
@@ -96,7 +108,7 @@ export class Communicator {
 
   /** Moves what can be moved without waiting. */
   poll(): void {
-    while (this.#advance());
+    while (this.advance());
   }
 
   /**
@@ -109,7 +121,7 @@ export class Communicator {
       const maker = this.#makers.get(handle);
       if (maker === undefined) continue;
       this.#transport.wait({
-        advance: () => this.#advance(),
+        advance: () => this.advance(),
         isOver: () => maker.isDone,
         blame: () => {
           const { op, transfer } = this.#inTheWay(maker);
@@ -132,8 +144,8 @@ export class Communicator {
     return missing === undefined ? first : this.#inTheWay(missing);
   }
 
-  /** @returns whether anything moved */
-  #advance(): boolean {
+  /** Moves what can be moved at once. @returns whether anything moved */
+  advance(): boolean {
     let moved = this.#beside();
     for (const queue of this.#queues.values()) {
       const [running] = queue;

@@ -30,8 +30,8 @@ export interface KernelResult {
 export interface CollectiveStep extends StepBase {
   readonly kind: 'collective';
   readonly op: Op<CollectiveName>;
-  /** Whether it is issued early: then several runs of it may be under way. */
-  readonly isAhead: boolean;
+  /** Whether several runs of it may be under way. */
+  readonly isQueued: boolean;
 }
 
 export interface MoveStep extends StepBase {
@@ -150,7 +150,10 @@ export async function compileProgram(program: Program, family: KernelFamily, ran
   async function compileStep(op: Op, dying: readonly ValueId[], isAhead: boolean): Promise<Step> {
     const { region } = op;
     if (op.name === 'join_stacks' || op.name === 'element') return { kind: 'stack', op, dying };
-    if (isCollective(op.name)) return { kind: 'collective', op: op as Op<CollectiveName>, isAhead, dying };
+    if (isCollective(op.name)) {
+      const isQueued = isAhead || op.queued === true;
+      return { kind: 'collective', op: op as Op<CollectiveName>, isQueued, dying };
+    }
     if (isMove(op.name)) return { kind: 'move', op: op as Op<MoveName>, dying };
     if (op.name !== 'repeat' && op.name !== 'manual') return compileKernel(op, dying);
     if (region === undefined) throw invalid(op.id, 'a region', 'none');

@@ -1,6 +1,6 @@
 /** Runs a compiled program once on one rank. Collectives move between its steps, and whatever needs one waits for it. */
-import type { AxisName, Mesh } from '../mesh/index.js';
-import { axisSize, coordinate, group } from '../mesh/index.js';
+import type { Mesh } from '../mesh/index.js';
+import { axisSize, coordinate } from '../mesh/index.js';
 import type { Op, Program, ValueId, ValueType } from '../program/index.js';
 import { attributesOf } from '../program/index.js';
 import type { Span } from '../trace/index.js';
@@ -8,8 +8,7 @@ import { spanId } from '../trace/index.js';
 import type { Seconds } from '../units.js';
 import { seconds } from '../units.js';
 import type { Clock } from './clock.js';
-import type { Group } from './collectives.js';
-import { Communicator } from './communicator.js';
+import { Communicator, groupsOf } from './communicator.js';
 import type { Block, CollectiveStep, CompiledProgram, StackStep, KernelStep, ManualStep, MoveStep } from './compile.js';
 import type { RepeatStep, Step } from './compile.js';
 import type { Binding } from './handle.js';
@@ -29,8 +28,8 @@ export interface Surroundings {
   readonly clock: Clock;
   /** When the step began, on the clock that all ranks share. */
   readonly startedAt: Seconds;
-  /** Moves messages of others, see `Communicator`. */
-  readonly beside?: () => boolean;
+  /** Of a stage, whose programs' collectives go on from one program to the next; of its own unless given. */
+  readonly communicator?: Communicator;
 }
 
 export class Execution {
@@ -52,12 +51,8 @@ export class Execution {
     this.#block = block;
     this.#env = env;
     this.#around = around;
-    const { mesh, rank, memory, transport, beside } = around;
-    const groups = mesh.axes.map(({ name }): [AxisName, Group] => [
-      name,
-      { ranks: group(mesh, rank, name), index: coordinate(mesh, rank, name), memory },
-    ]);
-    this.#communicator = new Communicator(program, transport, new Map(groups), beside);
+    const { mesh, rank, memory, transport } = around;
+    this.#communicator = around.communicator ?? new Communicator(transport, groupsOf(mesh, rank, memory));
   }
 
   /** The op that runs, to name when something fails. */
@@ -65,10 +60,13 @@ export class Execution {
     return this.#communicator.opId ?? this.#opId;
   }
 
-  /** @throws what a kernel or the transport throws; `opId` then names the op */
-  async run(): Promise<void> {
+  /**
+   * @param finish whether to wait for all its collectives
+   * @throws what a kernel or the transport throws; `opId` then names the op
+   */
+  async run(finish = true): Promise<void> {
     await this.#runBlock(this.#block);
-    this.#communicator.finish();
+    if (finish) this.#communicator.finish();
   }
 
   /** Seconds since the step began. */
@@ -118,7 +116,7 @@ export class Execution {
     this.spans.push({ id: this.#spanId(op), kind: 'kernel', name: 'kernel', phase: op.phase, rank, start, end });
   }
 
-  #runCollective({ op, isAhead }: CollectiveStep): void {
+  #runCollective({ op, isQueued }: CollectiveStep): void {
     this.#communicator.wait(this.#latest.get(op) ?? []);
     const id = this.#spanId(op);
     const { name, phase } = op;
@@ -127,16 +125,18 @@ export class Execution {
     const issued = this.now();
     const finished = (sentBytes: number): void => {
       // It has waited for those before it on its axis.
-      const before = this.spans.findLast((span) => span.axis === axis)?.end ?? issued;
+      const before = this.#communicator.ends.get(axis) ?? issued;
       const start = before > issued ? before : issued;
-      this.spans.push({ id, kind: 'collective', name, phase, rank, start, end: this.now(), sentBytes, axis });
+      const end = this.now();
+      this.#communicator.ends.set(axis, end);
+      this.spans.push({ id, kind: 'collective', name, phase, rank, start, end, sentBytes, axis });
     };
     const bindings = op.operands.map((operand) => this.#env[operand]!);
-    const made = this.#communicator.start(op, bindings, finished);
+    const made = this.#communicator.start(this.#program, op, bindings, finished);
     op.results.forEach((result, index) => this.#bind(result, made[index]!));
     const handles = made.flatMap(handlesOf);
     if (op.asynchronous !== true) this.#communicator.wait(handles);
-    else if (!isAhead) this.#latest.set(op, handles);
+    else if (!isQueued) this.#latest.set(op, handles);
   }
 
   #runMove({ op, dying }: MoveStep): void {

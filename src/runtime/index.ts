@@ -13,6 +13,6 @@ export type { Numbers } from './kernels/tensors.js';
 export { numbersOf, stored } from './kernels/tensors.js';
 export type { ChildHandler, ChildHandlers } from './serve-child.js';
 export { serveChild } from './serve-child.js';
-export type { Run, Segments } from './shards.js';
+export type { Run } from './shards.js';
 export { assembleGlobal, cutShard, shardRuns } from './shards.js';
 export * from './transport/index.js';

@@ -3,12 +3,11 @@
  * place in the whole tensor, and on nothing else: every mesh starts from the same model, and a rank makes only its part.
  */
 import { unreachable } from '../errors.js';
-import type { Mesh } from '../mesh/index.js';
+import type { Mesh, Segments } from '../mesh/index.js';
 import type { Initializer, ParameterInput, StateInput, ValueType } from '../program/index.js';
 import { elementCount } from '../program/index.js';
 import type { HostTensor } from './kernels/tensors.js';
 import { allocate, allocateNumbers, stored } from './kernels/tensors.js';
-import type { Segments } from './shards.js';
 import { shardRuns } from './shards.js';
 
 /** A tensor, or one for each element of a stack. */

@@ -39,10 +39,13 @@ export class Ports {
   readonly #peers = new Map<number, Peer>();
   readonly #here = new Map<string, { readonly handle: Handle; readonly peer: Peer | undefined }>();
   #wanted: string | undefined;
+  readonly #all: () => boolean;
 
-  constructor(transport: Transport, memory: Memory) {
+  /** @param beside moves what else is under way with what is here, without waiting; see `advance` */
+  constructor(transport: Transport, memory: Memory, beside?: () => boolean) {
     this.#transport = transport;
     this.#memory = memory;
+    this.#all = beside ?? (() => this.advance());
   }
 
   #peer(rank: number): Peer {
@@ -79,7 +82,7 @@ export class Ports {
   take(key: string): Handle {
     this.#wanted = key;
     this.#transport.wait({
-      advance: () => this.advance(),
+      advance: this.#all,
       isOver: () => this.#here.has(key),
       blame: () => ({ opId: key, awaited: this.#awaited() }),
     });
@@ -95,7 +98,7 @@ export class Ports {
     const isOver = (): boolean =>
       [...this.#peers.values()].every(({ sending, outgoing }) => sending === undefined && outgoing.length === 0);
     this.#transport.wait({
-      advance: () => this.advance(),
+      advance: this.#all,
       isOver,
       blame: () => ({ opId: 'the end of the step', awaited: this.#awaited() }),
     });

@@ -18,12 +18,16 @@ export interface Current {
   execution?: Execution;
 }
 
-/** @throws what a kernel or the transport throws; `current` then knows the op */
+/**
+ * @param finish whether to wait for all its collectives
+ * @throws what a kernel or the transport throws; `current` then knows the op
+ */
 export async function runProgram(
   compiled: CompiledProgram,
   around: Surroundings,
   { bind, give }: ProgramEnds,
   current: Current,
+  finish = true,
 ): Promise<Execution> {
   const { program } = compiled;
   const env: Environment = new Array<undefined>(program.values.length).fill(undefined);
@@ -38,7 +42,7 @@ export async function runProgram(
     const name = 'copy inputs';
     execution.spans.push({ id: 'inputs', kind: 'host', name, phase: 'forward', rank, start, end: execution.now() });
   }
-  await execution.run();
+  await execution.run(finish);
   for (const output of program.outputs) give(output, env[output.value]!);
   env.forEach((binding) => binding !== undefined && releaseAll(binding));
   return execution;

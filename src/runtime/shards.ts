@@ -2,19 +2,13 @@
  * Whole tensors and the ranks' parts of them: cutting a shard out, and putting a whole together again. What goes where
  * is `shardRanges`' to say.
  */
-import type { Mesh, Range } from '../mesh/index.js';
+import type { Mesh, Range, Segments } from '../mesh/index.js';
 import { coordinate, globalShape, rankCount, shardRanges, stateOf } from '../mesh/index.js';
 import type { ValueType } from '../program/index.js';
 import { elementCount } from '../program/index.js';
 import { allocateLike } from './blocks.js';
 import type { HostTensor } from './kernels/tensors.js';
 import { allocateNumbers, dtypeOf, numbersOf, stored } from './kernels/tensors.js';
-
-/** Parts of a dimension that are dealt one by one, see `shardRanges`; sizes of the whole. */
-export interface Segments {
-  readonly dimension: number;
-  readonly sizes: readonly number[];
-}
 
 /** A run of elements that is whole both in the whole tensor and in the shard, in row-major order. */
 export interface Run {

@@ -11,6 +11,7 @@ import type { SlotPlace, Span } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { Adopter, Feeds } from './adopt.js';
 import type { CompiledProgram } from './compile.js';
+import { Communicator, groupsOf } from './communicator.js';
 import type { Surroundings } from './execute.js';
 import type { Binding } from './handle.js';
 import type { Handle } from './handle.js';
@@ -54,13 +55,15 @@ function lastSlots(slots: readonly Slot[]): ReadonlySet<Slot> {
 }
 
 export class StageRun {
-  readonly spans: Span[] = [];
+  readonly #made: { readonly spans: readonly Span[]; readonly slot?: SlotPlace }[] = [];
+  readonly #messages: Span[] = [];
   readonly #task: StageTask;
   readonly #compiled: ReadonlyMap<Program, CompiledProgram>;
   readonly #around: StageSurroundings;
   readonly #current: Current;
   readonly #values: StageValues;
   readonly #ports: Ports;
+  readonly #communicator: Communicator;
   /** Outputs that were asked for, held. */
   readonly #wanted = new Map<string, Binding>();
 
@@ -68,15 +71,17 @@ export class StageRun {
     task: StageTask,
     compiled: ReadonlyMap<Program, CompiledProgram>,
     feeds: Feeds,
-    around: Omit<StageSurroundings, 'beside'>,
+    around: Omit<StageSurroundings, 'communicator'>,
     current: Current,
   ) {
     this.#task = task;
     this.#compiled = compiled;
     this.#current = current;
     this.#values = new StageValues(task, feeds, around.adopt);
-    this.#ports = new Ports(around.transport, around.memory);
-    this.#around = { ...around, beside: () => this.#ports.advance() };
+    const { mesh, rank, transport, memory } = around;
+    this.#communicator = new Communicator(transport, groupsOf(mesh, rank, memory), () => this.#ports.advance());
+    this.#ports = new Ports(transport, memory, () => this.#communicator.advance());
+    this.#around = { ...around, communicator: this.#communicator };
   }
 
   /**
@@ -92,6 +97,7 @@ export class StageRun {
     for (const slot of own) await this.#runSlot(slot, last.has(slot), outputs);
     for (const program of stage.finish) await this.#runPlain(program, outputs);
     this.#ports.finish();
+    this.#communicator.finish();
     this.#values.end();
     return this.#wanted;
   }
@@ -127,9 +133,21 @@ export class StageRun {
     throw invalid('pipeline', `a port ${name}`, 'none');
   }
 
-  async #run(program: Program, ends: ProgramEnds, slot?: SlotPlace): Promise<void> {
-    const { spans } = await runProgram(this.#compiled.get(program)!, this.#around, ends, this.#current);
-    for (const span of spans) this.spans.push(slot === undefined ? span : { ...span, slot });
+  /** What was done, once the run is over. */
+  get spans(): Span[] {
+    return [
+      ...this.#made.flatMap(({ spans, slot }) =>
+        slot === undefined ? spans : spans.map((span) => ({ ...span, slot })),
+      ),
+      ...this.#messages,
+    ];
+  }
+
+  /** @param finish whether to wait for all its collectives; others wait where they read what those bring */
+  async #run(program: Program, ends: ProgramEnds, slot?: SlotPlace, finish = true): Promise<void> {
+    const compiled = this.#compiled.get(program)!;
+    const { spans } = await runProgram(compiled, this.#around, ends, this.#current, finish);
+    this.#made.push({ spans, ...(slot === undefined ? {} : { slot }) });
   }
 
   /** A program that is no slot. */
@@ -163,6 +181,8 @@ export class StageRun {
     const { kind, chunk, microbatch } = slot;
     const { slots, last } = chunks[chunk]!;
     const program = (isLast ? last : slots)[kind];
+    // Reductions that begin in the last microbatch go on beside what comes after.
+    const finish = program === slots[kind];
     if (program === undefined) throw invalid('schedule', Object.keys(slots).join(' or '), kind);
     const place: SlotPlace = { stage: index, chunk, microbatch };
     await this.#run(
@@ -176,6 +196,7 @@ export class StageRun {
         },
       },
       place,
+      finish,
     );
   }
 
@@ -230,13 +251,14 @@ export class StageRun {
     const now = () => seconds(clock() - startedAt);
     const issued = now();
     let start = issued;
+    this.#communicator.wait([handle]);
     const phase = slot === undefined ? 'reduce' : id === 'send:stream' ? 'forward' : 'backward';
     const base = { id, kind: 'collective', name: 'send', phase, rank, axis: PIPE, issued } as const;
     this.#ports.send(
       this.#rankOf(stage),
       handle,
       () => (start = now()),
-      (sentBytes) => this.spans.push({ ...base, start, end: now(), sentBytes, ...(slot ? { slot } : {}) }),
+      (sentBytes) => this.#messages.push({ ...base, start, end: now(), sentBytes, ...(slot ? { slot } : {}) }),
     );
   }
 }

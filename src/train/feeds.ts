@@ -1,10 +1,10 @@
-/** Cuts a batch into what each rank is fed: its rows of each microbatch, without copying. */
+/** Cuts a batch into what each rank is fed: its rows of each microbatch, without copying where they are whole. */
 import type { Mesh } from '../mesh/index.js';
 import { globalShape, shardRanges } from '../mesh/index.js';
-import type { Pipeline, Program, ValueType } from '../program/index.js';
+import type { DataInput, Pipeline, Program, ValueType } from '../program/index.js';
 import { elementCount, invalid, isBatch } from '../program/index.js';
 import type { HostTensor } from '../runtime/index.js';
-import { stored } from '../runtime/index.js';
+import { cutShard, stored } from '../runtime/index.js';
 
 /** Of all microbatches, whole: images [B,H,W,C] and labels [B,classes], or token ids and targets [B,S]. */
 export type Batch =
@@ -14,8 +14,9 @@ export type Feed = HostTensor | HostTensor[];
 type Sources = Readonly<Record<string, Float32Array | Int32Array>>;
 
 /** A rank's rows of an input of the batch; of each microbatch where it is a stack. */
-function rowsOf(mesh: Mesh, rank: number, name: string, type: ValueType, sources: Sources): Feed {
+function rowsOf(mesh: Mesh, rank: number, input: DataInput, type: ValueType, sources: Sources): Feed {
   const { shape, states, stack, dtype } = type;
+  const { name, segments } = input;
   const place = `feed ${name}`;
   const source = sources[name];
   if (source === undefined) throw invalid(place, `a batch of ${name}`, Object.keys(sources).join(' and '));
@@ -25,6 +26,10 @@ function rowsOf(mesh: Mesh, rank: number, name: string, type: ValueType, sources
   const elements = elementCount(whole) * (stack ?? 1);
   if (source.length !== elements) throw invalid(place, `${elements} elements`, String(source.length));
   const microbatch = (index: number) => {
+    if (segments !== undefined) {
+      const all = source.subarray(index * elementCount(whole), (index + 1) * elementCount(whole));
+      return stored(dtype, cutShard(mesh, rank, all, type, segments) as typeof source);
+    }
     const first = (index * whole[0]! + rows![0]!.start) * rowSize;
     return stored(dtype, source.subarray(first, first + rows![0]!.length * rowSize));
   };
@@ -43,7 +48,7 @@ export function rankFeeds(
     if (input.kind !== 'data') continue;
     const { type } = program.values[input.value]!;
     feeds[input.name] = isBatch(input)
-      ? rowsOf(program.mesh, rank, input.name, type, batch)
+      ? rowsOf(program.mesh, rank, input, type, batch)
       : stored(type.dtype, Float32Array.of(scalars[input.name]!));
   }
   return feeds;
@@ -67,7 +72,7 @@ export function stageFeeds(
     for (const input of inputs) {
       if (input.kind !== 'data' || feeds[input.name] !== undefined) continue;
       const type = { ...values[input.value]!.type, stack: microbatches };
-      feeds[input.name] = rowsOf(mesh, rank, input.name, type, batch);
+      feeds[input.name] = rowsOf(mesh, rank, input, type, batch);
     }
   }
   return feeds;

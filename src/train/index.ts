@@ -6,4 +6,5 @@ export * from './events.js';
 export * from './feeds.js';
 export { openJobData } from './job-data.js';
 export * from './schedule.js';
+export type { SessionOptions } from './session.js';
 export * from './train.js';

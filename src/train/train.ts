@@ -1,5 +1,4 @@
 /** Whole runs: a job from its first step to its evaluation, or several jobs that take turns to be compared. */
-import type { Job } from '../job/index.js';
 import type { MeasuredStep, TimedSpan } from '../trace/index.js';
 import { summarizeSteps } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
@@ -74,7 +73,8 @@ export async function train(
 }
 
 export interface TurnsOptions {
-  readonly jobs: readonly Job[];
+  /** Each with the schedule that its stages follow, where it is a pipeline. */
+  readonly jobs: readonly Pick<SessionOptions, 'job' | 'schedule'>[];
   readonly workerUrls: WorkerUrls;
   readonly turns: number;
   /** Timed steps of a job in each of its turns, after one that brings its data back into the caches. */
@@ -93,7 +93,7 @@ export async function trainInTurns(
 ): Promise<Timing[]> {
   const sessions: Session[] = [];
   try {
-    for (const job of jobs) sessions.push(await Session.open({ job, workerUrls }, () => undefined));
+    for (const job of jobs) sessions.push(await Session.open({ ...job, workerUrls }, () => undefined));
     const steps = jobs.map((): MeasuredStep[] => []);
     for (const session of sessions) await session.advance(session.coldBatches, signal);
     for (let turn = 1; turn <= turns; turn++) {

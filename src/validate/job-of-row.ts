@@ -112,9 +112,16 @@ function shardingOfRow({ plan, hardware }: Row): Sharding {
   const sizes = { pipe, replica: data / inner, data: inner, sequence: sequence ?? 1, model };
   const missing = Object.entries(sizes).find(([name, size]) => size > 1 && !MESH_AXES.includes(name as AxisName));
   if (missing !== undefined) throw new Unsupported(`a mesh axis ${missing[0]}; there are ${MESH_AXES.join(', ')}`);
+  // Chips that share the tokens of a sequence have the same parameters, as those along `data` (Megatron's distributed
+  // optimizer and FSDP shard over both).
+  const axes: AxisName[] = [
+    'data',
+    ...((sequence ?? 1) > 1 ? (['sequence'] as const) : []),
+    ...(overModel ? (['model'] as const) : []),
+  ];
   return {
     mesh: createMesh(sizes),
-    options: stage === 'none' ? {} : { shard: stage, ...(overModel ? { shardAxes: ['data', 'model'] } : {}) },
+    options: stage === 'none' ? {} : { shard: stage, ...(axes.length > 1 ? { shardAxes: axes } : {}) },
   };
 }
 

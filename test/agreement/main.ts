@@ -6,16 +6,24 @@
 import Table from 'cli-table3';
 import { messageOf } from '../../src/runtime/failure.js';
 import type { FamilyName } from '../../src/runtime/index.js';
-import { AGREEMENT_PLANS, DEEP_PLANS, MULTI_QUERY_PLANS, PIPELINE_PLANS, ROUNDED_PLANS } from './plans.js';
+import {
+  AGREEMENT_PLANS,
+  DEEP_PLANS,
+  MULTI_QUERY_PLANS,
+  PIPELINE_PLANS,
+  ROUNDED_PLANS,
+  SEQUENCE_PIPELINE_PLANS,
+  SEQUENCE_PLANS,
+} from './plans.js';
 import type { Comparison, ModelName } from './suite.js';
 import { compare, MODELS } from './suite.js';
 
 const PLANS: Readonly<Record<ModelName, readonly string[]>> = {
   vit: [...AGREEMENT_PLANS, ...DEEP_PLANS, ...ROUNDED_PLANS],
-  decoder: [...AGREEMENT_PLANS, ...ROUNDED_PLANS],
-  'multi-query decoder': MULTI_QUERY_PLANS,
-  'tied decoder of 8 layers': PIPELINE_PLANS,
-  'untied decoder of 8 layers': PIPELINE_PLANS,
+  decoder: [...AGREEMENT_PLANS, ...SEQUENCE_PLANS, ...ROUNDED_PLANS],
+  'multi-query decoder': [...MULTI_QUERY_PLANS, ...SEQUENCE_PLANS],
+  'tied decoder of 8 layers': [...PIPELINE_PLANS, ...SEQUENCE_PIPELINE_PLANS],
+  'untied decoder of 8 layers': [...PIPELINE_PLANS, ...SEQUENCE_PIPELINE_PLANS],
 };
 
 const SIZE = { batch: 16, steps: 5 };

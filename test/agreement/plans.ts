@@ -85,6 +85,29 @@ export const DEEP_PLANS: readonly string[] = [
   'data=2 microbatches=1 rematerialize=full rematerialize-layers=0,2',
 ];
 
+/** Tokens split over chips, for decoders of 8 tokens: with all that shards, sums or makes again what depends on them. */
+export const SEQUENCE_PLANS: readonly string[] = [
+  'sequence=2 microbatches=1',
+  'sequence=4 microbatches=2 rematerialize=full',
+  'data=2,sequence=2 microbatches=2',
+  'data=2,sequence=2 microbatches=1 rematerialize=selective overlap-gradients=false',
+  'replica=2,data=2,sequence=2 microbatches=2 shard=parameters shard-axes=data,sequence',
+  'data=2,sequence=2 microbatches=2 shard=optimizer',
+  'data=2,sequence=2 microbatches=2 shard=optimizer shard-axes=data,sequence',
+  'data=2,sequence=2 microbatches=1 shard=gradients shard-axes=sequence bucket=2kB',
+  'data=2,sequence=2 microbatches=2 shard=parameters shard-axes=data,sequence rematerialize=matmuls',
+  'sequence=2,model=2 microbatches=1 activations=sequence',
+  'sequence=2,model=2 microbatches=2 activations=replicated shard=parameters shard-axes=sequence',
+  'data=2,sequence=2,model=2 microbatches=1 linears=ring',
+  'data=2,sequence=2,model=2 microbatches=2 linears=ring activations=sequence shard=optimizer shard-axes=data,sequence',
+];
+
+/** Of a decoder in stages. */
+export const SEQUENCE_PIPELINE_PLANS: readonly string[] = [
+  'pipe=2,sequence=2 microbatches=4 schedule=interleaved-1f1b',
+  'pipe=2,data=2,sequence=2 microbatches=2 schedule=zb-h1 shard=optimizer shard-axes=data,sequence',
+];
+
 /** Plans for a decoder whose one key and value head, and so whose kernel of it, is whole on every chip. */
 export const MULTI_QUERY_PLANS: readonly string[] = [
   'data=2,model=2 microbatches=1 shard=parameters shard-axes=data,model',

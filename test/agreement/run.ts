@@ -34,6 +34,7 @@ export interface AgreementJob {
   readonly batch: number;
   readonly family: FamilyName;
   readonly steps: number;
+  readonly learningRate: number;
 }
 
 export interface AgreementRun {
@@ -55,7 +56,10 @@ function hardwareOf(computeType: FloatType): Hardware {
   return { ...local, defaultDtype: computeType, chip: { ...local.chip, matmul } };
 }
 
-export function agreementJob({ model, plan, batch, family }: AgreementJob, optimizer: LowerOptions['optimizer']): Job {
+export function agreementJob(
+  { model, plan, batch, family, learningRate }: AgreementJob,
+  optimizer: LowerOptions['optimizer'],
+): Job {
   const parsed = parsePlan(plan, 'plan');
   const task: Task = {
     model,
@@ -71,7 +75,7 @@ export function agreementJob({ model, plan, batch, family }: AgreementJob, optim
       family,
       threadsPerRank: 1,
       loaderWorkers: 1,
-      learningRate: 0.01,
+      learningRate,
       warmupSteps: 0,
       cooldownSteps: 0,
     },
@@ -163,7 +167,7 @@ export async function runJob<Name extends string>(
   example: AgreementJob,
   optimizers: Readonly<Record<Name, LowerOptions['optimizer']>>,
 ): Promise<Record<Name, AgreementRun>> {
-  const { model, batch, family, steps } = example;
+  const { model, batch, family, steps, learningRate } = example;
   const { mesh } = parsePlan(example.plan, 'plan');
   const pool = await DevicePool.create({ mesh, family, threadsPerRank: 1, workerUrl });
   const runs: Partial<Record<Name, AgreementRun>> = {};
@@ -180,7 +184,7 @@ export async function runJob<Name extends string>(
       const tensors = new Map<string, HostTensor>();
       for (let step = 1; step <= steps; step++) {
         const data = batchOf(model, batch, step);
-        const scalars = { 'learning-rate': 0.01, step };
+        const scalars = { 'learning-rate': learningRate, step };
         const run = await pool.run(name, { feeds: (rank) => feeds(rank, data, scalars), outputs });
         for (const holder of holders) {
           const own = run.outputs.filter((_, rank) => coordinate(mesh, rank, 'pipe') === holder.stage);

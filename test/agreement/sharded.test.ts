@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { ACTIVATION_LAYOUTS } from '../../src/models/index.js';
-import { ALL_VARIANTS } from '../helpers/models.js';
+import { ALL_VARIANTS, DECODER_VARIANTS } from '../helpers/models.js';
 import type { PlanCase } from './case.js';
 import { interpretStep, OPTIMIZERS, UNSHARDED, worstTensor } from './case.js';
-import { AGREEMENT_PLANS, ROUNDED_PLANS } from './plans.js';
+import { AGREEMENT_PLANS, ROUNDED_PLANS, SEQUENCE_PIPELINE_PLANS, SEQUENCE_PLANS } from './plans.js';
 import { compare } from './suite.js';
 
 describe('every model in every layout of its activations gives the gradients and parameters of one rank', () => {
@@ -15,6 +15,22 @@ describe('every model in every layout of its activations gives the gradients and
         const plans: PlanCase[] = [
           { mesh: { data: 2, model: 2 }, microbatches: 2, activations },
           { mesh: { model: 4 }, microbatches: 1, activations },
+        ];
+        for (const plan of plans) {
+          const { name: tensor, error } = worstTensor(interpretStep({ ...types, model, plan }), one);
+          expect(error, `${JSON.stringify(plan)} ${tensor}`).toBeLessThan(1e-9);
+        }
+      }
+    });
+  }
+
+  for (const [name, model] of Object.entries(DECODER_VARIANTS)) {
+    test(`${name}, its tokens dealt over chips`, () => {
+      const one = interpretStep({ ...types, model, plan: UNSHARDED });
+      for (const activations of ACTIVATION_LAYOUTS) {
+        const plans: PlanCase[] = [
+          { mesh: { data: 2, sequence: 2, model: 2 }, microbatches: 2, activations },
+          { mesh: { sequence: 4 }, microbatches: 1, activations },
         ];
         for (const plan of plans) {
           const { name: tensor, error } = worstTensor(interpretStep({ ...types, model, plan }), one);
@@ -61,6 +77,21 @@ describe('on devices, a plan gives what one rank gives, and sends what its progr
         }
       });
     }
+  }
+
+  const dealt = [
+    ['multi-query decoder', SEQUENCE_PLANS.at(-1)!],
+    ['tied decoder of 8 layers', SEQUENCE_PIPELINE_PLANS.at(-1)!],
+  ] as const;
+  for (const [model, plan] of dealt) {
+    test(`${model}: ${plan}`, async () => {
+      for (const family of ['reference', 'onnx'] as const) {
+        for (const { worst, bound, sentBytes, countedBytes } of await compare({ model, plan, family }, SIZE)) {
+          expect(worst.error, worst.name).toBeLessThanOrEqual(bound);
+          expect(sentBytes).toBeCloseTo(countedBytes, 3);
+        }
+      }
+    });
   }
 
   for (const plan of ROUNDED_PLANS.slice(-2)) {

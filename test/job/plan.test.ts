@@ -132,7 +132,7 @@ describe('the short form', () => {
     ['rematerialize-layers=', /^JOB_INVALID at --plan \(rematerialize-layers\)/],
     [
       'shard-axes=pipe',
-      /^JOB_INVALID at --plan \(shard-axes\): expected one or more of replica, data, model, got "pipe"$/,
+      /^JOB_INVALID at --plan \(shard-axes\): expected one or more of replica, data, sequence, model, got "pipe"$/,
     ],
     ['shard-tensors=a,,b', /^JOB_INVALID at --plan \(shard-tensors\): expected all, or names/],
     ['compute=i32', /^JOB_INVALID at --plan \(compute\): expected one of f64, f32, bf16, f16, got "i32"$/],
@@ -209,7 +209,7 @@ describe('the block of a job file', () => {
       'JOB_INVALID at j:5 (plan.linears): expected one of synchronous, ring, bidirectional, got "rings"',
     ],
     ['{ bucket: 25 }', 'JOB_INVALID at j:5 (plan.bucket): expected none, or bytes with a unit, as in 25MB, got 25'],
-    ['{ shardAxes: [] }', 'JOB_INVALID at j:5 (plan.shardAxes): expected one or more of replica, data, model, got []'],
+    ['{ shardAxes: [] }', 'JOB_INVALID at j:5 (plan.shardAxes): expected one or more of replica, data, sequence, model, got []'],
     [
       '{ rematerializeLayers: [-1] }',
       'JOB_INVALID at j:5 (plan.rematerializeLayers): expected all, or layers from 0, as in 0-11,40-47, got [-1]',

@@ -130,10 +130,10 @@ const CASES: Cases = {
     },
   ],
   group_heads: [
-    { operands: [[2, 4, 3, 2]], attributes: { groups: 2, shared: false } },
-    { operands: [[2, 4, 3, 2]], attributes: { groups: 1, shared: true } },
+    { operands: [[2, 4, 3, 2]], attributes: { groups: 2 } },
+    { operands: [[2, 4, 3, 2]], attributes: { groups: 1, shared: 'model' } },
   ],
-  ungroup_heads: [{ operands: [[2, 2, 6, 3]], attributes: { heads: 4, shared: false } }],
+  ungroup_heads: [{ operands: [[2, 2, 6, 3]], attributes: { heads: 4 } }],
   moments: [
     { operands: [[2, 3, 5]], attributes: { centered: false, width: 5 } },
     { operands: [[2, 5]], attributes: { centered: true, width: 5 } },

@@ -18,23 +18,24 @@ class Ends {
   readonly finished: string[] = [];
   readonly #communicator: Communicator;
   readonly #env: Binding[] = [];
+  readonly #program: Program;
 
   constructor(mesh: Mesh, rank: number, type: ValueType, ringMemory: ReturnType<typeof createTransportMemory>) {
     const values: Value[] = Array.from({ length: 64 }, () => ({ type, role: 'activation' }));
-    const program: Program = { mesh, values, inputs: [], ops: [], outputs: [] };
+    this.#program = { mesh, values, inputs: [], ops: [], outputs: [] };
     const groups = mesh.axes.map(({ name }) => {
       const ranks = group(mesh, rank, name);
       return [name, { ranks, index: coordinate(mesh, rank, name), memory }] as const;
     });
     const transport = new Transport(ringMemory, rank, { timeoutSeconds: 0.02 });
-    this.#communicator = new Communicator(program, transport, new Map(groups));
+    this.#communicator = new Communicator(transport, new Map(groups));
     this.#env[0] = Handle.allocate(memory, type.dtype, type.shape[0]!).hold();
     (this.#env[0] as Handle).data.forEach((_, index, data) => (data[index] = rank + index / 8));
   }
 
   start(op: Op<CollectiveName>): void {
     const bindings = op.operands.map((id) => this.#env[id]!);
-    const made = this.#communicator.start(op, bindings, () => this.finished.push(op.id));
+    const made = this.#communicator.start(this.#program, op, bindings, () => this.finished.push(op.id));
     op.results.forEach((id, index) => (this.#env[id] = (made[index] as Handle).hold()));
   }
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { axisSize, createMesh, globalShape, rankCount } from '../../src/mesh/index.js';
+import type { Segments } from '../../src/mesh/index.js';
 import type { AxisStates, Mesh } from '../../src/mesh/index.js';
 import { elementCount } from '../../src/program/index.js';
 import type { Initializer, ValueType } from '../../src/program/index.js';
 import { assembleGlobal, cutShard, initialParameter, zeroState } from '../../src/runtime/index.js';
-import type { Segments } from '../../src/runtime/index.js';
 import type { HostTensor } from '../../src/runtime/kernels/family.js';
 import { stored } from '../../src/runtime/kernels/tensors.js';
 import { counting, tensorType } from './support.js';

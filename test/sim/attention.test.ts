@@ -70,6 +70,14 @@ describe('attention', () => {
     expect(cost.matmulFlops).toBe(5 * 2 * (2 * 4 * 2048 * 2048 * 128));
   });
 
+  it('fused leaves no scores in memory, even where every other op is a kernel of its own', () => {
+    const eager = { ...flash, elementwise: 'none', epilogues: 'separate', operands: 'separate' } as const;
+    for (const backward of [false, true]) {
+      const program = attention({ ...shape, backward });
+      expect(costOf(program, eager).memoryBytes).toBe(costOf(program, flash).memoryBytes);
+    }
+  });
+
   it('whose weights are kept for the backward pass is not fused: they have to be written', () => {
     const kept = attention({ ...shape, kept: true });
     expect(costOf(kept, flash)).toEqual(costOf(kept, plain));
@@ -94,16 +102,6 @@ describe('attention', () => {
       expect(share(8192, backward)).toBeCloseTo((1 + 128 / 8192) / 2, 12);
       expect(share(128, backward)).toBe(1);
     }
-  });
-
-  it('fused is as fast as was measured of such kernels', () => {
-    const long = { ...shape, tokens: 8192 };
-    const rate = (backward: boolean): number => {
-      const { matmulFlops, matmulSeconds } = costOf(attention({ ...long, backward }), flash, a100);
-      return matmulFlops / matmulSeconds / a100.matmul.bf16!.peak;
-    };
-    expect(rate(false)).toBeCloseTo(0.73, 9);
-    expect(rate(true)).toBeCloseTo(0.63, 9);
   });
 
   it('fused executes no more than it computes: what causal attention leaves out is in no FLOPs', () => {

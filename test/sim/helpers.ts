@@ -43,6 +43,7 @@ export const switchOf = (chipsPerNode: number, networkBytesPerSecond = LINK / 10
   chipsPerNode,
   nodePerChipPerDirection: link,
   nodeLatency: seconds(HOP),
+  collectiveStart: seconds(0),
   reducesInSwitch: false,
   network: {
     cardsPerNode: chipsPerNode,

@@ -54,8 +54,7 @@ describe('network cards', () => {
   });
 
   it('are needed between nodes', () => {
-    const { kind, chipsPerNode, nodePerChipPerDirection, nodeLatency, reducesInSwitch } = switchOf(8);
-    const alone = { kind, chipsPerNode, nodePerChipPerDirection, nodeLatency, reducesInSwitch };
+    const { network: _between, ...alone } = switchOf(8);
     expect(machineOf(alone, createMesh({ model: 8 })).stages.get('model')![0]!.kind).toBe('node');
     expect(() => machineOf(alone, createMesh({ model: 16 }))).toThrow(
       /MESH_DOES_NOT_MULTIPLY at mesh: expected at most the 8 chips of a node, since the profile states no network .* got 16 chips/,

@@ -47,7 +47,7 @@ beforeAll(async () => {
 /** @param skip batches that are passed over before the first step */
 async function course(family: FamilyName, lossScale: number, count: number, skip = 0): Promise<Course> {
   const plan = `data=2,model=2 microbatches=1 compute=f16 loss-scale=${lossScale} loss-scale-interval=${INTERVAL} shard=gradients`;
-  const base = agreementJob({ model, plan, batch: 16, family, steps: count }, OPTIMIZERS.adamw);
+  const base = agreementJob({ model, plan, batch: 16, family, steps: count, learningRate: 0.01 }, OPTIMIZERS.adamw);
   const job: Job = { ...base, training: { ...base.training, text } };
   const data = await openJobData(job);
   const source = data.start({ imageWorker: workerUrl, onSkipped: () => undefined });

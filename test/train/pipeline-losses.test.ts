@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Assessor } from '../../src/cli/assess.js';
 import { isPipeline } from '../../src/job/index.js';
 import { packageRoot } from '../../src/package-root.js';
-import type { TrainReport } from '../../src/train/index.js';
-import { composeText, train } from '../../src/train/index.js';
+import type { SessionOptions, TrainReport } from '../../src/train/index.js';
+import { composeText, train, trainInTurns } from '../../src/train/index.js';
 import { OPTIMIZERS } from '../agreement/case.js';
 import { agreementJob } from '../agreement/run.js';
 import { createFolder, removeFolder } from '../cli/support.js';
@@ -23,14 +23,24 @@ afterAll(() => removeFolder(folder));
 const model = { ...DECODER_VARIANTS['as GPT']!, vocabulary: 256, depth: 4 };
 const url = (worker: string) => pathToFileURL(join(packageRoot(), `dist/src/cli/${worker}.js`));
 
-async function run(plan: string): Promise<TrainReport> {
-  const base = agreementJob({ model, plan, batch: 8, family: 'reference', steps: 3 }, OPTIMIZERS.sgd);
+const workerUrls = { rank: url('rank-worker'), image: url('image-worker') };
+
+function sessionOf(plan: string): Pick<SessionOptions, 'job' | 'schedule'> {
+  const base = agreementJob(
+    { model, plan, batch: 8, family: 'reference', steps: 3, learningRate: 0.01 },
+    OPTIMIZERS.sgd,
+  );
   const job = { ...base, training: { ...base.training, text: join(folder, 'text.txt'), steps: 3 } };
   const schedule = isPipeline(job.plan) ? new Assessor().assessPipeline(job).execution.times.schedule : undefined;
-  const workerUrls = { rank: url('rank-worker'), image: url('image-worker') };
-  const options = { job, workerUrls, untimedSteps: 0, evaluate: true, ...(schedule ? { schedule } : {}) };
-  return train(options, () => undefined, new AbortController().signal);
+  return { job, ...(schedule ? { schedule } : {}) };
 }
+
+const run = (plan: string): Promise<TrainReport> =>
+  train(
+    { ...sessionOf(plan), workerUrls, untimedSteps: 0, evaluate: true },
+    () => undefined,
+    new AbortController().signal,
+  );
 
 /** The loss of each step, and that of what was held out. */
 function numbersOf({ metrics, evaluation }: TrainReport): number[] {
@@ -48,4 +58,14 @@ describe('a pipeline has the losses and the evaluation of one rank:', () => {
     expect(got).toHaveLength(wanted.length);
     got.forEach((value, index) => expect(Math.abs(value / wanted[index]! - 1)).toBeLessThan(1e-9));
   });
+});
+
+it('a pipeline takes turns with a plan without one', async () => {
+  const jobs = ['pipe=2 microbatches=4 schedule=zb-1p', 'data=2 microbatches=1'].map(sessionOf);
+  const turns: number[] = [];
+  const options = { jobs, workerUrls, turns: 1, stepsPerTurn: 1 };
+  const timings = await trainInTurns(options, (turn) => turns.push(turn), new AbortController().signal);
+  expect(turns).toEqual([1]);
+  expect(timings.map(({ stepSeconds }) => stepSeconds.length)).toEqual([1, 1]);
+  expect(timings[0]!.spans.some(({ id }) => id === 'send:stream')).toBe(true);
 });

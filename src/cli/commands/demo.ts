@@ -86,9 +86,11 @@ export async function demo(flags: DemoFlags): Promise<void> {
       section(`Run each for ${TURNS * STEPS_PER_TURN} steps, a few at a time in turns`);
       const progress = createProgress('turns', flags.json === true, TURNS);
       const settings = { turns: TURNS, stepsPerTurn: STEPS_PER_TURN };
-      const jobs = ranked.map(({ job }) => job);
-      const timings = await runInTurns(jobs, settings, () => progress.advance(), signal).finally(() => progress.end());
-      const trials = jobs.map((job, index): Trial => ({ predicted: assessor.assessAny(job), ...timings[index]! }));
+      const predicted = ranked.map(({ job }) => assessor.assessAny(job));
+      const timings = await runInTurns(predicted, settings, () => progress.advance(), signal).finally(() =>
+        progress.end(),
+      );
+      const trials = predicted.map((one, index): Trial => ({ predicted: one, ...timings[index]! }));
       const rows = trials.map((trial) =>
         comparePlan(
           trial,

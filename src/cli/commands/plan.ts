@@ -22,11 +22,12 @@ export interface PlanFlags extends JobFlags, CollectiveFlag {
 export function plan(file: string | undefined, flags: PlanFlags): void {
   const input = jobInput(file, flags);
   const task = resolveTask(input);
-  const { pipe, replica, data, model } = input.plan?.mesh ?? {};
+  const { pipe, replica, data, sequence, model } = input.plan?.mesh ?? {};
   const { microbatches, ...given } = optionsOf(input.plan ?? {});
   const space: SearchSpace = {
     ...(pipe === undefined ? {} : { pipe }),
     ...(replica === undefined ? {} : { replica }),
+    ...(sequence === undefined ? {} : { sequence }),
     ...(data === undefined ? {} : { data: [data] }),
     ...(model === undefined ? {} : { model: [model] }),
     ...(microbatches === undefined ? {} : { microbatches: [microbatches] }),

@@ -1,18 +1,20 @@
 /** Softmax over the last dimension and the exact GELU, with their gradients. Vector FLOPs count exp and erf as 8. */
 import type { OpRecord } from './record.js';
-import { inferByRule, invalid, labels, vector } from './record.js';
+import { inferByRule, invalid, labels, requireDeal, vector } from './record.js';
 
 /**
  * softmax over the last, unsharded dimension: [..., n]. Causal: row i of [..., m, n], where m is a multiple of n, has
- * zeros beyond column i mod n (several heads' rows may be stacked).
+ * zeros beyond column i mod n (several heads' rows may be stacked). Where tokens are dealt a rank has the rows of its own.
  */
 export const softmax: OpRecord<'softmax'> = {
-  infer: (operands, { causal }, mesh) => {
+  infer: (operands, { causal, tokens }, mesh) => {
     const shape = operands[0]?.shape ?? [];
     const all = labels(shape.length);
-    if (causal === true && (shape.length < 2 || shape.at(-2)! % shape.at(-1)! !== 0)) {
-      throw invalid('softmax', 'a multiple of as many rows as columns', `[${shape.join(',')}]`);
+    const each = (shape.at(-1) ?? 1) / (tokens?.parts ?? 1);
+    if (causal === true && (shape.length < 2 || shape.at(-2)! % each !== 0)) {
+      throw invalid('softmax', `a multiple of ${each} rows`, `[${shape.join(',')}]`);
     }
+    if (tokens !== undefined) requireDeal('softmax', mesh, operands[0], tokens, shape.length - 2);
     // The result is named anew along the last dimension, so that sharding over it is refused.
     return inferByRule(
       'softmax',

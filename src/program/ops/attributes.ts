@@ -7,6 +7,12 @@ import type { DType, FloatType } from '../dtype.js';
 
 type None = Readonly<Record<string, never>>;
 
+/** Tokens that are dealt over an axis of so many `parts`, in zigzag (see `zigzagChunks`), the same way everywhere. */
+export interface TokenDeal {
+  readonly axis: AxisName;
+  readonly parts: number;
+}
+
 /** Ops that compute on one chip. */
 export interface ComputeAttributes {
   constant: {
@@ -28,15 +34,21 @@ export interface ComputeAttributes {
   concat: None;
   split_heads: { readonly headWidth: number };
   merge_heads: None;
-  /** `groups` is a local count. `shared`: keys and values are the same on every chip of an axis that heads are sharded over. */
-  group_heads: { readonly groups: number; readonly shared: boolean };
-  ungroup_heads: { readonly heads: number; readonly shared: boolean };
-  /** `inverse` turns the other way. */
-  rotary: { readonly base: number; readonly inverse: boolean };
+  /**
+   * `groups` is a local count. `shared`: the axis that heads are sharded over and on which keys and values are the same on
+   * every chip.
+   */
+  group_heads: { readonly groups: number; readonly shared?: AxisName };
+  ungroup_heads: { readonly heads: number; readonly shared?: AxisName };
+  /** `inverse` turns the other way. `tokens`: absent where every rank has all of them. */
+  rotary: { readonly base: number; readonly inverse: boolean; readonly tokens?: TokenDeal };
   matmul: { readonly transposeA: boolean; readonly transposeB: boolean; readonly scale: number };
   matmul_weight_gradient: None;
-  /** `causal`: a row sees the columns up to its own index, counted modulo the columns where rows are stacked. */
-  softmax: { readonly causal?: boolean };
+  /**
+   * `causal`: a row sees the columns up to its own token; where rows are stacked, tokens begin anew. `tokens`: of the rows
+   * and, rank after rank, of the columns, of which every rank has all; absent where they are in order.
+   */
+  softmax: { readonly causal?: boolean; readonly tokens?: TokenDeal };
   softmax_backward: None;
   gelu: None;
   gelu_backward: None;

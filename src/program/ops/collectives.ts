@@ -2,7 +2,7 @@
  * Collectives along one mesh axis, and their transposes. What each rank sends is in `collectiveBytes`: the counts of
  * the ring algorithms, which are also the least possible for these operations (Chan et al. 2007).
  */
-import { axisSize, stateOf, withState } from '../../mesh/index.js';
+import { axisSize, dealOrder, stateOf, withState } from '../../mesh/index.js';
 import type { AxisName, AxisState, AxisStates, Mesh } from '../../mesh/index.js';
 import type { ValueId, ValueType } from '../types.js';
 import { typeBytes } from '../types.js';
@@ -18,9 +18,9 @@ function require(name: string, mesh: Mesh, type: ValueType | undefined, axis: Ax
   return type;
 }
 
-/** Parts of a dimension that several axes share are dealt in the mesh's order, so only the innermost can be gathered. */
-function requireInnermost(name: string, mesh: Mesh, states: AxisStates, axis: AxisName, dimension: number): void {
-  const sharing = mesh.axes.filter((other) => other.name === axis || states[other.name] === dimension);
+/** Parts of a dimension that several axes share are dealt in a fixed order, so only the last can be gathered. */
+function requireDealtLast(name: string, mesh: Mesh, states: AxisStates, axis: AxisName, dimension: number): void {
+  const sharing = dealOrder(mesh).filter((other) => other.name === axis || states[other.name] === dimension);
   if (sharing.at(-1)?.name !== axis) throw invalid(name, `axis ${sharing.at(-1)?.name} handled first`, axis);
 }
 
@@ -64,7 +64,7 @@ export const all_gather: OpRecord<'all_gather'> = {
     return operands.map((operand, index) => {
       const dimension = dimensions[index]!;
       const type = require('all_gather', mesh, operand, axis, dimension);
-      requireInnermost('all_gather', mesh, type.states, axis, dimension);
+      requireDealtLast('all_gather', mesh, type.states, axis, dimension);
       const shape = resize(type.shape, dimension, type.shape[dimension]! * axisSize(mesh, axis));
       return { ...type, shape, states: withState(mesh, type.states, axis, 'replicated') };
     });
@@ -90,7 +90,7 @@ export const reduce_scatter: OpRecord<'reduce_scatter'> = {
       const dimension = dimensions[index]!;
       const type = require('reduce_scatter', mesh, operand, axis, 'partial');
       const states = withState(mesh, type.states, axis, dimension);
-      requireInnermost('reduce_scatter', mesh, states, axis, dimension);
+      requireDealtLast('reduce_scatter', mesh, states, axis, dimension);
       return { ...type, shape: divide('reduce_scatter', type.shape, dimension, axisSize(mesh, axis)), states };
     });
   },
@@ -122,9 +122,9 @@ export const all_reduce: OpRecord<'all_reduce'> = {
 export const all_to_all: OpRecord<'all_to_all'> = {
   infer: ([operand], { axis, from, to }, mesh) => {
     const type = require('all_to_all', mesh, operand, axis, from);
-    requireInnermost('all_to_all', mesh, type.states, axis, from);
+    requireDealtLast('all_to_all', mesh, type.states, axis, from);
     const states = withState(mesh, type.states, axis, to);
-    requireInnermost('all_to_all', mesh, states, axis, to);
+    requireDealtLast('all_to_all', mesh, states, axis, to);
     const parts = axisSize(mesh, axis);
     const gathered = resize(type.shape, from, type.shape[from]! * parts);
     return [{ ...type, shape: divide('all_to_all', gathered, to, parts), states }];

@@ -1,9 +1,9 @@
 /** What an op's record says, and the index rules that most of them share for shapes and per-axis states. */
 import { MeshwrightError } from '../../errors.js';
 import type { AxisName, AxisState, Mesh } from '../../mesh/index.js';
-import { stateOf } from '../../mesh/index.js';
+import { axisSize, stateOf } from '../../mesh/index.js';
 import type { Op, ValueId, ValueType } from '../types.js';
-import type { Attributes, OpName } from './attributes.js';
+import type { Attributes, OpName, TokenDeal } from './attributes.js';
 
 /** A matrix multiplication on one chip: `batch` products of [m,k] by [k,n]. */
 export interface MatmulWork {
@@ -68,6 +68,23 @@ export interface IndexRule {
 
 export function invalid(place: string, expected: string, got: string): MeshwrightError {
   return new MeshwrightError('PROGRAM_INVALID', { place, expected, got });
+}
+
+/** That tokens, one `dimension` of an operand, are dealt over the axis that an op says, in chunks of equal size. */
+export function requireDeal(
+  name: string,
+  mesh: Mesh,
+  type: ValueType | undefined,
+  { axis, parts }: TokenDeal,
+  dimension: number,
+): void {
+  const place = `${name}, axis ${axis}`;
+  const size = axisSize(mesh, axis);
+  if (parts < 2 || size !== parts) throw invalid(place, `${parts} ranks, at least 2`, String(size));
+  const state = stateOf(type?.states ?? {}, axis);
+  if (state !== dimension) throw invalid(place, `tokens dealt along dimension ${dimension}`, String(state));
+  if (type!.shape[dimension]! % 2 !== 0)
+    throw invalid(place, 'an even number of tokens', String(type!.shape[dimension]));
 }
 
 /** The state of the results' labels on one axis: a sharded label, `partial` or `replicated`. */

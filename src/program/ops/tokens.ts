@@ -3,10 +3,10 @@
  * vocabulary whole or sharded over an axis. Letters: V vocabulary, k the axis' size.
  */
 import type { AxisName, AxisState, Mesh } from '../../mesh/index.js';
-import { normalizeStates, stateOf, withState } from '../../mesh/index.js';
+import { axisSize, stateOf, withState } from '../../mesh/index.js';
 import type { ValueType } from '../types.js';
 import type { OpRecord } from './record.js';
-import { elements, inferByRule, invalid, labels, vector } from './record.js';
+import { elements, inferByRule, invalid, labels, requireDeal, vector } from './record.js';
 
 const TOKENS = ['b', 's'];
 
@@ -75,24 +75,32 @@ function shardBy(name: string, mesh: Mesh, type: ValueType, axis: AxisName, stat
   return { ...type, states: withState(mesh, type.states, axis, state) };
 }
 
-/** Rotary position embedding (Su et al. 2021) of x [B,H,S,d], whole sequences: the halves of d are the pairs. */
+/**
+ * Rotary position embedding (Su et al. 2021) of x [B,H,S,d], whole sequences or the tokens that are dealt to a rank: the
+ * halves of d are the pairs.
+ */
 export const rotary: OpRecord<'rotary'> = {
-  infer: (operands, _, mesh) => {
-    const [, , tokens = 0, width = 0] = operands[0]?.shape ?? [];
+  infer: (operands, { tokens }, mesh) => {
+    const width = operands[0]?.shape[3] ?? 0;
     if (width % 2 !== 0) throw invalid('rotary', 'an even head width', String(width));
-    // Named anew, so that sharding over the positions is refused.
+    // Named anew, so that sharding over the width is refused.
     const rule = {
       operands: [['b', 'h', 's', 'd']],
-      results: [['b', 'h', 't', 'e']],
+      results: [['b', 'h', 's', 'e']],
       linear: [0],
-      resultSizes: [{ t: tokens, e: width }],
+      resultSizes: [{ e: width }],
     };
-    return inferByRule('rotary', rule, operands, mesh);
+    const types = inferByRule('rotary', rule, operands, mesh);
+    if (tokens !== undefined) requireDeal('rotary', mesh, operands[0], tokens, 2);
+    for (const [axis, state] of Object.entries(operands[0]!.states)) {
+      if (state === 2 && axis !== tokens?.axis) throw invalid(`rotary, axis ${axis}`, 'whole sequences', 'sharded');
+    }
+    return types;
   },
   work: vector(6),
   vjp: (context, op, [cotangent]) => {
-    const { base, inverse } = op.attributes;
-    return [context.emit('rotary', [cotangent!], { base, inverse: !inverse }, 'backward')];
+    const { inverse, ...rest } = op.attributes;
+    return [context.emit('rotary', [cotangent!], { ...rest, inverse: !inverse }, 'backward')];
   },
 };
 
@@ -174,26 +182,28 @@ export const token_cross_entropy_backward: OpRecord<'token_cross_entropy_backwar
 
 /**
  * [B,H,S,d] → [B,G,(H/G)·S,d]: the heads that share a key and value head are stacked, so that grouped-query attention
- * is one matmul a group. With `shared` keys and values, the heads' sharding becomes one over the stacked rows.
+ * is one matmul a group. On an axis with `shared` keys and values the heads' sharding becomes one over the stacked rows.
  */
 export const group_heads: OpRecord<'group_heads'> = {
   infer: ([operand, ...rest], { groups, shared }, mesh) => {
     const [batch = 0, heads = 0, tokens = 0, width = 0] = operand?.shape ?? [];
     if (operand === undefined || rest.length > 0 || operand.shape.length !== 4)
       throw invalid('group_heads', 'one operand [B,H,S,d]', `${rest.length + 1}`);
-    if (heads % groups !== 0 || (shared && groups !== 1))
+    if (heads % groups !== 0 || (shared !== undefined && groups !== 1))
       throw invalid(
         'group_heads',
-        shared ? 'one shared group' : `heads that divide by ${groups}`,
+        shared === undefined ? `heads that divide by ${groups}` : 'one shared group',
         `${heads}, ${groups}`,
       );
     const shape = [batch, groups, (heads / groups) * tokens, width];
-    return [{ ...operand, shape, states: moveState(mesh, operand, 1, shared ? 2 : 1) }];
+    return [{ ...operand, shape, states: moveState(mesh, operand, shared, 1, 2) }];
   },
   work: () => ({ vectorFlops: 0 }),
   vjp: (context, op, [cotangent]) => {
+    const { shared } = op.attributes;
     const heads = context.type(op.operands[0]!).shape[1]!;
-    return [context.emit('ungroup_heads', [cotangent!], { heads, shared: op.attributes.shared }, 'backward')];
+    const attributes = { heads, ...(shared === undefined ? {} : { shared }) };
+    return [context.emit('ungroup_heads', [cotangent!], attributes, 'backward')];
   },
 };
 
@@ -206,22 +216,24 @@ export const ungroup_heads: OpRecord<'ungroup_heads'> = {
     const tokens = (rows * groups) / heads;
     if (!Number.isInteger(tokens)) throw invalid('ungroup_heads', `rows of ${heads} heads`, `${groups} × ${rows}`);
     const shape = [batch, heads, tokens, width];
-    return [{ ...operand, shape, states: moveState(mesh, operand, shared ? 2 : 1, 1) }];
+    return [{ ...operand, shape, states: moveState(mesh, operand, shared, 2, 1) }];
   },
   work: () => ({ vectorFlops: 0 }),
   vjp: (context, op, [cotangent]) => {
+    const { shared } = op.attributes;
     const groups = context.type(op.operands[0]!).shape[1]!;
-    return [context.emit('group_heads', [cotangent!], { groups, shared: op.attributes.shared }, 'backward')];
+    const attributes = { groups, ...(shared === undefined ? {} : { shared }) };
+    return [context.emit('group_heads', [cotangent!], attributes, 'backward')];
   },
 };
 
-/** The states with sharding over dimension `from` become one over `to`; sharding over rows is refused elsewhere. */
-function moveState(mesh: Mesh, { states }: ValueType, from: number, to: number): ValueType['states'] {
-  const moved = mesh.axes.map(({ name }) => {
-    const state = stateOf(states, name);
-    if (state === from) return [name, to] as const;
-    if (state === 1 || state === 2) throw invalid('group_heads', `sharding over dimension ${from}`, String(state));
-    return [name, state] as const;
-  });
-  return normalizeStates(mesh, Object.fromEntries(moved));
+/**
+ * The states, where sharding over dimension `from` on the axis `shared` becomes one over `to`. Rows of stacked heads are
+ * the tokens that they were of, so that what shards those shards them.
+ */
+function moveState(mesh: Mesh, { states }: ValueType, shared: AxisName | undefined, from: number, to: number) {
+  if (shared === undefined || axisSize(mesh, shared) === 1) return states;
+  const state = stateOf(states, shared);
+  if (state !== from) throw invalid('group_heads', `sharding over dimension ${from} on ${shared}`, String(state));
+  return withState(mesh, states, shared, to);
 }

@@ -20,6 +20,8 @@ export interface ReduceOptions {
   readonly onlyDealt?: boolean;
   /** Most bytes that one launch sums up; at least a tensor. */
   readonly bucketBytes: number;
+  /** Whether a layer's reduction, in the backward pass, waits for none of those before it; not unless given. */
+  readonly queued?: boolean;
 }
 
 interface Pending {
@@ -59,7 +61,8 @@ class Reduction {
   #over(axis: AxisName, pending: readonly Pending[], id: string, asynchronous: boolean): Pending[] {
     const builder = this.#builder;
     const done = new Map<Pending, ValueId>();
-    const options = { id: `${id}/${axis}`, phase: 'reduce' as const, role: 'gradient' as const, asynchronous };
+    const { queued = false } = this.#options;
+    const options = { id: `${id}/${axis}`, phase: 'reduce' as const, role: 'gradient' as const, asynchronous, queued };
     const members = pending.filter(({ value }) => this.#isPending(value, axis));
     const dealt = members.filter((one) => this.#dimension(one, axis) !== undefined);
     const summed = members.filter((one) => this.#dimension(one, axis) === undefined);

@@ -1,6 +1,6 @@
 /** Which tensors a plan shards beyond what the model's own sharding says, and along which dimensions. */
 import type { AxisName, Mesh } from '../../mesh/index.js';
-import { axisSize, globalShape, stateOf, sumOrder, withState } from '../../mesh/index.js';
+import { axisSize, dealOrder, globalShape, stateOf, sumOrder, withState } from '../../mesh/index.js';
 import type { ParameterInput, Program, ValueType } from '../types.js';
 import { elementCount } from '../types.js';
 
@@ -43,23 +43,33 @@ export interface Cut {
 export type ShardChoice = ReadonlyMap<string, readonly Cut[]>;
 
 /**
- * The largest dimension that divides and that no axis shards: sharing one would tie the axes' gathers together. Nor one
- * that is dealt in segments, whose shards are no neighbours.
+ * The largest dimension that divides and that no axis shards: sharing one ties the axes' gathers together. Where there is
+ * none, the largest that earlier cuts shard. Never one that is dealt in segments, whose shards are no neighbours.
  */
-function dimensionFor({ shape, states }: ValueType, size: number, segmented: number | undefined): number | undefined {
-  const taken = new Set<number | string | undefined>([...Object.values(states), segmented]);
-  const free = shape.flatMap((local, dimension) =>
-    !taken.has(dimension) && local % size === 0 ? [{ local, dimension }] : [],
-  );
-  return free.toSorted((a, b) => b.local - a.local)[0]?.dimension;
+function dimensionFor(
+  { shape, states }: ValueType,
+  size: number,
+  segmented: number | undefined,
+  cuts: readonly Cut[],
+): number | undefined {
+  const largest = (taken: ReadonlySet<number | string | undefined>): number | undefined =>
+    shape
+      .flatMap((local, dimension) => (!taken.has(dimension) && local % size === 0 ? [{ local, dimension }] : []))
+      .toSorted((a, b) => b.local - a.local)[0]?.dimension;
+  const cutAxes = new Set<string>(cuts.map(({ axis }) => axis));
+  const own = Object.entries(states).flatMap(([axis, state]) => (cutAxes.has(axis) ? [] : [state]));
+  return largest(new Set([...Object.values(states), segmented])) ?? largest(new Set([...own, segmented]));
 }
 
 function cutsOf(mesh: Mesh, type: ValueType, axes: readonly AxisName[], segmented: number | undefined): Cut[] {
   const cuts: Cut[] = [];
   let current = type;
+  const dealt = dealOrder(mesh).map(({ name }) => name);
   for (const name of sumOrder(mesh)) {
     if (!axes.includes(name) || stateOf(current.states, name) !== 'replicated') continue;
-    const dimension = dimensionFor(current, axisSize(mesh, name), segmented);
+    // What shares a dimension is dealt in the order of the sums.
+    const before = cuts.every(({ axis }) => dealt.indexOf(axis) < dealt.indexOf(name)) ? cuts : [];
+    const dimension = dimensionFor(current, axisSize(mesh, name), segmented, before);
     if (dimension === undefined) continue;
     cuts.push({ axis: name, dimension });
     current = cutType(mesh, current, [cuts.at(-1)!]);

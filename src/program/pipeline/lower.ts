@@ -63,7 +63,7 @@ function lowerSlots(context: StageContext, part: StagePart, splitBackward: boole
   const programs = split(summed).map(finished);
   const slots: SlotPrograms = Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));
   if (!overlapGradients || (microbatches > 1 && !mostArePending(program))) return { slots, last: slots };
-  const reduced = split(verified(reduceInLayers(summed, reductionOf(choice, options))));
+  const reduced = split(verified(reduceInLayers(summed, { ...reductionOf(choice, options), queued: true })));
   return { slots, last: { ...slots, [kinds.at(-1)!]: finished(reduced.at(-1)!) } };
 }
 

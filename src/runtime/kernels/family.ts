@@ -4,6 +4,8 @@
  */
 import { MeshwrightError } from '../../errors.js';
 import type { AxisName } from '../../mesh/index.js';
+import { zigzagChunks } from '../../mesh/index.js';
+import type { TokenDeal } from '../../program/ops/index.js';
 import { invalid } from '../../program/ops/index.js';
 import type { DType, Op, ValueId, ValueType } from '../../program/types.js';
 import { elementCount } from '../../program/types.js';
@@ -30,6 +32,26 @@ export type TableOp = 'embedding' | 'embedding_backward' | 'token_cross_entropy'
 /** The rank's place along the axis that an op's parts are dealt over; 0 where it has the whole. */
 export const coordinateOf = ({ axis }: { readonly axis?: AxisName }, coordinate: KernelSpec['coordinate']): number =>
   axis === undefined ? 0 : coordinate(axis);
+
+/** The places in the whole sequence of the tokens that the rank at `index` of an axis has, in its order. */
+const positionsOf = (count: number, { parts }: TokenDeal, index: number): number[] =>
+  zigzagChunks(index, parts).flatMap((chunk) =>
+    Array.from({ length: count / 2 }, (_, token) => (chunk * count) / 2 + token),
+  );
+
+/** The places of a rank's own `count` tokens in the whole sequence, and of those of all ranks, one after the other. */
+export function tokenPlaces(
+  count: number,
+  tokens: TokenDeal | undefined,
+  coordinate: KernelSpec['coordinate'],
+): { readonly own: readonly number[]; readonly all: readonly number[] } {
+  if (tokens === undefined) {
+    const all = Array.from({ length: count }, (_, token) => token);
+    return { own: all, all };
+  }
+  const byRank = Array.from({ length: tokens.parts }, (_, index) => positionsOf(count, tokens, index));
+  return { own: byRank[coordinate(tokens.axis)]!, all: byRank.flat() };
+}
 
 export interface CompiledKernel {
   /**
@@ -112,6 +134,12 @@ function formatAttribute(value: unknown): string {
     .join(',')}}`;
 }
 
+/** The axis along which ranks compute other parts. */
+function placedAlong(attributes: Op['attributes']): AxisName | undefined {
+  if ('axis' in attributes) return attributes.axis;
+  return 'tokens' in attributes ? attributes.tokens?.axis : undefined;
+}
+
 /**
  * A canonical text of what a kernel computes: ops, attributes, local shapes and types, and the rank's place along an
  * axis that an op names, with values renumbered in the order they appear. Kernels with the same text compute the same
@@ -135,7 +163,8 @@ export function structureKey(spec: KernelSpec): string {
   const lines = [`operands ${spec.operands.map(define).join(' ')}`];
   for (const op of spec.ops) {
     const operands = op.operands.map(use).join(' ');
-    const place = 'axis' in op.attributes ? ` at ${spec.coordinate(op.attributes.axis)}` : '';
+    const axis = placedAlong(op.attributes);
+    const place = axis === undefined ? '' : ` at ${spec.coordinate(axis)}`;
     lines.push(
       `${op.results.map(define).join(' ')} = ${op.name} ${operands} ${formatAttribute(op.attributes)}${place}`,
     );

@@ -105,6 +105,12 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
     given({ causal: true }, of([2, 7, 7])),
     given({ causal: true }, of([2, 3, 15, 5], 'wide')),
     given({ causal: false }, of([4, 3])),
+    ...[0, 1, 3].map((coordinate) =>
+      at<'softmax'>(
+        coordinate,
+        given({ causal: true, tokens: { axis: 'model', parts: 4 } }, overModel(of([2, 12, 16], 'wide'), 1)),
+      ),
+    ),
   ],
   softmax_backward: [given({}, of([2, 3, 7], 'probability'), of([2, 3, 7]))],
   gelu: [given({}, of([3, 7])), given({}, of([101], 'wide')), given({}, of([]))],
@@ -135,6 +141,12 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
     given({ base: 10000, inverse: false }, of([2, 3, 5, 8])),
     given({ base: 10000, inverse: true }, of([2, 3, 5, 8])),
     given({ base: 500000, inverse: false }, of([1, 1, 300, 2])),
+    ...[0, 2].map((coordinate) =>
+      at<'rotary'>(
+        coordinate,
+        given({ base: 10000, inverse: true, tokens: { axis: 'model', parts: 4 } }, overModel(of([2, 3, 6, 8]), 2)),
+      ),
+    ),
   ],
   log_sum_exp: [given({}, of([2, 3, 7])), given({}, of([5, 9], 'wide')), given({}, of([3, 1]))],
   log_sum_exp_backward: [
@@ -169,14 +181,8 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
       ),
     ),
   ],
-  group_heads: [
-    given({ groups: 2, shared: false }, of([2, 6, 5, 3])),
-    given({ groups: 1, shared: true }, of([1, 4, 2, 3])),
-  ],
-  ungroup_heads: [
-    given({ heads: 6, shared: false }, of([2, 2, 15, 3])),
-    given({ heads: 4, shared: true }, of([1, 1, 8, 3])),
-  ],
+  group_heads: [given({ groups: 2 }, of([2, 6, 5, 3])), given({ groups: 1 }, of([1, 4, 2, 3]))],
+  ungroup_heads: [given({ heads: 6 }, of([2, 2, 15, 3])), given({ heads: 4 }, of([1, 1, 8, 3]))],
   reciprocal: [given({}, of([3, 7], 'positive')), given({}, of([], { value: -1024 }))],
   select: [0, 3].map((condition) =>
     given({}, { ...of([], { value: condition }), dtype: 'f32' }, of([3, 5]), of([3, 5])),

@@ -50,8 +50,8 @@ describe('tokens', () => {
       [1, 4, 2, 1],
       [0, 0, 1, 1, 2, 2, 3, 3],
     ];
-    const [stacked] = run('group_heads', { groups: 2, shared: false }, x);
+    const [stacked] = run('group_heads', { groups: 2 }, x);
     close(stacked, x[1]);
-    close(run('ungroup_heads', { heads: 4, shared: false }, [[1, 2, 4, 1], stacked!])[0], x[1]);
+    close(run('ungroup_heads', { heads: 4 }, [[1, 2, 4, 1], stacked!])[0], x[1]);
   });
 });

@@ -46,6 +46,7 @@ function topologyOf(network: number | undefined) {
     ...topology,
     nodePerChipPerDirection: rate,
     nodeLatency: seconds(0),
+    collectiveStart: seconds(0),
     network: { ...topology.network!, cardPerDirection: rate, latency: seconds(0) },
   };
 }

@@ -76,6 +76,47 @@ describe('memory', () => {
   });
 });
 
+describe('reductions of gradients beside the last backward', () => {
+  const plan = 'pipe=4,data=2 microbatches=4 stage-layers=even';
+  const slow = { chips: 8, batch: 16, networkBytesPerSecond: 1e6 };
+  const found = simulated({ plan, ...slow });
+  const { pipeline, runs, times } = found.execution;
+
+  test('hold up no cotangent: the slot that sends it takes what the others do, and what collectives take of the chip', () => {
+    for (const { slots, last } of pipeline.virtual) {
+      const [usual, reducing] = [runs.of(slots.backward!), runs.of(last.backward!)];
+      expect(reducing.whole.duration).toBeGreaterThan(2 * usual.whole.duration);
+      const kernels = (take: typeof usual.whole): number =>
+        sum(Object.values(take.byCategory)) - take.byCategory.contention;
+      expect(kernels(reducing.issued)).toBe(kernels(usual.whole));
+      expect(reducing.issued.byCategory.exposedCommunication).toBe(0);
+    }
+  });
+
+  test('end no sooner than one after the other, and before the update', () => {
+    const { schedule } = times;
+    times.finishes.forEach(({ start }, stage) => {
+      const index = schedule.slots[stage]!.length - 1;
+      const { queued } = runs.of(pipeline.virtual[stage]!.last.backward!);
+      expect(start).toBeGreaterThanOrEqual(times.timeline.start(stage, index) + queued);
+    });
+  });
+
+  test('leave the step shorter than after it, where they take longer than the pipeline takes to empty', () => {
+    const after = simulated({ plan: `${plan} overlap-gradients=false`, ...slow });
+    expect(found.result.stepTimeSeconds).toBeLessThan(after.result.stepTimeSeconds);
+  });
+
+  test('of several chunks follow each other on the links', () => {
+    const chunks = simulated({ plan: `${plan} schedule=interleaved-1f1b virtual-stages=2`, ...slow }).execution;
+    chunks.times.finishes.forEach(({ start }, stage) => {
+      const own = chunks.pipeline.stages[stage]!.chunks.map(({ virtual }) => chunks.pipeline.virtual[virtual]!);
+      const queued = sum(own.map(({ last }) => chunks.runs.of(last.backward!).queued));
+      expect(start).toBeGreaterThanOrEqual(queued);
+    });
+  });
+});
+
 const CASES: Readonly<Record<string, PipelineCase>> = {
   ...Object.fromEntries(
     SCHEDULE_NAMES.map((name) => [

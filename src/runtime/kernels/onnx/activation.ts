@@ -1,4 +1,5 @@
 import { elementCount } from '../../../program/types.js';
+import { tokenPlaces } from '../family.js';
 import type { Emitter, Name, OnnxKernel } from './emitter.js';
 
 /** [n,n]: 0 up to the diagonal, −∞ beyond it. onnxruntime computes it once, when it loads the model. */
@@ -9,13 +10,25 @@ function causalMask(emitter: Emitter, n: number): Name {
   return emitter.node('Trilu', [filled, emitter.integers([1])], { upper: { int: 1 } });
 }
 
-export const softmax: OnnxKernel<'softmax'> = ({ emitter, operands: [x], types: [type], attributes: { causal } }) => {
+/** The same of tokens that are dealt: 0 where a row's token is no earlier than a column's, −∞ elsewhere. */
+function dealtMask(emitter: Emitter, { own, all }: ReturnType<typeof tokenPlaces>): Name {
+  const integers = (shape: readonly number[], places: readonly number[]): Name =>
+    emitter.node('Reshape', [emitter.integers(places), emitter.integers(shape)]);
+  const hidden = emitter.node('Less', [integers([own.length, 1], own), integers([1, all.length], all)]);
+  return emitter.node('Where', [hidden, emitter.scalar(-Infinity), emitter.scalar(0)]);
+}
+
+export const softmax: OnnxKernel<'softmax'> = ({ emitter, operands: [x], types: [type], attributes, coordinate }) => {
+  const { causal, tokens } = attributes;
   const softmaxOf = (value: Name): Name => emitter.node('Softmax', [value], { axis: { int: -1 } });
   if (causal !== true) return [softmaxOf(x!)];
   const n = type!.shape.at(-1)!;
-  // Stacked rows start anew every n.
-  const squares = emitter.reshape(x!, [elementCount(type!.shape) / n ** 2, n, n]);
-  return [emitter.reshape(softmaxOf(emitter.node('Add', [squares, causalMask(emitter, n)])), type!.shape)];
+  const rows = n / (tokens?.parts ?? 1);
+  // Stacked rows start anew with each head.
+  const heads = emitter.reshape(x!, [elementCount(type!.shape) / (rows * n), rows, n]);
+  const mask =
+    tokens === undefined ? causalMask(emitter, n) : dealtMask(emitter, tokenPlaces(rows, tokens, coordinate));
+  return [emitter.reshape(softmaxOf(emitter.node('Add', [heads, mask])), type!.shape)];
 };
 
 /** (y, dy) → y · (dy − Σ y·dy). */

@@ -1,5 +1,5 @@
 import { elementCount } from '../../../program/types.js';
-import { coordinateOf } from '../family.js';
+import { coordinateOf, tokenPlaces } from '../family.js';
 import type { TableOp } from '../family.js';
 import type { Emitter, Name, OnnxCall, OnnxKernel } from './emitter.js';
 
@@ -49,15 +49,17 @@ export const embedding_backward: OnnxKernel<'embedding_backward'> = (call) => {
 };
 
 /** Pair i of position p turns by p · base^(−2i/d); cosines and sines are tables [S,d/2]. */
-export const rotary: OnnxKernel<'rotary'> = ({ emitter, operands: [x], types: [type], attributes }) => {
-  const [, , tokens, width] = type!.shape as [number, number, number, number];
+export const rotary: OnnxKernel<'rotary'> = ({ emitter, operands: [x], types: [type], attributes, coordinate }) => {
+  const { base, inverse, tokens } = attributes;
+  const [, , count, width] = type!.shape as [number, number, number, number];
   const half = width / 2;
+  const { own } = tokenPlaces(count, tokens, coordinate);
   const table = (f: (angle: number) => number): Name =>
     emitter.table(
-      [tokens, half],
-      Array.from({ length: tokens * half }, (_, index) => {
-        const [position, i] = [Math.floor(index / half), index % half];
-        return f(position * attributes.base ** (-i / half) * (attributes.inverse ? -1 : 1));
+      [count, half],
+      Array.from({ length: count * half }, (_, index) => {
+        const [position, i] = [own[Math.floor(index / half)]!, index % half];
+        return f(position * base ** (-i / half) * (inverse ? -1 : 1));
       }),
     );
   const first = emitter.integers([0]);

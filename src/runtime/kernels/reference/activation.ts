@@ -1,18 +1,24 @@
+import { tokenPlaces } from '../family.js';
 import { normalDensity, normalProbability } from './erf.js';
 import type { ReferenceKernel } from './kernel.js';
 import { map, rows } from './kernel.js';
 
-export const softmax: ReferenceKernel<'softmax'> = ({ operands: [x], types: [type], attributes: { causal } }) => {
-  const { count, width } = rows(type!);
+export const softmax: ReferenceKernel<'softmax'> = (call) => {
+  const { operands, types, attributes, coordinate } = call;
+  const [x] = operands;
+  const { causal, tokens } = attributes;
+  const { count, width } = rows(types[0]!);
+  const { own, all } = tokenPlaces(width / (tokens?.parts ?? 1), tokens, coordinate);
   const result = new Float64Array(count * width);
   for (let row = 0; row < count; row++) {
     const start = row * width;
-    const end = start + (causal === true ? (row % width) + 1 : width);
+    const last = causal === true ? own[row % own.length]! : Infinity;
     let largest = -Infinity;
-    for (let i = start; i < end; i++) largest = Math.max(largest, x![i]!);
+    for (let i = 0; i < width; i++) if (all[i]! <= last) largest = Math.max(largest, x![start + i]!);
     let total = 0;
-    for (let i = start; i < end; i++) total += result[i] = Math.exp(x![i]! - largest);
-    for (let i = start; i < end; i++) result[i]! /= total;
+    for (let i = 0; i < width; i++)
+      if (all[i]! <= last) total += result[start + i] = Math.exp(x![start + i]! - largest);
+    for (let i = start; i < start + width; i++) result[i]! /= total;
   }
   return [result];
 };

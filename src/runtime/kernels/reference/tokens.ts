@@ -1,4 +1,4 @@
-import { coordinateOf } from '../family.js';
+import { coordinateOf, tokenPlaces } from '../family.js';
 import type { TableOp } from '../family.js';
 import type { ReferenceCall, ReferenceKernel } from './kernel.js';
 import { rows } from './kernel.js';
@@ -55,12 +55,14 @@ export const embedding_backward: ReferenceKernel<'embedding_backward'> = (call) 
 };
 
 /** Pair i of position p turns by p · base^(−2i/d). */
-export const rotary: ReferenceKernel<'rotary'> = ({ operands: [x], types: [type], attributes: { base, inverse } }) => {
-  const [, , tokens, width] = type!.shape as [number, number, number, number];
+export const rotary: ReferenceKernel<'rotary'> = ({ operands: [x], types: [type], attributes, coordinate }) => {
+  const { base, inverse, tokens } = attributes;
+  const [, , count, width] = type!.shape as [number, number, number, number];
+  const { own } = tokenPlaces(count, tokens, coordinate);
   const half = width / 2;
   const result = new Float64Array(x!.length);
   for (let start = 0; start < x!.length; start += width) {
-    const position = (start / width) % tokens;
+    const position = own[(start / width) % count]!;
     for (let i = 0; i < half; i++) {
       const angle = position * base ** (-i / half) * (inverse ? -1 : 1);
       const [a, b] = [x![start + i]!, x![start + half + i]!];
