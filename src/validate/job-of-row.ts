@@ -70,11 +70,11 @@ const roundUp = (value: number, multiple: number): number => Math.ceil(value / m
 function modelOfRow({ model: row, plan }: Row, stack: Stack): ModelInput {
   if (row.family !== 'decoder') throw new Unsupported(`a model of the family ${row.family}; there is decoder`);
   const kind = row.parallelBlock === true ? 'palm-8b' : row.gatedMlp === true ? 'llama-2-7b' : 'gpt2';
-  const { source, status, ...usual } = stack.document.model ?? {};
+  const { model: usual } = stack.document;
   return {
     preset: kind,
     // A gated or parallel block says which kind of model it is, whatever the framework's other models are like.
-    ...(kind === 'gpt2' ? usual : {}),
+    ...(kind === 'gpt2' && usual !== undefined ? omit(usual, 'source', 'status') : {}),
     name: row.name,
     width: row.width,
     depth: row.layers,
@@ -84,7 +84,7 @@ function modelOfRow({ model: row, plan }: Row, stack: Stack): ModelInput {
     mlpWidth: row.mlpWidth,
     gatedMlp: row.gatedMlp ?? false,
     // That a row says nothing of a parallel block is no word against one that a framework's own kind of model has.
-    parallelLayers: row.parallelBlock === true || (kind === 'gpt2' && stack.document.model?.parallelLayers === true),
+    parallelLayers: row.parallelBlock === true || (kind === 'gpt2' && usual?.parallelLayers === true),
     tiedHead: row.tiedEmbeddings ?? false,
     vocabulary: roundUp(row.vocabulary, stack.vocabularyMultiple * plan.model),
     sequence: row.sequenceLength,
