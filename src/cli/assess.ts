@@ -19,6 +19,7 @@ import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
 import { findPlans } from '../planner/index.js';
 import type { MemoryUse, TrainingPipeline, Program } from '../program/index.js';
 import { memoryUse } from '../program/index.js';
+import { omit } from '../omit.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
 import type {
@@ -101,8 +102,8 @@ export interface AssessorOptions {
 
 /** Of what a program is made of: it knows nothing of where its mesh lies. */
 function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string {
-  const { slice: _slice, slices: _slices, placement: _placement, ...rest } = plan;
-  return `${JSON.stringify([model, batch, precision, optimizer, stepOptions(stack)])} ${formatPlan({ ...rest, twist: false })}`;
+  const rest = { ...omit(plan, 'slice', 'slices', 'placement'), twist: false };
+  return `${JSON.stringify([model, batch, precision, optimizer, stepOptions(stack)])} ${formatPlan(rest)}`;
 }
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */

@@ -119,6 +119,7 @@ function createProgram(): Command {
     .requiredOption('--runs <file>', 'measured runs, one JSON object a line (docs/validation.md)')
     .option('--set <name...>', 'only the runs of these sets')
     .option('--html <file>', 'write a page with the figures and a chart')
+    .addOption(new Option('--split', 'also the errors of each half of a set, no model in both').conflicts('json'))
     .action(async (flags: ValidateFlags) => (await import('./commands/validate.js')).validate(flags));
   json(program.command('calibrate').description('correct the profile of this machine by what runs measured'))
     .requiredOption('--runs <folders...>', 'run folders')

@@ -1,7 +1,7 @@
 /** Measured runs predicted on as many threads as there are cores. */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import type { PredictedRow, Row } from '../validate/index.js';
+import type { Prediction, Row } from '../validate/index.js';
 
 /** Rows that a thread is given at once: neighbours have most in common. */
 const CHUNK = 4;
@@ -10,7 +10,7 @@ const CHUNK = 4;
 export async function predictOnThreads(
   rows: readonly Row[],
   onPredicted: (count: number) => void = () => undefined,
-): Promise<PredictedRow[]> {
+): Promise<Prediction[]> {
   const threads = Math.min(availableParallelism(), Math.ceil(rows.length / CHUNK));
   const pool = new Piscina({
     filename: new URL('./validate-worker.js', import.meta.url).href,
@@ -21,7 +21,7 @@ export async function predictOnThreads(
   try {
     const found = await Promise.all(
       starts.map(async (start) => {
-        const predicted = (await pool.run(rows.slice(start, start + CHUNK))) as PredictedRow[];
+        const predicted = (await pool.run(rows.slice(start, start + CHUNK))) as Prediction[];
         onPredicted(predicted.length);
         return predicted;
       }),

@@ -3,7 +3,7 @@ import { MeshwrightError } from '../errors.js';
 import { formatPlan } from '../job/index.js';
 import type { Job, Plan } from '../job/index.js';
 import { predictStep } from '../program/schedules/index.js';
-import type { PredictedRow, PreparedRow, Row } from '../validate/index.js';
+import type { Prediction, PreparedRow, Row } from '../validate/index.js';
 import { Unsupported, prepareRow } from '../validate/index.js';
 import { formatSlice, sliceShapes } from '../../sim/index.js';
 import { Assessor } from './assess.js';
@@ -45,12 +45,12 @@ function restSeconds({ remainder, stack }: PreparedRow): number {
   return two! - one!;
 }
 
-type Prediction = Pick<
-  PredictedRow,
+type Outcome = Pick<
+  Prediction,
   'status' | 'reason' | 'predictedStepTimeSeconds' | 'predictedMemoryBytesPerChip' | 'predictedFits' | 'plan' | 'notes'
 >;
 
-function predict(row: Row): Prediction {
+function predict(row: Row): Outcome {
   const prepared = prepareRow(row);
   const { simulation, job, notes } = predictOnBestSlice(prepared);
   const rest = restSeconds(prepared);
@@ -74,7 +74,7 @@ function predict(row: Row): Prediction {
   };
 }
 
-const unsupported = (reason: string): Prediction => ({
+const unsupported = (reason: string): Outcome => ({
   status: 'unsupported',
   reason,
   predictedStepTimeSeconds: null,
@@ -85,7 +85,7 @@ const unsupported = (reason: string): Prediction => ({
 });
 
 /** A row that can't be predicted says why, whatever it is: no row ends the validation of the others. */
-function predictionOf(row: Row): Prediction {
+function outcomeOf(row: Row): Outcome {
   try {
     return predict(row);
   } catch (error) {
@@ -95,7 +95,7 @@ function predictionOf(row: Row): Prediction {
   }
 }
 
-export function predictRow(row: Row): PredictedRow {
+export function predictRow(row: Row): Prediction {
   const { measured } = row;
   return {
     id: row.id,
@@ -106,8 +106,8 @@ export function predictRow(row: Row): PredictedRow {
     measuredStepTimeSeconds: measured.stepTimeSeconds ?? null,
     measuredMemoryBytesPerChip: measured.memoryBytesPerChip ?? null,
     measuredFits: measured.fits ?? null,
-    ...predictionOf(row),
+    ...outcomeOf(row),
   };
 }
 
-export const predictRows = (rows: readonly Row[]): PredictedRow[] => rows.map(predictRow);
+export const predictRows = (rows: readonly Row[]): Prediction[] => rows.map(predictRow);

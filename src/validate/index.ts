@@ -1,4 +1,5 @@
 export * from './document.js';
+export * from './halves.js';
 export * from './job-of-row.js';
 export * from './row.js';
 export * from './summary.js';

@@ -4,6 +4,7 @@ import type { Job, ModelInput, Plan, PlanInput } from '../job/index.js';
 import { DEFAULT_PLAN, checkPlan, fitPlan, mergePlans, optionsOf, parsePlanInput, resolveTask } from '../job/index.js';
 import type { AxisName, Mesh } from '../mesh/index.js';
 import { MESH_AXES, createMesh } from '../mesh/index.js';
+import { omit } from '../omit.js';
 import type { MeasuredPipeline } from '../program/schedules/index.js';
 import { SCHEDULE_NAMES } from '../program/schedules/index.js';
 import type { ScheduleName } from '../program/schedules/index.js';
@@ -161,7 +162,7 @@ function pipelineOptions({ plan, model }: Row, notes: string[]): Partial<Plan> {
   const fewer = firstAndLastStageLayersFewer ?? 0;
   const each = (model.layers + 2 * fewer) / count;
   const options = { schedule: name, virtualStages: count / pipe };
-  if (Number.isInteger(each) && each > fewer)
+  if (Number.isInteger(each) && each >= fewer)
     return {
       ...options,
       stageLayers: Array.from({ length: count }, (_, i) => (i % (count - 1) === 0 ? each - fewer : each)),
