@@ -52,12 +52,15 @@ export class ProgramRuns {
   readonly #machine: Machine;
   readonly #stack: Stack;
   readonly #collectives: CollectiveChoice;
+  readonly #forwards: ReadonlySet<Program>;
   readonly #runs = new Map<Program, ProgramRun>();
 
-  constructor(machine: Machine, stack: Stack, collectives: CollectiveChoice = {}) {
+  /** @param forwards those with a microbatch's forward pass through a stage */
+  constructor(machine: Machine, stack: Stack, collectives: CollectiveChoice, forwards: ReadonlySet<Program>) {
     this.#machine = machine;
     this.#stack = stack;
     this.#collectives = collectives;
+    this.#forwards = forwards;
   }
 
   /** All that were asked for. */
@@ -74,7 +77,7 @@ export class ProgramRuns {
   #run(program: Program): ProgramRun {
     // The host prepares a step once, not each of its programs.
     const plan: Plan = {
-      ...planProgram(program, this.#machine, this.#stack, this.#collectives),
+      ...planProgram(program, this.#machine, this.#stack, this.#collectives, this.#forwards.has(program)),
       hostDuration: ticks(0),
       awaited: program.outputs.filter(({ name }) => name.startsWith('send:')).map(({ value }) => value),
     };

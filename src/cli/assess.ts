@@ -213,7 +213,7 @@ export class Assessor {
     const isOwn = stack === this.#stack(job);
     if (isOwn && this.#lastPipeline?.job === job) return this.#lastPipeline;
     const machine = this.#machine(job);
-    const { schedule, scheduleMemory, microbatches } = job.plan;
+    const { schedule, scheduleMemory, overlapTransfers, microbatches } = job.plan;
     const { result, execution } = simulatePipeline({
       pipeline: this.pipeline(job, stack),
       machine,
@@ -223,6 +223,7 @@ export class Assessor {
         microbatches,
         chunks: chunkCount(job.plan),
         ...(scheduleMemory === 'usual' ? {} : { memory: scheduleMemory }),
+        blocking: !overlapTransfers,
       },
       modelFlops: flops(this.#flops(job).exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),

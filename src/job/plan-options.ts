@@ -42,6 +42,7 @@ export interface Plan {
   readonly virtualStages: number | 'fewest';
   readonly stageLayers: StageLayers;
   readonly scheduleMemory: number | 'usual';
+  readonly overlapTransfers: boolean;
   readonly slice?: readonly number[];
   readonly slices?: number;
   readonly twist: boolean;
@@ -124,6 +125,12 @@ export const PLAN_OPTIONS = {
     about:
       'the most microbatches whose activations a stage keeps, where `schedule` leaves a choice; as many as it is known for, or a number',
     source: 'Qi et al. 2023, §3',
+  },
+  overlapTransfers: {
+    form: boolean,
+    default: true,
+    about:
+      'whether a stage of a pipeline goes on while what it sends to another is on its way, or waits until it has arrived',
   },
   slices: {
     form: wholeNumber(1),

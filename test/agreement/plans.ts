@@ -151,6 +151,8 @@ export const PIPELINE_PLANS: readonly string[] = [
   'pipe=2 microbatches=4 schedule=zb-2p schedule-memory=2 rematerialize=full',
   'pipe=2,data=2 microbatches=2',
   'pipe=2,data=2 microbatches=4 schedule=zb-v shard=parameters',
+  'pipe=4 microbatches=8 overlap-transfers=false',
+  'pipe=2,data=2 microbatches=4 schedule=interleaved-1f1b overlap-transfers=false',
   'pipe=2,data=2 microbatches=2 schedule=zb-h1 shard=optimizer overlap-gradients=false',
   'pipe=2,data=2 microbatches=2 schedule=interleaved-1f1b shard=gradients rematerialize=selective',
   'pipe=2,model=2 microbatches=2 schedule=zb-1p linears=ring activations=sequence',

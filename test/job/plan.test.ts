@@ -152,6 +152,7 @@ describe('the block of a job file', () => {
       virtualStages: 'fewest',
       stageLayers: 'balanced',
       scheduleMemory: 'usual',
+      overlapTransfers: true,
       twist: false,
       rematerialize: 'none',
       rematerializeLayers: 'all',
@@ -166,6 +167,7 @@ describe('the block of a job file', () => {
       bucket: 'none',
       overlapGradients: true,
       castParameters: 'where-used',
+      keepProducts: 'none',
       lossScale: 65536,
       lossScaleInterval: 2000,
     });

@@ -63,6 +63,13 @@ interface Scope extends Visible {
   readonly gathered: Map<string, ValueId[]>;
 }
 
+/** What is started and not waited for, and needs nothing of the iteration but what it is given, comes first. */
+function startEarly(ops: readonly Op[], args: readonly ValueId[]): Op[] {
+  const given = new Set(args);
+  const early = new Set(ops.filter((op) => op.asynchronous === true && op.operands.every((id) => given.has(id))));
+  return [...early, ...ops.filter((op) => !early.has(op))];
+}
+
 class Differentiation {
   readonly builder: Builder;
   readonly #depends: Set<ValueId>;
@@ -206,7 +213,7 @@ class Differentiation {
         reverse: !reverse,
         ...(first === undefined ? {} : { first }),
       },
-      region: { args, ops, results },
+      region: { args, ops: startEarly(ops, args), results },
     });
     const indices = [
       ...carriedWanted,

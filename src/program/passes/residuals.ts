@@ -180,9 +180,9 @@ export class Residuals {
   }
 
   #emit(op: Op, operands: readonly ValueId[], tag: string): ValueId[] {
-    const { name, attributes } = op;
+    const { name, attributes, asynchronous = false } = op;
     if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
-    const options = { id: `${op.id}#${tag}`, phase: 'backward' as const };
+    const options = { id: `${op.id}#${tag}`, phase: 'backward' as const, asynchronous };
     return this.#pass.builder.emitAll(name, operands, attributes as never, options);
   }
 
