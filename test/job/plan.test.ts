@@ -167,7 +167,6 @@ describe('the block of a job file', () => {
       bucket: 'none',
       overlapGradients: true,
       castParameters: 'where-used',
-      keepProducts: 'none',
       lossScale: 65536,
       lossScaleInterval: 2000,
     });
