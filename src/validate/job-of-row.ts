@@ -88,7 +88,7 @@ function modelOfRow({ model: row, plan }: Row, stack: Stack): ModelInput {
     mlpWidth: row.mlpWidth,
     gatedMlp: row.gatedMlp ?? false,
     // That a row says nothing of a parallel block is no word against one that a framework's own kind of model has.
-    parallelLayers: row.parallelBlock === true || (kind === 'gpt2' && stack.document.model?.parallelLayers === true),
+    parallelLayers: row.parallelBlock === true || (kind === 'gpt2' && usual?.parallelLayers === true),
     tiedHead: row.tiedEmbeddings ?? false,
     vocabulary: roundUp(row.vocabulary, stack.vocabularyMultiple * plan.model),
     sequence: row.sequenceLength,
