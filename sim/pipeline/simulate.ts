@@ -113,7 +113,7 @@ function executePipeline({
   checkMachine(machine, pipeline);
   const shape = shapeOf(pipeline, schedule);
   const runs = new ProgramRuns(machine, stack, collectives);
-  const transfers = new Transfers(createNetwork(machine, offeredBy(stack)), pipeline, shape);
+  const transfers = new Transfers(createNetwork(machine, offeredBy(stack)), machine, pipeline, shape);
   const host = toTicks(stack.hostOverheadPerStep);
   const blocking = schedule.blocking === true || !stack.asynchronous.includes('permute');
   const times = pipelineTimes(runs, pipeline, transfers, schedule, { host, blocking });
