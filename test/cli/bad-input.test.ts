@@ -211,7 +211,7 @@ const usage: Case[] = [
   ['steps below zero', `train ${TINY} --steps -1`, 'USAGE', '--steps', ['at least 1', 'got "-1"']],
   [
     'a learning rate below zero',
-    `simulate ${TINY} --learning-rate -0.1`,
+    `plan ${TINY} --learning-rate -0.1`,
     'USAGE',
     '--learning-rate',
     ['at least 0', 'got "-0.1"'],
