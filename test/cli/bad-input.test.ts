@@ -132,7 +132,7 @@ const names: Case[] = [
   ],
   [
     'unknown hardware',
-    'simulate --model vit-22b --hardware tpu-v5',
+    'simulate --model vit-22b --hardware tpu-v44',
     'HARDWARE_UNKNOWN',
     'hardware',
     ['did you mean tpu-v4?'],
