@@ -2,17 +2,19 @@
 import { MeshwrightError } from '../errors.js';
 import { formatPlan } from '../job/index.js';
 import type { Job, Plan } from '../job/index.js';
-import { predictStep } from '../program/schedules/index.js';
-import type { Prediction, PreparedRow, Row } from '../validate/index.js';
+import { formatPercent } from '../units.js';
+import type { Mechanism, Prediction, PreparedRow, Row } from '../validate/index.js';
 import { Unsupported, prepareRow } from '../validate/index.js';
 import { formatSlice, sliceShapes } from '../../sim/index.js';
-import { Assessor } from './assess.js';
-import type { JobSimulation } from './assess.js';
+import { Assessor, isOfPipeline } from './assess.js';
+import type { AnyAssessment, JobSimulation } from './assess.js';
+import { measuredStepSeconds } from './measured-stages.js';
 
 /** Jobs of one thread share what they can: programs, machines. */
 const assessor = new Assessor();
 
 interface Found {
+  readonly assessment: AnyAssessment;
   readonly simulation: JobSimulation;
   readonly job: Job;
   readonly notes: readonly string[];
@@ -30,11 +32,19 @@ function predictOnBestSlice({ job, stack, openSlice }: PreparedRow): Found {
   const shapes =
     openSlice && topology.kind === 'torus' ? sliceShapes(topology, job.plan.mesh, optionsOf(job.plan)) : [];
   const jobs = shapes.length === 0 ? [job] : shapes.map((slice) => ({ ...job, plan: { ...job.plan, slice } }));
-  const found = jobs.map((one) => ({ job: one, simulation: assessor.simulate(one, stack) }));
+  const found = jobs.map((one) => {
+    const assessment = assessor.assessAny(one, stack);
+    return { job: one, assessment, simulation: assessment.simulation };
+  });
   const best = found.reduce((a, b) => (b.simulation.stepTimeSeconds < a.simulation.stepTimeSeconds ? b : a));
   const { slice } = best.job.plan;
   if (shapes.length === 0 || slice === undefined) return { ...best, notes: [] };
-  const others = shapes.length === 1 ? 'the only shape that there is' : `the fastest of ${shapes.length} shapes`;
+  const slowest = Math.max(...found.map(({ simulation }) => simulation.stepTimeSeconds));
+  const most = formatPercent(slowest / best.simulation.stepTimeSeconds - 1);
+  const others =
+    shapes.length === 1
+      ? 'the only shape that there is'
+      : `the fastest of ${shapes.length} shapes, the slowest of which takes ${most} longer`;
   return { ...best, notes: [`slice not stated: ${formatSlice(slice)}, ${others}`] };
 }
 
@@ -50,23 +60,25 @@ type Outcome = Pick<
   'status' | 'reason' | 'predictedStepTimeSeconds' | 'predictedMemoryBytesPerChip' | 'predictedFits' | 'plan' | 'notes'
 >;
 
-function predict(row: Row): Outcome {
-  const prepared = prepareRow(row);
-  const { simulation, job, notes } = predictOnBestSlice(prepared);
+function predict(row: Row, without: readonly Mechanism[]): Outcome {
+  const prepared = prepareRow(row, without);
+  const { assessment, simulation, job, notes } = predictOnBestSlice(prepared);
   const rest = restSeconds(prepared);
-  const measuredSlots = prepared.profile && predictStep(prepared.profile);
+  const { profile } = prepared;
+  const fromStages =
+    profile !== undefined && isOfPipeline(assessment) ? measuredStepSeconds(profile, assessment) : undefined;
   return {
     status: 'predicted',
-    predictedStepTimeSeconds: (measuredSlots?.stepSeconds ?? simulation.stepTimeSeconds) + rest,
+    predictedStepTimeSeconds: (fromStages ?? simulation.stepTimeSeconds) + rest,
     predictedMemoryBytesPerChip: simulation.peakMemoryBytesPerChip,
     predictedFits: simulation.fits,
     plan: formatPlan(job.plan),
     notes: [
       ...prepared.notes,
       ...notes,
-      ...(measuredSlots === undefined
+      ...(fromStages === undefined
         ? []
-        : ['step time from the measured times of its stages, by the schedule alone']),
+        : ['step time from the measured times of its stages, by the schedule and the update alone']),
       ...(prepared.remainder === undefined
         ? []
         : ['the last microbatch is smaller: it takes what the second of two such steps adds to one']),
@@ -85,9 +97,9 @@ const unsupported = (reason: string): Outcome => ({
 });
 
 /** A row that can't be predicted says why, whatever it is: no row ends the validation of the others. */
-function outcomeOf(row: Row): Outcome {
+function outcomeOf(row: Row, without: readonly Mechanism[]): Outcome {
   try {
-    return predict(row);
+    return predict(row, without);
   } catch (error) {
     if (error instanceof Unsupported) return unsupported(error.message);
     if (error instanceof MeshwrightError) return unsupported(error.message);
@@ -95,7 +107,8 @@ function outcomeOf(row: Row): Outcome {
   }
 }
 
-export function predictRow(row: Row): Prediction {
+/** @param without mechanisms to leave out */
+export function predictRow(row: Row, without: readonly Mechanism[] = []): Prediction {
   const { measured } = row;
   return {
     id: row.id,
@@ -106,8 +119,13 @@ export function predictRow(row: Row): Prediction {
     measuredStepTimeSeconds: measured.stepTimeSeconds ?? null,
     measuredMemoryBytesPerChip: measured.memoryBytesPerChip ?? null,
     measuredFits: measured.fits ?? null,
-    ...outcomeOf(row),
+    ...outcomeOf(row, without),
   };
 }
 
-export const predictRows = (rows: readonly Row[]): Prediction[] => rows.map(predictRow);
+export interface RowsTask {
+  readonly rows: readonly Row[];
+  readonly without: readonly Mechanism[];
+}
+
+export const predictRows = ({ rows, without }: RowsTask): Prediction[] => rows.map((row) => predictRow(row, without));

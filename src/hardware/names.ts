@@ -1,8 +1,9 @@
 /** The closed sets of names that profiles use. */
 
 /**
- * Where a number comes from. `assumed` is a guess that nobody measured; `calibrated` was fitted by this program to a machine;
- * `fitted` to what others published: kernels, or at most half of a set's runs; the error on the other half is beside it.
+ * Where a number comes from. `assumed` is a guess that nobody measured. `calibrated` was fitted by this program to what a
+ * machine measured of itself, `fitted` to published figures: micro-benchmarks, or runs, then on at most half of a set's, with
+ * the error on the other half beside it.
  */
 export const STATUSES = ['datasheet', 'published', 'measured', 'calibrated', 'fitted', 'assumed'] as const;
 export type Status = (typeof STATUSES)[number];

@@ -1,7 +1,16 @@
 /** A row as a job that can be predicted. */
 import type { Stack } from '../hardware/index.js';
 import type { Job, ModelInput, Plan, PlanInput } from '../job/index.js';
-import { DEFAULT_PLAN, checkPlan, fitPlan, mergePlans, optionsOf, parsePlanInput, resolveTask } from '../job/index.js';
+import {
+  DEFAULT_PLAN,
+  checkPlan,
+  chunkCount,
+  fitPlan,
+  mergePlans,
+  optionsOf,
+  parsePlanInput,
+  resolveTask,
+} from '../job/index.js';
 import type { AxisName, Mesh } from '../mesh/index.js';
 import { MESH_AXES, createMesh } from '../mesh/index.js';
 import { omit } from '../omit.js';
@@ -9,10 +18,13 @@ import type { MeasuredPipeline } from '../program/schedules/index.js';
 import { SCHEDULE_NAMES } from '../program/schedules/index.js';
 import type { ScheduleName } from '../program/schedules/index.js';
 import { seconds } from '../units.js';
+import type { HardwareOfRow } from './hardware-of-row.js';
 import { hardwareOfRow } from './hardware-of-row.js';
 import type { Row } from './row.js';
 import { planDefaultsFor, stackOfRow } from './stack-of-row.js';
 import { Unsupported } from './unsupported.js';
+import type { Mechanism } from './without.js';
+import { withoutOverlap, withoutTopology } from './without.js';
 
 /** A step whose last microbatch is smaller than the others. */
 export interface Remainder {
@@ -205,23 +217,34 @@ function rematerialization({ plan }: Row, notes: string[]): Partial<Plan> {
   return { rematerialize: named('recompute', plan.recompute ?? 'none', RECOMPUTE) };
 }
 
+/** Whether a run is said to have exchanged nothing beside its kernels. */
+const saysNoOverlap = ({ plan: { overlap } }: Row): boolean => overlap != null && /^(no|off)/i.test(overlap.trim());
+
 /** What a run is said to have done besides computing. */
 function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {
   if (overlap == null) return {};
   return {
     ...(/grad_sync bf16/.test(overlap) ? { precision: { gradients: 'bf16' as const } } : {}),
-    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring' as const } : {}),
+    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring-bulk' as const } : {}),
   };
 }
 
-function profileOfRow({ plan }: Row, options: Partial<Plan>, microbatches: number): MeasuredPipeline | undefined {
+/** Layers of each virtual stage; where the last has fewer, it has the head in their place. */
+function workOf({ firstAndLastStageLayersFewer: fewer }: Row['plan'], layers: Plan['stageLayers']) {
+  if (typeof layers === 'string') return {};
+  return { work: layers.map((count, index) => (index === layers.length - 1 ? count + (fewer ?? 0) : count)) };
+}
+
+function profileOfRow({ plan }: Row, { plan: options }: Job): MeasuredPipeline | undefined {
   const { profiledStageSeconds: measured, pipe } = plan;
   if (measured == null || pipe === 1) return undefined;
   return {
-    name: options.schedule!,
+    name: options.schedule,
     stages: pipe,
-    microbatches,
-    chunks: options.virtualStages as number,
+    microbatches: options.microbatches,
+    chunks: chunkCount(options),
+    blocking: !options.overlapTransfers,
+    ...workOf(plan, options.stageLayers),
     times: {
       forward: seconds(measured.forward),
       backwardInput: seconds(measured.backwardInput),
@@ -231,13 +254,24 @@ function profileOfRow({ plan }: Row, options: Partial<Plan>, microbatches: numbe
   };
 }
 
+function machineOfRow(row: Row, isFlat: boolean): HardwareOfRow {
+  const found = hardwareOfRow(row);
+  if (!isFlat) return found;
+  const { chips } = row.hardware;
+  return { hardware: withoutTopology(found.hardware, chips), key: `${found.key}, ${chips} on one switch` };
+}
+
 /**
+ * @param without mechanisms to leave out
  * @throws Unsupported of what can't be expressed here, and MeshwrightError of a plan that its model or hardware can't have
  */
-export function prepareRow(row: Row): PreparedRow {
-  const { hardware, key } = hardwareOfRow(row);
-  const { stack, notes: stackNotes } = stackOfRow(row, hardware);
+export function prepareRow(row: Row, without: readonly Mechanism[] = []): PreparedRow {
+  const { hardware, key } = machineOfRow(row, without.includes('topology'));
+  const { stack: usualStack, notes: stackNotes } = stackOfRow(row, hardware);
+  const overlaps = !without.includes('overlap') && !saysNoOverlap(row);
+  const stack = overlaps ? usualStack : withoutOverlap(usualStack);
   const notes = [...stackNotes];
+  const isTorus = hardware.topology.kind === 'torus';
   const { mesh, options: sharding } = shardingOfRow(row);
   const { size, whole, rest } = microbatchesOfRow(row);
   const isPipeline = row.plan.pipe > 1;
@@ -255,9 +289,10 @@ export function prepareRow(row: Row): PreparedRow {
   const options: Partial<Plan> = {
     activations: 'replicated',
     ...optionsOf(mergePlans(mergePlans(usual, given), overlapOptions(row))),
+    ...(overlaps ? {} : ({ overlapGradients: false, linears: 'synchronous' } as const)),
     ...ofPipeline,
-    ...sliceOptions(row),
-    ...rematerialization(row, notes),
+    ...(isTorus ? sliceOptions(row) : {}),
+    ...(without.includes('recompute') ? {} : rematerialization(row, notes)),
   };
   const model = modelOfRow(row, stack);
   const jobOf = (sequences: number, microbatches: number): Job => {
@@ -266,12 +301,13 @@ export function prepareRow(row: Row): PreparedRow {
     const task = { ...resolveTask(input, () => hardware), hardwareName: key };
     return checkPlan(task, fitPlan(task, { ...DEFAULT_PLAN, mesh, microbatches, ...options }).plan);
   };
-  const profile = profileOfRow(row, ofPipeline, whole);
+  const job = jobOf(size, whole);
+  const profile = profileOfRow(row, job);
   return {
-    job: jobOf(size, whole),
+    job,
     stack,
     ...(rest === 0 ? {} : { remainder: { one: jobOf(rest, 1), two: jobOf(rest, 2) } }),
-    openSlice: hardware.topology.kind === 'torus' && row.hardware.network?.sliceShape == null,
+    openSlice: isTorus && row.hardware.network?.sliceShape == null,
     ...(profile === undefined ? {} : { profile }),
     notes,
   };

@@ -55,6 +55,10 @@ export const AGREEMENT_PLANS: readonly string[] = [
   'data=2,model=4 microbatches=1 linears=bidirectional',
   'data=2,model=4 microbatches=2 linears=bidirectional activations=sequence',
   'data=4,model=2 microbatches=1 linears=ring overlap-gradients=false',
+  // Rings with whole weight gradients.
+  'model=2 microbatches=1 linears=ring-bulk',
+  'model=4 microbatches=2 linears=ring-bulk activations=sequence',
+  'data=2,model=4 microbatches=1 linears=ring-bulk activations=sequence rematerialize=full shard=optimizer',
   // Copies of what is sharded: nothing, each of the three stages, and shards over the copies too.
   'replica=2 microbatches=2',
   'replica=2,data=2 microbatches=1',

@@ -22,6 +22,8 @@ import type {
   ValueType,
 } from '../types.js';
 import { unstacked } from '../types.js';
+import type { Keeping } from './keeping.js';
+import { KEEP_LEAST } from './keeping.js';
 import type { Rematerialization, ResidualPolicy, Visible } from './residuals.js';
 import { Residuals } from './residuals.js';
 
@@ -185,6 +187,7 @@ class Differentiation {
     const { ops, result: results } = builder.block(() => {
       for (const [value, cotangent] of seeds) this.#accumulate(scope, value, cotangent, op.id);
       this.backward(region.ops, scope);
+      residuals.replay();
       const ofArg = (index: number) =>
         scope.cotangents.get(region.args[index]!) ?? this.zero(region.args[index]!, `${op.id}#backward-zero`);
       return [
@@ -273,8 +276,8 @@ export interface DifferentiateOptions {
   readonly kept?: ReadonlySet<string>;
   /** Whether attention's backward kernel makes scores again by itself; not unless given. */
   readonly fusedAttention?: boolean;
-  /** Whether activations are kept in each type that they are read in; not unless given. */
-  readonly keepCasts?: boolean;
+  /** What is kept that could be made again without arithmetic; the least unless given. */
+  readonly keeping?: Keeping;
   /** A scalar of the loss' type that all gradients are multiplied by. */
   readonly scale?: ValueId;
 }
@@ -308,12 +311,12 @@ function seedLoss(pass: Differentiation, loss: ValueId, scale: ValueId | undefin
  * @throws MeshwrightError PROGRAM_INVALID when a parameter does not affect the loss or an op has no gradient
  */
 export function differentiate(program: Program, options: DifferentiateOptions = {}): Program {
-  const { rematerialize = () => 'none', kept = new Set(), fusedAttention = false, keepCasts = false } = options;
+  const { rematerialize = () => 'none', kept = new Set(), fusedAttention = false, keeping = KEEP_LEAST } = options;
   const pass = new Differentiation(program, (op) => ({
     rematerialize: rematerialize(op),
     kept,
     fusedAttention,
-    keepCasts,
+    keeping,
   }));
   const { builder } = pass;
   const loss = program.outputs.find(({ name }) => name === 'loss')?.value;
