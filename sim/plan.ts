@@ -139,6 +139,7 @@ export interface Plan {
   readonly kernels: readonly KernelStep[];
   readonly collectives: readonly CollectiveStep[];
   readonly chip: ComputeChip;
+  readonly stack: Stack;
   /** What patterns that are on the links at the same time get of them. */
   readonly sharing: Sharing;
   readonly hostDuration: Ticks;
@@ -355,5 +356,5 @@ export function planProgram(
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);
   const { sharing } = planner.network;
-  return { program, steps, kernels, collectives, chip: machine, sharing, hostDuration, awaited: [] };
+  return { program, steps, kernels, collectives, chip: machine, stack, sharing, hostDuration, awaited: [] };
 }

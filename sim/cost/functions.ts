@@ -1,4 +1,5 @@
 /** What a framework that runs op by op has as one function, where a program has several ops for it. */
+import type { Stack } from '../../src/hardware/index.js';
 import type { ComputeName, Op, Program, Value, ValueId } from '../../src/program/index.js';
 import { DTYPE_BYTES, regionOps } from '../../src/program/index.js';
 
@@ -17,8 +18,13 @@ const FUNCTIONS: Readonly<Partial<Record<string, FunctionName>>> = {
 /** Who takes its operands in a narrow type and widens them as it reads; others have them cast first. */
 const widens = ({ name }: Op): boolean => name === 'sum' || FUNCTIONS[name]?.startsWith('norm') === true;
 
+const NO_VIEWS: ReadonlySet<string> = new Set();
 /** What makes another shape of the same memory. */
 const VIEWS: ReadonlySet<string> = new Set<ComputeName>(['merge_heads', 'split', 'split_heads']);
+
+/** Ops whose results are other views of their operand's memory. */
+export const viewsOf = ({ elementwise }: Pick<Stack, 'elementwise'>): ReadonlySet<string> =>
+  elementwise === 'function' ? VIEWS : NO_VIEWS;
 
 export const isView = ({ name }: Op): boolean => VIEWS.has(name);
 

@@ -1,8 +1,9 @@
 export * from './attention.js';
 export * from './attention-time.js';
 export * from './contention.js';
-export { widenedOf } from './functions.js';
+export { viewsOf, widenedOf } from './functions.js';
 export * from './kernel.js';
 export * from './matmul.js';
 export * from './pieces.js';
+export * from './stack-memory.js';
 export * from './traffic.js';

@@ -55,7 +55,7 @@ class Traffic {
     values: readonly Value[],
     placement: Placement,
     stack: Stack,
-    kept: Set<ValueId>,
+    kept: ReadonlySet<ValueId>,
     widened: Widened,
   ) {
     this.#values = values;
@@ -121,6 +121,10 @@ class Traffic {
       if (perLogit > 0) total += perLogit * elementCount(this.#values[operands[0]!]!.type.shape);
     }
     return total;
+  }
+
+  isWritten(id: ValueId): boolean {
+    return this.#written.has(id);
   }
 
   #bytes(id: ValueId): number {
@@ -214,6 +218,17 @@ class Traffic {
   }
 }
 
+function trafficOf(
+  ops: readonly Op[],
+  values: readonly Value[],
+  stack: Stack,
+  kept: ReadonlySet<ValueId>,
+  widened: Widened,
+) {
+  const placement = placeOps(ops, values, stack, kept, (op) => workOf(op, values).matmul !== undefined);
+  return { placement, traffic: new Traffic(ops, values, placement, stack, kept, widened) };
+}
+
 /**
  * @param kept what the kernel leaves for others
  * @param widened by what is cast to a wider type and needs no memory of its own, what is cast
@@ -222,11 +237,22 @@ export function piecesOf(
   ops: readonly Op[],
   values: readonly Value[],
   stack: Stack,
-  kept: Set<ValueId>,
+  kept: ReadonlySet<ValueId>,
   widened: Widened = NONE_WIDENED,
 ): Piece[] {
-  const placement = placeOps(ops, values, stack, kept, (op) => workOf(op, values).matmul !== undefined);
-  const traffic = new Traffic(ops, values, placement, stack, kept, widened);
+  const { placement, traffic } = trafficOf(ops, values, stack, kept, widened);
   const pieces = placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
   return [...pieces, ...ops.flatMap((op) => passesBeside(op, values, stack))];
+}
+
+/** What ops make that never reaches memory; as of `piecesOf`. */
+export function unwrittenValues(
+  ops: readonly Op[],
+  values: readonly Value[],
+  stack: Stack,
+  kept: ReadonlySet<ValueId>,
+  widened: Widened = NONE_WIDENED,
+): ReadonlySet<ValueId> {
+  const { placement, traffic } = trafficOf(ops, values, stack, kept, widened);
+  return new Set([...placement.made.keys()].filter((id) => !traffic.isWritten(id)));
 }

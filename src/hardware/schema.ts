@@ -132,6 +132,7 @@ export const hardwareSchema = z.strictObject({
     }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
     rateSpread: share.optional(),
+    sustainedRate: fraction.optional(),
     vectorRate: quantity,
     fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),
@@ -182,6 +183,8 @@ export const stackSchema = z.strictObject({
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
+  recomputation: sourced(z.enum(['replayed', 'needed'])).optional(),
+  gatheredActivations: sourced(z.enum(['kept', 'gathered-again'])).optional(),
   attentionKernels: sourced(z.array(z.enum(ATTENTION_KERNELS)).min(1)).optional(),
   norms: sourced(z.enum(['fused', 'composed'])).optional(),
   logits: sourced(z.enum(['sharded', 'gathered'])).optional(),
@@ -203,6 +206,9 @@ export const stackSchema = z.strictObject({
     }),
   ).optional(),
   reservedMemoryFraction: share,
+  reservedMemory: z
+    .strictObject({ runtime: quantity, perGroup: quantity, perPeer: quantity, fragmentation: share })
+    .optional(),
   vocabularyMultiple: count.optional(),
   model: modelDefaults.optional(),
   plan: z.array(planDefault).optional(),

@@ -81,6 +81,11 @@ export interface Chip {
    * where all run alike.
    */
   readonly rateSpread: number;
+  /**
+   * Of what matmuls reach in a benchmark that is soon over, what they reach in hours of training, when the power limit has
+   * lowered clocks; 1 where that changes nothing.
+   */
+  readonly sustainedRate: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
   /** By kernel, the stack's default first; without it, a fused attention takes what its matmuls would one by one. */
@@ -196,6 +201,18 @@ export type OfferedAlgorithms = Readonly<
   Partial<Record<'all_gather' | 'reduce_scatter' | 'all_reduce' | 'all_to_all', readonly AlgorithmName[] | undefined>>
 >;
 
+/** Memory of a chip that a process has beside its tensors. */
+export interface ReservedMemory {
+  /** The driver's context, code and workspaces. */
+  readonly runtime: Bytes;
+  /** Buffers of the communication library for each group of chips: one along every mesh axis, and all of them. */
+  readonly perGroup: Bytes;
+  /** Those for each stage of a pipeline that it exchanges with. */
+  readonly perPeer: Bytes;
+  /** What the allocator holds and cannot use, as a share of the activations. */
+  readonly fragmentation: number;
+}
+
 /** What software does with a chip. The same for every model and every number of chips. */
 export interface Stack {
   readonly name: string;
@@ -242,6 +259,16 @@ export interface Stack {
   /** The kernels it may have for a fused attention, the first that the chip has rates of is used; any if absent. */
   readonly attentionKernels?: readonly AttentionKernel[];
   /**
+   * A layer that keeps nothing but its input: whether the backward pass runs all of it again, or what it needs; `needed`
+   * unless the profile says so.
+   */
+  readonly recomputation: 'replayed' | 'needed';
+  /**
+   * Activations that are sharded over tokens and gathered for a linear: whether the backward pass gathers them again, or
+   * what was gathered is `kept`; `gathered-again` unless the profile says so.
+   */
+  readonly gatheredActivations: 'kept' | 'gathered-again';
+  /**
    * `composed`: RMS norms are written with elementary ops, each a pass over memory, on copies in f32 that are kept for
    * the backward pass; `fused` unless the profile says so.
    */
@@ -281,6 +308,8 @@ export interface Stack {
   readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */
   readonly reservedMemoryFraction: number;
+  /** What it keeps besides, as far as that is known. */
+  readonly reservedMemory?: ReservedMemory;
   /** Vocabularies are filled up to a multiple of this on each chip of the axis `model`; 1 where they are only divided. */
   readonly vocabularyMultiple: number;
   readonly document: StackDocument;
