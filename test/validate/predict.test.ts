@@ -93,6 +93,8 @@ describe('predictions', () => {
   it('follow what a row says of the software', () => {
     expect(stepOf({ plan: { attention: 'flash' } })).toBeLessThan(stepOf({}));
     expect(stepOf({ plan: { recompute: 'full' } })).toBeGreaterThan(stepOf({}));
+    const eager = { stack: 'pytorch-fsdp' };
+    expect(stepOf({ ...eager, plan: { compiled: true } })).toBeLessThan(stepOf(eager));
   });
 
   it('move where a mechanism they rest on is left out', () => {
