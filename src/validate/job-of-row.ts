@@ -224,6 +224,8 @@ const saysNoOverlap = ({ plan: { overlap } }: Row): boolean => overlap != null &
 function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {
   if (overlap == null) return {};
   return {
+    ...(/overlap_grad_sync/.test(overlap) ? { overlapGradients: true } : {}),
+    ...(/overlap_p2p/.test(overlap) ? { overlapTransfers: true } : {}),
     ...(/grad_sync bf16/.test(overlap) ? { precision: { gradients: 'bf16' as const } } : {}),
     ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring-bulk' as const } : {}),
   };

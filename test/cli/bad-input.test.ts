@@ -258,7 +258,7 @@ const usage: Case[] = [
     `simulate ${TINY} --plan linears=rings`,
     'JOB_INVALID',
     '--plan (linears)',
-    ['one of synchronous, ring, bidirectional', 'got "rings"'],
+    ['one of synchronous, ring, bidirectional, ring-bulk', 'got "rings"'],
   ],
   ['an argument too many', 'models vit-tiny', 'USAGE', 'command line', ['too many arguments']],
   [
