@@ -171,5 +171,8 @@ export function piecesOf(ops: readonly Op[], values: readonly Value[], stack: St
   const placement = placeOps(ops, values, stack, kept, (op) => workOf(op, values).matmul !== undefined);
   const traffic = new Traffic(ops, values, placement, stack, kept);
   const pieces = placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
-  return [...pieces, ...ops.flatMap((op) => passesBeside(op, values, stack))];
+  const beside = ops.flatMap((op) =>
+    passesBeside(op, values, stack).map((pass) => ({ ops: [op], matmuls: [], ...pass })),
+  );
+  return [...pieces, ...beside];
 }
