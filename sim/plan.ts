@@ -14,7 +14,7 @@ import {
 import type { Seconds } from '../src/units.js';
 import { bytes, flops, seconds } from '../src/units.js';
 import type { ComputeChip, KernelCost, Load } from './cost/index.js';
-import { collectiveLoad, kernelCost } from './cost/index.js';
+import { collectiveLoad, kernelCost, widenedOf } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
@@ -139,6 +139,7 @@ export interface Plan {
   readonly kernels: readonly KernelStep[];
   readonly collectives: readonly CollectiveStep[];
   readonly chip: ComputeChip;
+  readonly stack: Stack;
   /** What patterns that are on the links at the same time get of them. */
   readonly sharing: Sharing;
   readonly hostDuration: Ticks;
@@ -204,11 +205,13 @@ class Planner {
   readonly #program: Program;
   readonly #machine: Machine;
   readonly #stack: Stack;
+  readonly #widened: ReadonlyMap<ValueId, ValueId>;
 
   constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
     this.#program = program;
     this.#machine = machine;
     this.#stack = stack;
+    this.#widened = widenedOf(program);
     this.network = createNetwork(machine, {
       ...asked,
       ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
@@ -223,7 +226,7 @@ class Planner {
     const { operands, results } = op;
     if (isCollective(op.name)) return this.#collective(op, op.name, times, early);
     if (op.name === 'kernel' || isCompute(op.name)) {
-      const cost = kernelCost(op, this.#program.values, this.#machine, this.#stack);
+      const cost = kernelCost(op, this.#program.values, this.#machine, this.#stack, this.#widened);
       const step: KernelStep = { kind: 'kernel', op, reads: operands, cost, ...kernelTicks(cost), times };
       this.kernels.push(step);
       return step;
@@ -353,5 +356,5 @@ export function planProgram(
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);
   const { sharing } = planner.network;
-  return { program, steps, kernels, collectives, chip: machine, sharing, hostDuration, awaited: [] };
+  return { program, steps, kernels, collectives, chip: machine, stack, sharing, hostDuration, awaited: [] };
 }

@@ -6,6 +6,7 @@ import type { Stack } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { MemoryUse, Program } from '../../src/program/index.js';
 import { memoryUse } from '../../src/program/index.js';
+import { memoryOptions } from '../cost/index.js';
 import type { TicksByCategory } from '../categories.js';
 import { ticksByCategory } from '../categories.js';
 import type { Ticks } from '../engine/index.js';
@@ -88,6 +89,7 @@ export class ProgramRuns {
       return { duration: until, exposure: exposed, byCategory: ticksByCategory(found) };
     };
     const patterns = plan.collectives.flatMap(({ schedule }) => schedule.channels.flat());
+    const stack = this.#stack;
     let memory: MemoryUse | undefined;
     return {
       program,
@@ -98,7 +100,7 @@ export class ProgramRuns {
       matmulFlops: compute.matmulFlops,
       even: even && patterns.every(({ pattern }) => pattern.even),
       get memory() {
-        return (memory ??= memoryUse(program));
+        return (memory ??= memoryUse(program, memoryOptions(program, stack)));
       },
     };
   }

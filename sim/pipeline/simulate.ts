@@ -116,7 +116,7 @@ function executePipeline({
   const runs = new ProgramRuns(machine, stack, collectives ?? {}, new Set(forwards));
   const transfers = new Transfers(createNetwork(machine, offeredBy(stack)), pipeline, shape);
   const host = toTicks(stack.hostOverheadPerStep);
-  const blocking = !stack.asynchronous.includes('permute');
+  const blocking = schedule.blocking === true || !stack.asynchronous.includes('permute');
   const times = pipelineTimes(runs, pipeline, transfers, schedule, { host, blocking });
   const indices = pipeline.stages.map((_, stage) => stage);
   const stages = indices.map((stage) => stageUse(runs, pipeline, transfers, times, stage, host));

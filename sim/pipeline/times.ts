@@ -32,6 +32,8 @@ export interface ScheduleWish {
   readonly chunks: number;
   /** Microbatches that a stage may keep, where the schedule leaves a choice and not as many as it is known for. */
   readonly memory?: number;
+  /** Whether stages wait until what they send has arrived, whatever the stack could do meanwhile; not unless given. */
+  readonly blocking?: boolean;
 }
 
 export const shapeOf = (pipeline: TrainingPipeline, { name, chunks }: ScheduleWish): ScheduleShape => ({
@@ -174,6 +176,7 @@ export function pipelineTimes(
     chunks,
     times,
     ...(memory === undefined ? {} : { memory: countLimit(memory, chunks) }),
+    ...(wish.blocking === true ? { blocking: true } : {}),
   });
   const begins = pipeline.stages.map(({ start }) => ticks(host + runs.of(start).whole.duration));
   const found = timeline(schedule, times, { begin: (stage) => begins[stage]! });

@@ -86,6 +86,8 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       ...(unit.exposedWrite === undefined ? {} : { exposedWrite: unit.exposedWrite.value }),
     },
     collectiveUnits,
+    rateSpread: chip.rateSpread?.value ?? 0,
+    sustainedRate: chip.sustainedRate?.value ?? 1,
     vectorRate: positive(
       chip.vectorRate.value,
       'flopsPerSecond',
@@ -118,6 +120,8 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     const field = document[name];
     return field === undefined ? seconds(0) : parseQuantity(field.value, 'time', place([name, 'value']));
   };
+  const kept = (name: 'runtime' | 'perGroup' | 'perPeer') =>
+    parseQuantity(document.reservedMemory![name].value, 'bytes', place(['reservedMemory', name, 'value']));
   return {
     name: document.name,
     title: document.title,
@@ -130,9 +134,12 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,
+    recomputation: document.recomputation?.value ?? 'needed',
+    gatheredActivations: document.gatheredActivations?.value ?? 'gathered-again',
     ...(document.attentionKernels === undefined ? {} : { attentionKernels: document.attentionKernels.value }),
     norms: document.norms?.value ?? 'fused',
     logits: document.logits?.value ?? 'sharded',
+    ...(document.crossEntropy === undefined ? {} : { crossEntropy: document.crossEntropy.value }),
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),
     hostTimePerOp: time('hostTimePerOp'),
@@ -141,6 +148,16 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
+    ...(document.reservedMemory === undefined
+      ? {}
+      : {
+          reservedMemory: {
+            runtime: kept('runtime'),
+            perGroup: kept('perGroup'),
+            perPeer: kept('perPeer'),
+            fragmentation: document.reservedMemory.fragmentation.value,
+          },
+        }),
     vocabularyMultiple: document.vocabularyMultiple?.value ?? 1,
     document,
   };

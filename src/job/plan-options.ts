@@ -42,6 +42,7 @@ export interface Plan {
   readonly virtualStages: number | 'fewest';
   readonly stageLayers: StageLayers;
   readonly scheduleMemory: number | 'usual';
+  readonly overlapTransfers: boolean;
   readonly slice?: readonly number[];
   readonly slices?: number;
   readonly twist: boolean;
@@ -125,6 +126,12 @@ export const PLAN_OPTIONS = {
       'the most microbatches whose activations a stage keeps, where `schedule` leaves a choice; as many as it is known for, or a number',
     source: 'Qi et al. 2023, §3',
   },
+  overlapTransfers: {
+    form: boolean,
+    default: true,
+    about:
+      'whether a stage of a pipeline goes on while what it sends to another is on its way, or waits until it has arrived',
+  },
   slices: {
     form: wholeNumber(1),
     defaultAbout: 'as few as hold the mesh',
@@ -174,8 +181,8 @@ export const PLAN_OPTIONS = {
     form: choice(LINEAR_MODES),
     default: 'synchronous',
     about:
-      'how the collective beside a linear layer runs: before or after its matmul, or as a ring of neighbour transfers behind partial matmuls, one way round or both',
-    source: 'Dehghani et al. 2023, §3; Wang et al. 2023',
+      'how the collective beside a linear layer runs: before or after its matmul, or as a ring of neighbour transfers behind partial matmuls, one way round or both; with ring-bulk weight gradients stay whole, and the collectives of the backward pass that only they wait for, or that they need not wait for, run whole beside them',
+    source: 'Dehghani et al. 2023, §3; Wang et al. 2023; ring-bulk: Transformer Engine, userbuffers',
   },
   shard: {
     form: choice(SHARDS),

@@ -236,7 +236,10 @@ export class StageRun {
       if (sent === undefined) throw invalid('pipeline', `a stage that gets ${name}`, 'none');
       const key = portKey(sent.name, sent.virtual, slot.microbatch);
       if (sent.to.stage === index) this.#ports.deliver(key, binding as Handle);
-      else this.#send(sent.to.stage, name, binding as Handle, place);
+      else {
+        this.#send(sent.to.stage, name, binding as Handle, place);
+        if (schedule.blocking === true) this.#ports.finish();
+      }
     }
   }
 

@@ -142,7 +142,13 @@ async function load(pool: DevicePool, name: string, job: Job): Promise<Loaded> {
   // Results hang on no order, so any times will do.
   const times = { slot: () => 1, transfer: () => 0 };
   const chunks = chunkCount(job.plan);
-  const schedule = createSchedule(job.plan.schedule, { stages: stageCount(job.plan), microbatches, chunks, times });
+  const schedule = createSchedule(job.plan.schedule, {
+    stages: stageCount(job.plan),
+    microbatches,
+    chunks,
+    times,
+    blocking: !job.plan.overlapTransfers,
+  });
   await pool.loadPipeline(name, pipeline, schedule);
   return {
     holders: pipeline.stages.map(({ finish, layers }, stage) => ({ program: finish.at(-1)!, stage, layers })),

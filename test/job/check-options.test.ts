@@ -150,6 +150,21 @@ describe('refused, with what would be right:', () => {
       'plan.scheduleMemory: expected usual with schedule=1f1b, whose order leaves no choice of what is kept, got 4; use schedule=zb-1p, zb-2p or zb-v, or leave it out',
     ],
     [
+      'less kept than an order keeps',
+      'pipe=2 microbatches=4 schedule=zb-v schedule-memory=1',
+      'plan.scheduleMemory: expected at least 2, which zb-v keeps of 2 stages and 4 microbatches, got 1; use schedule=zb-1p to keep fewer, or leave it out',
+    ],
+    [
+      'zero-bubble stages that wait for transfers',
+      'pipe=2 microbatches=4 schedule=zb-1p overlap-transfers=false',
+      'plan.overlapTransfers: expected true with schedule=zb-1p, whose weight gradients are there to fill the time of transfers, got false; leave it out',
+    ],
+    [
+      'transfers between no stages',
+      'data=8 overlap-transfers=false',
+      'plan.overlapTransfers: expected true on data=8, which has no stages, got false; give the mesh an axis pipe, or leave it out',
+    ],
+    [
       'layers that do not add up',
       'pipe=2 microbatches=4 stage-layers=2,3',
       'plan.stageLayers: expected 2 counts, one a virtual stage, that add up to the 4 layers of the model, got 2,3',
@@ -241,7 +256,7 @@ test('a default is honoured wherever it is given', () => {
   const defaults =
     'rematerialize=none rematerialize-layers=all activations=width linears=synchronous shard=none shard-axes=data ' +
     'shard-tensors=all shard-minimum=0 prefetch=1 bucket=none overlap-gradients=true cast-parameters=where-used loss-scale=65536 ' +
-    'loss-scale-interval=2000 schedule=1f1b virtual-stages=fewest stage-layers=balanced schedule-memory=usual';
+    'loss-scale-interval=2000 schedule=1f1b virtual-stages=fewest stage-layers=balanced schedule-memory=usual overlap-transfers=true';
   expect(refusal(`data=1 microbatches=1 ${defaults}`, 1)).toBe('data=1 microbatches=1');
 });
 

@@ -152,9 +152,11 @@ describe('the block of a job file', () => {
       virtualStages: 'fewest',
       stageLayers: 'balanced',
       scheduleMemory: 'usual',
+      overlapTransfers: true,
       twist: false,
       rematerialize: 'none',
       rematerializeLayers: 'all',
+      keepProducts: 'none',
       activations: 'width',
       linears: 'synchronous',
       shard: 'none',
@@ -209,7 +211,10 @@ describe('the block of a job file', () => {
       'JOB_INVALID at j:5 (plan.linears): expected one of synchronous, ring, bidirectional, got "rings"',
     ],
     ['{ bucket: 25 }', 'JOB_INVALID at j:5 (plan.bucket): expected none, or bytes with a unit, as in 25MB, got 25'],
-    ['{ shardAxes: [] }', 'JOB_INVALID at j:5 (plan.shardAxes): expected one or more of replica, data, sequence, model, got []'],
+    [
+      '{ shardAxes: [] }',
+      'JOB_INVALID at j:5 (plan.shardAxes): expected one or more of replica, data, sequence, model, got []',
+    ],
     [
       '{ rematerializeLayers: [-1] }',
       'JOB_INVALID at j:5 (plan.rematerializeLayers): expected all, or layers from 0, as in 0-11,40-47, got [-1]',

@@ -37,6 +37,8 @@ export interface Schedule {
   /** Virtual stages on each stage: v. */
   readonly chunks: number;
   readonly placement: Placement;
+  /** Whether a stage waits after a slot until what it sends has arrived; it goes on unless given. */
+  readonly blocking?: boolean;
   /** By stage, in the order in which it runs them. */
   readonly slots: readonly (readonly Slot[])[];
 }

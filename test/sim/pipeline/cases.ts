@@ -62,7 +62,7 @@ export function simulated({
   const hardware = withTopology(topologyOf(networkBytesPerSecond));
   const task = { ...resolveTask({ model: 'gpt2', hardware: 'tpu-v4', chips, batch }), model, hardware };
   const job = checkPlan(task, parsePlan(plan));
-  const { schedule, microbatches, scheduleMemory } = job.plan;
+  const { schedule, microbatches, scheduleMemory, overlapTransfers } = job.plan;
   const pipeline = lowerJobPipeline(job);
   const found = simulatePipeline({
     pipeline: change === undefined ? pipeline : change(pipeline),
@@ -73,6 +73,7 @@ export function simulated({
       microbatches,
       chunks: chunkCount(job.plan),
       ...(scheduleMemory === 'usual' ? {} : { memory: scheduleMemory }),
+      blocking: !overlapTransfers,
     },
     modelFlops: flops(modelFlops(model, batch)),
     tokensPerStep: batch * tokensPerExample(model),
