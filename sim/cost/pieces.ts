@@ -242,7 +242,10 @@ export function piecesOf(
 ): Piece[] {
   const { placement, traffic } = trafficOf(ops, values, stack, kept, widened);
   const pieces = placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
-  return [...pieces, ...ops.flatMap((op) => passesBeside(op, values, stack))];
+  const beside = ops.flatMap((op) =>
+    passesBeside(op, values, stack).map((pass) => ({ ops: [op], matmuls: [], ...pass })),
+  );
+  return [...pieces, ...beside];
 }
 
 /** What ops make that never reaches memory; as of `piecesOf`. */
