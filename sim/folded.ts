@@ -119,6 +119,7 @@ class FoldedChip implements Sink {
   kernel(step: KernelStep, after: Pending, iterations: readonly number[]): void {
     this.wait(after);
     const issued = this.now;
+    if (step.hostWaits === true) this.#host = Math.max(this.#host, this.now);
     this.#waitForHost(step.hostDuration, step.hostDelay);
     const start = this.now;
     this.exposure.setBusy(true, start);

@@ -14,6 +14,7 @@ export * from './ops.js';
 export * from './pipeline/index.js';
 export type { CollectiveChoice, ComputeCategory } from './plan.js';
 export * from './report.js';
+export * from './reserved-memory.js';
 export * from './simulate.js';
 export * from './step-trace.js';
 export type { Jitter, UnfoldRequest } from './unfold/index.js';

@@ -1,5 +1,5 @@
 /** A chip's memory over the time of a step, by role: few enough points to draw, with every rise and fall that shows. */
-import type { MemorySample, Program, Role } from '../src/program/index.js';
+import type { MemoryOptions, MemorySample, Program, Role } from '../src/program/index.js';
 import { ROLES, memorySamples } from '../src/program/index.js';
 import { toSeconds } from './engine/index.js';
 import type { Occurrence } from './folded.js';
@@ -26,15 +26,17 @@ const pointOf = ({ opId, totalBytes, liveBytes }: MemorySample, seconds: number)
  * The step is cut into equal spans of time, of each of which the highest and the lowest are kept: so the peak is, and
  * every rise above its neighbours that lasts or stands out.
  *
+ * @param options as the step's peak was found with
  * @param spans into how many; there are up to twice as many points, and one for the start
  */
 export function memoryTimeline(
   program: Program,
   occurrences: readonly Occurrence[],
   stepSeconds: number,
+  options: MemoryOptions,
   spans = 128,
 ): MemoryPoint[] {
-  const samples = memorySamples(program);
+  const samples = memorySamples(program, options);
   const timeOf = (index: number): number => (index === 0 ? 0 : toSeconds(occurrences[index - 1]!.issued));
   return thinned(samples, timeOf, stepSeconds, spans);
 }

@@ -2,10 +2,19 @@
 import type { Stack } from '../src/hardware/index.js';
 import type { AxisName } from '../src/mesh/index.js';
 import type { Attributes, CollectiveName, Op, Program, Region, ValueId } from '../src/program/index.js';
-import { attributesOf, isCollective, isCompute, regionOps, typeBytes } from '../src/program/index.js';
-import { bytes } from '../src/units.js';
+import {
+  LAST_MICROBATCH,
+  MICROBATCHES,
+  attributesOf,
+  isCollective,
+  isCompute,
+  regionOps,
+  typeBytes,
+} from '../src/program/index.js';
+import type { Seconds } from '../src/units.js';
+import { bytes, flops, seconds } from '../src/units.js';
 import type { ComputeChip, KernelCost, Load } from './cost/index.js';
-import { collectiveLoad, kernelCost } from './cost/index.js';
+import { collectiveLoad, kernelCost, widenedOf } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
@@ -35,6 +44,8 @@ export interface KernelStep {
    * the end is exact.
    */
   readonly hostDelay: Ticks;
+  /** Whether the host comes to it no earlier than the chip has done all that came before. */
+  readonly hostWaits?: boolean;
   readonly byCategory: Readonly<Record<KernelCategory, number>>;
   /** How often the step runs it. */
   readonly times: number;
@@ -128,6 +139,7 @@ export interface Plan {
   readonly kernels: readonly KernelStep[];
   readonly collectives: readonly CollectiveStep[];
   readonly chip: ComputeChip;
+  readonly stack: Stack;
   /** What patterns that are on the links at the same time get of them. */
   readonly sharing: Sharing;
   readonly hostDuration: Ticks;
@@ -152,6 +164,40 @@ function kernelTicks(cost: KernelCost): Pick<KernelStep, 'duration' | 'hostDurat
   return { duration: ticks(before), hostDuration, hostDelay, byCategory };
 }
 
+const NO_COST: KernelCost = {
+  matmulSeconds: seconds(0),
+  memorySeconds: seconds(0),
+  vectorSeconds: seconds(0),
+  overheadSeconds: seconds(0),
+  seconds: seconds(0),
+  matmulFlops: flops(0),
+  paddedMatmulFlops: flops(0),
+  vectorFlops: flops(0),
+  memoryBytes: bytes(0),
+  pieces: 0,
+  hostSeconds: seconds(0),
+  hostPathSeconds: seconds(0),
+};
+
+/** What a host does before a microbatch, as a kernel of nothing. */
+function microbatchStep(overhead: Seconds, times: number): KernelStep[] {
+  const hostDuration = toTicks(overhead);
+  if (hostDuration === 0) return [];
+  const none = { operands: [], results: [] };
+  const op: Op = {
+    name: 'kernel',
+    id: 'microbatch',
+    phase: 'forward',
+    ...none,
+    attributes: {},
+    region: { args: [], ops: [], results: [] },
+  };
+  const byCategory = { matmul: 0, memory: 0, vector: 0, overhead: 0 };
+  const cost = { ...NO_COST, hostSeconds: overhead, hostPathSeconds: overhead };
+  const taken = { duration: ticks(0), hostDuration, hostDelay: hostDuration, hostWaits: true };
+  return [{ kind: 'kernel', op, reads: [], cost, ...taken, byCategory, times }];
+}
+
 class Planner {
   readonly kernels: KernelStep[] = [];
   readonly collectives: CollectiveStep[] = [];
@@ -159,11 +205,13 @@ class Planner {
   readonly #program: Program;
   readonly #machine: Machine;
   readonly #stack: Stack;
+  readonly #widened: ReadonlyMap<ValueId, ValueId>;
 
   constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
     this.#program = program;
     this.#machine = machine;
     this.#stack = stack;
+    this.#widened = widenedOf(program);
     this.network = createNetwork(machine, {
       ...asked,
       ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
@@ -178,7 +226,7 @@ class Planner {
     const { operands, results } = op;
     if (isCollective(op.name)) return this.#collective(op, op.name, times, early);
     if (op.name === 'kernel' || isCompute(op.name)) {
-      const cost = kernelCost(op, this.#program.values, this.#machine, this.#stack);
+      const cost = kernelCost(op, this.#program.values, this.#machine, this.#stack, this.#widened);
       const step: KernelStep = { kind: 'kernel', op, reads: operands, cost, ...kernelTicks(cost), times };
       this.kernels.push(step);
       return step;
@@ -242,7 +290,8 @@ class Planner {
       steps: this.block(ahead.ops, times * count, true),
       results: ahead.ops.flatMap(({ results }) => results),
     };
-    const steps = this.block(ops, times * count, early);
+    const before = op.id === MICROBATCHES ? microbatchStep(this.#stack.hostOverheadPerMicrobatch, times * count) : [];
+    const steps = [...before, ...this.block(ops, times * count, early)];
     const lengths = op.operands.slice(carried).map((id) => this.#program.values[id]!.type.stack!);
     return {
       kind: 'repeat',
@@ -280,15 +329,32 @@ function capturedBy(region: Region): ValueId[] {
   return [...used].filter((id) => !made.has(id));
 }
 
+/** Where a microbatch begins among a program's ops; those inside the repeat over microbatches apart. */
+function startOfMicrobatch(ops: readonly Op[]): number | undefined {
+  const repeat = ops.findIndex(({ id }) => id === MICROBATCHES);
+  if (repeat < 0) return 0;
+  const last = ops.findIndex(({ id }) => id.startsWith(LAST_MICROBATCH));
+  return last < 0 ? undefined : last;
+}
+
 /**
+ * @param isMicrobatch whether the program has a microbatch's forward pass, or all of them
  * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program, PLAN_INVALID when
  * an algorithm that was asked for does not apply
  */
-export function planProgram(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice = {}): Plan {
+export function planProgram(
+  program: Program,
+  machine: Machine,
+  stack: Stack,
+  asked: CollectiveChoice = {},
+  isMicrobatch = true,
+): Plan {
   const planner = new Planner(program, machine, stack, asked);
   const steps = planner.block(program.ops, 1);
+  const start = isMicrobatch ? startOfMicrobatch(program.ops) : undefined;
+  if (start !== undefined) steps.splice(start, 0, ...microbatchStep(stack.hostOverheadPerMicrobatch, 1));
   const { kernels, collectives } = planner;
   const hostDuration = toTicks(stack.hostOverheadPerStep);
   const { sharing } = planner.network;
-  return { program, steps, kernels, collectives, chip: machine, sharing, hostDuration, awaited: [] };
+  return { program, steps, kernels, collectives, chip: machine, stack, sharing, hostDuration, awaited: [] };
 }

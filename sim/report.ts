@@ -4,6 +4,7 @@ import type { Flops } from '../src/units.js';
 import { flopsPerSecond } from '../src/units.js';
 import type { Bounds } from './bounds/index.js';
 import { boundsOf } from './bounds/index.js';
+import { memoryOptions } from './cost/index.js';
 import type { CriticalPath } from './critical-path.js';
 import { criticalPath } from './critical-path.js';
 import type { Execution } from './executor.js';
@@ -78,7 +79,7 @@ function runDetails(result: SimulationResult, execution: Execution, program: Pro
   const use = opUse(occurrences, stepTimeSeconds, machine, flopsPerSecond(peakFlopsPerSecondPerChip));
   return {
     criticalPath: criticalPath(occurrences, duration, plan.hostDuration),
-    memoryTimeline: memoryTimeline(program, occurrences, stepTimeSeconds),
+    memoryTimeline: memoryTimeline(program, occurrences, stepTimeSeconds, memoryOptions(program, plan.stack)),
     communicationByAxis: use.communicationByAxis,
     kernels: use.kernels.slice(0, LISTED),
     collectives: use.collectives.slice(0, LISTED),

@@ -16,6 +16,7 @@ import type { ExposureTotals } from './exposure.js';
 import type { LinkSummary } from './links.js';
 import { linkUses, summarizeLinks } from './links.js';
 import type { Machine } from './machine/index.js';
+import { reservedMemory } from './reserved-memory.js';
 import type { UnfoldedSummary } from './unfolded-summary.js';
 import { summarizeUnfolded } from './unfolded-summary.js';
 import type { UnfoldRequest } from './unfold/index.js';
@@ -143,7 +144,7 @@ export function stepDocument(input: StepInput, figures: StepFigures): Simulation
   const peak = (chip.matmul[dtype] ?? chip.matmul[hardware.defaultDtype]!).peak;
   const available = peak * chips * stepSeconds;
   const time = (value: Ticks): number => toSeconds(value);
-  const reserved = chip.memoryCapacity * stack.reservedMemoryFraction;
+  const reserved = reservedMemory(chip, stack, machine.mesh, memory);
   return {
     schema: 'meshwright/simulation@1',
     hardware: hardware.name,

@@ -45,6 +45,7 @@ export function spansOf(occurrences: readonly Occurrence[], { rank, from, slot }
       kind: 'host',
       name: 'launch',
     };
-    return launched > issued ? [waits, span()] : [span()];
+    const done = step.kind === 'kernel' && step.cost.pieces === 0 ? [] : [span()];
+    return launched > issued ? [waits, ...done] : done;
   });
 }

@@ -2,6 +2,7 @@
 import type { Program } from '../src/program/index.js';
 import type { Arrow, CounterSample, TraceProcess } from '../src/trace/index.js';
 import { seconds } from '../src/units.js';
+import { memoryOptions } from './cost/index.js';
 import { toSeconds } from './engine/index.js';
 import type { Execution } from './executor.js';
 import type { Occurrence } from './folded.js';
@@ -39,12 +40,13 @@ function arrowsOf(occurrences: readonly Occurrence[]): Arrow[] {
 }
 
 /** Of an execution of all chips, arrows and memory are those of the chip that the step's length is of. */
-export function stepTrace({ trace, occurrences, duration, unfolded }: Execution, program: Program): TraceProcess {
+export function stepTrace({ trace, occurrences, duration, unfolded, plan }: Execution, program: Program): TraceProcess {
   const rank = unfolded?.lastRank ?? 0;
   // What the host does is no occurrence.
   const indices = trace.spans.flatMap((span, index) => (span.rank === rank && span.kind !== 'host' ? [index] : []));
   const arrows = arrowsOf(occurrences).map(({ name, from, to }) => ({ name, from: indices[from]!, to: indices[to]! }));
-  const counters = memoryTimeline(program, occurrences, toSeconds(duration), MEMORY_SPANS).map(
+  const options = memoryOptions(program, plan.stack);
+  const counters = memoryTimeline(program, occurrences, toSeconds(duration), options, MEMORY_SPANS).map(
     (point): CounterSample => ({
       counter: 'memory bytes',
       time: seconds(point.seconds),

@@ -9,14 +9,20 @@ import { matmulFlops, typeBytes } from '../../src/program/index.js';
 import type { Bytes, Flops, Seconds } from '../../src/units.js';
 import { bytes, computeTime, flops, seconds, transferTime } from '../../src/units.js';
 import { attentionKernelOf, attentionMatmulTime, attentionTime, filledFlops } from './attention-time.js';
+import type { Widened } from './functions.js';
+import { NONE_WIDENED } from './functions.js';
 import { achievableRate, tilingOf } from './matmul.js';
 import type { Piece } from './pieces.js';
 import { piecesOf } from './pieces.js';
 
-/** A chip at work; `computeSlowdown` ≥ 1 is how much longer everything takes because cores are shared. */
+/**
+ * A chip at work; `computeSlowdown` ≥ 1 is how much longer everything takes because cores are shared, `matmulSlowdown` ≥ 1,
+ * 1 unless given, how much longer matmuls take than on the mean chip of its kind.
+ */
 export interface ComputeChip {
   readonly chip: Chip;
   readonly computeSlowdown: number;
+  readonly matmulSlowdown?: number;
 }
 
 /** Each piece's time counts under what limits it, so the four add up to `seconds`. */
@@ -97,28 +103,31 @@ function matrixOf({ matmuls, attention }: Piece, values: readonly Value[], chip:
 
 /**
  * @param op a `kernel`, or a bare compute op, which is a kernel of one
+ * @param widened as of `piecesOf`
  * @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate
  */
 export function kernelCost(
   op: Op,
   values: readonly Value[],
-  { chip, computeSlowdown }: ComputeChip,
+  { chip, computeSlowdown, matmulSlowdown = 1 }: ComputeChip,
   stack: Stack,
+  widened: Widened = NONE_WIDENED,
 ): KernelCost {
   const ops = op.name === 'kernel' ? op.region!.ops : [op];
   const results = new Set(op.results);
-  const pieces = piecesOf(ops, values, stack, results);
+  const pieces = piecesOf(ops, values, stack, results, widened);
 
   const total = { matmul: 0, memory: 0, vector: 0, flops: 0, padded: 0, vectorFlops: 0, bytes: 0 };
   let hostPath = 0;
   pieces.forEach((piece, index) => {
     const matrix = matrixOf(piece, values, chip, stack);
+    const matmul = matrix.seconds * matmulSlowdown;
     const moved = piece.memoryBytes + matrix.splitBytes;
     const memory = transferTime(bytes(moved), chip.memoryBandwidth.achievable);
     const vectorFlops = (piece.attention?.share ?? 1) * piece.vectorFlops;
     const vector = computeTime(flops(vectorFlops), chip.vectorRate);
-    const longest = Math.max(matrix.seconds, memory, vector);
-    if (matrix.seconds > 0 && matrix.seconds === longest) total.matmul += longest;
+    const longest = Math.max(matmul, memory, vector);
+    if (matmul > 0 && matmul === longest) total.matmul += longest;
     else if (memory === longest) total.memory += longest;
     else total.vector += longest;
     total.bytes += moved;

@@ -6,10 +6,13 @@
 import type { Stack } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import type { ComputeName, MatmulWork, Op, Value, ValueId, Work } from '../../src/program/index.js';
-import { isCompute, recordOf, typeBytes } from '../../src/program/index.js';
+import { elementCount, isCompute, recordOf, typeBytes } from '../../src/program/index.js';
 import type { AttentionGroup } from './attention.js';
 import { isComputedOnce } from './fusion-rules.js';
+import type { Widened } from './functions.js';
+import { NONE_WIDENED, isView } from './functions.js';
 import type { Placement } from './placement.js';
+import { passesBeside } from './passes-beside.js';
 import { placeOps } from './placement.js';
 import { readBytes } from './traffic.js';
 
@@ -40,14 +43,23 @@ class Traffic {
   readonly #placement: Placement;
   readonly #kept: ReadonlySet<ValueId>;
   readonly #stack: Stack;
+  readonly #widened: Widened;
   /** By draft, what it reads of others and of outside. */
   readonly #reads: readonly ReadonlySet<ValueId>[];
   readonly #written = new Set<ValueId>();
   /** By draft, what it has to read in any case. */
   readonly #passReads: readonly Set<ValueId>[];
 
-  constructor(ops: readonly Op[], values: readonly Value[], placement: Placement, stack: Stack, kept: Set<ValueId>) {
+  constructor(
+    ops: readonly Op[],
+    values: readonly Value[],
+    placement: Placement,
+    stack: Stack,
+    kept: ReadonlySet<ValueId>,
+    widened: Widened,
+  ) {
     this.#values = values;
+    this.#widened = widened;
     this.#placement = placement;
     this.#stack = stack;
     this.#kept = kept;
@@ -70,7 +82,7 @@ class Traffic {
       op.operands.forEach((id, operand) => {
         const source = made.get(id);
         if (source !== undefined && this.#makes(source.op, id, index, read)) compute(source.op);
-        else read.set(id, Math.max(read.get(id) ?? 0, readBytes(op, operand, this.#values)));
+        else read.set(id, Math.max(read.get(id) ?? 0, this.#readBytes(op, operand)));
       });
     const compute = (op: Op): void => {
       if (computed.has(op)) return;
@@ -93,11 +105,36 @@ class Traffic {
       for (const id of op.results)
         if (this.#written.has(id) && made.get(id)!.draft === index) memoryBytes += this.#bytes(id);
     }
+    memoryBytes = Math.max(memoryBytes, this.#crossEntropyBytes(computed));
     return { ops: [...computed], matmuls, vectorFlops, memoryBytes, ...(attention === undefined ? {} : { attention }) };
+  }
+
+  /** What the passes over logits move that a stack writes the loss as, forward or back. */
+  #crossEntropyBytes(ops: ReadonlySet<Op>): number {
+    const { crossEntropy } = this.#stack;
+    if (crossEntropy === undefined) return 0;
+    let total = 0;
+    for (const { name, operands } of ops) {
+      const { forwardBytesPerLogit, backwardBytesPerLogit } = crossEntropy;
+      const perLogit =
+        name === 'log_sum_exp' ? forwardBytesPerLogit : name === 'log_sum_exp_backward' ? backwardBytesPerLogit : 0;
+      if (perLogit > 0) total += perLogit * elementCount(this.#values[operands[0]!]!.type.shape);
+    }
+    return total;
+  }
+
+  isWritten(id: ValueId): boolean {
+    return this.#written.has(id);
   }
 
   #bytes(id: ValueId): number {
     return typeBytes(this.#values[id]!.type);
+  }
+
+  #readBytes(op: Op, operand: number): number {
+    const id = op.operands[operand]!;
+    const widened = this.#stack.elementwise === 'function' ? this.#widened.get(id) : undefined;
+    return widened === undefined ? readBytes(op, operand, this.#values) : this.#bytes(widened);
   }
 
   /** Whether a draft computes a value that it needs, instead of reading it. */
@@ -110,6 +147,16 @@ class Traffic {
       if (!read.has(source)) sources += this.#bytes(source);
     }
     return sources < this.#bytes(id);
+  }
+
+  /** Whether a value needs no memory of its own, whoever reads it: another shape, or a wider type, of what is there. */
+  #isFree(id: ValueId): boolean {
+    const { op } = this.#placement.made.get(id)!;
+    return isView(op) || this.#widened.has(id);
+  }
+
+  #keep(id: ValueId): void {
+    if (this.#placement.made.has(id)) this.#written.add(id);
   }
 
   /** The other drafts that need a value. */
@@ -131,6 +178,12 @@ class Traffic {
     const readers = this.#readers(id);
     const inAttention = this.#placement.drafts[this.#placement.made.get(id)!.draft]!.kind === 'attention';
     if ((elementwise === 'none' && (readers.length > 0 || !inAttention)) || this.#kept.has(id)) this.#written.add(id);
+    if (elementwise === 'function' && this.#isFree(id)) {
+      // Another kernel has it as what it is made of.
+      if (this.#written.delete(id))
+        for (const source of this.#sourcesOf(this.#placement.made.get(id)!.op)) this.#keep(source);
+      return;
+    }
     if (readers.length === 0 || this.#written.has(id)) return;
     const { drafts, made } = this.#placement;
     const { op, draft } = made.get(id)!;
@@ -165,9 +218,41 @@ class Traffic {
   }
 }
 
-/** @param kept what the kernel leaves for others */
-export function piecesOf(ops: readonly Op[], values: readonly Value[], stack: Stack, kept: Set<ValueId>): Piece[] {
+function trafficOf(
+  ops: readonly Op[],
+  values: readonly Value[],
+  stack: Stack,
+  kept: ReadonlySet<ValueId>,
+  widened: Widened,
+) {
   const placement = placeOps(ops, values, stack, kept, (op) => workOf(op, values).matmul !== undefined);
-  const traffic = new Traffic(ops, values, placement, stack, kept);
-  return placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
+  return { placement, traffic: new Traffic(ops, values, placement, stack, kept, widened) };
+}
+
+/**
+ * @param kept what the kernel leaves for others
+ * @param widened by what is cast to a wider type and needs no memory of its own, what is cast
+ */
+export function piecesOf(
+  ops: readonly Op[],
+  values: readonly Value[],
+  stack: Stack,
+  kept: ReadonlySet<ValueId>,
+  widened: Widened = NONE_WIDENED,
+): Piece[] {
+  const { placement, traffic } = trafficOf(ops, values, stack, kept, widened);
+  const pieces = placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
+  return [...pieces, ...ops.flatMap((op) => passesBeside(op, values, stack))];
+}
+
+/** What ops make that never reaches memory; as of `piecesOf`. */
+export function unwrittenValues(
+  ops: readonly Op[],
+  values: readonly Value[],
+  stack: Stack,
+  kept: ReadonlySet<ValueId>,
+  widened: Widened = NONE_WIDENED,
+): ReadonlySet<ValueId> {
+  const { placement, traffic } = trafficOf(ops, values, stack, kept, widened);
+  return new Set([...placement.made.keys()].filter((id) => !traffic.isWritten(id)));
 }

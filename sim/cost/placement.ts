@@ -7,6 +7,7 @@ import type { Stack } from '../../src/hardware/index.js';
 import type { Op, Value, ValueId } from '../../src/program/index.js';
 import type { AttentionGroup } from './attention.js';
 import { attentionGroups } from './attention.js';
+import { isBias, isPartOf, isView, isWidening } from './functions.js';
 import { canFollow, isAccumulation, reductionOf } from './fusion-rules.js';
 
 export interface Draft {
@@ -64,6 +65,7 @@ export function placeOps(
     if (epilogues === 'separate' || head === undefined || drafts[head]!.kind !== 'matmul') return false;
     const product = drafts[head]!.ops[0]!.results[0]!;
     const inside = (id: ValueId): boolean => made.get(id)?.draft === head && made.get(id)!.streams;
+    if (epilogues === 'bias' && !isBias(op, values)) return false;
     return canFollow(op, product, values, sums, inside) && op.operands.every((id) => earliestAfter(id) <= head!);
   };
   /** The matmul that makes the gradient which an op casts to the type of a sum, or adds to it. */
@@ -80,6 +82,19 @@ export function placeOps(
     return found === undefined ? 0 : found.draft + (found.streams ? 0 : 1);
   };
 
+  /** As functions have it, who widens what they read themselves. */
+  const earliestOf = (id: ValueId): number => {
+    const found = made.get(id);
+    if (found === undefined) return 0;
+    return isWidening(found.op, values) ? earliestOf(found.op.operands[0]!) : found.draft;
+  };
+  /** The draft of the function that an op is a part of, or a new one after those of what it reads. */
+  const functionOf = (op: Op): number => {
+    let index = Math.max(firstLoose, ...op.operands.map(earliestOf));
+    while (index < drafts.length && (isView(op) || !isPartOf(op, drafts[index]!.ops, values))) index++;
+    return index;
+  };
+
   for (const op of ops) {
     const group = groupOf.get(op);
     if (group !== undefined) {
@@ -93,6 +108,10 @@ export function placeOps(
       make(op, index, true);
     } else if (elementwise === 'none') {
       make(op, drafts.push(draft('loose', [op])) - 1, false);
+    } else if (elementwise === 'function') {
+      const index = follows(op, false) ? head! : functionOf(op);
+      at(index).ops.push(op);
+      make(op, index, true);
     } else {
       const { before, last } = reductionOf(op, reductions);
       const loose = Math.max(firstLoose, ...op.operands.map(earliestAfter));

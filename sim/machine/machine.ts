@@ -6,6 +6,7 @@ import { rankCount } from '../../src/mesh/index.js';
 import { bytesPerSecond } from '../../src/units.js';
 import { nodeLayout } from './nodes.js';
 import { sharedMemoryLayout } from './shared-memory.js';
+import { slowestOf } from './spread.js';
 import type { TorusOptions } from './slices.js';
 import { torusLayout } from './torus.js';
 import type { Layout, Machine } from './types.js';
@@ -56,5 +57,7 @@ export function createMachine(options: MachineOptions): Machine {
   const { hardware, mesh } = options;
   const found = layout(options);
   const chip = chipWith(hardware.chip, found.memorySlowdown);
-  return { hardware, chip, mesh, chips: rankCount(mesh), chipSlowdown: new Map(), faultyLinks: false, ...found };
+  const chips = rankCount(mesh);
+  const matmulSlowdown = slowestOf(chips, chip.rateSpread) / chip.sustainedRate;
+  return { hardware, chip, mesh, chips, matmulSlowdown, chipSlowdown: new Map(), faultyLinks: false, ...found };
 }

@@ -6,6 +6,7 @@ import type { Stack } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { MemoryUse, Program } from '../../src/program/index.js';
 import { memoryUse } from '../../src/program/index.js';
+import { memoryOptions } from '../cost/index.js';
 import type { TicksByCategory } from '../categories.js';
 import { ticksByCategory } from '../categories.js';
 import type { Ticks } from '../engine/index.js';
@@ -52,12 +53,15 @@ export class ProgramRuns {
   readonly #machine: Machine;
   readonly #stack: Stack;
   readonly #collectives: CollectiveChoice;
+  readonly #forwards: ReadonlySet<Program>;
   readonly #runs = new Map<Program, ProgramRun>();
 
-  constructor(machine: Machine, stack: Stack, collectives: CollectiveChoice = {}) {
+  /** @param forwards those with a microbatch's forward pass through a stage */
+  constructor(machine: Machine, stack: Stack, collectives: CollectiveChoice, forwards: ReadonlySet<Program>) {
     this.#machine = machine;
     this.#stack = stack;
     this.#collectives = collectives;
+    this.#forwards = forwards;
   }
 
   /** All that were asked for. */
@@ -74,7 +78,7 @@ export class ProgramRuns {
   #run(program: Program): ProgramRun {
     // The host prepares a step once, not each of its programs.
     const plan: Plan = {
-      ...planProgram(program, this.#machine, this.#stack, this.#collectives),
+      ...planProgram(program, this.#machine, this.#stack, this.#collectives, this.#forwards.has(program)),
       hostDuration: ticks(0),
       awaited: program.outputs.filter(({ name }) => name.startsWith('send:')).map(({ value }) => value),
     };
@@ -85,6 +89,7 @@ export class ProgramRuns {
       return { duration: until, exposure: exposed, byCategory: ticksByCategory(found) };
     };
     const patterns = plan.collectives.flatMap(({ schedule }) => schedule.channels.flat());
+    const stack = this.#stack;
     let memory: MemoryUse | undefined;
     return {
       program,
@@ -95,7 +100,7 @@ export class ProgramRuns {
       matmulFlops: compute.matmulFlops,
       even: even && patterns.every(({ pattern }) => pattern.even),
       get memory() {
-        return (memory ??= memoryUse(program));
+        return (memory ??= memoryUse(program, memoryOptions(program, stack)));
       },
     };
   }

@@ -112,7 +112,8 @@ function executePipeline({
 }: Omit<PipelineInput, 'modelFlops' | 'tokensPerStep'>): PipelineExecution {
   checkMachine(machine, pipeline);
   const shape = shapeOf(pipeline, schedule);
-  const runs = new ProgramRuns(machine, stack, collectives);
+  const forwards = pipeline.virtual.flatMap(({ slots, last }) => [slots.forward!, last.forward!]);
+  const runs = new ProgramRuns(machine, stack, collectives ?? {}, new Set(forwards));
   const transfers = new Transfers(createNetwork(machine, offeredBy(stack)), machine, pipeline, shape);
   const host = toTicks(stack.hostOverheadPerStep);
   const blocking = schedule.blocking === true || !stack.asynchronous.includes('permute');

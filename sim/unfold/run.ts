@@ -213,7 +213,8 @@ class Unfolding {
         if (!this.#waitsForHost(chip, line, hostDuration, hostDuration)) this.#issue(chip, line);
       }
       if (kind[line] === KERNEL) {
-        const { hostDuration, hostDelay } = kernels[subject[line]!]!;
+        const { hostDuration, hostDelay, hostWaits } = kernels[subject[line]!]!;
+        if (hostWaits === true) this.#host[chip] = Math.max(this.#host[chip]!, this.#queue.now);
         this.#kernelIssued[chip] = this.#queue.now;
         if (!this.#waitsForHost(chip, line, hostDuration, hostDelay)) this.#launch(chip, line);
       }

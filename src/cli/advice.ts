@@ -215,8 +215,8 @@ export function adviceOn(
       if (tried === undefined || seen.has(formatPlan(tried.plan))) continue;
       if (seen.size > tries) return undefined;
       seen.add(formatPlan(tried.plan));
-      const { bytes, capacity } = assessor.memory(tried);
-      if (bytes <= capacity) return tried;
+      const memory = unlessRefused(() => assessor.memory(tried));
+      if (memory !== undefined && memory.bytes <= memory.capacity) return tried;
     }
     return undefined;
   };

@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import type { Hardware, Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
-import type { Job, JobInput, StepOptions, Task } from '../job/index.js';
+import type { Job, JobInput, Task } from '../job/index.js';
 import {
   chunkCount,
   formatPlan,
@@ -18,7 +18,7 @@ import { formatMesh } from '../mesh/index.js';
 import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
 import { findPlans } from '../planner/index.js';
 import type { MemoryUse, TrainingPipeline, Program } from '../program/index.js';
-import { memoryUse } from '../program/index.js';
+import { omit } from '../omit.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
 import type {
@@ -31,7 +31,15 @@ import type {
   SimulationResult,
   UnfoldRequest,
 } from '../../sim/index.js';
-import { createMachine, simulateExecution, simulatePipeline, withFaults } from '../../sim/index.js';
+import {
+  reservedMemory,
+  createMachine,
+  stepMemory,
+  viewsOf,
+  simulateExecution,
+  simulatePipeline,
+  withFaults,
+} from '../../sim/index.js';
 import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 
@@ -81,17 +89,19 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
-const stepOptions = ({ attention, norms, logits }: Stack): StepOptions => ({
+const stepOptions = ({ attention, elementwise, norms, logits, recomputation, gatheredActivations }: Stack) => ({
   fusedAttention: attention === 'fused',
-  keepCasts: norms === 'composed',
+  keeping: {
+    casts: norms === 'composed',
+    gathers: gatheredActivations === 'kept',
+    views: viewsOf({ elementwise }),
+    replays: recomputation === 'replayed',
+  },
   form: { norms, logits },
 });
 
 /** The step as a stack runs it. */
 export const lowerFor = (job: Job, stack: Stack): Program => lowerJob(job, stepOptions(stack));
-
-const memoryLimit = ({ hardware }: Task, stack: Stack): Bytes =>
-  bytes(hardware.chip.memoryCapacity * (1 - stack.reservedMemoryFraction));
 
 export interface AssessorOptions {
   readonly faults?: Faults | undefined;
@@ -101,8 +111,10 @@ export interface AssessorOptions {
 
 /** Of what a program is made of: it knows nothing of where its mesh lies. */
 function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string {
-  const { slice: _slice, slices: _slices, placement: _placement, ...rest } = plan;
-  return `${JSON.stringify([model, batch, precision, optimizer, stepOptions(stack)])} ${formatPlan({ ...rest, twist: false })}`;
+  const rest = { ...omit(plan, 'slice', 'slices', 'placement'), twist: false };
+  const { keeping, ...options } = stepOptions(stack);
+  const parts = [model, batch, precision, optimizer, options, { ...keeping, views: [...keeping.views] }];
+  return `${JSON.stringify(parts)} ${formatPlan(rest)}`;
 }
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
@@ -138,7 +150,7 @@ export class Assessor {
     if (found === undefined) {
       const program = lowerFor(job, stack);
       this.#lowered.clear();
-      this.#lowered.set(key, (found = { program, memory: memoryUse(program) }));
+      this.#lowered.set(key, (found = { program, memory: stepMemory(program, stack) }));
     }
     return found;
   }
@@ -192,10 +204,15 @@ export class Assessor {
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
     const stack = this.#stack(job);
-    const needed = isPipeline(job.plan)
-      ? bytes(this.assessPipeline(job, stack).simulation.peakMemoryBytesPerChip)
-      : this.#lower(job, stack).memory.peakBytes;
-    return { bytes: needed, capacity: memoryLimit(job, stack) };
+    if (isPipeline(job.plan)) {
+      const { simulation } = this.assessPipeline(job, stack);
+      const { memoryCapacityBytesPerChip: capacity, reservedMemoryBytesPerChip: reserved } = simulation;
+      return { bytes: bytes(simulation.peakMemoryBytesPerChip), capacity: bytes(capacity - reserved) };
+    }
+    const { memory } = this.#lower(job, stack);
+    const { chip } = job.hardware;
+    const reserved = reservedMemory(chip, stack, job.plan.mesh, memory);
+    return { bytes: memory.peakBytes, capacity: bytes(chip.memoryCapacity - reserved) };
   }
 
   /** A job's assessment, be it a pipeline or not. */

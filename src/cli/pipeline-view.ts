@@ -9,7 +9,7 @@ import { tableLines } from './output.js';
 const time = (value: number): string => formatSeconds(seconds(value));
 
 const sizeOf = (stages: number, chunks: number, microbatches: number): string =>
-  `${stages} stages${chunks > 1 ? ` of ${chunks} parts` : ''}, ${microbatches} microbatches`;
+  `${stages} stages${chunks > 1 ? ` of ${chunks} parts` : ''}, ${microbatches} microbatch${microbatches === 1 ? '' : 'es'}`;
 
 /** More stages than this are not all listed. */
 const MOST_ROWS = 16;

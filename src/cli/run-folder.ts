@@ -85,6 +85,13 @@ export function writeTrace(path: string, processes: readonly TraceProcess[]): vo
   }
 }
 
+/** Before work whose result goes into a file. @throws MeshwrightError RUN_EXISTS */
+export function requireNew(path: string): void {
+  if (!existsSync(path)) return;
+  const [expected, got] = ['a file that does not exist', 'one that does'];
+  throw new MeshwrightError('RUN_EXISTS', { place: path, expected, got });
+}
+
 /** Writes a file that must not exist yet. @throws MeshwrightError RUN_EXISTS or USAGE */
 export function writeNew(path: string, text: string): void {
   try {

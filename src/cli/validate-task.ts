@@ -2,7 +2,8 @@
 import { MeshwrightError } from '../errors.js';
 import { formatPlan } from '../job/index.js';
 import type { Job, Plan } from '../job/index.js';
-import type { PredictedRow, PreparedRow, Row } from '../validate/index.js';
+import { formatPercent } from '../units.js';
+import type { Mechanism, Prediction, PreparedRow, Row } from '../validate/index.js';
 import { Unsupported, prepareRow } from '../validate/index.js';
 import { formatSlice, sliceShapes } from '../../sim/index.js';
 import { Assessor, isOfPipeline } from './assess.js';
@@ -38,7 +39,12 @@ function predictOnBestSlice({ job, stack, openSlice }: PreparedRow): Found {
   const best = found.reduce((a, b) => (b.simulation.stepTimeSeconds < a.simulation.stepTimeSeconds ? b : a));
   const { slice } = best.job.plan;
   if (shapes.length === 0 || slice === undefined) return { ...best, notes: [] };
-  const others = shapes.length === 1 ? 'the only shape that there is' : `the fastest of ${shapes.length} shapes`;
+  const slowest = Math.max(...found.map(({ simulation }) => simulation.stepTimeSeconds));
+  const most = formatPercent(slowest / best.simulation.stepTimeSeconds - 1);
+  const others =
+    shapes.length === 1
+      ? 'the only shape that there is'
+      : `the fastest of ${shapes.length} shapes, the slowest of which takes ${most} longer`;
   return { ...best, notes: [`slice not stated: ${formatSlice(slice)}, ${others}`] };
 }
 
@@ -49,13 +55,13 @@ function restSeconds({ remainder, stack }: PreparedRow): number {
   return two! - one!;
 }
 
-type Prediction = Pick<
-  PredictedRow,
+type Outcome = Pick<
+  Prediction,
   'status' | 'reason' | 'predictedStepTimeSeconds' | 'predictedMemoryBytesPerChip' | 'predictedFits' | 'plan' | 'notes'
 >;
 
-function predict(row: Row): Prediction {
-  const prepared = prepareRow(row);
+function predict(row: Row, without: readonly Mechanism[]): Outcome {
+  const prepared = prepareRow(row, without);
   const { assessment, simulation, job, notes } = predictOnBestSlice(prepared);
   const rest = restSeconds(prepared);
   const { profile } = prepared;
@@ -80,7 +86,7 @@ function predict(row: Row): Prediction {
   };
 }
 
-const unsupported = (reason: string): Prediction => ({
+const unsupported = (reason: string): Outcome => ({
   status: 'unsupported',
   reason,
   predictedStepTimeSeconds: null,
@@ -91,9 +97,9 @@ const unsupported = (reason: string): Prediction => ({
 });
 
 /** A row that can't be predicted says why, whatever it is: no row ends the validation of the others. */
-function predictionOf(row: Row): Prediction {
+function outcomeOf(row: Row, without: readonly Mechanism[]): Outcome {
   try {
-    return predict(row);
+    return predict(row, without);
   } catch (error) {
     if (error instanceof Unsupported) return unsupported(error.message);
     if (error instanceof MeshwrightError) return unsupported(error.message);
@@ -101,7 +107,8 @@ function predictionOf(row: Row): Prediction {
   }
 }
 
-export function predictRow(row: Row): PredictedRow {
+/** @param without mechanisms to leave out */
+export function predictRow(row: Row, without: readonly Mechanism[] = []): Prediction {
   const { measured } = row;
   return {
     id: row.id,
@@ -112,8 +119,13 @@ export function predictRow(row: Row): PredictedRow {
     measuredStepTimeSeconds: measured.stepTimeSeconds ?? null,
     measuredMemoryBytesPerChip: measured.memoryBytesPerChip ?? null,
     measuredFits: measured.fits ?? null,
-    ...predictionOf(row),
+    ...outcomeOf(row, without),
   };
 }
 
-export const predictRows = (rows: readonly Row[]): PredictedRow[] => rows.map(predictRow);
+export interface RowsTask {
+  readonly rows: readonly Row[];
+  readonly without: readonly Mechanism[];
+}
+
+export const predictRows = ({ rows, without }: RowsTask): Prediction[] => rows.map((row) => predictRow(row, without));

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { nearest } from '../text.js';
 import { MeshwrightError } from '../errors.js';
+import { omit } from '../omit.js';
 import { packageRoot } from '../package-root.js';
 import { resolveHardware, resolveStack } from './resolve.js';
 import { hardwareSchema, stackSchema } from './schema.js';
@@ -67,10 +68,11 @@ const HARDWARE: Shelf = { folder: hardwareFolder, known: listHardware };
 const STACKS: Shelf = { folder: stackFolder, known: listStacks };
 
 /** A profile is known by its own name, whatever it extends. */
-function anonymous(source: RawSource): RawSource {
-  const { name: _name, title: _title, ...data } = source.data as Record<string, unknown>;
-  return { ...source, data };
-}
+const anonymous = (source: RawSource): RawSource => ({
+  ...source,
+  data: omit(source.data as Record<string, unknown>, 'name', 'title'),
+  has: (path) => path[0] !== 'name' && path[0] !== 'title' && source.has(path),
+});
 
 /**
  * A profile with what it extends, and what that does, below it. A path that begins with `./` or `../` is taken from
@@ -80,8 +82,8 @@ function anonymous(source: RawSource): RawSource {
  */
 function withBases(text: string, file: string, shelf: Shelf, chain: readonly string[]): RawSource {
   const own = readSource(text, file, 'HARDWARE_INVALID');
-  const data = own.data as Readonly<Record<string, unknown>> | null;
-  const base = data?.['extends'];
+  const data = (own.data ?? {}) as Readonly<Record<string, unknown>>;
+  const base = data['extends'];
   if (base === undefined) return own;
   const place = own.place(['extends']);
   if (typeof base !== 'string') {
@@ -98,9 +100,8 @@ function withBases(text: string, file: string, shelf: Shelf, chain: readonly str
       got: [...links.slice(links.indexOf(path)), path].map(shown).join(' → '),
     });
   }
-  const { extends: _extends, ...rest } = data as Record<string, unknown>;
   const under = withBases(readText(path), shown(path), shelf, links);
-  return extendSource(anonymous(under), { ...own, data: rest });
+  return extendSource(anonymous(under), { ...own, data: omit(data, 'extends') });
 }
 
 /** Reads a hardware profile from text; `file` is shown in errors. */

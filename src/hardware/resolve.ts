@@ -1,7 +1,7 @@
 /** From a checked document to numbers with units. */
 import { MeshwrightError } from '../errors.js';
 import type { FlopsPerSecond, Seconds } from '../units.js';
-import { flopsPerSecond, parseQuantity } from '../units.js';
+import { flopsPerSecond, parseQuantity, seconds } from '../units.js';
 import type { MatmulDType } from './names.js';
 import { MATMUL_DTYPES } from './names.js';
 import type { HardwareDocument, MatmulField, StackDocument } from './schema.js';
@@ -86,6 +86,8 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       ...(unit.exposedWrite === undefined ? {} : { exposedWrite: unit.exposedWrite.value }),
     },
     collectiveUnits,
+    rateSpread: chip.rateSpread?.value ?? 0,
+    sustainedRate: chip.sustainedRate?.value ?? 1,
     vectorRate: positive(
       chip.vectorRate.value,
       'flopsPerSecond',
@@ -112,27 +114,50 @@ export function resolveHardware({ value: document, place }: SourceFile<HardwareD
 
 /** @throws MeshwrightError QUANTITY_INVALID, with the file and line */
 export function resolveStack({ value: document, place }: SourceFile<StackDocument>): Stack {
-  const time = (name: 'kernelLaunchOverhead' | 'opOverhead' | 'hostTimePerOp' | 'hostOverheadPerStep'): Seconds =>
-    parseQuantity(document[name].value, 'time', place([name, 'value']));
+  const time = (
+    name: 'kernelLaunchOverhead' | 'opOverhead' | 'hostTimePerOp' | 'hostOverheadPerStep' | 'hostOverheadPerMicrobatch',
+  ): Seconds => {
+    const field = document[name];
+    return field === undefined ? seconds(0) : parseQuantity(field.value, 'time', place([name, 'value']));
+  };
+  const kept = (name: 'runtime' | 'perGroup' | 'perPeer') =>
+    parseQuantity(document.reservedMemory![name].value, 'bytes', place(['reservedMemory', name, 'value']));
   return {
     name: document.name,
     title: document.title,
     elementwise: document.elementwise.value,
     epilogues: document.epilogues.value,
     accumulation: document.accumulation?.value ?? 'separate',
+    attentionDropout: document.attentionDropout?.value ?? false,
+    softmaxMultiple: document.softmaxMultiple?.value ?? 1,
+    loss: document.loss?.value ?? 'fused',
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,
+    recomputation: document.recomputation?.value ?? 'needed',
+    gatheredActivations: document.gatheredActivations?.value ?? 'gathered-again',
     ...(document.attentionKernels === undefined ? {} : { attentionKernels: document.attentionKernels.value }),
     norms: document.norms?.value ?? 'fused',
     logits: document.logits?.value ?? 'sharded',
+    ...(document.crossEntropy === undefined ? {} : { crossEntropy: document.crossEntropy.value }),
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),
     hostTimePerOp: time('hostTimePerOp'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
+    hostOverheadPerMicrobatch: time('hostOverheadPerMicrobatch'),
     asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,
+    ...(document.reservedMemory === undefined
+      ? {}
+      : {
+          reservedMemory: {
+            runtime: kept('runtime'),
+            perGroup: kept('perGroup'),
+            perPeer: kept('perPeer'),
+            fragmentation: document.reservedMemory.fragmentation.value,
+          },
+        }),
     vocabularyMultiple: document.vocabularyMultiple?.value ?? 1,
     document,
   };

@@ -76,6 +76,16 @@ export interface Chip {
   readonly matrixUnit: MatrixUnit;
   /** How many of the matrix unit's `units` a collective takes while it runs; 0 where copy engines do all of it. */
   readonly collectiveUnits: number;
+  /**
+   * The standard deviation of the matrix units' rates from chip to chip, of the mean, where power limits set clocks; 0
+   * where all run alike.
+   */
+  readonly rateSpread: number;
+  /**
+   * Of what matmuls reach in a benchmark that is soon over, what they reach in hours of training, when the power limit has
+   * lowered clocks; 1 where that changes nothing.
+   */
+  readonly sustainedRate: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
   /** By kernel, the stack's default first; without it, a fused attention takes what its matmuls would one by one. */
@@ -196,19 +206,47 @@ export type OfferedAlgorithms = Readonly<
   Partial<Record<'all_gather' | 'reduce_scatter' | 'all_reduce' | 'all_to_all', readonly AlgorithmName[] | undefined>>
 >;
 
+/** Memory of a chip that a process has beside its tensors. */
+export interface ReservedMemory {
+  /** The driver's context, code and workspaces. */
+  readonly runtime: Bytes;
+  /** Buffers of the communication library for each group of chips: one along every mesh axis, and all of them. */
+  readonly perGroup: Bytes;
+  /** Those for each stage of a pipeline that it exchanges with. */
+  readonly perPeer: Bytes;
+  /** What the allocator holds and cannot use, as a share of the activations. */
+  readonly fragmentation: number;
+}
+
 /** What software does with a chip. The same for every model and every number of chips. */
 export interface Stack {
   readonly name: string;
   readonly title: string;
-  /** `none`: every op reads and writes memory. `cluster`: neighbouring ops that are no matmuls run as one. */
-  readonly elementwise: 'none' | 'cluster';
-  /** `fused`: a matmul does what comes next to each element of its result before it is written, and sums over them. */
-  readonly epilogues: 'fused' | 'separate';
+  /**
+   * `none`: every op reads and writes memory. `function`: what frameworks have as one function, as a norm or its gradient
+   * with the casts around it, runs as one, and what only gives another shape to memory not at all. `cluster`: neighbouring
+   * ops that are no matmuls run as one.
+   */
+  readonly elementwise: 'none' | 'function' | 'cluster';
+  /**
+   * `fused`: a matmul does what comes next to each element of its result before it is written, and sums over them. `bias`:
+   * it adds a bias alone.
+   */
+  readonly epilogues: 'fused' | 'bias' | 'separate';
   /**
    * `fused`: a matmul adds the gradient that it makes to the running sum over microbatches, in the sum's type, as it writes
    * it, whatever `epilogues` says of other ops.
    */
   readonly accumulation: 'fused' | 'separate';
+  /** Whether unfused attention drops out scores, in a kernel of its own forward and backward, with a mask of bytes. */
+  readonly attentionDropout: boolean;
+  /**
+   * Heads times sequences that its one kernel for scaling, masking and softmax wants a multiple of; others go op by op, in
+   * f32.
+   */
+  readonly softmaxMultiple: number;
+  /** `separate`: the cross-entropy of a vocabulary is computed op by op, each of which reads and writes all logits in f32. */
+  readonly loss: 'fused' | 'separate';
   /** `fused`: what is cheap to compute is computed where it is read, by matmuls too, if that moves fewer bytes. */
   readonly operands: 'fused' | 'separate';
   /**
@@ -226,6 +264,16 @@ export interface Stack {
   /** The kernels it may have for a fused attention, the first that the chip has rates of is used; any if absent. */
   readonly attentionKernels?: readonly AttentionKernel[];
   /**
+   * A layer that keeps nothing but its input: whether the backward pass runs all of it again, or what it needs; `needed`
+   * unless the profile says so.
+   */
+  readonly recomputation: 'replayed' | 'needed';
+  /**
+   * Activations that are sharded over tokens and gathered for a linear: whether the backward pass gathers them again, or
+   * what was gathered is `kept`; `gathered-again` unless the profile says so.
+   */
+  readonly gatheredActivations: 'kept' | 'gathered-again';
+  /**
    * `composed`: RMS norms are written with elementary ops, each a pass over memory, on copies in f32 that are kept for
    * the backward pass; `fused` unless the profile says so.
    */
@@ -235,6 +283,11 @@ export interface Stack {
    * all logits; `sharded` unless the profile says so.
    */
   readonly logits: 'sharded' | 'gathered';
+  /**
+   * What the cross-entropy over a vocabulary reads and writes where it is written as passes over all logits; as few bytes
+   * as its operands and results have where absent.
+   */
+  readonly crossEntropy?: { readonly forwardBytesPerLogit: number; readonly backwardBytesPerLogit: number };
   /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */
   readonly kernelLaunchOverhead: Seconds;
   /** Each op (or cluster) inside a kernel. */
@@ -247,6 +300,11 @@ export interface Stack {
   /** Once a step. */
   readonly hostOverheadPerStep: Seconds;
   /**
+   * Before the forward pass of each microbatch, once the chip has done all that was launched before: a host that looks at
+   * what is on the chip can't run ahead of it.
+   */
+  readonly hostOverheadPerMicrobatch: Seconds;
+  /**
    * The collectives that run beside kernels, where the program says that they may; others are waited for when they are
    * issued.
    */
@@ -255,6 +313,8 @@ export interface Stack {
   readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */
   readonly reservedMemoryFraction: number;
+  /** What it keeps besides, as far as that is known. */
+  readonly reservedMemory?: ReservedMemory;
   /** Vocabularies are filled up to a multiple of this on each chip of the axis `model`; 1 where they are only divided. */
   readonly vocabularyMultiple: number;
   readonly document: StackDocument;

@@ -6,7 +6,7 @@ import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
 import { axisSize, formatMesh, gradientParts, stageMesh } from '../mesh/index.js';
 import type { FloatType } from '../program/index.js';
-import { refusedChunks, splitsBackward, takesMemory } from '../program/schedules/index.js';
+import { leastMemory, refusedChunks, splitsBackward } from '../program/schedules/index.js';
 import { nearest } from '../text.js';
 import type { Plan, PlanOptionName } from './plan-options.js';
 import { PLAN_OPTIONS, planPlace } from './plan-options.js';
@@ -336,15 +336,26 @@ const chunksAsScheduled: Rule = ({ plan }) => {
   return expected === undefined ? undefined : { option: 'virtualStages', expected, without: without('virtualStages') };
 };
 
-const memoryNeedsChoice: Rule = ({ plan }) =>
-  isDefault(plan, 'scheduleMemory') || takesMemory(plan.schedule)
+const memoryNeedsChoice: Rule = ({ plan }) => {
+  const { schedule, scheduleMemory, microbatches } = plan;
+  if (scheduleMemory === 'usual') return undefined;
+  const least = leastMemory(schedule, stageCount(plan), microbatches);
+  if (least === undefined) {
+    return {
+      option: 'scheduleMemory',
+      expected: `usual with schedule=${schedule}, whose order leaves no choice of what is kept`,
+      hint: 'use schedule=zb-1p, zb-2p or zb-v, or leave it out',
+      without: without('scheduleMemory'),
+    };
+  }
+  return scheduleMemory >= least
     ? undefined
     : {
         option: 'scheduleMemory',
-        expected: `usual with schedule=${plan.schedule}, whose order leaves no choice of what is kept`,
-        hint: 'use schedule=zb-1p, zb-2p or zb-v, or leave it out',
-        without: without('scheduleMemory'),
+        expected: `at least ${least}, which ${schedule} keeps of ${stageCount(plan)} stages and ${microbatches} microbatches`,
+        hint: 'use schedule=zb-1p to keep fewer, or leave it out',
       };
+};
 
 const splitBackwardGoesOn: Rule = ({ plan }) =>
   plan.overlapTransfers || !splitsBackward(plan.schedule)
@@ -364,7 +375,7 @@ const stagesHaveLayers: Rule = ({ plan, depth }) => {
   if (depth < count - 2) {
     return {
       option: 'mesh',
-      expected: `at most ${depth + 2} virtual stages for ${depth} layers, the first and the last of which may have none`,
+      expected: `at most ${depth + 2} virtual stages for ${depth} layer${depth === 1 ? '' : 's'}, the first and the last of which may have none`,
       got: `${count}, with schedule=${plan.schedule}`,
     };
   }

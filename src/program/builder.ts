@@ -27,9 +27,10 @@ export interface EmitOptions {
   readonly role?: Role;
   readonly asynchronous?: boolean;
   readonly queued?: boolean;
+  readonly unread?: boolean;
 }
 
-export interface RepeatOptions extends Omit<EmitOptions, 'asynchronous' | 'queued'> {
+export interface RepeatOptions extends Omit<EmitOptions, 'asynchronous' | 'queued' | 'unread'> {
   readonly count: number;
   readonly reverse?: boolean;
   readonly carried: readonly ValueId[];
@@ -129,12 +130,13 @@ export class Builder {
       this.mesh,
     );
     const results = types.map((type) => this.value(type, options.role ?? 'activation'));
-    const { phase, asynchronous = false, queued = false } = options;
+    const { phase, asynchronous = false, queued = false, unread = false } = options;
     const op: Op = { name, id: this.uniqueId(options.id), phase, operands, results, attributes };
     this.#block.push({
       ...op,
       ...(asynchronous ? { asynchronous } : {}),
       ...(asynchronous && queued ? { queued } : {}),
+      ...(unread ? { unread } : {}),
     });
     return results;
   }

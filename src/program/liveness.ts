@@ -15,7 +15,7 @@ import type { State } from './memory/settled.js';
 import { goesOnAlike, leap, sameState, stateOf } from './memory/settled.js';
 import { isCollective, isCompute } from './ops/index.js';
 import type { Op, Program, Role, ValueId } from './types.js';
-import { unstacked } from './types.js';
+import { typeBytes, unstacked } from './types.js';
 
 export type { MemorySample } from './memory/account.js';
 export { ROLES } from './memory/account.js';
@@ -42,26 +42,47 @@ export const IN_PLACE: Partial<Record<Op['name'], readonly (readonly [number, nu
   put: [[0, 1]],
 };
 
+/** What is known of how a program is run; without it every value has memory of its own. */
+export interface MemoryOptions {
+  /** Values inside a kernel that never reach memory. */
+  readonly unwritten?: (kernel: Op) => ReadonlySet<ValueId>;
+  /** Ops whose results are other views of their operand's memory. */
+  readonly views?: ReadonlySet<string>;
+  /** Walks repeats to their end also where iterations settle; the answer is the same. */
+  readonly everyIteration?: boolean;
+}
+
+const NONE: ReadonlySet<ValueId> = new Set();
+
 class Walk {
   readonly account: Account;
   readonly #program: Program;
-  readonly #everyIteration: boolean;
+  readonly #options: MemoryOptions;
+  /** By kernel. */
+  readonly #unwritten = new Map<Op, ReadonlySet<ValueId>>();
   readonly #env: (Binding | undefined)[] = [];
   /** Collectives that may be under way, of the innermost repeat. */
   #pending: Pending[] = [];
-  #inKernel = false;
+  /** Of the kernel that runs; nothing outside of one. */
+  #hidden: ReadonlySet<ValueId> | undefined;
 
-  constructor(program: Program, everyIteration: boolean, sampling = false) {
+  constructor(program: Program, options: MemoryOptions, sampling = false) {
     this.account = new Account(sampling);
     this.#program = program;
-    this.#everyIteration = everyIteration;
+    this.#options = options;
+  }
+
+  #unwrittenIn(kernel: Op): ReadonlySet<ValueId> {
+    let found = this.#unwritten.get(kernel);
+    if (found === undefined) this.#unwritten.set(kernel, (found = this.#options.unwritten?.(kernel) ?? NONE));
+    return found;
   }
 
   run(): void {
     this.account.begin('start');
     for (const { value } of this.#program.inputs) {
       const { type, role } = this.#program.values[value]!;
-      const one = () => this.account.allocate(unstacked(type), role);
+      const one = () => this.account.allocate(typeBytes(unstacked(type)), role);
       this.#bind(value, type.stack === undefined ? one() : Array.from({ length: type.stack }, one));
     }
     this.account.mark('start');
@@ -107,9 +128,9 @@ class Walk {
     else if (op.name === 'kernel') {
       this.account.begin(op.id);
       this.#read(op);
-      this.#inKernel = true;
+      this.#hidden = this.#unwrittenIn(op);
       this.#block(inner!);
-      this.#inKernel = false;
+      this.#hidden = undefined;
     } else if (op.name === 'join_stacks') {
       this.#bind(
         op.results[0]!,
@@ -119,7 +140,7 @@ class Walk {
       const stack = this.#env[op.operands[0]!] as Buffer[];
       this.#bind(op.results[0]!, stack[attributesOf(op, 'element').index]!);
     } else {
-      if (!this.#inKernel && (isCompute(op.name) || isCollective(op.name))) this.account.begin(op.id);
+      if (this.#hidden === undefined && (isCompute(op.name) || isCollective(op.name))) this.account.begin(op.id);
       if (op.asynchronous === true) this.#start(op, early || op.queued === true);
       else {
         this.#read(op);
@@ -138,10 +159,12 @@ class Walk {
   #allocate(op: Op): void {
     const inPlace = IN_PLACE[op.name];
     op.results.forEach((id, index) => {
-      const operand = inPlace?.find(([result]) => result === index)?.[1];
+      const isView = this.#options.views?.has(op.name) === true;
+      const operand = isView ? 0 : inPlace?.find(([result]) => result === index)?.[1];
       const over = operand === undefined ? undefined : op.operands[operand];
       const { type, role } = this.#program.values[id]!;
-      this.#bind(id, over === undefined ? this.account.allocate(type, role) : this.#env[over]!);
+      const size = this.#hidden?.has(id) === true ? 0 : typeBytes(type);
+      this.#bind(id, over === undefined ? this.account.allocate(size, role) : this.#env[over]!);
     });
     this.account.mark(op.id);
   }
@@ -227,7 +250,7 @@ class Walk {
 
       // The last iterations issue nothing ahead, and the one before them may be the highest.
       const last = count - 2 - (ahead?.by ?? 0);
-      if (this.#everyIteration || position >= last) continue;
+      if (this.#options.everyIteration === true || position >= last) continue;
       const after = stateOf(account, [...current, ...prefetched.flat()], this.#pending);
       if (before && !shared && sameState(before, after)) {
         const progress = { firstSerial, sources, consumed, early: takenEarly, stacks, position, before, after };
@@ -246,13 +269,9 @@ class Walk {
   }
 }
 
-/**
- * The peak of memory over one run of a training step.
- *
- * @param everyIteration walks repeats to their end also where iterations settle; the answer is the same
- */
-export function memoryUse(program: Program, everyIteration = false): MemoryUse {
-  const walk = new Walk(program, everyIteration);
+/** The peak of memory over one run of a training step. */
+export function memoryUse(program: Program, options: MemoryOptions = {}): MemoryUse {
+  const walk = new Walk(program, options);
   walk.run();
   const { peak, peakByRole, peakOpId } = walk.account;
   const byRole = Object.fromEntries(ROLES.map((role, index) => [role, bytes(peakByRole[index]!)]));
@@ -263,8 +282,8 @@ export function memoryUse(program: Program, everyIteration = false): MemoryUse {
  * What is live while each kernel and collective of a step runs, in the order of issue; before them what the step begins
  * with. All iterations are walked.
  */
-export function memorySamples(program: Program): readonly MemorySample[] {
-  const walk = new Walk(program, true, true);
+export function memorySamples(program: Program, options: MemoryOptions = {}): readonly MemorySample[] {
+  const walk = new Walk(program, { ...options, everyIteration: true }, true);
   walk.run();
   return walk.account.samples!;
 }

@@ -55,6 +55,8 @@ export interface Op<N extends OpName = OpName> {
   readonly asynchronous?: boolean;
   /** Of an asynchronous collective: it is started again while runs of it before are under way. */
   readonly queued?: boolean;
+  /** It is launched though nothing may read what it makes. */
+  readonly unread?: boolean;
 }
 
 export interface Region {

@@ -1,10 +1,14 @@
 /** What `meshwright validate` finds: a row's prediction, a set's errors, the whole document. */
+import type { Half } from './halves.js';
+
 export interface PredictedRow {
   readonly id: string;
   readonly set: string;
   readonly stack: string;
   readonly chip: string;
   readonly model: string;
+  /** Which half of its set it is in: what is fitted is fitted on one of them. */
+  readonly half: Half;
   readonly status: 'predicted' | 'unsupported';
   /** Why it can't be predicted. */
   readonly reason?: string;
@@ -19,6 +23,9 @@ export interface PredictedRow {
   /** What was assumed where the row leaves it open, and what is predicted in place of what it says. */
   readonly notes: readonly string[];
 }
+
+/** A row's prediction before it is one of many. */
+export type Prediction = Omit<PredictedRow, 'half'>;
 
 /** Of |predicted − measured| / measured. */
 export interface Errors {
@@ -45,6 +52,8 @@ export interface SetResult {
   readonly predicted: number;
   readonly unsupported: number;
   readonly stepTime: Errors | null;
+  /** Of each half of the set, no model in both. */
+  readonly halves: Readonly<Record<Half, Errors | null>>;
   /** One constant efficiency, the median of the set's other rows. */
   readonly yardstick: Errors | null;
   readonly memory: Errors | null;
@@ -56,6 +65,7 @@ export interface ValidationDocument {
   readonly sets: readonly SetResult[];
   /** Over the sets that have step times. */
   readonly meanOfSetMeans: number | null;
+  /** Over those of them that have a yardstick. */
   readonly yardstickMeanOfSetMeans: number | null;
   readonly rows: readonly PredictedRow[];
 }

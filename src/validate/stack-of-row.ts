@@ -33,11 +33,22 @@ export function stackOfRow({ stack: name, plan }: Row, hardware: Hardware): Stac
   if (plan.attention != null && attention === undefined)
     throw new Unsupported(`attention ${plan.attention}; there are ${Object.keys(ATTENTION).join(' and ')}`);
   const base = shared(taken, () => loadStack(taken));
-  if (attention === undefined || attention === base.attention) return { stack: base, notes };
+  const norms = plan.fusedNorm == null ? base.norms : plan.fusedNorm ? 'fused' : 'composed';
+  const stated = <T>(value: T, field: string) => ({
+    value,
+    source: `${field} of the row`,
+    status: 'published' as const,
+  });
   const fields: Partial<StackDocument> = {
-    attention: { value: attention, source: 'plan.attention of the row', status: 'published' },
+    ...(attention === undefined || attention === base.attention
+      ? {}
+      : { attention: stated(attention, 'plan.attention') }),
+    ...(norms === base.norms ? {} : { norms: stated(norms, 'plan.fusedNorm') }),
   };
-  return { stack: shared(`${taken} ${attention}`, () => extendStack(base, fields, 'plan.attention')), notes };
+  const changed = Object.keys(fields);
+  if (changed.length === 0) return { stack: base, notes };
+  const key = [taken, attention ?? base.attention, norms].join(' ');
+  return { stack: shared(key, () => extendStack(base, fields, changed.join(', '))), notes };
 }
 
 export interface Situation {

@@ -1,6 +1,8 @@
 /** From predicted rows to the errors of each set. */
 import { max, mean, median } from 'simple-statistics';
-import type { Errors, FitCounts, PredictedRow, SetResult, ValidationDocument } from './document.js';
+import type { Errors, FitCounts, PredictedRow, Prediction, SetResult, ValidationDocument } from './document.js';
+import type { Half } from './halves.js';
+import { halvesOf } from './halves.js';
 import type { Row } from './row.js';
 import { yardstickTimes } from './yardstick.js';
 
@@ -33,20 +35,25 @@ export function countFits(rows: readonly Pick<PredictedRow, 'measuredFits' | 'pr
   };
 }
 
-const meanOf = (values: readonly (number | undefined)[]): number | null => {
-  const known = values.filter((value) => value !== undefined);
+const meanOf = (values: readonly (number | null | undefined)[]): number | null => {
+  const known = values.filter((value) => value != null);
   return known.length === 0 ? null : mean(known);
 };
+
+const stepTimeErrors = (rows: readonly PredictedRow[]): Errors | null =>
+  errorsOf(rows.flatMap((row) => pair(row.predictedStepTimeSeconds, row.measuredStepTimeSeconds)));
 
 /** @param rows and `predicted`: of the same runs, in the same order */
 function resultOf(set: string, rows: readonly Row[], predicted: readonly PredictedRow[]): SetResult {
   const times = yardstickTimes(rows);
+  const ofHalf = (half: Half): Errors | null => stepTimeErrors(predicted.filter((row) => row.half === half));
   return {
     set,
     rows: rows.length,
     predicted: predicted.filter(({ status }) => status === 'predicted').length,
     unsupported: predicted.filter(({ status }) => status === 'unsupported').length,
-    stepTime: errorsOf(predicted.flatMap((row) => pair(row.predictedStepTimeSeconds, row.measuredStepTimeSeconds))),
+    stepTime: stepTimeErrors(predicted),
+    halves: { a: ofHalf('a'), b: ofHalf('b') },
     yardstick: errorsOf(rows.flatMap((row, index) => pair(times[index], row.measured.stepTimeSeconds))),
     memory: errorsOf(predicted.flatMap((row) => pair(row.predictedMemoryBytesPerChip, row.measuredMemoryBytesPerChip))),
     fits: countFits(predicted),
@@ -54,7 +61,9 @@ function resultOf(set: string, rows: readonly Row[], predicted: readonly Predict
 }
 
 /** Sets come in the order in which the file first names them. */
-export function summarize(rows: readonly Row[], predicted: readonly PredictedRow[]): ValidationDocument {
+export function summarize(rows: readonly Row[], predictions: readonly Prediction[]): ValidationDocument {
+  const halves = halvesOf(rows);
+  const predicted = predictions.map((row, index): PredictedRow => ({ ...row, half: halves[index]! }));
   const sets = [...new Set(rows.map(({ set }) => set))].map((set) => {
     const members = rows.flatMap((row, index) => (row.set === set ? [index] : []));
     return resultOf(
@@ -67,7 +76,7 @@ export function summarize(rows: readonly Row[], predicted: readonly PredictedRow
     schema: 'meshwright/validation@1',
     sets,
     meanOfSetMeans: meanOf(sets.map(({ stepTime }) => stepTime?.mean)),
-    yardstickMeanOfSetMeans: meanOf(sets.map(({ yardstick }) => yardstick?.mean)),
+    yardstickMeanOfSetMeans: meanOf(sets.map(({ stepTime, yardstick }) => stepTime && yardstick?.mean)),
     rows: predicted,
   };
 }

@@ -150,6 +150,11 @@ describe('refused, with what would be right:', () => {
       'plan.scheduleMemory: expected usual with schedule=1f1b, whose order leaves no choice of what is kept, got 4; use schedule=zb-1p, zb-2p or zb-v, or leave it out',
     ],
     [
+      'less kept than an order keeps',
+      'pipe=2 microbatches=4 schedule=zb-v schedule-memory=1',
+      'plan.scheduleMemory: expected at least 2, which zb-v keeps of 2 stages and 4 microbatches, got 1; use schedule=zb-1p to keep fewer, or leave it out',
+    ],
+    [
       'zero-bubble stages that wait for transfers',
       'pipe=2 microbatches=4 schedule=zb-1p overlap-transfers=false',
       'plan.overlapTransfers: expected true with schedule=zb-1p, whose weight gradients are there to fill the time of transfers, got false; leave it out',

@@ -156,6 +156,7 @@ describe('the block of a job file', () => {
       twist: false,
       rematerialize: 'none',
       rematerializeLayers: 'all',
+      keepProducts: 'none',
       activations: 'width',
       linears: 'synchronous',
       shard: 'none',

@@ -6,16 +6,19 @@ import {
   createMesh,
   dualStates,
   globalShape,
+  gradientParts,
   group,
   groups,
   rankCount,
   shardRanges,
   sumOrder,
 } from '../../src/mesh/index.js';
+import type { AxisStates, Mesh } from '../../src/mesh/index.js';
 
 const sizes = fc.record({
   replica: fc.integer({ min: 1, max: 3 }),
   data: fc.integer({ min: 1, max: 6 }),
+  sequence: fc.integer({ min: 1, max: 3 }),
   model: fc.integer({ min: 1, max: 6 }),
 });
 
@@ -55,6 +58,14 @@ describe('a mesh', () => {
     expect(rows.map(({ start }) => start)).toEqual([0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10]);
   });
 
+  test('has the tokens of a sequence on neighbours: sums over them are made first', () => {
+    const mesh = createMesh({ replica: 2, data: 2, sequence: 2, model: 2 });
+    expect(sumOrder(mesh)).toEqual(['sequence', 'data', 'model', 'replica']);
+    expect(group(mesh, 0, 'sequence')).toEqual([0, 2]);
+    expect(batchParts(mesh)).toBe(4);
+    expect(gradientParts(mesh)).toBe(8);
+  });
+
   test('is partitioned by the groups along each axis', () => {
     fc.assert(
       fc.property(sizes, (given) => {
@@ -89,6 +100,35 @@ describe('shards', () => {
         expect([...seen.values()].every((times) => times === 1)).toBe(true);
       }),
     );
+  });
+
+  const positions = (mesh: Mesh, rank: number, tokens: number, states: AxisStates): number[] => {
+    const segments = { dimension: 1, zigzag: 'sequence' } as const;
+    return shardRanges(mesh, rank, [1, tokens], states, segments)[1]!.flatMap(({ start, length }) =>
+      Array.from({ length }, (_, index) => start + index),
+    );
+  };
+
+  test('of dealt tokens are all tokens once, and as many of them come before those of any rank as of any other', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 6 }), fc.integer({ min: 1, max: 4 }), (parts, each) => {
+        const mesh = createMesh({ sequence: parts });
+        const byRank = Array.from({ length: parts }, (_, rank) =>
+          positions(mesh, rank, 2 * parts * each, { sequence: 1 }),
+        );
+        expect(byRank.flat().toSorted((a, b) => a - b)).toEqual([...byRank.flat().keys()]);
+        const attended = byRank.map((own) => own.reduce((sum, position) => sum + position + 1, 0));
+        expect(new Set(attended).size).toBe(1);
+      }),
+    );
+  });
+
+  test('of tokens that are dealt and then sharded are a part of what was dealt, in its order', () => {
+    const mesh = createMesh({ sequence: 2, model: 4 });
+    const dealt = positions(createMesh({ sequence: 2 }), 1, 16, { sequence: 1 });
+    const sharded = [4, 5, 6, 7].map((rank) => positions(mesh, rank, 16, { sequence: 1, model: 1 }));
+    expect(dealt).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(sharded.flat()).toEqual(dealt);
   });
 
   test('of a fused projection take a share of every part', () => {

@@ -4,7 +4,7 @@ import { createMesh } from '../../src/mesh/index.js';
 import type { ActivationLayout, DecoderConfig } from '../../src/models/index.js';
 import { checkModelPlan, findModel, forward, tokensPerExample } from '../../src/models/index.js';
 import { attributesOf, forEachOp, print } from '../../src/program/index.js';
-import { DECODER_VARIANTS, SMALL_DECODER } from '../helpers/models.js';
+import { DECODER_VARIANTS, SMALL_DECODER, SMALL_VIT } from '../helpers/models.js';
 
 const total = (name: string): number => {
   const { body, pooling, classifier } = countParameters(findModel(name));
@@ -98,6 +98,26 @@ describe('a plan that does not divide is refused with what would', () => {
     expect(check({ sequence: 6 }, 4, 'sequence')).toThrow(says);
     expect(check({ sequence: 6 }, 4, 'width')).not.toThrow();
   });
+
+  test('halves of a sequence, of which each chip of the axis `sequence` has a chunk', () => {
+    const dealt = (sequence: number, activations: ActivationLayout = 'width', model = 1) => {
+      const config = { ...SMALL_DECODER, keyValueHeads: 4, sequence };
+      return () => checkModelPlan(config, createMesh({ sequence: 4, model }), 1, activations);
+    };
+    expect(dealt(24)).not.toThrow();
+    expect(dealt(8)).not.toThrow();
+    expect(dealt(12)).toThrow(/plan\.mesh\.sequence: .* 6 tokens of half a sequence, got 4; use 1, 2, 3, 6/);
+    expect(dealt(9)).toThrow(
+      /PLAN_DOES_NOT_DIVIDE at plan\.mesh\.sequence: .* 9 tokens a sequence, which have no halves/,
+    );
+    // What is left to a chip is sharded on.
+    expect(dealt(8, 'sequence', 4)).toThrow(/plan\.mesh\.model: .* 2 tokens a sequence, got 4/);
+  });
+
+  test('no images over the axis `sequence`', () =>
+    expect(() => checkModelPlan(SMALL_VIT, createMesh({ sequence: 2 }), 2, 'width')).toThrow(
+      /PLAN_INVALID at plan\.mesh\.sequence: expected 1 with .*: each chip cuts whole images into patches, got 2/,
+    ));
 
   test('the width, where the stream is sharded over it alone', () =>
     expect(check({ width: 12 }, 8, 'replicated')).not.toThrow());

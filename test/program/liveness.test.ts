@@ -47,7 +47,7 @@ class Small {
     this.builder.append(ops);
     const outputs = result.map((value, index) => ({ name: `gradient:${index}`, value }));
     const program = verify(this.builder.finish(this.inputs, outputs));
-    expect(memoryUse(program, true)).toEqual(memoryUse(program));
+    expect(memoryUse(program, { everyIteration: true })).toEqual(memoryUse(program));
     return memoryUse(program).peakBytes / SIZE;
   }
 }
@@ -237,7 +237,7 @@ describe('leaping over iterations', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         const program = randomProgram(seed);
-        for (const one of [program, fuse(program)]) expect(memoryUse(one)).toEqual(memoryUse(one, true));
+        for (const one of [program, fuse(program)]) expect(memoryUse(one)).toEqual(memoryUse(one, { everyIteration: true }));
       }),
       { numRuns: 500 },
     );

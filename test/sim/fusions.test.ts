@@ -1,6 +1,6 @@
 /** What a stack computes together, and what that reads and writes. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { KernelCost } from '../../sim/index.js';
 import { kernelCost, piecesOf, trafficBytes } from '../../sim/index.js';
 import type { Stack } from '../../src/hardware/index.js';
@@ -126,6 +126,16 @@ describe('where reductions end a fusion', () => {
     });
     expect(costOf(bias, xla)).toMatchObject({ memoryBytes: 2 * ACTIVATIONS + WEIGHT + 2 * WIDTH, pieces: 1 });
   });
+});
+
+test('a loss that is written as passes over logits moves their bytes, whatever its kernels have in one', () => {
+  const loss = kernelOf((into) => {
+    const wide = into.builder.emit('cast', [into.value([ROWS, WIDTH])], { dtype: 'f32' }, into.at('widen'));
+    return [into.builder.emit('log_sum_exp', [wide], {}, into.at('lse'))];
+  });
+  const { crossEntropy, ...rest } = megatron;
+  expect(costOf(loss, rest).memoryBytes).toBe(ACTIVATIONS + SUMS);
+  expect(costOf(loss, megatron).memoryBytes).toBe(ROWS * WIDTH * crossEntropy!.forwardBytesPerLogit);
 });
 
 describe('a gradient that is added to a running sum in f32, after other matmuls', () => {

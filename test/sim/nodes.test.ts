@@ -4,6 +4,7 @@ import type { CardNetwork, NodeTopology } from '../../src/hardware/index.js';
 import { loadHardware } from '../../src/hardware/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import { bytesPerSecond, seconds } from '../../src/units.js';
+import { omit } from '../../src/omit.js';
 import { createMachine } from '../../sim/index.js';
 import { HOP, LINK, collectiveSeconds, machineOf, namesOf, switchOf } from './helpers.js';
 
@@ -54,7 +55,7 @@ describe('network cards', () => {
   });
 
   it('are needed between nodes', () => {
-    const { network: _between, ...alone } = switchOf(8);
+    const alone = omit(switchOf(8), 'network');
     expect(machineOf(alone, createMesh({ model: 8 })).stages.get('model')![0]!.kind).toBe('node');
     expect(() => machineOf(alone, createMesh({ model: 16 }))).toThrow(
       /MESH_DOES_NOT_MULTIPLY at mesh: expected at most the 8 chips of a node, since the profile states no network .* got 16 chips/,

@@ -8,6 +8,7 @@ import {
   execute,
   linkClasses,
   linkUses,
+  memoryOptions,
   memoryTimeline,
   opUse,
   summarizeLinks,
@@ -116,8 +117,9 @@ describe('the critical path', () => {
 describe('memory over time', () => {
   it('has the peak of the analysis, in time order, and adds up by role', () => {
     check(({ program, execution, stepSeconds }) => {
-      const points = memoryTimeline(program, execution.occurrences, stepSeconds, 8);
-      const { peakBytes, peakOpId } = memoryUse(program);
+      const options = memoryOptions(program, execution.plan.stack);
+      const points = memoryTimeline(program, execution.occurrences, stepSeconds, options, 8);
+      const { peakBytes, peakOpId } = memoryUse(program, options);
       const peak = Math.max(...points.map(({ totalBytes }) => totalBytes));
       expect(peak).toBe(peakBytes);
       expect(points.filter(({ totalBytes }) => totalBytes === peak).map(({ opId }) => opId)).toContain(peakOpId);

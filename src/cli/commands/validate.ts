@@ -1,10 +1,12 @@
+import { basename } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
 import { nearest } from '../../text.js';
 import { formatPercent } from '../../units.js';
-import type { Row, SetResult, ValidationDocument } from '../../validate/index.js';
+import type { Mechanism, Row, SetResult, ValidationDocument } from '../../validate/index.js';
 import { readRows, summarize } from '../../validate/index.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
+import { requireNew, writeNew } from '../run-folder.js';
 import { predictOnThreads } from '../validate-pool.js';
 
 export interface ValidateFlags {
@@ -12,6 +14,8 @@ export interface ValidateFlags {
   readonly set?: readonly string[];
   readonly json?: boolean;
   readonly html?: string;
+  readonly split?: boolean;
+  readonly without?: readonly Mechanism[];
 }
 
 /** @throws MeshwrightError USAGE of a set that no row is of */
@@ -33,12 +37,23 @@ function chooseSets(rows: readonly Row[], wanted: readonly string[] | undefined)
 /** `meshwright validate`: predicts measured runs and says by how much predictions are off. */
 export async function validate(flags: ValidateFlags): Promise<void> {
   const rows = chooseSets(readRows(flags.runs), flags.set);
+  if (flags.html !== undefined) requireNew(flags.html);
   const progress = createProgress('runs predicted', flags.json === true);
-  const predicted = await predictOnThreads(rows, (count) => progress.advance(count));
+  const predicted = await predictOnThreads(rows, {
+    onPredicted: (count) => progress.advance(count),
+    ...(flags.without === undefined ? {} : { without: flags.without }),
+  });
   progress.end();
   const document = summarize(rows, predicted);
+  if (flags.html !== undefined) {
+    const { validationPage } = await import('../../validate/page.js');
+    writeNew(flags.html, await validationPage(document, basename(flags.runs)));
+  }
   if (flags.json === true) printJson(document);
-  else printDocument(document);
+  else {
+    printDocument(document);
+    if (flags.split === true) printHalves(document);
+  }
 }
 
 const orDash = (value: number | null | undefined, format: (value: number) => string): string =>
@@ -83,6 +98,21 @@ function printUnsupported({ rows }: ValidationDocument): void {
     const shown = ids.slice(0, 3).join(', ');
     printLine(`  ${ids.length} × ${reason.split('\n')[0]} (${shown}${ids.length > 3 ? ', …' : ''})`);
   }
+}
+
+/** What was fitted on one half of a set shows in the other. */
+function printHalves({ sets }: ValidationDocument): void {
+  printLine('\nHalf against half, no model in both:');
+  const head = ['set', ...['a', 'b'].flatMap((half) => [`rows of ${half}`, 'mean', 'bias'])];
+  const rows = sets.map(({ set, halves }) => [
+    set,
+    ...[halves.a, halves.b].flatMap((errors) => [
+      String(errors?.count ?? 0),
+      orDash(errors?.mean, formatPercent),
+      orDash(errors?.bias, signed),
+    ]),
+  ]);
+  printTable(head, rows, head.map((_, index) => index).slice(1));
 }
 
 function printDocument(document: ValidationDocument): void {

@@ -1,6 +1,5 @@
 /** Buffers and the account of what is live: counted, not filled. */
-import type { Op, Role, ValueType } from '../types.js';
-import { typeBytes } from '../types.js';
+import type { Op, Role } from '../types.js';
 
 export const ROLES = ['parameter', 'gradient', 'optimizer', 'activation', 'input'] as const satisfies readonly Role[];
 
@@ -54,8 +53,8 @@ export class Account {
     this.samples = sampling ? [] : undefined;
   }
 
-  allocate(type: ValueType, role: Role): Buffer {
-    const size = typeBytes(type);
+  /** @param size in bytes */
+  allocate(size: number, role: Role): Buffer {
     this.add(indexOf[role], size);
     return { size, role, serial: this.allocations++, holders: 0 };
   }

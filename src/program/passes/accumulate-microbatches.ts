@@ -8,6 +8,10 @@ import type { Op, Program, ProgramOutput, ValueId } from '../types.js';
 import { isBatch } from '../types.js';
 import { changeStacks, cloneOps } from './regions.js';
 
+/** The repeat over microbatches, and what the ids of the last one's ops begin with where it comes after the repeat. */
+export const MICROBATCHES = 'microbatches';
+export const LAST_MICROBATCH = 'last/';
+
 export interface AccumulateOptions {
   readonly count: number;
   /**
@@ -51,7 +55,7 @@ export function accumulateMicrobatches(
   const finals = sums.map((id) => builder.value(builder.type(id), builder.role(id)));
   builder.push({
     name: 'repeat',
-    id: 'microbatches',
+    id: MICROBATCHES,
     phase: 'forward',
     operands: [...zeros, ...stacks],
     results: finals,
@@ -65,11 +69,11 @@ export function accumulateMicrobatches(
   batch.forEach(({ value }, index) => {
     const element = builder.value(builder.type(value), 'input', program.values[value]!.name);
     const attributes = { index: count - 1 };
-    const id = `last/${program.values[value]!.name ?? 'batch'}`;
+    const id = `${LAST_MICROBATCH}${program.values[value]!.name ?? 'batch'}`;
     builder.push({ name: 'element', id, phase: 'forward', operands: [stacks[index]!], results: [element], attributes });
     seen.set(value, element);
   });
-  builder.append(cloneOps(builder, ops, seen, (id) => `last/${id}`));
+  builder.append(cloneOps(builder, ops, seen, (id) => `${LAST_MICROBATCH}${id}`));
   return builder.finish(inputs, give(totals.map((id) => seen.get(id)!)));
 }
 

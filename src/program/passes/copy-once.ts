@@ -102,7 +102,7 @@ export function copyOnce(
     const { dtype } = builder.type(whole);
     if (dtype === parameterType) return { name, cuts, value: from };
     const id = cuts.length === 0 ? `cast-parameters/${name}` : `${GATHER}/${name}/cast`;
-    const options = { id, phase: 'forward' as const };
+    const options = { id, phase: 'forward' as const, role: 'parameter' as const };
     return { name, cuts, value: builder.emit('cast', [from], { dtype }, options) };
   };
   const partBytes = ({ value }: Part): number => typeBytes(unstacked(builder.type(value)));

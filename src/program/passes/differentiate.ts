@@ -22,6 +22,8 @@ import type {
   ValueType,
 } from '../types.js';
 import { unstacked } from '../types.js';
+import type { Keeping } from './keeping.js';
+import { KEEP_LEAST } from './keeping.js';
 import type { Rematerialization, ResidualPolicy, Visible } from './residuals.js';
 import { Residuals } from './residuals.js';
 
@@ -59,6 +61,15 @@ const cotangentOf = (port: string): string => `${port}-cotangent`;
 /** The block that backward ops are emitted into, with the cotangents of forward values. */
 interface Scope extends Visible {
   readonly cotangents: Map<ValueId, ValueId>;
+  /** What was gathered, by the gather and its operands: whoever needs it too reads it. */
+  readonly gathered: Map<string, ValueId[]>;
+}
+
+/** What is started and not waited for, and needs nothing of the iteration but what it is given, comes first. */
+function startEarly(ops: readonly Op[], args: readonly ValueId[]): Op[] {
+  const given = new Set(args);
+  const early = new Set(ops.filter((op) => op.asynchronous === true && op.operands.every((id) => given.has(id))));
+  return [...early, ...ops.filter((op) => !early.has(op))];
 }
 
 class Differentiation {
@@ -110,10 +121,13 @@ class Differentiation {
     const visible = (ids: readonly ValueId[]) => ids.map((id) => (this.#forward.has(id) ? scope.resolve(id) : id));
     const emitAll: VjpContext['emitAll'] = (name, operands, attributes, tag) => {
       if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'a gradient of plain ops', name);
-      return builder.emitAll(name, visible(operands), attributes as never, {
-        id: `${op.id}#${tag}`,
-        phase: 'backward',
-      });
+      const values = visible(operands);
+      const key = name === 'all_gather' ? JSON.stringify([values, attributes]) : undefined;
+      const found = key === undefined ? undefined : scope.gathered.get(key);
+      if (found !== undefined) return found;
+      const results = builder.emitAll(name, values, attributes as never, { id: `${op.id}#${tag}`, phase: 'backward' });
+      if (key !== undefined) scope.gathered.set(key, results);
+      return results;
     };
     return {
       mesh: builder.mesh,
@@ -169,10 +183,11 @@ class Differentiation {
     const residuals = new Residuals(this, op, outer, this.#policyOf(op), (element, stack) =>
       enter(unstacked(element), stack),
     );
-    const scope: Scope = { cotangents: new Map(), resolve: (value) => residuals.resolve(value) };
+    const scope: Scope = { cotangents: new Map(), gathered: new Map(), resolve: (value) => residuals.resolve(value) };
     const { ops, result: results } = builder.block(() => {
       for (const [value, cotangent] of seeds) this.#accumulate(scope, value, cotangent, op.id);
       this.backward(region.ops, scope);
+      residuals.replay();
       const ofArg = (index: number) =>
         scope.cotangents.get(region.args[index]!) ?? this.zero(region.args[index]!, `${op.id}#backward-zero`);
       return [
@@ -201,7 +216,7 @@ class Differentiation {
         reverse: !reverse,
         ...(first === undefined ? {} : { first }),
       },
-      region: { args, ops, results },
+      region: { args, ops: startEarly(ops, args), results },
     });
     const indices = [
       ...carriedWanted,
@@ -261,8 +276,8 @@ export interface DifferentiateOptions {
   readonly kept?: ReadonlySet<string>;
   /** Whether attention's backward kernel makes scores again by itself; not unless given. */
   readonly fusedAttention?: boolean;
-  /** Whether activations are kept in each type that they are read in; not unless given. */
-  readonly keepCasts?: boolean;
+  /** What is kept that could be made again without arithmetic; the least unless given. */
+  readonly keeping?: Keeping;
   /** A scalar of the loss' type that all gradients are multiplied by. */
   readonly scale?: ValueId;
 }
@@ -296,12 +311,12 @@ function seedLoss(pass: Differentiation, loss: ValueId, scale: ValueId | undefin
  * @throws MeshwrightError PROGRAM_INVALID when a parameter does not affect the loss or an op has no gradient
  */
 export function differentiate(program: Program, options: DifferentiateOptions = {}): Program {
-  const { rematerialize = () => 'none', kept = new Set(), fusedAttention = false, keepCasts = false } = options;
+  const { rematerialize = () => 'none', kept = new Set(), fusedAttention = false, keeping = KEEP_LEAST } = options;
   const pass = new Differentiation(program, (op) => ({
     rematerialize: rematerialize(op),
     kept,
     fusedAttention,
-    keepCasts,
+    keeping,
   }));
   const { builder } = pass;
   const loss = program.outputs.find(({ name }) => name === 'loss')?.value;
@@ -311,7 +326,7 @@ export function differentiate(program: Program, options: DifferentiateOptions = 
     const port = cotangentOf(name.slice(SENT.length));
     return { kind: 'port', name: port, value: builder.value(pass.dual(value), 'activation', port) };
   });
-  const scope: Scope = { cotangents: new Map(), resolve: (value) => value };
+  const scope: Scope = { cotangents: new Map(), gathered: new Map(), resolve: (value) => value };
   const { ops } = builder.block(() => {
     if (loss !== undefined) scope.cotangents.set(loss, seedLoss(pass, loss, options.scale));
     sent.forEach(({ value }, index) => scope.cotangents.set(value, returned[index]!.value));

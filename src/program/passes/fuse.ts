@@ -82,8 +82,8 @@ function fuseBlock(ops: readonly Op[], live: readonly ValueId[], pending: readon
   };
   for (const op of ops.toReversed()) {
     if (isCompute(op.name)) {
-      // An op of which nothing is needed is not launched.
-      if (!op.results.some((id) => needed.has(id) || neededInside.has(id))) continue;
+      // An op of which nothing is needed is not launched, unless it has to be.
+      if (op.unread !== true && !op.results.some((id) => needed.has(id) || neededInside.has(id))) continue;
       if (group.length > 0 && group[0]!.phase !== op.phase) close();
       group.unshift(op);
       op.operands.forEach((id) => neededInside.add(id));

@@ -45,7 +45,8 @@ export function emitGathers(builder: Builder, parts: readonly Part[], gradientTy
       dimensions: members.map(({ dimension }) => dimension),
       ...(gradientType === undefined ? {} : { gradientType }),
     };
-    const options = { id: `${GATHER}/${parts[members[0]!.index]!.name}/${axis}`, phase: 'forward' as const };
+    const id = `${GATHER}/${parts[members[0]!.index]!.name}/${axis}`;
+    const options = { id, phase: 'forward' as const, role: 'parameter' as const };
     const operands = members.map(({ index }) => current[index]!);
     const results = builder.emitAll('all_gather', operands, attributes, options);
     members.forEach(({ index }, position) => (current[index] = results[position]!));

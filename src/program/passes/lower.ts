@@ -7,6 +7,8 @@ import { Builder } from '../builder.js';
 import { accumulateMicrobatches } from './accumulate-microbatches.js';
 import { differentiate } from './differentiate.js';
 import { fuse } from './fuse.js';
+import type { Keeping } from './keeping.js';
+import { KEEP_LEAST } from './keeping.js';
 import type { LossScaling } from './loss-scale.js';
 import { counterInput } from './loss-scale.js';
 import type { LinearMode } from './overlap-linears/index.js';
@@ -37,8 +39,8 @@ export interface LowerOptions {
    * stack's `attention`. Not unless given.
    */
   readonly fusedAttention?: boolean;
-  /** Whether activations are kept in each type that they are read in, as eager frameworks do; not unless given. */
-  readonly keepCasts?: boolean;
+  /** What is kept that could be made again without arithmetic; the least unless given. */
+  readonly keeping?: Keeping;
   /** Whether the collectives of linears are rings beside their products; `synchronous` unless given. */
   readonly linears?: LinearMode;
   /** Parameters, gradients and optimizer state of which each chip keeps a part. */
@@ -129,10 +131,10 @@ export function microbatchGradients(
       : { ...builder.finish([...sharded.inputs, counter], sharded.outputs), ops: sharded.ops };
 
   const { rematerialize } = split;
-  const { keepProducts = [], fusedAttention = false, keepCasts = false } = options;
+  const { keepProducts = [], fusedAttention = false, keeping = KEEP_LEAST } = options;
   const scale = counter === undefined ? {} : { scale: counter.value };
   const kept = new Set(keepProducts.map((name) => name.replace(/kernel$/, 'matmul')));
-  const differentiated = verified(differentiate(counted, { rematerialize, kept, fusedAttention, keepCasts, ...scale }));
+  const differentiated = verified(differentiate(counted, { rematerialize, kept, fusedAttention, keeping, ...scale }));
   const cast = verified(castGradients(differentiated, gradientType));
   if (shard?.stage !== 'gradients') return { program: cast, counter };
   const dealing = { ...reductionOf(choice, options), onlyDealt: true };

@@ -6,6 +6,8 @@ import { unreachable } from '../../errors.js';
 import type { Builder } from '../builder.js';
 import { attributesOf } from '../builder.js';
 import { invalid, isCollective, isCompute } from '../ops/index.js';
+import type { Keeping } from './keeping.js';
+import { isMadeAgain } from './keeping.js';
 import type { Op, Region, ValueId, ValueType } from '../types.js';
 import { typeBytes } from '../types.js';
 
@@ -29,8 +31,7 @@ export interface ResidualPolicy {
   readonly kept: ReadonlySet<string>;
   /** Whether attention's backward kernel makes scores and softmax again by itself, so that no policy keeps them. */
   readonly fusedAttention: boolean;
-  /** Whether copies of activations in another type are kept, as by a framework that keeps what each op reads. */
-  readonly keepCasts: boolean;
+  readonly keeping: Keeping;
 }
 
 /** The matmuls of these ids, or what completes their sums. */
@@ -54,19 +55,16 @@ function scoresOf(ops: readonly Op[]): readonly Op[] {
   return ops.filter((op) => op.name === 'softmax' || isScore(op));
 }
 
-/** Whether an op's result is made again rather than kept in any case. */
-export const takesNoArithmetic = ({ name }: Op): boolean => name === 'all_gather' || name === 'cast';
-
 /** The ops of a region whose results are made again. */
 function madeAgain(
   ops: readonly Op[],
-  { rematerialize, kept, fusedAttention, keepCasts }: ResidualPolicy,
-  parameters: ReadonlySet<ValueId>,
+  { rematerialize, kept, fusedAttention, keeping }: ResidualPolicy,
+  isParameter: (value: ValueId) => boolean,
   typeOf: (value: ValueId) => ValueType,
 ): ReadonlySet<Op> {
-  const isKeptCast = ({ name, operands: [from], results: [to] }: Op): boolean =>
-    name === 'cast' && !parameters.has(from!) && (keepCasts || typeBytes(typeOf(to!)) < typeBytes(typeOf(from!)));
-  const isFree = (op: Op): boolean => takesNoArithmetic(op) && !isKeptCast(op);
+  const narrows = ({ name, operands: [from], results: [to] }: Op): boolean =>
+    name === 'cast' && !isParameter(from!) && typeBytes(typeOf(to!)) < typeBytes(typeOf(from!));
+  const isFree = (op: Op): boolean => isMadeAgain(op, keeping, isParameter) && !narrows(op);
   const products = productsOf(ops, kept);
   const asPlanned = (): readonly Op[] => {
     switch (rematerialize) {
@@ -105,7 +103,10 @@ export class Residuals {
   readonly #definitions = new Map<ValueId, Op>();
   readonly #args: ReadonlyMap<ValueId, number>;
   readonly #seen = new Map<ValueId, ValueId>();
+  readonly #policy: ResidualPolicy;
   readonly #again: ReadonlySet<Op>;
+  /** Where attention is one kernel, what it makes on the chip alone. */
+  readonly #insideAttention: ReadonlySet<Op>;
   readonly #stacked: { readonly inner: ValueId; readonly stack: ValueId }[] = [];
 
   constructor(
@@ -119,9 +120,16 @@ export class Residuals {
     this.#op = op;
     this.#outer = outer;
     this.#enter = enter;
+    this.#policy = policy;
     const region = op.region!;
     const parameters = new Set(region.args.slice(attributesOf(op, 'repeat').carried));
-    this.#again = madeAgain(region.ops, policy, parameters, (value) => pass.builder.type(value));
+    this.#again = madeAgain(
+      region.ops,
+      policy,
+      (value) => parameters.has(value),
+      (value) => pass.builder.type(value),
+    );
+    this.#insideAttention = new Set(policy.fusedAttention ? scoresOf(region.ops) : []);
     for (const inner of region.ops) inner.results.forEach((id) => this.#definitions.set(id, inner));
     this.#args = new Map(region.args.map((id, index) => [id, index]));
   }
@@ -154,14 +162,43 @@ export class Residuals {
     return this.#enter(type, this.#outer.resolve(stack));
   }
 
-  #makeAgain(op: Op, value: ValueId): ValueId {
-    const { name, attributes } = op;
-    if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
-    const operands = op.operands.map((operand) => this.resolve(operand));
-    const options = { id: `${op.id}#again`, phase: 'backward' as const };
-    const results = this.#pass.builder.emitAll(name, operands, attributes as never, options);
+  #makeAgain(op: Op, value: ValueId, unread = false): ValueId {
+    const operands = op.operands.map((operand) => {
+      const source = this.#definitions.get(operand);
+      const ofKernel = source !== undefined && this.#insideAttention.has(source) && !this.#insideAttention.has(op);
+      return ofKernel ? this.#madeInside(source, operand) : this.resolve(operand);
+    });
+    const results = this.#emit(op, operands, 'again', unread);
     op.results.forEach((id, index) => this.#seen.set(id, results[index]!));
     return this.#seen.get(value)!;
+  }
+
+  /** Makes again what no gradient needs, where a layer is made again as a whole. */
+  replay(): void {
+    const { rematerialize, keeping } = this.#policy;
+    if (rematerialize !== 'full' || !keeping.replays) return;
+    for (const op of this.#op.region!.ops)
+      if (!op.results.some((id) => this.#seen.has(id))) this.#makeAgain(op, op.results[0]!, true);
+  }
+
+  /** What the forward kernel of attention makes for itself when it runs again: the backward one does not get it. */
+  #madeInside(op: Op, value: ValueId): ValueId {
+    const operands = op.operands.map((operand) => {
+      const source = this.#definitions.get(operand);
+      return source !== undefined && this.#insideAttention.has(source)
+        ? this.#madeInside(source, operand)
+        : this.resolve(operand);
+    });
+    return this.#emit(op, operands, 'forward-again')[op.results.indexOf(value)]!;
+  }
+
+  #emit(op: Op, operands: readonly ValueId[], tag: string, unread = false): ValueId[] {
+    const { name, attributes, asynchronous = false } = op;
+    if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
+    const { builder } = this.#pass;
+    const role = builder.role(op.results[0]!);
+    const options = { id: `${op.id}#${tag}`, phase: 'backward' as const, role, asynchronous, unread };
+    return builder.emitAll(name, operands, attributes as never, options);
   }
 
   /** The forward repeat, with the residuals among its stacked results. */

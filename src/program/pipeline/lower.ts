@@ -15,6 +15,7 @@ import {
 } from '../passes/lower.js';
 import { reduceInLayers } from '../passes/reduce-gradients.js';
 import type { SlotKind } from '../schedules/index.js';
+import { KEEP_LEAST } from '../passes/keeping.js';
 import type { Program, ProgramInput } from '../types.js';
 import type { StagePart } from './cut.js';
 import { cutForward } from './cut.js';
@@ -58,7 +59,8 @@ function lowerSlots(context: StageContext, part: StagePart, splitBackward: boole
   const kinds: readonly SlotKind[] = splitBackward
     ? ['forward', 'backward-input', 'backward-weight']
     : ['forward', 'backward'];
-  const split = (whole: Program): Program[] => splitSlots(asGathered(asSums(whole), context), splitBackward);
+  const split = (whole: Program): Program[] =>
+    splitSlots(asGathered(asSums(whole), context), splitBackward, options.keeping ?? KEEP_LEAST);
   const finished = (slot: Program): Program => schedule(verified(slot), options, verified);
   const programs = split(summed).map(finished);
   const slots: SlotPrograms = Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));

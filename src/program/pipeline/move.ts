@@ -2,7 +2,8 @@
 import type { Builder } from '../builder.js';
 import { reads } from '../passes/fuse.js';
 import { substitute } from '../passes/regions.js';
-import { takesNoArithmetic } from '../passes/residuals.js';
+import type { Keeping } from '../passes/keeping.js';
+import { isMadeAgain } from '../passes/keeping.js';
 import type { Op, ValueId } from '../types.js';
 import { typeBytes } from '../types.js';
 
@@ -10,6 +11,7 @@ export interface Earlier {
   readonly makers: ReadonlyMap<ValueId, Op>;
   /** Whether the later block sees a value in any case, so that nothing has to be kept for it. */
   isShared(value: ValueId): boolean;
+  readonly keeping: Keeping;
   /** What the later block sees of a value: kept, unless it is shared. */
   keep(value: ValueId): ValueId;
 }
@@ -26,7 +28,7 @@ export function moveLater(builder: Builder, ops: readonly Op[], earlier: Earlier
     const maker = earlier.makers.get(id);
     if (maker === undefined || earlier.isShared(id)) return undefined;
     if (maker.name === 'constant') return maker;
-    if (!takesNoArithmetic(maker)) return undefined;
+    if (!isMadeAgain(maker, earlier.keeping, (value) => earlier.isShared(value))) return undefined;
     const kept = maker.operands.reduce((total, operand) => total + bytesToKeep(operand), 0);
     return kept <= typeBytes(builder.type(id)) ? maker : undefined;
   };

@@ -4,13 +4,14 @@
  */
 import type { Builder } from '../builder.js';
 import { attributesOf } from '../builder.js';
+import type { Keeping } from '../passes/keeping.js';
 import type { Op, ValueId } from '../types.js';
 import { makersOf, opsFor } from './needed.js';
 import { moveLater } from './move.js';
 import { reads } from '../passes/fuse.js';
 
 /** A repeat's carried results alone, and a second repeat for what they do not need; what it reads of the first is stacked. */
-function separateRepeat(builder: Builder, op: Op): Op[] {
+function separateRepeat(builder: Builder, op: Op, keeping: Keeping): Op[] {
   const { count, carried, reverse, first: firstElement } = attributesOf(op, 'repeat');
   const region = op.region!;
   const early = opsFor(region.ops, region.results.slice(0, carried));
@@ -32,6 +33,7 @@ function separateRepeat(builder: Builder, op: Op): Op[] {
   const moved = moveLater(builder, late, {
     makers: makersOf([...early]),
     isShared: (id) => elements.has(id),
+    keeping,
     keep: (inner) => {
       const index = elements.get(inner);
       if (index !== undefined) return enter(inner, op.operands[index]!);
@@ -86,8 +88,9 @@ export function separateWeights(
   builder: Builder,
   ops: readonly Op[],
   roots: readonly ValueId[],
+  keeping: Keeping,
 ): { readonly ops: readonly Op[]; readonly early: ReadonlySet<Op> } {
-  const separated = ops.flatMap((op) => (op.name === 'repeat' ? separateRepeat(builder, op) : [op]));
+  const separated = ops.flatMap((op) => (op.name === 'repeat' ? separateRepeat(builder, op, keeping) : [op]));
   // In the first stage nothing is sent: there the cotangents that go through the layers are what comes first.
   const along = separated.flatMap((op) =>
     op.name === 'repeat' ? op.results.slice(0, attributesOf(op, 'repeat').carried) : [],

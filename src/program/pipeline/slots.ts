@@ -5,6 +5,7 @@
 import { Builder, attributesOf } from '../builder.js';
 import { invalid } from '../ops/index.js';
 import type { Op, Program, ProgramInput, ProgramOutput, ValueId } from '../types.js';
+import type { Keeping } from '../passes/keeping.js';
 import { STREAM } from './cut.js';
 import { moveLater } from './move.js';
 import { makersOf } from './needed.js';
@@ -31,7 +32,12 @@ interface Assignment {
 }
 
 /** The program's ops dealt to slots that run one after the other. */
-function deal(builder: Builder, program: Program, { slots, slotOf, slotOfPort }: Assignment): Program[] {
+function deal(
+  builder: Builder,
+  program: Program,
+  { slots, slotOf, slotOfPort }: Assignment,
+  keeping: Keeping,
+): Program[] {
   const inputs = new Map(program.inputs.map((input) => [input.value, input] as const));
   const makers = makersOf(program.ops);
   const originOf = (id: ValueId): number => {
@@ -53,7 +59,7 @@ function deal(builder: Builder, program: Program, { slots, slotOf, slotOfPort }:
     };
     const own = program.ops.filter((op) => slotOf(op) === slot);
     const earlier = makersOf(program.ops.filter((op) => slotOf(op) < slot));
-    return moveLater(builder, own, { makers: earlier, isShared, keep });
+    return moveLater(builder, own, { makers: earlier, isShared, keep, keeping });
   });
   // What is passed through is read by the slot that keeps it.
   kept.forEach((ids, slot) => ids.forEach((id) => inputs.has(id) && read[slot]!.add(id)));
@@ -83,7 +89,7 @@ function deal(builder: Builder, program: Program, { slots, slotOf, slotOfPort }:
  * @param split whether the gradients of weights have a slot of their own
  * @returns forward and backward; or forward, backward-input and backward-weight
  */
-export function splitSlots(program: Program, split: boolean): Program[] {
+export function splitSlots(program: Program, split: boolean, keeping: Keeping): Program[] {
   const builder = Builder.from(program);
   builder.reserve(program.ops);
   const slotOfPort = (name: string): number => (name === STREAM ? 0 : 1);
@@ -91,15 +97,16 @@ export function splitSlots(program: Program, split: boolean): Program[] {
   const backward = program.ops.filter(({ phase }) => phase !== 'forward');
   if (!split) {
     const slotOf = ({ phase }: Op): number => (phase === 'forward' ? 0 : 1);
-    return deal(builder, program, { slots: 2, slotOf, slotOfPort });
+    return deal(builder, program, { slots: 2, slotOf, slotOfPort }, keeping);
   }
   const roots = program.outputs.filter(({ name }) => name.startsWith('send:') || name === 'sum:loss');
   const separated = separateWeights(
     builder,
     backward,
     roots.map(({ value }) => value),
+    keeping,
   );
   const slotOf = (op: Op): number => (op.phase === 'forward' ? 0 : separated.early.has(op) ? 1 : 2);
   const whole = { ...builder.finish(program.inputs, program.outputs), ops: [...forward, ...separated.ops] };
-  return deal(builder, whole, { slots: 3, slotOf, slotOfPort });
+  return deal(builder, whole, { slots: 3, slotOf, slotOfPort }, keeping);
 }

@@ -65,6 +65,13 @@ export function zeroBubbleV<T extends number>(
   return best('zb-v', filled(withoutWeights(vOrder(stages, microbatches)), full), full);
 }
 
+/** The least that ZB-V can keep, in microbatches a stage: its order is fixed but for the gradients of weights. */
+export function leastOfV(stages: number, microbatches: number): number {
+  const order = withoutWeights(vOrder(stages, microbatches));
+  const peaks = peakActivations(order, () => ({ forward: 1, untilWeight: 0 }));
+  return Math.ceil(Math.max(...peaks) / order.chunks);
+}
+
 function automatic<T extends number>(
   name: string,
   stages: number,

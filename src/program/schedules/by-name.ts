@@ -1,7 +1,7 @@
 /** The schedules by the names that a plan calls them. */
 import { MeshwrightError } from '../../errors.js';
 import type { Objective } from './automatic.js';
-import { zeroBubble1p, zeroBubble2p, zeroBubbleV } from './automatic.js';
+import { leastOfV, zeroBubble1p, zeroBubble2p, zeroBubbleV } from './automatic.js';
 import { gpipe, interleaved, oneForwardOneBackward, zeroBubbleH1, zeroBubbleH2 } from './orders.js';
 import type { Memory } from './place-weights.js';
 import type { Placement, Schedule } from './schedule.js';
@@ -29,15 +29,15 @@ interface Entry {
   readonly placement: Placement;
   /** Whether the gradients of weights have slots of their own. */
   readonly splitsBackward: boolean;
-  /** Whether its order is found from what is kept, so that `memory` can limit it. */
-  readonly takesMemory: boolean;
+  /** Where its order is found from what is kept: how few microbatches `memory` can limit that to. */
+  readonly leastMemory?: (stages: number, microbatches: number) => number;
   create<T extends number>(request: ScheduleRequest<T>): Schedule;
 }
 
-const whole = { placement: 'interleaved', splitsBackward: false, takesMemory: false } as const;
+const whole = { placement: 'interleaved', splitsBackward: false } as const;
 const one = { ...whole, chunks: '1', fewest: 1, most: 1 } as const;
 const split = { ...one, splitsBackward: true } as const;
-const found = { ...split, takesMemory: true } as const;
+const found = { ...split, leastMemory: () => 1 } as const;
 
 const ENTRIES = {
   gpipe: { ...one, create: ({ stages, microbatches }) => gpipe(stages, microbatches) },
@@ -59,6 +59,7 @@ const ENTRIES = {
     fewest: 2,
     most: 2,
     placement: 'v',
+    leastMemory: leastOfV,
     create: ({ stages, microbatches, ...aim }) => zeroBubbleV(stages, microbatches, aim),
   },
 } as const satisfies Record<string, Entry>;
@@ -68,7 +69,11 @@ export const SCHEDULE_NAMES = Object.keys(ENTRIES) as ScheduleName[];
 
 export const placementOf = (name: ScheduleName): Placement => ENTRIES[name].placement;
 export const splitsBackward = (name: ScheduleName): boolean => ENTRIES[name].splitsBackward;
-export const takesMemory = (name: ScheduleName): boolean => ENTRIES[name].takesMemory;
+/** The least microbatches that a stage's activations can be limited to; undefined where the order leaves no choice. */
+export function leastMemory(name: ScheduleName, stages: number, microbatches: number): number | undefined {
+  const entry: Entry = ENTRIES[name];
+  return entry.leastMemory?.(stages, microbatches);
+}
 /** Virtual stages a stage, at the least. */
 export const fewestChunks = (name: ScheduleName): number => ENTRIES[name].fewest;
 

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Memory, Objective, Schedule, SlotTimes } from '../../../src/program/schedules/index.js';
+import type { Memory, Objective, Schedule, ScheduleName, SlotTimes } from '../../../src/program/schedules/index.js';
 import {
   checkSchedule,
   countLimit,
   createSchedule,
+  leastMemory,
   oneForwardOneBackward,
   peakActivations,
   placeOf,
@@ -87,6 +88,21 @@ describe('automatic orders', () => {
     );
     expect(spans).toEqual([...spans].sort((a, b) => b - a));
     expect(spans[0]).toBeGreaterThan(2 * spans.at(-1)!);
+  });
+
+  it('can be limited to the least that they say, and of ZB-V to no less', () => {
+    fc.assert(
+      fc.property(cases(['zb-1p', 'zb-2p', 'zb-v']), ({ schedule, times }) => {
+        const { name, stages, microbatches, chunks } = schedule;
+        const least = leastMemory(name as ScheduleName, stages, microbatches)!;
+        const within = (limit: number): Schedule => {
+          const memory = countLimit(limit, chunks);
+          return createSchedule(name as ScheduleName, { stages, microbatches, chunks, times, memory });
+        };
+        for (const peak of peakActivations(within(least))) expect(peak).toBeLessThanOrEqual(least * chunks);
+        if (least > 1) expect(() => within(least - 1)).toThrow(/PLAN_DOES_NOT_FIT/);
+      }),
+    );
   });
 
   it('refuse a limit below one microbatch, saying where', () => {

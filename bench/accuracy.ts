@@ -1,0 +1,129 @@
+/**
+ * `npm run docs:accuracy -- --runs FILE`: predicts the runs of a file and writes the tables of docs/accuracy.md and of the
+ * README between their markers, and the errors that test/golden/runs.test.ts goes by.
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { mean } from 'simple-statistics';
+import { predictOnThreads } from '../src/cli/validate-pool.js';
+import { formatPercent } from '../src/units.js';
+import type { Errors, Mechanism, Row, SetResult, ValidationDocument } from '../src/validate/index.js';
+import { MECHANISMS, readRows, summarize } from '../src/validate/index.js';
+import { PUBLICATIONS, rowsOf } from '../test/golden/published/index.js';
+import { put, table } from './markdown.js';
+
+const percent = (value: number | null | undefined): string => (value == null ? '–' : formatPercent(value));
+const signed = (value: number | null | undefined): string =>
+  value == null ? '–' : `${value > 0 ? '+' : ''}${formatPercent(value)}`;
+
+const counts = ({ rows, predicted }: SetResult): string =>
+  rows === predicted ? String(rows) : `${predicted} of ${rows}`;
+
+function fitsCells({ fits }: SetResult): string[] {
+  return fits === null
+    ? ['–', '–']
+    : [percent(fits.right / fits.count), `${fits.wronglyFits} / ${fits.wronglyDoesNotFit}`];
+}
+
+function wholeTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: ValidationDocument): string {
+  const head = [
+    'set',
+    'runs',
+    'mean',
+    'median',
+    'worst',
+    'bias',
+    'yardstick',
+    'memory',
+    'fits right',
+    'said to fit / not to',
+  ];
+  const rows = sets.map((result) => {
+    const { set, stepTime, yardstick, memory } = result;
+    return [
+      set,
+      counts(result),
+      ...[stepTime?.mean, stepTime?.median, stepTime?.worst].map(percent),
+      signed(stepTime?.bias),
+      percent(yardstick?.mean),
+      percent(memory?.mean),
+      ...fitsCells(result),
+    ];
+  });
+  const mean = [
+    'mean of the means',
+    '',
+    percent(meanOfSetMeans),
+    '',
+    '',
+    '',
+    percent(yardstickMeanOfSetMeans),
+    '',
+    '',
+    '',
+  ];
+  return table(head, [...rows, mean]);
+}
+
+function halvesTable({ sets }: ValidationDocument): string {
+  const of = (errors: Errors | null): string[] => [
+    String(errors?.count ?? 0),
+    percent(errors?.mean),
+    signed(errors?.bias),
+  ];
+  const head = ['set', 'runs of a', 'mean', 'bias', 'runs of b', 'mean', 'bias'];
+  return table(
+    head,
+    sets.map(({ set, halves }) => [set, ...of(halves.a), ...of(halves.b)]),
+  );
+}
+
+/** By how much predictions move, on average, without each mechanism. */
+async function mechanismsTable(rows: readonly Row[], { sets, rows: usual }: ValidationDocument): Promise<string> {
+  const moved = new Map<Mechanism, readonly (number | undefined)[]>();
+  for (const mechanism of MECHANISMS) {
+    const found = await predictOnThreads(rows, { without: [mechanism] });
+    moved.set(
+      mechanism,
+      found.map(({ predictedStepTimeSeconds: without }, index) => {
+        const before = usual[index]!.predictedStepTimeSeconds;
+        return without === null || before === null ? undefined : without / before - 1;
+      }),
+    );
+  }
+  const lines = sets.map(({ set }) => [
+    set,
+    ...MECHANISMS.map((mechanism) => {
+      const known = moved.get(mechanism)!.filter((value, index) => value !== undefined && usual[index]!.set === set);
+      return known.length === 0 ? '–' : signed(mean(known as number[]));
+    }),
+  ]);
+  return table(['set', 'nothing computed again', 'one switch', 'nothing overlapped'], lines);
+}
+
+function shortTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: ValidationDocument): string {
+  const rows = sets.map((result) => {
+    const { set, stepTime, yardstick } = result;
+    return [set, counts(result), percent(stepTime?.mean), signed(stepTime?.bias), percent(yardstick?.mean)];
+  });
+  const last = ['mean of the means', '', percent(meanOfSetMeans), '', percent(yardstickMeanOfSetMeans)];
+  return table(['set', 'runs', 'mean error', 'bias', 'one constant'], [...rows, last]);
+}
+
+const { values } = parseArgs({ options: { runs: { type: 'string' } } });
+if (values.runs === undefined) throw new Error('give the measured runs: npm run docs:accuracy -- --runs FILE');
+const rows = readRows(values.runs);
+const document = summarize(rows, await predictOnThreads(rows));
+await put('docs/accuracy.md', {
+  accuracy: wholeTable(document),
+  halves: halvesTable(document),
+  mechanisms: await mechanismsTable(rows, document),
+});
+await put('README.md', { accuracy: shortTable(document) });
+const published = PUBLICATIONS.flatMap(rowsOf);
+const errors = summarize(published, await predictOnThreads(published)).sets.map(({ set, stepTime, fits }) => [
+  set,
+  { mean: Number(stepTime!.mean.toFixed(4)), ...(fits === null ? {} : { fitsRight: fits.right }) },
+]);
+writeFileSync('test/golden/published/errors.json', `${JSON.stringify(Object.fromEntries(errors), null, 2)}\n`);
+process.stdout.write(`docs/accuracy.md and README.md: ${rows.length} runs; errors.json: ${published.length}\n`);

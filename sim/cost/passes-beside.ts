@@ -1,0 +1,60 @@
+/**
+ * Passes over memory that a framework makes beside the ops of a program: dropout, which programs leave out as it changes
+ * nothing but the data; and a softmax or a loss that it computes op by op where the program has it in one.
+ */
+import type { Stack } from '../../src/hardware/index.js';
+import type { Op, Value } from '../../src/program/index.js';
+import { elementCount } from '../../src/program/index.js';
+import type { Piece } from './pieces.js';
+
+/** Bytes an element that each pass reads and writes. */
+interface Passes {
+  readonly elements: number;
+  readonly bytes: readonly number[];
+}
+
+/** On what softmax leaves, a byte an element of a mask besides; the gradient reads the mask. */
+const DROPOUT = [2 + 2 + 1];
+
+/**
+ * What a softmax op by op in f32 moves besides the one kernel that the program's op stands for: to f32, scaled, masked,
+ * softmax, back; and the gradient of each (Megatron-LM, fused_softmax.py: forward_torch_softmax).
+ */
+const SOFTMAX = [2 + 4, 4 + 4, 4 + 4 + 1, 4, 4 + 2];
+const SOFTMAX_BACKWARD = [2 + 4, 6, 4 + 4 + 1, 4 + 4, 4 + 2];
+
+/**
+ * What a cross-entropy op by op moves besides reading logits for their maximum: x − max, exp, the sum, and the softmax for
+ * the backward pass (Megatron-LM, tensor_parallel/cross_entropy.py).
+ */
+const CROSS_ENTROPY = [4 + 4, 4 + 4, 4, 4 + 4];
+
+/** Heads times sequences: each has as many queries as keys, and queries of heads that share keys are in one dimension. */
+const squaresOf = (shape: readonly number[]): number => elementCount(shape) / shape.at(-1)! ** 2;
+
+function ofSoftmax({ name }: Op, shape: readonly number[], stack: Stack): readonly number[] {
+  const { attention, attentionDropout, softmaxMultiple } = stack;
+  if (attention === 'fused') return [];
+  const isOneKernel = squaresOf(shape) % softmaxMultiple === 0;
+  return [
+    ...(isOneKernel ? [] : name === 'softmax' ? SOFTMAX : SOFTMAX_BACKWARD),
+    ...(attentionDropout ? DROPOUT : []),
+  ];
+}
+
+function passesOf(op: Op, values: readonly Value[], stack: Stack): Passes {
+  const shapeOf = (id: number): readonly number[] => values[id]!.type.shape;
+  if (op.name === 'softmax' || op.name === 'softmax_backward') {
+    const shape = shapeOf(op.results[0]!);
+    return { elements: elementCount(shape), bytes: ofSoftmax(op, shape, stack) };
+  }
+  if (op.name === 'log_sum_exp' && stack.loss === 'separate')
+    return { elements: elementCount(shapeOf(op.operands[0]!)), bytes: CROSS_ENTROPY };
+  return { elements: 0, bytes: [] };
+}
+
+/** Each a launch of its own. */
+export function passesBeside(op: Op, values: readonly Value[], stack: Stack): Piece[] {
+  const { elements, bytes } = passesOf(op, values, stack);
+  return bytes.map((moved) => ({ ops: [op], matmuls: [], vectorFlops: elements, memoryBytes: moved * elements }));
+}
