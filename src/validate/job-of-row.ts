@@ -278,9 +278,7 @@ export function prepareRow(row: Row, without: readonly Mechanism[] = []): Prepar
   const { size, whole, rest } = microbatchesOfRow(row);
   const isPipeline = row.plan.pipe > 1;
   if (rest > 0 && isPipeline) throw new Unsupported('a pipeline whose last microbatch is smaller than the others');
-  const asked = named('precision', row.plan.precision, COMPUTE);
-  const compute = isPipeline && asked === 'f16' ? 'bf16' : asked;
-  if (compute !== asked) notes.push('f16 in a pipeline is predicted as bf16');
+  const compute = named('precision', row.plan.precision, COMPUTE);
   const situation = { hardware: hardware.name, compute, shard: sharding.shard ?? 'none', pipeline: isPipeline };
   const usual = planDefaultsFor(stack, situation)
     .map(({ set }) => parsePlanInput(set, `${stack.name} (plan)`))
