@@ -50,7 +50,7 @@ function wholeTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: Validatio
       ...fitsCells(result),
     ];
   });
-  const mean = [
+  const last = [
     'mean of the means',
     '',
     percent(meanOfSetMeans),
