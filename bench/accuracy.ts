@@ -63,7 +63,7 @@ function wholeTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: Validatio
     '',
     '',
   ];
-  return table(head, [...rows, last]);
+  return table(head, [...rows, mean]);
 }
 
 function halvesTable({ sets }: ValidationDocument): string {

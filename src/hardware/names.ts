@@ -40,5 +40,5 @@ export type CollectiveKind = (typeof COLLECTIVES)[number];
  * Kernels for all of attention: FlashAttention in Triton as of 2022, FlashAttention-2 (PyTorch's own, too),
  * FlashAttention-3, cuDNN's.
  */
-export const ATTENTION_KERNELS = ['flash-triton', 'flash-2', 'flash-3', 'cudnn'] as const;
+export const ATTENTION_KERNELS = ['flash-triton', 'flash-2', 'flash-3', 'cudnn', 'splash'] as const;
 export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];

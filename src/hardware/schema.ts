@@ -90,6 +90,7 @@ const node = {
   chipsPerNode: count,
   nodeBandwidthPerChipPerDirection: rate,
   nodeLatency: quantity,
+  pairBandwidthPerDirection: quantity.optional(),
   collectiveStart: quantity.optional(),
   network: network.optional(),
 };
@@ -132,6 +133,7 @@ export const hardwareSchema = z.strictObject({
     }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
     rateSpread: share.optional(),
+    sustainedRate: fraction.optional(),
     vectorRate: quantity,
     fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),

@@ -81,6 +81,11 @@ export interface Chip {
    * where all run alike.
    */
   readonly rateSpread: number;
+  /**
+   * Of what matmuls reach in a benchmark that is soon over, what they reach in hours of training, when the power limit has
+   * lowered clocks; 1 where that changes nothing.
+   */
+  readonly sustainedRate: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
   /** By kernel, the stack's default first; without it, a fused attention takes what its matmuls would one by one. */
@@ -155,6 +160,11 @@ export interface NodeTopology {
   /** All that a chip can send to others of its node, one way. */
   readonly nodePerChipPerDirection: Bandwidth;
   readonly nodeLatency: Seconds;
+  /**
+   * What a chip sends to one other of its node with a single message, one way, in a job of several nodes: NCCL gives a pair
+   * of chips few of its channels there. As much as to all others where absent.
+   */
+  readonly pairPerDirection?: BytesPerSecond;
   /**
    * What a collective or a transfer takes before it moves anything: its kernel's launch, and until the chips that take part
    * have found each other.

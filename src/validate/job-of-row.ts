@@ -1,7 +1,16 @@
 /** A row as a job that can be predicted. */
 import type { Stack } from '../hardware/index.js';
 import type { Job, ModelInput, Plan, PlanInput } from '../job/index.js';
-import { DEFAULT_PLAN, checkPlan, fitPlan, mergePlans, optionsOf, parsePlanInput, resolveTask } from '../job/index.js';
+import {
+  DEFAULT_PLAN,
+  checkPlan,
+  chunkCount,
+  fitPlan,
+  mergePlans,
+  optionsOf,
+  parsePlanInput,
+  resolveTask,
+} from '../job/index.js';
 import type { AxisName, Mesh } from '../mesh/index.js';
 import { MESH_AXES, createMesh } from '../mesh/index.js';
 import { omit } from '../omit.js';
@@ -88,7 +97,7 @@ function modelOfRow({ model: row, plan }: Row, stack: Stack): ModelInput {
     mlpWidth: row.mlpWidth,
     gatedMlp: row.gatedMlp ?? false,
     // That a row says nothing of a parallel block is no word against one that a framework's own kind of model has.
-    parallelLayers: row.parallelBlock === true || (kind === 'gpt2' && stack.document.model?.parallelLayers === true),
+    parallelLayers: row.parallelBlock === true || (kind === 'gpt2' && usual?.parallelLayers === true),
     tiedHead: row.tiedEmbeddings ?? false,
     vocabulary: roundUp(row.vocabulary, stack.vocabularyMultiple * plan.model),
     sequence: row.sequenceLength,
@@ -217,18 +226,26 @@ function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {
   if (overlap == null) return {};
   return {
     ...(/grad_sync bf16/.test(overlap) ? { precision: { gradients: 'bf16' as const } } : {}),
-    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring' as const } : {}),
+    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring-bulk' as const } : {}),
   };
 }
 
-function profileOfRow({ plan }: Row, options: Partial<Plan>, microbatches: number): MeasuredPipeline | undefined {
+/** Layers of each virtual stage; where the last has fewer, it has the head in their place. */
+function workOf({ firstAndLastStageLayersFewer: fewer }: Row['plan'], layers: Plan['stageLayers']) {
+  if (typeof layers === 'string') return {};
+  return { work: layers.map((count, index) => (index === layers.length - 1 ? count + (fewer ?? 0) : count)) };
+}
+
+function profileOfRow({ plan }: Row, { plan: options }: Job): MeasuredPipeline | undefined {
   const { profiledStageSeconds: measured, pipe } = plan;
   if (measured == null || pipe === 1) return undefined;
   return {
-    name: options.schedule!,
+    name: options.schedule,
     stages: pipe,
-    microbatches,
-    chunks: options.virtualStages as number,
+    microbatches: options.microbatches,
+    chunks: chunkCount(options),
+    blocking: !options.overlapTransfers,
+    ...workOf(plan, options.stageLayers),
     times: {
       forward: seconds(measured.forward),
       backwardInput: seconds(measured.backwardInput),
@@ -285,9 +302,10 @@ export function prepareRow(row: Row, without: readonly Mechanism[] = []): Prepar
     const task = { ...resolveTask(input, () => hardware), hardwareName: key };
     return checkPlan(task, fitPlan(task, { ...DEFAULT_PLAN, mesh, microbatches, ...options }).plan);
   };
-  const profile = profileOfRow(row, ofPipeline, whole);
+  const job = jobOf(size, whole);
+  const profile = profileOfRow(row, job);
   return {
-    job: jobOf(size, whole),
+    job,
     stack,
     ...(rest === 0 ? {} : { remainder: { one: jobOf(rest, 1), two: jobOf(rest, 2) } }),
     openSlice: isTorus && row.hardware.network?.sliceShape == null,
