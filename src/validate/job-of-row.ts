@@ -168,8 +168,9 @@ function pipelineOptions({ plan, model }: Row, notes: string[]): Partial<Plan> {
   if (pipe === 1) return {};
   const chunks = virtualStages ?? 1;
   const asked = named('schedule', schedule ?? '1f1b', SCHEDULES);
-  // One virtual stage a stage is nothing to interleave.
-  const name = asked === 'interleaved-1f1b' && chunks === 1 ? '1f1b' : asked;
+  // One virtual stage a stage is nothing to interleave, and several are interleaved by whichever name.
+  const isPlain = asked === '1f1b' || asked === 'interleaved-1f1b';
+  const name: ScheduleName = !isPlain ? asked : chunks === 1 ? '1f1b' : 'interleaved-1f1b';
   const count = pipe * (name === 'zb-v' ? 2 : chunks);
   const fewer = firstAndLastStageLayersFewer ?? 0;
   const each = (model.layers + 2 * fewer) / count;
