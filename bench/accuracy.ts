@@ -2,23 +2,19 @@
  * `npm run docs:accuracy -- --runs FILE`: predicts the runs of a file and writes the tables of docs/accuracy.md and of the
  * README between their markers, and the errors that test/golden/runs.test.ts goes by.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { format, resolveConfig } from 'prettier';
+import { mean } from 'simple-statistics';
 import { predictOnThreads } from '../src/cli/validate-pool.js';
 import { formatPercent } from '../src/units.js';
-import type { Errors, SetResult, ValidationDocument } from '../src/validate/index.js';
-import { readRows, summarize } from '../src/validate/index.js';
+import type { Errors, Mechanism, Row, SetResult, ValidationDocument } from '../src/validate/index.js';
+import { MECHANISMS, readRows, summarize } from '../src/validate/index.js';
 import { PUBLICATIONS, rowsOf } from '../test/golden/published/index.js';
+import { put, table } from './markdown.js';
 
 const percent = (value: number | null | undefined): string => (value == null ? '–' : formatPercent(value));
 const signed = (value: number | null | undefined): string =>
   value == null ? '–' : `${value > 0 ? '+' : ''}${formatPercent(value)}`;
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map((_, index) => (index === 0 ? '---' : '--:')), ...rows]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
 
 const counts = ({ rows, predicted }: SetResult): string =>
   rows === predicted ? String(rows) : `${predicted} of ${rows}`;
@@ -82,32 +78,47 @@ function halvesTable({ sets }: ValidationDocument): string {
   );
 }
 
+/** By how much predictions move, on average, without each mechanism. */
+async function mechanismsTable(rows: readonly Row[], { sets, rows: usual }: ValidationDocument): Promise<string> {
+  const moved = new Map<Mechanism, readonly (number | undefined)[]>();
+  for (const mechanism of MECHANISMS) {
+    const found = await predictOnThreads(rows, { without: [mechanism] });
+    moved.set(
+      mechanism,
+      found.map(({ predictedStepTimeSeconds: without }, index) => {
+        const before = usual[index]!.predictedStepTimeSeconds;
+        return without === null || before === null ? undefined : without / before - 1;
+      }),
+    );
+  }
+  const lines = sets.map(({ set }) => [
+    set,
+    ...MECHANISMS.map((mechanism) => {
+      const known = moved.get(mechanism)!.filter((value, index) => value !== undefined && usual[index]!.set === set);
+      return known.length === 0 ? '–' : signed(mean(known as number[]));
+    }),
+  ]);
+  return table(['set', 'nothing computed again', 'one switch', 'nothing overlapped'], lines);
+}
+
 function shortTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: ValidationDocument): string {
   const rows = sets.map((result) => {
     const { set, stepTime, yardstick } = result;
     return [set, counts(result), percent(stepTime?.mean), signed(stepTime?.bias), percent(yardstick?.mean)];
   });
-  const mean = ['mean of the means', '', percent(meanOfSetMeans), '', percent(yardstickMeanOfSetMeans)];
-  return table(['set', 'runs', 'mean error', 'bias', 'one constant'], [...rows, mean]);
-}
-
-/** Puts a text between the markers `<!-- NAME: … -->` and `<!-- end of NAME -->` of a file. */
-async function put(file: string, texts: Readonly<Record<string, string>>): Promise<void> {
-  let written = readFileSync(file, 'utf8');
-  for (const [name, text] of Object.entries(texts)) {
-    const between = new RegExp(`(<!-- ${name}:.*? -->\n)[^]*?(<!-- end of ${name} -->)`);
-    if (!between.test(written)) throw new Error(`${file} has no markers of ${name}`);
-    written = written.replace(between, (_, before: string, after: string) => `${before}\n${text}\n\n${after}`);
-  }
-  const config = await resolveConfig(file);
-  writeFileSync(file, await format(written, { ...config, parser: 'markdown' }));
+  const last = ['mean of the means', '', percent(meanOfSetMeans), '', percent(yardstickMeanOfSetMeans)];
+  return table(['set', 'runs', 'mean error', 'bias', 'one constant'], [...rows, last]);
 }
 
 const { values } = parseArgs({ options: { runs: { type: 'string' } } });
 if (values.runs === undefined) throw new Error('give the measured runs: npm run docs:accuracy -- --runs FILE');
 const rows = readRows(values.runs);
 const document = summarize(rows, await predictOnThreads(rows));
-await put('docs/accuracy.md', { accuracy: wholeTable(document), halves: halvesTable(document) });
+await put('docs/accuracy.md', {
+  accuracy: wholeTable(document),
+  halves: halvesTable(document),
+  mechanisms: await mechanismsTable(rows, document),
+});
 await put('README.md', { accuracy: shortTable(document) });
 const published = PUBLICATIONS.flatMap(rowsOf);
 const errors = summarize(published, await predictOnThreads(published)).sets.map(({ set, stepTime, fits }) => [

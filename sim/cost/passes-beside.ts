@@ -29,12 +29,13 @@ const SOFTMAX_BACKWARD = [2 + 4, 6, 4 + 4 + 1, 4 + 4, 4 + 2];
  */
 const CROSS_ENTROPY = [4 + 4, 4 + 4, 4, 4 + 4];
 
-const rowsOf = (shape: readonly number[]): number => elementCount(shape.slice(0, -2));
+/** Heads times sequences: each has as many queries as keys, and queries of heads that share keys are in one dimension. */
+const squaresOf = (shape: readonly number[]): number => elementCount(shape) / shape.at(-1)! ** 2;
 
 function ofSoftmax({ name }: Op, shape: readonly number[], stack: Stack): readonly number[] {
   const { attention, attentionDropout, softmaxMultiple } = stack;
   if (attention === 'fused') return [];
-  const isOneKernel = rowsOf(shape) % softmaxMultiple === 0;
+  const isOneKernel = squaresOf(shape) % softmaxMultiple === 0;
   return [
     ...(isOneKernel ? [] : name === 'softmax' ? SOFTMAX : SOFTMAX_BACKWARD),
     ...(attentionDropout ? DROPOUT : []),

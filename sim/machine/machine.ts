@@ -58,6 +58,6 @@ export function createMachine(options: MachineOptions): Machine {
   const found = layout(options);
   const chip = chipWith(hardware.chip, found.memorySlowdown);
   const chips = rankCount(mesh);
-  const matmulSlowdown = slowestOf(chips, chip.rateSpread);
+  const matmulSlowdown = slowestOf(chips, chip.rateSpread) / chip.sustainedRate;
   return { hardware, chip, mesh, chips, matmulSlowdown, chipSlowdown: new Map(), faultyLinks: false, ...found };
 }

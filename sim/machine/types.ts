@@ -61,7 +61,7 @@ export interface Machine {
   readonly chip: Chip;
   /** At least 1: how much longer computing takes because chips share cores. */
   readonly computeSlowdown: number;
-  /** At least 1: how much longer matmuls take on the slowest of its chips, which all others wait for. */
+  /** At least 1: how much longer matmuls take in a long run, on the slowest of its chips, which all others wait for. */
   readonly matmulSlowdown: number;
   /** At least 1: how much less of its memory bandwidth a chip has, besides, because chips share a host's memory. */
   readonly memorySlowdown: number;

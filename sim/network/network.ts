@@ -4,6 +4,7 @@
  * the machine, for all programs that run on it.
  */
 import { MeshwrightError } from '../../src/errors.js';
+import type { OfferedAlgorithms } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
 import type { Seconds } from '../../src/units.js';
@@ -93,6 +94,20 @@ class MachineNetworks {
     return network;
   }
 
+  /** A library's trees are between nodes, and chains inside them, which take the steps of a ring (NCCL, graph/trees.cc). */
+  #allowed(
+    axis: AxisName,
+    able: readonly Algorithm[],
+    collective: GroupCollective,
+    offered: OfferedAlgorithms | undefined,
+  ): readonly Algorithm[] {
+    const found = allowed(able, collective, offered);
+    const stages = this.#workshop.machine.stages.get(axis)!;
+    if (offered === undefined || stages.some(({ kind }) => kind !== 'node')) return found;
+    const others = found.filter(({ name }) => name !== 'tree');
+    return others.length > 0 ? others : found;
+  }
+
   #create({ algorithms: fixed = {}, preferred, offered }: NetworkOptions): Network {
     const { sharing } = this;
     const { topology } = this.#workshop.machine.hardware;
@@ -108,7 +123,7 @@ class MachineNetworks {
       const asked = fixed[collective];
       const only = able.find(({ name }) => name === (asked ?? preferred));
       if (asked !== undefined && only === undefined) refuse(collective, axis, asked, able);
-      const among = only === undefined ? allowed(able, collective, offered) : [only];
+      const among = only === undefined ? this.#allowed(axis, able, collective, offered) : [only];
       const made = new Map<readonly Channel[], AlgorithmName>();
       const best = pick.fastest(
         among.map(({ name, channels }) => (inner) => {

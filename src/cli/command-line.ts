@@ -118,6 +118,12 @@ function createProgram(): Command {
   json(program.command('validate').description('predict measured runs, and say by how much predictions are off'))
     .requiredOption('--runs <file>', 'measured runs, one JSON object a line (docs/validation.md)')
     .option('--set <name...>', 'only the runs of these sets')
+    .addOption(
+      new Option(
+        '--without <mechanism...>',
+        'predict as if nothing were computed again, all chips lay on one switch, or nothing were exchanged beside kernels',
+      ).choices(['recompute', 'topology', 'overlap']),
+    )
     .option('--html <file>', 'write a page with the figures and a chart')
     .addOption(new Option('--split', 'also the errors of each half of a set, no model in both').conflicts('json'))
     .action(async (flags: ValidateFlags) => (await import('./commands/validate.js')).validate(flags));

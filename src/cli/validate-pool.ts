@@ -1,15 +1,22 @@
 /** Measured runs predicted on as many threads as there are cores. */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import type { Prediction, Row } from '../validate/index.js';
+import type { Mechanism, Prediction, Row } from '../validate/index.js';
+import type { RowsTask } from './validate-task.js';
 
 /** Rows that a thread is given at once: neighbours have most in common. */
 const CHUNK = 4;
 
+interface PoolOptions {
+  /** Mechanisms to leave out. */
+  readonly without?: readonly Mechanism[];
+  readonly onPredicted?: (count: number) => void;
+}
+
 /** In the order of `rows`. */
 export async function predictOnThreads(
   rows: readonly Row[],
-  onPredicted: (count: number) => void = () => undefined,
+  { without = [], onPredicted = () => undefined }: PoolOptions = {},
 ): Promise<Prediction[]> {
   const threads = Math.min(availableParallelism(), Math.ceil(rows.length / CHUNK));
   const pool = new Piscina({
@@ -21,7 +28,10 @@ export async function predictOnThreads(
   try {
     const found = await Promise.all(
       starts.map(async (start) => {
-        const predicted = (await pool.run(rows.slice(start, start + CHUNK))) as Prediction[];
+        const predicted = (await pool.run({
+          rows: rows.slice(start, start + CHUNK),
+          without,
+        } satisfies RowsTask)) as Prediction[];
         onPredicted(predicted.length);
         return predicted;
       }),

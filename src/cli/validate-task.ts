@@ -3,7 +3,8 @@ import { MeshwrightError } from '../errors.js';
 import { formatPlan } from '../job/index.js';
 import type { Job, Plan } from '../job/index.js';
 import { predictStep } from '../program/schedules/index.js';
-import type { Prediction, PreparedRow, Row } from '../validate/index.js';
+import { formatPercent } from '../units.js';
+import type { Mechanism, Prediction, PreparedRow, Row } from '../validate/index.js';
 import { Unsupported, prepareRow } from '../validate/index.js';
 import { formatSlice, sliceShapes } from '../../sim/index.js';
 import { Assessor } from './assess.js';
@@ -34,7 +35,12 @@ function predictOnBestSlice({ job, stack, openSlice }: PreparedRow): Found {
   const best = found.reduce((a, b) => (b.simulation.stepTimeSeconds < a.simulation.stepTimeSeconds ? b : a));
   const { slice } = best.job.plan;
   if (shapes.length === 0 || slice === undefined) return { ...best, notes: [] };
-  const others = shapes.length === 1 ? 'the only shape that there is' : `the fastest of ${shapes.length} shapes`;
+  const slowest = Math.max(...found.map(({ simulation }) => simulation.stepTimeSeconds));
+  const most = formatPercent(slowest / best.simulation.stepTimeSeconds - 1);
+  const others =
+    shapes.length === 1
+      ? 'the only shape that there is'
+      : `the fastest of ${shapes.length} shapes, the slowest of which takes ${most} longer`;
   return { ...best, notes: [`slice not stated: ${formatSlice(slice)}, ${others}`] };
 }
 
@@ -50,8 +56,8 @@ type Outcome = Pick<
   'status' | 'reason' | 'predictedStepTimeSeconds' | 'predictedMemoryBytesPerChip' | 'predictedFits' | 'plan' | 'notes'
 >;
 
-function predict(row: Row): Outcome {
-  const prepared = prepareRow(row);
+function predict(row: Row, without: readonly Mechanism[]): Outcome {
+  const prepared = prepareRow(row, without);
   const { simulation, job, notes } = predictOnBestSlice(prepared);
   const rest = restSeconds(prepared);
   const measuredSlots = prepared.profile && predictStep(prepared.profile);
@@ -85,9 +91,9 @@ const unsupported = (reason: string): Outcome => ({
 });
 
 /** A row that can't be predicted says why, whatever it is: no row ends the validation of the others. */
-function outcomeOf(row: Row): Outcome {
+function outcomeOf(row: Row, without: readonly Mechanism[]): Outcome {
   try {
-    return predict(row);
+    return predict(row, without);
   } catch (error) {
     if (error instanceof Unsupported) return unsupported(error.message);
     if (error instanceof MeshwrightError) return unsupported(error.message);
@@ -95,7 +101,8 @@ function outcomeOf(row: Row): Outcome {
   }
 }
 
-export function predictRow(row: Row): Prediction {
+/** @param without mechanisms to leave out */
+export function predictRow(row: Row, without: readonly Mechanism[] = []): Prediction {
   const { measured } = row;
   return {
     id: row.id,
@@ -106,8 +113,13 @@ export function predictRow(row: Row): Prediction {
     measuredStepTimeSeconds: measured.stepTimeSeconds ?? null,
     measuredMemoryBytesPerChip: measured.memoryBytesPerChip ?? null,
     measuredFits: measured.fits ?? null,
-    ...outcomeOf(row),
+    ...outcomeOf(row, without),
   };
 }
 
-export const predictRows = (rows: readonly Row[]): Prediction[] => rows.map(predictRow);
+export interface RowsTask {
+  readonly rows: readonly Row[];
+  readonly without: readonly Mechanism[];
+}
+
+export const predictRows = ({ rows, without }: RowsTask): Prediction[] => rows.map((row) => predictRow(row, without));

@@ -1,8 +1,9 @@
 /** The closed sets of names that profiles use. */
 
 /**
- * Where a number comes from. `assumed` is a guess that nobody measured; `calibrated` was fitted by this program to a machine;
- * `fitted` to what others published: kernels, or at most half of a set's runs; the error on the other half is beside it.
+ * Where a number comes from. `assumed` is a guess that nobody measured. `calibrated` was fitted by this program to what a
+ * machine measured of itself, `fitted` to published figures: micro-benchmarks, or runs, then on at most half of a set's, with
+ * the error on the other half beside it.
  */
 export const STATUSES = ['datasheet', 'published', 'measured', 'calibrated', 'fitted', 'assumed'] as const;
 export type Status = (typeof STATUSES)[number];
@@ -39,5 +40,5 @@ export type CollectiveKind = (typeof COLLECTIVES)[number];
  * Kernels for all of attention: FlashAttention in Triton as of 2022, FlashAttention-2 (PyTorch's own, too),
  * FlashAttention-3, cuDNN's.
  */
-export const ATTENTION_KERNELS = ['flash-triton', 'flash-2', 'flash-3', 'cudnn'] as const;
+export const ATTENTION_KERNELS = ['flash-triton', 'flash-2', 'flash-3', 'cudnn', 'splash'] as const;
 export type AttentionKernel = (typeof ATTENTION_KERNELS)[number];

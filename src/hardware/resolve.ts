@@ -87,6 +87,7 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
     },
     collectiveUnits,
     rateSpread: chip.rateSpread?.value ?? 0,
+    sustainedRate: chip.sustainedRate?.value ?? 1,
     vectorRate: positive(
       chip.vectorRate.value,
       'flopsPerSecond',

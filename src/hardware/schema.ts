@@ -132,6 +132,7 @@ export const hardwareSchema = z.strictObject({
     }),
     collectiveUnits: sourced(z.int().nonnegative()).optional(),
     rateSpread: share.optional(),
+    sustainedRate: fraction.optional(),
     vectorRate: quantity,
     fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),

@@ -81,6 +81,11 @@ export interface Chip {
    * where all run alike.
    */
   readonly rateSpread: number;
+  /**
+   * Of what matmuls reach in a benchmark that is soon over, what they reach in hours of training, when the power limit has
+   * lowered clocks; 1 where that changes nothing.
+   */
+  readonly sustainedRate: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
   /** By kernel, the stack's default first; without it, a fused attention takes what its matmuls would one by one. */

@@ -181,8 +181,8 @@ export const PLAN_OPTIONS = {
     form: choice(LINEAR_MODES),
     default: 'synchronous',
     about:
-      'how the collective beside a linear layer runs: before or after its matmul, or as a ring of neighbour transfers behind partial matmuls, one way round or both',
-    source: 'Dehghani et al. 2023, §3; Wang et al. 2023',
+      'how the collective beside a linear layer runs: before or after its matmul, or as a ring of neighbour transfers behind partial matmuls, one way round or both; with ring-bulk weight gradients stay whole, and the collectives of the backward pass that only they wait for, or that they need not wait for, run whole beside them',
+    source: 'Dehghani et al. 2023, §3; Wang et al. 2023; ring-bulk: Transformer Engine, userbuffers',
   },
   shard: {
     form: choice(SHARDS),

@@ -103,16 +103,12 @@ function parallelLayer(m: ModelBuilder, config: DecoderConfig, x: ValueId): Valu
     const joined = m.op('concat', [attended, activated], {});
     return m.op('add', [x, linear(m, 'out', joined, { ...out, input: total(segments), segments })], {}, 'residual');
   }
-  const both = m.op(
-    'add',
-    [
-      linear(m, 'attention/out', attended, { ...out, input: segments[0]! }),
-      linear(m, 'mlp/out', activated, { ...out, input: segments[1]! }),
-    ],
-    {},
-    'sum',
-  );
-  return m.op('add', [x, both], {}, 'residual');
+  // A projection of one part: its kernel lies on `model` by heads or by the MLP's width, whatever would be exchanged less.
+  const apart = [attended, activated].map((y, index) => {
+    const input = segments[index]!;
+    return linear(m, index === 0 ? 'attention/out' : 'mlp/out', y, { ...out, input, segments: [input] });
+  });
+  return m.op('add', [x, m.op('add', apart, {}, 'sum')], {}, 'residual');
 }
 
 /** x ← x + Attention(norm(x)); x ← x + MLP(norm(x)). */

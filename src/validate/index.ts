@@ -3,4 +3,6 @@ export * from './halves.js';
 export * from './job-of-row.js';
 export * from './row.js';
 export * from './summary.js';
+export type { Mechanism } from './without.js';
+export { MECHANISMS } from './without.js';
 export { Unsupported } from './unsupported.js';

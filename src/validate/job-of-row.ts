@@ -9,10 +9,13 @@ import type { MeasuredPipeline } from '../program/schedules/index.js';
 import { SCHEDULE_NAMES } from '../program/schedules/index.js';
 import type { ScheduleName } from '../program/schedules/index.js';
 import { seconds } from '../units.js';
+import type { HardwareOfRow } from './hardware-of-row.js';
 import { hardwareOfRow } from './hardware-of-row.js';
 import type { Row } from './row.js';
 import { planDefaultsFor, stackOfRow } from './stack-of-row.js';
 import { Unsupported } from './unsupported.js';
+import type { Mechanism } from './without.js';
+import { withoutOverlap, withoutTopology } from './without.js';
 
 /** A step whose last microbatch is smaller than the others. */
 export interface Remainder {
@@ -85,7 +88,7 @@ function modelOfRow({ model: row, plan }: Row, stack: Stack): ModelInput {
     mlpWidth: row.mlpWidth,
     gatedMlp: row.gatedMlp ?? false,
     // That a row says nothing of a parallel block is no word against one that a framework's own kind of model has.
-    parallelLayers: row.parallelBlock === true || (kind === 'gpt2' && stack.document.model?.parallelLayers === true),
+    parallelLayers: row.parallelBlock === true || (kind === 'gpt2' && usual?.parallelLayers === true),
     tiedHead: row.tiedEmbeddings ?? false,
     vocabulary: roundUp(row.vocabulary, stack.vocabularyMultiple * plan.model),
     sequence: row.sequenceLength,
@@ -205,12 +208,15 @@ function rematerialization({ plan }: Row, notes: string[]): Partial<Plan> {
   return { rematerialize: named('recompute', plan.recompute ?? 'none', RECOMPUTE) };
 }
 
+/** Whether a run is said to have exchanged nothing beside its kernels. */
+const saysNoOverlap = ({ plan: { overlap } }: Row): boolean => overlap != null && /^(no|off)/i.test(overlap.trim());
+
 /** What a run is said to have done besides computing. */
 function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {
   if (overlap == null) return {};
   return {
     ...(/grad_sync bf16/.test(overlap) ? { precision: { gradients: 'bf16' as const } } : {}),
-    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring' as const } : {}),
+    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring-bulk' as const } : {}),
   };
 }
 
@@ -231,13 +237,24 @@ function profileOfRow({ plan }: Row, options: Partial<Plan>, microbatches: numbe
   };
 }
 
+function machineOfRow(row: Row, isFlat: boolean): HardwareOfRow {
+  const found = hardwareOfRow(row);
+  if (!isFlat) return found;
+  const { chips } = row.hardware;
+  return { hardware: withoutTopology(found.hardware, chips), key: `${found.key}, ${chips} on one switch` };
+}
+
 /**
+ * @param without mechanisms to leave out
  * @throws Unsupported of what can't be expressed here, and MeshwrightError of a plan that its model or hardware can't have
  */
-export function prepareRow(row: Row): PreparedRow {
-  const { hardware, key } = hardwareOfRow(row);
-  const { stack, notes: stackNotes } = stackOfRow(row, hardware);
+export function prepareRow(row: Row, without: readonly Mechanism[] = []): PreparedRow {
+  const { hardware, key } = machineOfRow(row, without.includes('topology'));
+  const { stack: usualStack, notes: stackNotes } = stackOfRow(row, hardware);
+  const overlaps = !without.includes('overlap') && !saysNoOverlap(row);
+  const stack = overlaps ? usualStack : withoutOverlap(usualStack);
   const notes = [...stackNotes];
+  const isTorus = hardware.topology.kind === 'torus';
   const { mesh, options: sharding } = shardingOfRow(row);
   const { size, whole, rest } = microbatchesOfRow(row);
   const isPipeline = row.plan.pipe > 1;
@@ -255,9 +272,10 @@ export function prepareRow(row: Row): PreparedRow {
   const options: Partial<Plan> = {
     activations: 'replicated',
     ...optionsOf(mergePlans(mergePlans(usual, given), overlapOptions(row))),
+    ...(overlaps ? {} : ({ overlapGradients: false, linears: 'synchronous' } as const)),
     ...ofPipeline,
-    ...sliceOptions(row),
-    ...rematerialization(row, notes),
+    ...(isTorus ? sliceOptions(row) : {}),
+    ...(without.includes('recompute') ? {} : rematerialization(row, notes)),
   };
   const model = modelOfRow(row, stack);
   const jobOf = (sequences: number, microbatches: number): Job => {
@@ -271,7 +289,7 @@ export function prepareRow(row: Row): PreparedRow {
     job: jobOf(size, whole),
     stack,
     ...(rest === 0 ? {} : { remainder: { one: jobOf(rest, 1), two: jobOf(rest, 2) } }),
-    openSlice: hardware.topology.kind === 'torus' && row.hardware.network?.sliceShape == null,
+    openSlice: isTorus && row.hardware.network?.sliceShape == null,
     ...(profile === undefined ? {} : { profile }),
     notes,
   };

@@ -124,7 +124,7 @@ it('errors of a stack profile, too', () => {
 });
 
 it('an unknown name comes with the nearest', () => {
-  expect(() => loadHardware('tpu-v5')).toThrow(/HARDWARE_UNKNOWN .*did you mean tpu-v4\?/);
+  expect(() => loadHardware('tpu-v4p')).toThrow(/HARDWARE_UNKNOWN .*did you mean tpu-v4\?/);
   expect(() => loadStack('maxtext-xlaa')).toThrow(/HARDWARE_UNKNOWN .*did you mean maxtext-xla\?/);
   expect(() => loadHardware('./nowhere.yaml')).toThrow(/HARDWARE_UNKNOWN/);
 });

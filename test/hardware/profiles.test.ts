@@ -52,9 +52,9 @@ describe('shipped profiles', () => {
     expect(hardware.chip.matmul[hardware.defaultDtype]).toBeDefined();
   });
 
-  it("say whether chips exchange beside their kernels: only this machine's own ranks do not", () => {
+  it("say whether chips exchange beside their kernels: this machine's own ranks do not, nor DeepSpeed's stages", () => {
     const waiting = listStacks().filter((name) => loadStack(name).asynchronous.length === 0);
-    expect(waiting).toEqual(['onnxruntime-cpu']);
+    expect(waiting).toEqual(['megatron-deepspeed', 'onnxruntime-cpu']);
   });
 
   it.each(['megatron-lm', 'maxtext-xla'])('%s with flash attention is the same but for attention', (name) => {

@@ -156,6 +156,7 @@ describe('the block of a job file', () => {
       twist: false,
       rematerialize: 'none',
       rematerializeLayers: 'all',
+      keepProducts: 'none',
       activations: 'width',
       linears: 'synchronous',
       shard: 'none',
@@ -166,7 +167,6 @@ describe('the block of a job file', () => {
       bucket: 'none',
       overlapGradients: true,
       castParameters: 'where-used',
-      keepProducts: 'none',
       lossScale: 65536,
       lossScaleInterval: 2000,
     });

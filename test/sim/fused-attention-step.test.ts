@@ -32,7 +32,15 @@ it('is the same step whether the plan keeps scores or makes them again', () => {
   expect(none).toEqual({ ...selective, plan: none.plan });
 });
 
-it.each(['none', 'selective', 'matmuls', 'full'])('leaves no scores for other kernels, rematerialize=%s', (how) => {
+// Where parameters are gathered in between, what runs attention's forward kernel again and its backward one lie apart.
+it.each([
+  'none',
+  'selective',
+  'matmuls',
+  'full',
+  'full shard=parameters prefetch=0',
+  'full shard=parameters prefetch=layer',
+])('leaves no scores for other kernels, rematerialize=%s', (how) => {
   const { ops, values } = lowerFor(jobOf(how), stacks.flash);
   forEachOp(ops, ({ name, id, results }) => {
     if (name !== 'kernel' && name !== 'repeat') return;

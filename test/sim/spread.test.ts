@@ -5,10 +5,13 @@ import type { Hardware } from '../../src/hardware/index.js';
 import { loadHardware } from '../../src/hardware/index.js';
 import { createMesh } from '../../src/mesh/index.js';
 import { createMachine } from '../../sim/index.js';
+import { Assessor } from '../../src/cli/assess.js';
+import type { Job } from '../../src/job/index.js';
+import { parsePlanInput } from '../../src/job/index.js';
 
 const h100 = loadHardware('h100-80gb-sxm');
-const spreadOver = (chips: number, rateSpread: number): number => {
-  const hardware: Hardware = { ...h100, chip: { ...h100.chip, rateSpread } };
+const spreadOver = (chips: number, rateSpread: number, sustainedRate = 1): number => {
+  const hardware: Hardware = { ...h100, chip: { ...h100.chip, rateSpread, sustainedRate } };
   return createMachine({ hardware, mesh: createMesh({ data: chips }) }).matmulSlowdown;
 };
 
@@ -29,6 +32,27 @@ describe('the slowest of some chips', () => {
     [128, 2.59431],
   ])('of %i is %f standard deviations slower', (chips, deviations) => {
     expect((spreadOver(chips, 0.01) - 1) / 0.01).toBeCloseTo(deviations, 1);
+  });
+
+  it('is slow in a long run besides', () => {
+    expect(spreadOver(1, 0.02, 0.8)).toBe(1.25);
+    expect(spreadOver(64, 0.02, 0.8)).toBeCloseTo(1.25 * spreadOver(64, 0.02), 12);
+  });
+
+  it('lengthens matmuls and nothing else of a step', () => {
+    const assessor = new Assessor();
+    const categories = (sustainedRate: number) => {
+      const plan = parsePlanInput('data=8 microbatches=1', 'plan');
+      const job = assessor.resolve({ model: 'gpt-tiny', hardware: 'h100-80gb-sxm', batch: 64, plan });
+      const hardware: Hardware = { ...h100, chip: { ...h100.chip, rateSpread: 0, sustainedRate } };
+      const slow: Job = { ...job, hardware, hardwareName: `h100 ${sustainedRate}` };
+      return assessor.assess(slow).simulation.timeByCategorySeconds;
+    };
+    const [whole, half] = [categories(1), categories(0.5)];
+    expect(half.matmul + half.memory).toBeGreaterThan(whole.matmul + whole.memory);
+    expect(half.matmul / whole.matmul).toBeGreaterThan(1.9);
+    expect(half.optimizer).toBe(whole.optimizer);
+    expect(half.overhead).toBe(whole.overhead);
   });
 
   it('is slower the more there are, and the more they differ', () => {

@@ -15,6 +15,8 @@ const reasonOf = (changes: Changes): string => {
   expect({ status, predictedStepTimeSeconds }).toEqual({ status: 'unsupported', predictedStepTimeSeconds: null });
   return reason!;
 };
+const wordsOf = (changes: Changes): string[] => planOf(changes).split(' ');
+const including = (...words: string[]): unknown => expect.arrayContaining(words);
 const planOf = (changes: Changes): string => formatPlan(prepareRow(rowOf(changes)).job.plan);
 
 describe('a row that can not be expressed says why', () => {
@@ -40,19 +42,21 @@ describe('a row that can not be expressed says why', () => {
 
 describe('a row becomes a plan', () => {
   it('with its mesh, microbatches and options', () => {
-    expect(planOf({})).toBe('data=4,model=2 microbatches=4 activations=replicated');
-    expect(planOf({ plan: { sequenceSharded: true, recompute: 'selective' } })).toBe(
-      'data=4,model=2 microbatches=4 rematerialize=selective activations=sequence',
+    expect(wordsOf({})).toEqual(including('data=4,model=2', 'microbatches=4', 'activations=replicated'));
+    expect(wordsOf({ plan: { sequenceSharded: true, recompute: 'selective' } })).toEqual(
+      including('rematerialize=selective', 'activations=sequence'),
     );
-    expect(planOf({ plan: { data: 8, model: 1, zeroStage: 3, shardParametersOver: 4 } })).toBe(
-      'replica=2,data=4 microbatches=2 shard=parameters',
+    expect(wordsOf({ plan: { data: 8, model: 1, zeroStage: 3, shardParametersOver: 4 } })).toEqual(
+      including('replica=2,data=4', 'microbatches=2', 'shard=parameters'),
     );
     expect(planOf({ plan: { zeroStage: 3, shardParametersOver: 8 } })).toContain('shard-axes=data,model');
   });
 
   it('without what has no effect: shards of one chip, tokens that no axis divides', () => {
     const alone = { data: 1, model: 1, zeroStage: 1, sequenceSharded: true };
-    expect(planOf({ hardware: { chips: 1 }, plan: alone })).toBe('data=1 microbatches=16');
+    const plan = planOf({ hardware: { chips: 1 }, plan: alone });
+    expect(plan).toContain('data=1 microbatches=16');
+    expect(plan).not.toMatch(/shard|activations/);
   });
 
   it('with the schedule by its name here, and the layers of the first and the last stage', () => {
@@ -91,6 +95,35 @@ describe('predictions', () => {
     expect(stepOf({ plan: { recompute: 'full' } })).toBeGreaterThan(stepOf({}));
   });
 
+  it('move where a mechanism they rest on is left out', () => {
+    const recomputed = rowOf({ plan: { recompute: 'full' } });
+    const far = rowOf({
+      stack: 'pytorch-fsdp',
+      hardware: { chipsPerNode: 2, network: { interNodeBytesPerSecondPerNode: 1e10 } },
+      plan: { data: 8, model: 1, zeroStage: 3 },
+    });
+    for (const [row, mechanism] of [
+      [recomputed, 'recompute'],
+      [far, 'topology'],
+    ] as const) {
+      const [usual, without] = [predictRow(row), predictRow(row, [mechanism])];
+      expect(without.predictedStepTimeSeconds!).toBeLessThan(usual.predictedStepTimeSeconds!);
+    }
+    const [beside, after] = [predictRow(far), predictRow(far, ['overlap'])];
+    expect(after.predictedStepTimeSeconds!).toBeGreaterThan(beside.predictedStepTimeSeconds!);
+    const says = { ...far, plan: { ...far.plan, overlap: 'none' } };
+    expect(predictRow(says).predictedStepTimeSeconds).toBe(after.predictedStepTimeSeconds);
+  });
+
+  it('need no topology for a torus either', () => {
+    const row = rowOf({
+      stack: 'maxtext-xla',
+      hardware: { chip: 'tpu-v4', chips: 64, chipsPerNode: null, network: { slices: 1, sliceShape: [4, 4, 4] } },
+      plan: { data: 32, zeroStage: 3, globalBatch: 64 },
+    });
+    expect(predictRow(row, ['topology']).predictedStepTimeSeconds).not.toBe(predictRow(row).predictedStepTimeSeconds);
+  });
+
   it('follow the network of a row', () => {
     const on = (rate: number, chipsPerNode = 4) =>
       stepOf({ hardware: { chipsPerNode, network: { interNodeBytesPerSecondPerNode: rate } } });
@@ -114,7 +147,9 @@ describe('predictions', () => {
       });
     const open = predictRow(torus(null));
     expect(open.notes).toHaveLength(1);
-    expect(open.notes[0]).toMatch(/^slice not stated: [\d×]+, the fastest of \d+ shapes$/);
+    expect(open.notes[0]).toMatch(
+      /^slice not stated: [\d×]+, the fastest of \d+ shapes, the slowest of which takes [\d.]+ % longer$/,
+    );
     for (const shape of [
       [4, 4, 4],
       [2, 4, 8],

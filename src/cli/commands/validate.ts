@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
 import { nearest } from '../../text.js';
 import { formatPercent } from '../../units.js';
-import type { Row, SetResult, ValidationDocument } from '../../validate/index.js';
+import type { Mechanism, Row, SetResult, ValidationDocument } from '../../validate/index.js';
 import { readRows, summarize } from '../../validate/index.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
@@ -15,6 +15,7 @@ export interface ValidateFlags {
   readonly json?: boolean;
   readonly html?: string;
   readonly split?: boolean;
+  readonly without?: readonly Mechanism[];
 }
 
 /** @throws MeshwrightError USAGE of a set that no row is of */
@@ -38,7 +39,10 @@ export async function validate(flags: ValidateFlags): Promise<void> {
   const rows = chooseSets(readRows(flags.runs), flags.set);
   if (flags.html !== undefined) requireNew(flags.html);
   const progress = createProgress('runs predicted', flags.json === true);
-  const predicted = await predictOnThreads(rows, (count) => progress.advance(count));
+  const predicted = await predictOnThreads(rows, {
+    onPredicted: (count) => progress.advance(count),
+    ...(flags.without === undefined ? {} : { without: flags.without }),
+  });
   progress.end();
   const document = summarize(rows, predicted);
   if (flags.html !== undefined) {

@@ -61,6 +61,8 @@ const cotangentOf = (port: string): string => `${port}-cotangent`;
 /** The block that backward ops are emitted into, with the cotangents of forward values. */
 interface Scope extends Visible {
   readonly cotangents: Map<ValueId, ValueId>;
+  /** What was gathered, by the gather and its operands: whoever needs it too reads it. */
+  readonly gathered: Map<string, ValueId[]>;
 }
 
 /** What is started and not waited for, and needs nothing of the iteration but what it is given, comes first. */
@@ -119,10 +121,13 @@ class Differentiation {
     const visible = (ids: readonly ValueId[]) => ids.map((id) => (this.#forward.has(id) ? scope.resolve(id) : id));
     const emitAll: VjpContext['emitAll'] = (name, operands, attributes, tag) => {
       if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'a gradient of plain ops', name);
-      return builder.emitAll(name, visible(operands), attributes as never, {
-        id: `${op.id}#${tag}`,
-        phase: 'backward',
-      });
+      const values = visible(operands);
+      const key = name === 'all_gather' ? JSON.stringify([values, attributes]) : undefined;
+      const found = key === undefined ? undefined : scope.gathered.get(key);
+      if (found !== undefined) return found;
+      const results = builder.emitAll(name, values, attributes as never, { id: `${op.id}#${tag}`, phase: 'backward' });
+      if (key !== undefined) scope.gathered.set(key, results);
+      return results;
     };
     return {
       mesh: builder.mesh,
@@ -178,7 +183,7 @@ class Differentiation {
     const residuals = new Residuals(this, op, outer, this.#policyOf(op), (element, stack) =>
       enter(unstacked(element), stack),
     );
-    const scope: Scope = { cotangents: new Map(), resolve: (value) => residuals.resolve(value) };
+    const scope: Scope = { cotangents: new Map(), gathered: new Map(), resolve: (value) => residuals.resolve(value) };
     const { ops, result: results } = builder.block(() => {
       for (const [value, cotangent] of seeds) this.#accumulate(scope, value, cotangent, op.id);
       this.backward(region.ops, scope);
@@ -321,7 +326,7 @@ export function differentiate(program: Program, options: DifferentiateOptions = 
     const port = cotangentOf(name.slice(SENT.length));
     return { kind: 'port', name: port, value: builder.value(pass.dual(value), 'activation', port) };
   });
-  const scope: Scope = { cotangents: new Map(), resolve: (value) => value };
+  const scope: Scope = { cotangents: new Map(), gathered: new Map(), resolve: (value) => value };
   const { ops } = builder.block(() => {
     if (loss !== undefined) scope.cotangents.set(loss, seedLoss(pass, loss, options.scale));
     sent.forEach(({ value }, index) => scope.cotangents.set(value, returned[index]!.value));

@@ -1,7 +1,7 @@
 /** Copies of ops, and edits of a repeat's region that keep the rest of the program as it is. */
 import type { Builder } from '../builder.js';
 import { attributesOf } from '../builder.js';
-import { invalid } from '../ops/index.js';
+import { invalid, isCompute } from '../ops/index.js';
 import type { Op, Region, ValueId } from '../types.js';
 import { unstacked } from '../types.js';
 
@@ -39,7 +39,26 @@ export function cloneOps(
   });
 }
 
-/** What a repeat gives is changed by ops at the end of its region. */
+/**
+ * Ops that compute with what others of a region make, each right after the last of those, so that a kernel can do it to
+ * what it is about to write; collectives, and what waits for them, at the end.
+ */
+function joinOps(ops: readonly Op[], added: readonly Op[]): Op[] {
+  const joined = [...ops];
+  const atEnd = new Set<ValueId>();
+  for (const op of added) {
+    if (!isCompute(op.name) || op.operands.some((id) => atEnd.has(id))) {
+      op.results.forEach((id) => atEnd.add(id));
+      joined.push(op);
+      continue;
+    }
+    const reads = new Set(op.operands);
+    joined.splice(joined.findLastIndex(({ results }) => results.some((id) => reads.has(id))) + 1, 0, op);
+  }
+  return joined;
+}
+
+/** What a repeat gives is changed by ops in its region. */
 export interface Extension {
   /** Results of the repeat, by value. */
   readonly of: readonly ValueId[];
@@ -83,7 +102,7 @@ function extendRepeat(builder: Builder, op: Op, { of, stacks = [], build }: Exte
     ...op,
     operands: [...op.operands, ...stacks],
     results: outer,
-    region: { ...region, args: [...region.args, ...elements], ops: [...region.ops, ...ops], results: inner },
+    region: { ...region, args: [...region.args, ...elements], ops: joinOps(region.ops, ops), results: inner },
   };
   return { op: extended, results };
 }

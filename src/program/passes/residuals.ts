@@ -105,6 +105,8 @@ export class Residuals {
   readonly #seen = new Map<ValueId, ValueId>();
   readonly #policy: ResidualPolicy;
   readonly #again: ReadonlySet<Op>;
+  /** Where attention is one kernel, what it makes on the chip alone. */
+  readonly #insideAttention: ReadonlySet<Op>;
   readonly #stacked: { readonly inner: ValueId; readonly stack: ValueId }[] = [];
 
   constructor(
@@ -127,6 +129,7 @@ export class Residuals {
       (value) => parameters.has(value),
       (value) => pass.builder.type(value),
     );
+    this.#insideAttention = new Set(policy.fusedAttention ? scoresOf(region.ops) : []);
     for (const inner of region.ops) inner.results.forEach((id) => this.#definitions.set(id, inner));
     this.#args = new Map(region.args.map((id, index) => [id, index]));
   }
@@ -160,19 +163,12 @@ export class Residuals {
   }
 
   #makeAgain(op: Op, value: ValueId, unread = false): ValueId {
-    const { name, attributes } = op;
-    if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
-    const operands = op.operands.map((operand) => this.resolve(operand));
-    const { builder } = this.#pass;
-    const { asynchronous = false } = op;
-    const options = {
-      id: `${op.id}#again`,
-      phase: 'backward' as const,
-      role: builder.role(value),
-      asynchronous,
-      unread,
-    };
-    const results = builder.emitAll(name, operands, attributes as never, options);
+    const operands = op.operands.map((operand) => {
+      const source = this.#definitions.get(operand);
+      const ofKernel = source !== undefined && this.#insideAttention.has(source) && !this.#insideAttention.has(op);
+      return ofKernel ? this.#madeInside(source, operand) : this.resolve(operand);
+    });
+    const results = this.#emit(op, operands, 'again', unread);
     op.results.forEach((id, index) => this.#seen.set(id, results[index]!));
     return this.#seen.get(value)!;
   }
@@ -183,6 +179,26 @@ export class Residuals {
     if (rematerialize !== 'full' || !keeping.replays) return;
     for (const op of this.#op.region!.ops)
       if (!op.results.some((id) => this.#seen.has(id))) this.#makeAgain(op, op.results[0]!, true);
+  }
+
+  /** What the forward kernel of attention makes for itself when it runs again: the backward one does not get it. */
+  #madeInside(op: Op, value: ValueId): ValueId {
+    const operands = op.operands.map((operand) => {
+      const source = this.#definitions.get(operand);
+      return source !== undefined && this.#insideAttention.has(source)
+        ? this.#madeInside(source, operand)
+        : this.resolve(operand);
+    });
+    return this.#emit(op, operands, 'forward-again')[op.results.indexOf(value)]!;
+  }
+
+  #emit(op: Op, operands: readonly ValueId[], tag: string, unread = false): ValueId[] {
+    const { name, attributes, asynchronous = false } = op;
+    if (!isCompute(name) && !isCollective(name)) throw invalid(op.id, 'an op that can be made again', name);
+    const { builder } = this.#pass;
+    const role = builder.role(op.results[0]!);
+    const options = { id: `${op.id}#${tag}`, phase: 'backward' as const, role, asynchronous, unread };
+    return builder.emitAll(name, operands, attributes as never, options);
   }
 
   /** The forward repeat, with the residuals among its stacked results. */

@@ -22,6 +22,8 @@ export class Steps {
       kind: 'kernel',
       op: { id: `kernel ${this.instructions.length}` },
       duration,
+      hostDuration: 0,
+      hostDelay: 0,
     } as unknown as KernelStep;
     this.instructions.push({ kind: 'kernel', step, after, iterations: [] });
     return this;
@@ -37,7 +39,15 @@ export class Steps {
     const run = this.#runs++;
     const shifts = [{ by: 1, bytes: bytes(heldBytes) }];
     const schedule = createNetwork(this.#machine).collective({ name, axis, heldBytes: bytes(heldBytes), shifts });
-    const step = { kind: 'collective', op: { id: `${axis}/${run}` }, index: run, name, axis, schedule };
+    const step = {
+      kind: 'collective',
+      op: { id: `${axis}/${run}` },
+      index: run,
+      name,
+      axis,
+      schedule,
+      hostDuration: 0,
+    };
     const instruction = { kind: 'collective', step, run, after, operands, synchronous, iterations: [] };
     this.instructions.push(instruction as unknown as Instruction);
     return run;

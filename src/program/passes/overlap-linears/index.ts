@@ -12,8 +12,12 @@ import { isProduct } from './labels.js';
 import type { Consumer } from './ring.js';
 import { gatherRing, scatterRing } from './ring.js';
 
-/** `bidirectional` rings send both ways at once, in half as many steps. */
-export const LINEAR_MODES = ['synchronous', 'ring', 'bidirectional'] as const;
+/**
+ * `bidirectional` rings send both ways at once, in half as many steps. With `ring-bulk` weight gradients are not cut: what
+ * only they need is gathered beside the input gradient's product, and input gradients are scattered beside theirs, as
+ * Transformer Engine does (its `ring_exchange` and `bulk` overlaps).
+ */
+export const LINEAR_MODES = ['synchronous', 'ring', 'bidirectional', 'ring-bulk'] as const;
 export type LinearMode = (typeof LINEAR_MODES)[number];
 
 /** The axis that linears are split over. */
@@ -54,14 +58,14 @@ const isLinearScatter = (op: Op): op is Op<'reduce_scatter'> =>
  * The products that a gather feeds and that can stand where the last of them does: up to the first op that reads the
  * result of one of them. Whatever else reads the gathered value comes after them, or there are none.
  */
-function consumersOf(gather: Op, ops: readonly Op[], { readers }: Uses): Consumer[] {
+function consumersOf(gather: Op, ops: readonly Op[], { readers }: Uses, bulk: boolean): Consumer[] {
   const [value] = gather.results as [ValueId];
   const found: Consumer[] = [];
   let end = Infinity;
   // Readers are in the order of the block.
   for (const op of readers.get(value) ?? []) {
     const consumer = asConsumer(op, value);
-    if (consumer === undefined || ops.indexOf(op) >= end) break;
+    if (consumer === undefined || ops.indexOf(op) >= end || (bulk && isWeightGradient(op))) break;
     found.push(consumer);
     end = Math.min(end, ...(readers.get(op.results[0]!) ?? []).map((reader) => ops.indexOf(reader)));
   }
@@ -84,18 +88,50 @@ function productsOf(
   return { products: [...left.products, ...right.products], makers: [...left.makers, ...right.makers, op] };
 }
 
-function overlapBlock(builder: Builder, block: readonly Op[], live: readonly ValueId[], both: boolean): Op[] {
+/** Of an input gradient: what a layer makes again goes as it went before. */
+const dealsOutGradient = ({ phase, id }: Op): boolean => phase === 'backward' && !id.includes('#again');
+
+const isWeightGradient = ({ name }: Op): boolean => name === 'matmul_weight_gradient';
+
+/**
+ * Whole collectives beside whole products: gathers that weight gradients alone read start before the product that comes
+ * before, scatters of the backward pass as soon as there is what they deal out; neither is waited for before it is read.
+ */
+function overlapWhole(ops: readonly Op[], { readers, live }: Uses): Op[] {
+  const placed: Op[] = [];
+  const insert = (op: Op, at: number): void => {
+    placed.splice(at, 0, { ...op, asynchronous: true });
+  };
+  const afterOperands = (op: Op): number => {
+    const needs = new Set(reads(op));
+    return placed.findLastIndex(({ results }) => results.some((id) => needs.has(id))) + 1;
+  };
+  for (const op of ops) {
+    const [value] = op.results;
+    const ofWeights = (): boolean => !live.has(value!) && readers.get(value!)?.every(isWeightGradient) === true;
+    if (isLinearGather(op) && ofWeights()) {
+      const before = placed.findLastIndex((one) => isProduct(one) && !isWeightGradient(one));
+      insert(op, Math.max(afterOperands(op), before));
+    } else if (isLinearScatter(op) && dealsOutGradient(op)) insert(op, afterOperands(op));
+    else placed.push(op);
+  }
+  return placed;
+}
+
+function overlapBlock(builder: Builder, block: readonly Op[], live: readonly ValueId[], mode: LinearMode): Op[] {
+  const both = mode === 'bidirectional';
+  const bulk = mode === 'ring-bulk';
   const ops = block.map((op): Op => {
     const { region } = op;
     if (region === undefined || op.name !== 'repeat') return op;
-    return { ...op, region: { ...region, ops: overlapBlock(builder, region.ops, region.results, both) } };
+    return { ...op, region: { ...region, ops: overlapBlock(builder, region.ops, region.results, mode) } };
   });
   const uses = usesIn(ops, live);
   const replaced = new Map<Op, Op>();
   const removed = new Set<Op>();
   for (const gather of ops.filter(isLinearGather)) {
     const [value] = gather.results as [ValueId];
-    const consumers = consumersOf(gather, ops, uses);
+    const consumers = consumersOf(gather, ops, uses, bulk);
     if (consumers.length === 0 || consumers.some(({ op }) => removed.has(op))) continue;
     const collects = uses.live.has(value) || uses.readers.get(value)!.length > consumers.length;
     [gather, ...consumers.map(({ op }) => op)].forEach((op) => removed.add(op));
@@ -103,12 +139,14 @@ function overlapBlock(builder: Builder, block: readonly Op[], live: readonly Val
   }
   const makers = new Map(ops.flatMap((op) => op.results.map((id) => [id, op] as const)));
   for (const scatter of ops.filter(isLinearScatter)) {
+    if (bulk && dealsOutGradient(scatter)) continue;
     const found = productsOf(scatter.operands[0]!, makers, uses);
     if (found === undefined || found.makers.some((op) => removed.has(op))) continue;
     [...found.makers, scatter].forEach((op) => removed.add(op));
     replaced.set(scatter, scatterRing(builder, found.products, scatter, both));
   }
-  return ops.flatMap((op) => replaced.get(op) ?? (removed.has(op) ? [] : [op]));
+  const ringed = ops.flatMap((op) => replaced.get(op) ?? (removed.has(op) ? [] : [op]));
+  return bulk ? overlapWhole(ringed, uses) : ringed;
 }
 
 export function overlapLinears(program: Program, mode: LinearMode): Program {
@@ -116,6 +154,6 @@ export function overlapLinears(program: Program, mode: LinearMode): Program {
   const builder = Builder.from(program);
   builder.reserve(program.ops);
   const live = program.outputs.map(({ value }) => value);
-  const ops = overlapBlock(builder, program.ops, live, mode === 'bidirectional');
+  const ops = overlapBlock(builder, program.ops, live, mode);
   return { ...builder.finish(program.inputs, program.outputs), ops };
 }

@@ -1,0 +1,64 @@
+/** What a framework moves beside the ops of a program: dropout of attention, a softmax and a loss op by op. */
+import { describe, expect, it } from 'vitest';
+import type { Stack } from '../../src/hardware/index.js';
+import { loadStack } from '../../src/hardware/index.js';
+import { createMesh } from '../../src/mesh/index.js';
+import type { Op } from '../../src/program/index.js';
+import { checkPlan, lowerJob, parsePlan, resolveTask } from '../../src/job/index.js';
+import { planProgram } from '../../sim/plan.js';
+import { SMALL_DECODER } from '../helpers/models.js';
+import { machineOf, switchOf, withTopology } from './helpers.js';
+
+const mesh = createMesh({});
+const machine = machineOf(switchOf(1), mesh);
+const { depth, heads, sequence, vocabulary } = SMALL_DECODER;
+const BATCH = 2;
+
+const plain: Stack = { ...loadStack('megatron-lm'), attention: 'unfused', attentionDropout: false };
+
+/** Bytes and launches of a step on one chip, and by kernels with an op of a name. */
+function stepOf(stack: Stack, batch = BATCH) {
+  const task = resolveTask({ model: 'gpt2', hardware: 'tpu-v4', chips: 1, batch });
+  const job = checkPlan({ ...task, model: SMALL_DECODER, hardware: withTopology(switchOf(1)) }, parsePlan('data=1 microbatches=1'));
+  const { kernels } = planProgram(lowerJob(job), machine, stack);
+  const has = (op: Op, name: string): boolean => op.region!.ops.some((one) => one.name === name);
+  const sum = (of: (cost: (typeof kernels)[number]['cost']) => number, name?: string): number =>
+    kernels
+      .filter(({ op }) => name === undefined || has(op, name))
+      .reduce((total, { times, cost }) => total + times * of(cost), 0);
+  return { bytes: sum(({ memoryBytes }) => memoryBytes), launches: sum(({ pieces }) => pieces) };
+}
+
+const scores = (batch: number): number => depth * batch * heads * sequence * sequence;
+
+describe('dropout of attention', () => {
+  it('reads and writes scores in 16 bits and a mask of bytes, forward and backward, in launches of its own', () => {
+    const [without, with_] = [stepOf(plain), stepOf({ ...plain, attentionDropout: true })];
+    expect(with_.bytes - without.bytes).toBe(2 * 5 * scores(BATCH));
+    expect(with_.launches - without.launches).toBe(2 * depth);
+  });
+
+  it('is part of a fused attention', () => {
+    const fused: Stack = { ...plain, attention: 'fused' };
+    expect(stepOf({ ...fused, attentionDropout: true })).toEqual(stepOf(fused));
+  });
+});
+
+describe('a softmax whose kernel wants a multiple of heads times sequences', () => {
+  it('is one kernel where it has it, and op by op in f32 where it has not', () => {
+    const rows = BATCH * heads;
+    expect(stepOf({ ...plain, softmaxMultiple: rows })).toEqual(stepOf(plain));
+    const [one, byOp] = [stepOf(plain), stepOf({ ...plain, softmaxMultiple: 2 * rows })];
+    expect(byOp.bytes - one.bytes).toBe((6 + 8 + 9 + 4 + 6 + 6 + 6 + 9 + 8 + 6) * scores(BATCH));
+    expect(byOp.launches - one.launches).toBe(10 * depth);
+    expect(stepOf({ ...plain, softmaxMultiple: 2 * rows }, 2 * BATCH)).toEqual(stepOf(plain, 2 * BATCH));
+  });
+});
+
+describe('a loss op by op', () => {
+  it('goes over all logits in f32 seven times more', () => {
+    const [fused, separate] = [stepOf(plain), stepOf({ ...plain, loss: 'separate' })];
+    expect(separate.bytes - fused.bytes).toBe(7 * 4 * BATCH * sequence * vocabulary);
+    expect(separate.launches - fused.launches).toBe(4);
+  });
+});
