@@ -6,6 +6,7 @@ export { TICKS_PER_SECOND } from './engine/index.js';
 export * from './executor.js';
 export * from './exposure.js';
 export * from './links.js';
+export { ticks, toSeconds } from './engine/index.js';
 export * from './machine/index.js';
 export * from './memory-timeline.js';
 export * from './network/index.js';

@@ -114,7 +114,7 @@ function executePipeline({
   const shape = shapeOf(pipeline, schedule);
   const forwards = pipeline.virtual.flatMap(({ slots, last }) => [slots.forward!, last.forward!]);
   const runs = new ProgramRuns(machine, stack, collectives ?? {}, new Set(forwards));
-  const transfers = new Transfers(createNetwork(machine, offeredBy(stack)), pipeline, shape);
+  const transfers = new Transfers(createNetwork(machine, offeredBy(stack)), machine, pipeline, shape);
   const host = toTicks(stack.hostOverheadPerStep);
   const blocking = schedule.blocking === true || !stack.asynchronous.includes('permute');
   const times = pipelineTimes(runs, pipeline, transfers, schedule, { host, blocking });

@@ -5,9 +5,11 @@ import { typeBytes } from '../../src/program/index.js';
 import type { ScheduleShape, SlotKind } from '../../src/program/schedules/index.js';
 import { placeOf, virtualStageCount } from '../../src/program/schedules/index.js';
 import type { Ticks } from '../engine/index.js';
+import type { Machine } from '../machine/index.js';
 import { ticks } from '../engine/index.js';
 import type { CollectiveSchedule, Network, Ways } from '../network/index.js';
 import { timeAlone } from '../network/index.js';
+import { Nodes } from './nodes.js';
 
 export interface Transfer {
   readonly bytes: number;
@@ -27,6 +29,7 @@ const backwardKind = (slots: Readonly<Partial<Record<SlotKind, Program>>>): Slot
 
 export class Transfers {
   readonly #network: Network;
+  readonly #nodes: Nodes;
   readonly #pipeline: TrainingPipeline;
   readonly #shape: ScheduleShape;
   /** What goes the same way, with its name. */
@@ -35,11 +38,12 @@ export class Transfers {
   /** By virtual stage and direction. */
   readonly #sent: (Transfer | undefined)[] = [];
 
-  constructor(network: Network, pipeline: TrainingPipeline, shape: ScheduleShape) {
+  constructor(network: Network, machine: Machine, pipeline: TrainingPipeline, shape: ScheduleShape) {
     this.#network = network;
+    this.#nodes = new Nodes(machine);
     this.#pipeline = pipeline;
     this.#shape = shape;
-    // What goes the same way along the stages goes at the same time.
+    // What goes the same way along the stages goes at the same time, in nodes and between them.
     const ways = new Map<string, Map<string, readonly [number, number]>>();
     for (let from = 0; from + 1 < virtualStageCount(shape); from++) {
       for (const [a, b] of [
@@ -48,7 +52,7 @@ export class Transfers {
       ] as const) {
         const way = this.#wayOf(a, b);
         if (way[0] === way[1]) continue;
-        const key = this.#direction(a, b);
+        const key = this.#kindOf(a, b);
         const found = ways.get(key) ?? new Map<string, readonly [number, number]>();
         ways.set(key, found.set(way.join(), way));
       }
@@ -65,7 +69,7 @@ export class Transfers {
     const { slots } = this.#pipeline.virtual[from]!;
     const [kind, name] = to > from ? (['forward', STREAM] as const) : ([backwardKind(slots), COTANGENT] as const);
     const sent = outputBytes(slots[kind]!, (one) => one === name);
-    return this.#over(...this.#along.get(this.#direction(from, to))!, sent);
+    return this.#over(...this.#along.get(this.#kindOf(from, to))!, sent);
   }
 
   /** Between two stages both ways at once: tied parameters' gradients. */
@@ -80,6 +84,18 @@ export class Transfers {
     );
   }
 
+  /** A number that is added up over all stages. */
+  agreement(held: number): Transfer {
+    const key = `agreement: ${held}`;
+    let found = this.#known.get(key);
+    if (found === undefined) {
+      const schedule = this.#network.collective({ name: 'all_reduce', axis: 'pipe', heldBytes: bytes(held) });
+      const duration = timeAlone(schedule, this.#network.sharing);
+      this.#known.set(key, (found = { bytes: held, duration, schedule }));
+    }
+    return found;
+  }
+
   #wayOf(from: number, to: number): readonly [number, number] {
     return [placeOf(this.#shape, from).stage, placeOf(this.#shape, to).stage];
   }
@@ -91,12 +107,19 @@ export class Transfers {
     return b > a ? 'up' : 'down';
   }
 
+  #kindOf(from: number, to: number): string {
+    const place = this.#nodes.crosses(...this.#wayOf(from, to)) ? 'between nodes' : 'within nodes';
+    return `${this.#direction(from, to)}, ${place}`;
+  }
+
   #over(ways: Ways, name: string, sent: number): Transfer {
     const key = `${name}: ${sent}`;
     let found = this.#known.get(key);
     if (found === undefined) {
       const schedule = this.#network.transfer({ axis: 'pipe', ways, bytes: bytes(sent) });
-      const duration = sent === 0 ? ticks(0) : timeAlone(schedule, this.#network.sharing);
+      const alone = timeAlone(schedule, this.#network.sharing);
+      const longest = Math.max(alone, ...ways.map(([from, to]) => this.#nodes.pairTicks(from, to, sent)));
+      const duration = ticks(sent === 0 ? 0 : longest);
       this.#known.set(key, (found = { bytes: sent, duration, schedule }));
     }
     return found;

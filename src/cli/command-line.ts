@@ -7,7 +7,7 @@ import { MeshwrightError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, amount, jitter, whole } from './options.js';
+import { addJobFlags, addLearningRate, amount, jitter, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { ImagesFlags } from './commands/images.js';
@@ -84,7 +84,9 @@ function createProgram(): Command {
     );
   json(
     addCollectiveFlag(
-      addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')),
+      addLearningRate(
+        addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')),
+      ),
     ),
   )
     .option('--top <count>', 'how many plans to show', whole('--top'), 10)
@@ -93,7 +95,11 @@ function createProgram(): Command {
       (await import('./commands/plan.js')).plan(file, flags),
     );
   json(
-    addJobFlags(program.command('train').description('train a job on this machine and compare it with its prediction')),
+    addLearningRate(
+      addJobFlags(
+        program.command('train').description('train a job on this machine and compare it with its prediction'),
+      ),
+    ),
   )
     .option(
       '--images <folder>',

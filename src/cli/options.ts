@@ -161,6 +161,10 @@ function planFlags(alone: Alone): Option[] {
   });
 }
 
+/** Of commands that train, or write a job that can be trained: a prediction doesn't hang on it. */
+export const addLearningRate = (command: Command): Command =>
+  command.option('--learning-rate <rate>', 'peak learning rate', number('--learning-rate'));
+
 export function addJobFlags(command: Command, alone: Alone = {}): Command {
   command
     .argument('[job]', 'a job file (YAML); flags override it')
@@ -174,8 +178,7 @@ export function addJobFlags(command: Command, alone: Alone = {}): Command {
       'the whole plan in its short form, e.g. "data=64,model=16 microbatches=8 linears=ring", instead of the job file\'s',
       (text) => parsePlanInput(text, '--plan'),
     )
-    .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']))
-    .option('--learning-rate <rate>', 'peak learning rate', number('--learning-rate'));
+    .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']));
   for (const option of planFlags(alone)) command.addOption(option);
   return command;
 }

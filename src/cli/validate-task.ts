@@ -2,18 +2,19 @@
 import { MeshwrightError } from '../errors.js';
 import { formatPlan } from '../job/index.js';
 import type { Job, Plan } from '../job/index.js';
-import { predictStep } from '../program/schedules/index.js';
 import { formatPercent } from '../units.js';
 import type { Mechanism, Prediction, PreparedRow, Row } from '../validate/index.js';
 import { Unsupported, prepareRow } from '../validate/index.js';
 import { formatSlice, sliceShapes } from '../../sim/index.js';
-import { Assessor } from './assess.js';
-import type { JobSimulation } from './assess.js';
+import { Assessor, isOfPipeline } from './assess.js';
+import type { AnyAssessment, JobSimulation } from './assess.js';
+import { measuredStepSeconds } from './measured-stages.js';
 
 /** Jobs of one thread share what they can: programs, machines. */
 const assessor = new Assessor();
 
 interface Found {
+  readonly assessment: AnyAssessment;
   readonly simulation: JobSimulation;
   readonly job: Job;
   readonly notes: readonly string[];
@@ -31,7 +32,10 @@ function predictOnBestSlice({ job, stack, openSlice }: PreparedRow): Found {
   const shapes =
     openSlice && topology.kind === 'torus' ? sliceShapes(topology, job.plan.mesh, optionsOf(job.plan)) : [];
   const jobs = shapes.length === 0 ? [job] : shapes.map((slice) => ({ ...job, plan: { ...job.plan, slice } }));
-  const found = jobs.map((one) => ({ job: one, simulation: assessor.simulate(one, stack) }));
+  const found = jobs.map((one) => {
+    const assessment = assessor.assessAny(one, stack);
+    return { job: one, assessment, simulation: assessment.simulation };
+  });
   const best = found.reduce((a, b) => (b.simulation.stepTimeSeconds < a.simulation.stepTimeSeconds ? b : a));
   const { slice } = best.job.plan;
   if (shapes.length === 0 || slice === undefined) return { ...best, notes: [] };
@@ -58,21 +62,23 @@ type Outcome = Pick<
 
 function predict(row: Row, without: readonly Mechanism[]): Outcome {
   const prepared = prepareRow(row, without);
-  const { simulation, job, notes } = predictOnBestSlice(prepared);
+  const { assessment, simulation, job, notes } = predictOnBestSlice(prepared);
   const rest = restSeconds(prepared);
-  const measuredSlots = prepared.profile && predictStep(prepared.profile);
+  const { profile } = prepared;
+  const fromStages =
+    profile !== undefined && isOfPipeline(assessment) ? measuredStepSeconds(profile, assessment) : undefined;
   return {
     status: 'predicted',
-    predictedStepTimeSeconds: (measuredSlots?.stepSeconds ?? simulation.stepTimeSeconds) + rest,
+    predictedStepTimeSeconds: (fromStages ?? simulation.stepTimeSeconds) + rest,
     predictedMemoryBytesPerChip: simulation.peakMemoryBytesPerChip,
     predictedFits: simulation.fits,
     plan: formatPlan(job.plan),
     notes: [
       ...prepared.notes,
       ...notes,
-      ...(measuredSlots === undefined
+      ...(fromStages === undefined
         ? []
-        : ['step time from the measured times of its stages, by the schedule alone']),
+        : ['step time from the measured times of its stages, by the schedule and the update alone']),
       ...(prepared.remainder === undefined
         ? []
         : ['the last microbatch is smaller: it takes what the second of two such steps adds to one']),

@@ -1,6 +1,6 @@
 /** How chips are joined, from a checked document. */
 import { MeshwrightError } from '../errors.js';
-import type { Seconds } from '../units.js';
+import type { BytesPerSecond, Seconds } from '../units.js';
 import { parseQuantity, seconds } from '../units.js';
 import type { Path } from '../source.js';
 import { bandwidth } from './resolve-quantity.js';
@@ -14,6 +14,7 @@ type Document<K> = Extract<HardwareDocument['topology'], { kind: K }>;
 interface Reader {
   rate(field: RateField, ...path: string[]): Bandwidth;
   time(field: { readonly value: unknown }, ...path: string[]): Seconds;
+  bytesPerSecond(field: { readonly value: unknown }, ...path: string[]): BytesPerSecond;
   invalid(path: Path, expected: string, got: unknown): MeshwrightError;
 }
 
@@ -22,6 +23,7 @@ function readerOf(place: Place): Reader {
   return {
     rate: (field, ...path) => bandwidth(field, at(path), place),
     time: ({ value }, ...path) => parseQuantity(value, 'time', place(at([...path, 'value']))),
+    bytesPerSecond: ({ value }, ...path) => parseQuantity(value, 'bytesPerSecond', place(at([...path, 'value']))),
     invalid: (path, expected, got) =>
       new MeshwrightError('HARDWARE_INVALID', {
         place: place(at(path)),
@@ -125,6 +127,9 @@ function resolveNodes(topology: NodeDocument, reader: Reader): Topology {
     chipsPerNode: topology.chipsPerNode.value,
     nodePerChipPerDirection: reader.rate(topology.nodeBandwidthPerChipPerDirection, 'nodeBandwidthPerChipPerDirection'),
     nodeLatency: reader.time(topology.nodeLatency, 'nodeLatency'),
+    ...(topology.pairBandwidthPerDirection === undefined
+      ? {}
+      : { pairPerDirection: reader.bytesPerSecond(topology.pairBandwidthPerDirection, 'pairBandwidthPerDirection') }),
     collectiveStart:
       topology.collectiveStart === undefined ? seconds(0) : reader.time(topology.collectiveStart, 'collectiveStart'),
     reducesInSwitch: topology.kind === 'switch' && (topology.inSwitchReduction?.value ?? false),

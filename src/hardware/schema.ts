@@ -90,6 +90,7 @@ const node = {
   chipsPerNode: count,
   nodeBandwidthPerChipPerDirection: rate,
   nodeLatency: quantity,
+  pairBandwidthPerDirection: quantity.optional(),
   collectiveStart: quantity.optional(),
   network: network.optional(),
 };

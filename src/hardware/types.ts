@@ -161,6 +161,11 @@ export interface NodeTopology {
   readonly nodePerChipPerDirection: Bandwidth;
   readonly nodeLatency: Seconds;
   /**
+   * What a chip sends to one other of its node with a single message, one way, in a job of several nodes: NCCL gives a pair
+   * of chips few of its channels there. As much as to all others where absent.
+   */
+  readonly pairPerDirection?: BytesPerSecond;
+  /**
    * What a collective or a transfer takes before it moves anything: its kernel's launch, and until the chips that take part
    * have found each other.
    */

@@ -1,7 +1,16 @@
 /** A row as a job that can be predicted. */
 import type { Stack } from '../hardware/index.js';
 import type { Job, ModelInput, Plan, PlanInput } from '../job/index.js';
-import { DEFAULT_PLAN, checkPlan, fitPlan, mergePlans, optionsOf, parsePlanInput, resolveTask } from '../job/index.js';
+import {
+  DEFAULT_PLAN,
+  checkPlan,
+  chunkCount,
+  fitPlan,
+  mergePlans,
+  optionsOf,
+  parsePlanInput,
+  resolveTask,
+} from '../job/index.js';
 import type { AxisName, Mesh } from '../mesh/index.js';
 import { MESH_AXES, createMesh } from '../mesh/index.js';
 import { omit } from '../omit.js';
@@ -159,8 +168,9 @@ function pipelineOptions({ plan, model }: Row, notes: string[]): Partial<Plan> {
   if (pipe === 1) return {};
   const chunks = virtualStages ?? 1;
   const asked = named('schedule', schedule ?? '1f1b', SCHEDULES);
-  // One virtual stage a stage is nothing to interleave.
-  const name = asked === 'interleaved-1f1b' && chunks === 1 ? '1f1b' : asked;
+  // One virtual stage a stage is nothing to interleave, and several are interleaved by whichever name.
+  const isPlain = asked === '1f1b' || asked === 'interleaved-1f1b';
+  const name: ScheduleName = !isPlain ? asked : chunks === 1 ? '1f1b' : 'interleaved-1f1b';
   const count = pipe * (name === 'zb-v' ? 2 : chunks);
   const fewer = firstAndLastStageLayersFewer ?? 0;
   const each = (model.layers + 2 * fewer) / count;
@@ -215,19 +225,29 @@ const saysNoOverlap = ({ plan: { overlap } }: Row): boolean => overlap != null &
 function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {
   if (overlap == null) return {};
   return {
+    ...(/overlap_grad_sync/.test(overlap) ? { overlapGradients: true } : {}),
+    ...(/overlap_p2p/.test(overlap) ? { overlapTransfers: true } : {}),
     ...(/grad_sync bf16/.test(overlap) ? { precision: { gradients: 'bf16' as const } } : {}),
     ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring-bulk' as const } : {}),
   };
 }
 
-function profileOfRow({ plan }: Row, options: Partial<Plan>, microbatches: number): MeasuredPipeline | undefined {
+/** Layers of each virtual stage; where the last has fewer, it has the head in their place. */
+function workOf({ firstAndLastStageLayersFewer: fewer }: Row['plan'], layers: Plan['stageLayers']) {
+  if (typeof layers === 'string') return {};
+  return { work: layers.map((count, index) => (index === layers.length - 1 ? count + (fewer ?? 0) : count)) };
+}
+
+function profileOfRow({ plan }: Row, { plan: options }: Job): MeasuredPipeline | undefined {
   const { profiledStageSeconds: measured, pipe } = plan;
   if (measured == null || pipe === 1) return undefined;
   return {
-    name: options.schedule!,
+    name: options.schedule,
     stages: pipe,
-    microbatches,
-    chunks: options.virtualStages as number,
+    microbatches: options.microbatches,
+    chunks: chunkCount(options),
+    blocking: !options.overlapTransfers,
+    ...workOf(plan, options.stageLayers),
     times: {
       forward: seconds(measured.forward),
       backwardInput: seconds(measured.backwardInput),
@@ -259,9 +279,7 @@ export function prepareRow(row: Row, without: readonly Mechanism[] = []): Prepar
   const { size, whole, rest } = microbatchesOfRow(row);
   const isPipeline = row.plan.pipe > 1;
   if (rest > 0 && isPipeline) throw new Unsupported('a pipeline whose last microbatch is smaller than the others');
-  const asked = named('precision', row.plan.precision, COMPUTE);
-  const compute = isPipeline && asked === 'f16' ? 'bf16' : asked;
-  if (compute !== asked) notes.push('f16 in a pipeline is predicted as bf16');
+  const compute = named('precision', row.plan.precision, COMPUTE);
   const situation = { hardware: hardware.name, compute, shard: sharding.shard ?? 'none', pipeline: isPipeline };
   const usual = planDefaultsFor(stack, situation)
     .map(({ set }) => parsePlanInput(set, `${stack.name} (plan)`))
@@ -284,9 +302,10 @@ export function prepareRow(row: Row, without: readonly Mechanism[] = []): Prepar
     const task = { ...resolveTask(input, () => hardware), hardwareName: key };
     return checkPlan(task, fitPlan(task, { ...DEFAULT_PLAN, mesh, microbatches, ...options }).plan);
   };
-  const profile = profileOfRow(row, ofPipeline, whole);
+  const job = jobOf(size, whole);
+  const profile = profileOfRow(row, job);
   return {
-    job: jobOf(size, whole),
+    job,
     stack,
     ...(rest === 0 ? {} : { remainder: { one: jobOf(rest, 1), two: jobOf(rest, 2) } }),
     openSlice: isTorus && row.hardware.network?.sliceShape == null,

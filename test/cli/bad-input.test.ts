@@ -132,7 +132,7 @@ const names: Case[] = [
   ],
   [
     'unknown hardware',
-    'simulate --model vit-22b --hardware tpu-v5',
+    'simulate --model vit-22b --hardware tpu-v44',
     'HARDWARE_UNKNOWN',
     'hardware',
     ['did you mean tpu-v4?'],
@@ -211,7 +211,7 @@ const usage: Case[] = [
   ['steps below zero', `train ${TINY} --steps -1`, 'USAGE', '--steps', ['at least 1', 'got "-1"']],
   [
     'a learning rate below zero',
-    `simulate ${TINY} --learning-rate -0.1`,
+    `plan ${TINY} --learning-rate -0.1`,
     'USAGE',
     '--learning-rate',
     ['at least 0', 'got "-0.1"'],
@@ -258,7 +258,7 @@ const usage: Case[] = [
     `simulate ${TINY} --plan linears=rings`,
     'JOB_INVALID',
     '--plan (linears)',
-    ['one of synchronous, ring, bidirectional', 'got "rings"'],
+    ['one of synchronous, ring, bidirectional, ring-bulk', 'got "rings"'],
   ],
   ['an argument too many', 'models vit-tiny', 'USAGE', 'command line', ['too many arguments']],
   [

@@ -52,9 +52,9 @@ describe('shipped profiles', () => {
     expect(hardware.chip.matmul[hardware.defaultDtype]).toBeDefined();
   });
 
-  it("say whether chips exchange beside their kernels: this machine's own ranks do not, nor DeepSpeed's stages", () => {
+  it("say whether chips exchange beside their kernels: not this machine's own ranks, nor the stacks of DeepSpeed and Aleph Alpha", () => {
     const waiting = listStacks().filter((name) => loadStack(name).asynchronous.length === 0);
-    expect(waiting).toEqual(['megatron-deepspeed', 'onnxruntime-cpu']);
+    expect(waiting).toEqual(['aleph-alpha-scaling', 'megatron-deepspeed', 'onnxruntime-cpu']);
   });
 
   it.each(['megatron-lm', 'maxtext-xla'])('%s with flash attention is the same but for attention', (name) => {
