@@ -63,7 +63,7 @@ function wholeTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: Validatio
     '',
     '',
   ];
-  return table(head, [...rows, mean]);
+  return table(head, [...rows, last]);
 }
 
 function halvesTable({ sets }: ValidationDocument): string {
