@@ -51,7 +51,7 @@ function palm(): void {
   facts.add('PaLM 540B, HFU', 100 * pods.hfu, '%', within(hfu), `published ${hfu} %`);
   const pod = predict(PALM_POD);
   const gain = (2 * pod.stepTimeSeconds) / pods.stepTimeSeconds;
-  facts.add('  two pods against one', gain, '×', null, 'published 1.95, by which the rate between pods is read');
+  facts.add('  two pods against one', gain, '×', null, 'published 1.95');
   facts.add('  one pod, MFU', mfu(pod), '%', null, `published ${points((2 / 1.95) * used)} % by those two`);
   const ahead = predict({ ...PALM, plan: PALM.plan.replace('prefetch=0', 'prefetch=1') });
   facts.add('  had it gathered a layer ahead, MFU', mfu(ahead), '%');
@@ -156,8 +156,7 @@ facts.note(
     'explains next to none: that is fusions broken up in ways that a profile of what can be fused does not tell.',
 );
 facts.note(
-  'MaxText and PaLM, what would bring them down: matmuls at 85 % of the peak instead of 90 % take 2 to 3 points off, ' +
-    'memory at 75 % instead of 85 % up to 1, collectives over several dimensions at 50 % of their links instead of ' +
-    '65.5 % 1 to 2. None of the three is known of TPU v4 (docs/facts.md).',
+  'MaxText and PaLM: that matmuls reach 80 % of the peak is fitted to the step times of the first on one and two ' +
+    'slices; nothing is fitted to PaLM, ViT-22B and ViT-e (docs/facts.md).',
 );
 facts.print('fact', 'beside');

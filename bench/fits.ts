@@ -26,7 +26,20 @@ interface Fit {
 }
 
 /** The numbers of profiles with status `fitted` that were fitted to runs, and what was tried. */
-const FITTED: readonly Fit[] = [];
+const FITTED: readonly Fit[] = [
+  {
+    number: 'a100-80gb-sxm:chip.fusedAttention.flash-triton.backward',
+    values: ['0.22', '0.24', '0.26', '0.28', '0.3', '0.33', '0.36', '0.39'],
+    sets: ['mosaic-a100'],
+    by: 'time',
+  },
+  {
+    number: 'a100-80gb-sxm:chip.fusedAttention.flash-triton.softmaxWidth',
+    values: ['0', '9', '18', '27'],
+    sets: ['mosaic-a100'],
+    by: 'time',
+  },
+];
 
 function errorOf(row: PredictedRow, by: Measure): number[] {
   if (by === 'fits')

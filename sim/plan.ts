@@ -211,7 +211,7 @@ class Planner {
     this.#program = program;
     this.#machine = machine;
     this.#stack = stack;
-    this.#widened = widenedOf(program);
+    this.#widened = widenedOf(program, stack.norms);
     this.network = createNetwork(machine, {
       ...asked,
       ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),

@@ -6,7 +6,7 @@ import type { Op, Program, ValueId } from '../../src/program/index.js';
 import { attributesOf, isCompute, matmulFlops, recordOf, regionOps } from '../../src/program/index.js';
 import type { Flops, Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
-import { attentionGroups, fastestRate, matmulRateOf, trafficBytes } from '../cost/index.js';
+import { attentionGroups, fastestRate, matmulRateOf, trafficBytes, widenedOf } from '../cost/index.js';
 import type { Machine } from '../machine/index.js';
 import type { NetworkBound } from './network.js';
 import { networkBound } from './network.js';
@@ -71,6 +71,7 @@ export interface LeastWork {
 export function leastWorkOf(program: Program, { chip, computeSlowdown }: Machine): LeastWork {
   const { values } = program;
   const type = (id: ValueId) => values[id]!.type;
+  const widened = widenedOf(program);
   let compute = 0;
   let bytes = 0;
   forEachKernel(program.ops, (kernel, times) => {
@@ -84,7 +85,7 @@ export function leastWorkOf(program: Program, { chip, computeSlowdown }: Machine
       const share = groups.find((group) => group.ops.includes(op))?.share ?? 1;
       compute += (times * share * matmulFlops(matmul)) / fastestRate(matmulRateOf(op, values, chip));
     }
-    bytes += times * trafficBytes(ops, values, (id) => results.has(id));
+    bytes += times * trafficBytes(ops, values, (id) => results.has(id), widened);
   });
   const { peak, achievable } = chip.memoryBandwidth;
   return { compute: compute * computeSlowdown, memory: (bytes / Math.max(peak, achievable)) * computeSlowdown };

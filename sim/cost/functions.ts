@@ -15,8 +15,15 @@ const FUNCTIONS: Readonly<Partial<Record<string, FunctionName>>> = {
   normalize_backward_moments: 'norm-gradient',
 } satisfies Partial<Record<ComputeName, FunctionName>>;
 
+type Norms = Stack['norms'];
+
+/** The function that an op is a part of; of an RMS norm that is composed of others each op is its own. */
+const functionOf = ({ name, attributes }: Op, norms: Norms): FunctionName | undefined =>
+  norms === 'composed' && (attributes as { centered?: boolean }).centered === false ? undefined : FUNCTIONS[name];
+
 /** Who takes its operands in a narrow type and widens them as it reads; others have them cast first. */
-const widens = ({ name }: Op): boolean => name === 'sum' || FUNCTIONS[name]?.startsWith('norm') === true;
+const widens = (op: Op, norms: Norms): boolean =>
+  op.name === 'sum' || functionOf(op, norms)?.startsWith('norm') === true;
 
 const NO_VIEWS: ReadonlySet<string> = new Set();
 /** What makes another shape of the same memory. */
@@ -35,14 +42,14 @@ export const isWidening = (op: Op, values: readonly Value[]): boolean =>
   op.name === 'cast' && bytesOf(op.results[0], values) > bytesOf(op.operands[0], values);
 
 /** Whether an op is a part of what a kernel of `members` computes. */
-export function isPartOf(op: Op, members: readonly Op[], values: readonly Value[]): boolean {
+export function isPartOf(op: Op, members: readonly Op[], values: readonly Value[], norms: Norms): boolean {
   const own = members.find((member) => !isWidening(member, values));
   if (own === undefined || isWidening(op, values)) return false;
   const reads = members.some(({ results }) => results.some((id) => op.operands.includes(id)));
   const shares = members.some(({ operands }) => operands.some((id) => op.operands.includes(id)));
   if (!reads && !shares) return false;
-  const named = FUNCTIONS[own.name];
-  if (named !== undefined && FUNCTIONS[op.name] === named) return true;
+  const named = functionOf(own, norms);
+  if (named !== undefined && functionOf(op, norms) === named) return true;
   if (!reads) return false;
   const narrowed = members.some((member) => member.name === 'cast' && !isWidening(member, values));
   // A gradient that has several terms has them added up, and a norm's results go to memory in the narrow type.
@@ -62,14 +69,14 @@ export type Widened = ReadonlyMap<ValueId, ValueId>;
 export const NONE_WIDENED: Widened = new Map();
 
 /** Of a whole program: what only those read who widen it themselves, so that it needs no memory of its own. */
-export function widenedOf({ ops, values, outputs }: Program): Widened {
+export function widenedOf({ ops, values, outputs }: Program, norms: Norms): Widened {
   const found = new Map<ValueId, ValueId>();
   const others = new Set<ValueId>(outputs.map(({ value }) => value));
   const look = (op: Op): void => {
     if (isWidening(op, values)) found.set(op.results[0]!, op.operands[0]!);
     const { name, region, operands } = op;
     if (name !== 'kernel') {
-      if (!widens(op)) operands.forEach((id) => others.add(id));
+      if (!widens(op, norms)) operands.forEach((id) => others.add(id));
       region?.results.forEach((id) => others.add(id));
     }
     if (region !== undefined) regionOps(region).forEach(look);

@@ -5,7 +5,12 @@
 import type { Stack } from '../../src/hardware/index.js';
 import type { Op, Value } from '../../src/program/index.js';
 import { elementCount } from '../../src/program/index.js';
-import type { Piece } from './pieces.js';
+
+/** Each is a launch of its own. */
+export interface PassBeside {
+  readonly memoryBytes: number;
+  readonly vectorFlops: number;
+}
 
 /** Bytes an element that each pass reads and writes. */
 interface Passes {
@@ -45,8 +50,7 @@ function passesOf(op: Op, values: readonly Value[], stack: Stack): Passes {
   return { elements: 0, bytes: [] };
 }
 
-/** Each a launch of its own. */
-export function passesBeside(op: Op, values: readonly Value[], stack: Stack): Piece[] {
+export function passesBeside(op: Op, values: readonly Value[], stack: Stack): PassBeside[] {
   const { elements, bytes } = passesOf(op, values, stack);
-  return bytes.map((moved) => ({ ops: [op], matmuls: [], vectorFlops: elements, memoryBytes: moved * elements }));
+  return bytes.map((moved) => ({ memoryBytes: moved * elements, vectorFlops: elements }));
 }

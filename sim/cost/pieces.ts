@@ -228,10 +228,10 @@ export function piecesOf(
 ): Piece[] {
   const { placement, traffic } = trafficOf(ops, values, stack, kept, widened);
   const pieces = placement.drafts.flatMap((_, index) => traffic.piece(index) ?? []);
-  return [
-    ...pieces.flatMap((piece) => byCrossEntropy(piece, values, stack)),
-    ...ops.flatMap((op) => passesBeside(op, values, stack)),
-  ];
+  const beside = ops.flatMap((op) =>
+    passesBeside(op, values, stack).map((pass) => ({ ops: [op], matmuls: [], ...pass })),
+  );
+  return [...pieces.flatMap((piece) => byCrossEntropy(piece, values, stack)), ...beside];
 }
 
 /** What ops make that never reaches memory; as of `piecesOf`. */

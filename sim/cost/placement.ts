@@ -37,7 +37,7 @@ const draft = (kind: Draft['kind'], ops: Op[] = []): Draft => ({ kind, ops, sums
 export function placeOps(
   ops: readonly Op[],
   values: readonly Value[],
-  { elementwise, epilogues, accumulation, reductions, attention }: Stack,
+  { elementwise, epilogues, accumulation, reductions, attention, norms }: Stack,
   kept: ReadonlySet<ValueId>,
   isMatmul: (op: Op) => boolean,
 ): Placement {
@@ -91,7 +91,7 @@ export function placeOps(
   /** The draft of the function that an op is a part of, or a new one after those of what it reads. */
   const functionOf = (op: Op): number => {
     let index = Math.max(firstLoose, ...op.operands.map(earliestOf));
-    while (index < drafts.length && (isView(op) || !isPartOf(op, drafts[index]!.ops, values))) index++;
+    while (index < drafts.length && (isView(op) || !isPartOf(op, drafts[index]!.ops, values, norms))) index++;
     return index;
   };
 

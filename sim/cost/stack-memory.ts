@@ -12,7 +12,7 @@ export const stepMemory = (program: Program, stack: Stack): MemoryUse =>
 /** How a stack runs a program, as far as memory depends on it. */
 export function memoryOptions(program: Program, stack: Stack): MemoryOptions {
   const { values } = program;
-  const widened = widenedOf(program);
+  const widened = widenedOf(program, stack.norms);
   const unwritten = (kernel: Op): ReadonlySet<ValueId> =>
     unwrittenValues(kernel.region!.ops, values, stack, new Set(kernel.results), widened);
   return { unwritten, views: viewsOf(stack) };

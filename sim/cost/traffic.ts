@@ -8,17 +8,29 @@ export function readBytes({ name, operands, results }: Op, operand: number, valu
   return typeBytes(values[isTable ? results[0]! : operands[operand]!]!.type);
 }
 
-/** What the ops read from around them, each value once, and what they make that `escapes`. */
-export function trafficBytes(ops: readonly Op[], values: readonly Value[], escapes: (id: ValueId) => boolean): number {
+/**
+ * What the ops read from around them, each value once, and what they make that `escapes`.
+ *
+ * @param widened what needs no memory of its own, and what it is made of
+ */
+export function trafficBytes(
+  ops: readonly Op[],
+  values: readonly Value[],
+  escapes: (id: ValueId) => boolean,
+  widened: ReadonlyMap<ValueId, ValueId> = new Map(),
+): number {
   const made = new Set(ops.flatMap(({ results }) => results));
   const read = new Map<ValueId, number>();
   for (const op of ops) {
     op.operands.forEach((id, operand) => {
-      if (!made.has(id)) read.set(id, Math.max(read.get(id) ?? 0, readBytes(op, operand, values)));
+      if (made.has(id)) return;
+      const narrow = widened.get(id);
+      const size = narrow === undefined ? readBytes(op, operand, values) : typeBytes(values[narrow]!.type);
+      read.set(id, Math.max(read.get(id) ?? 0, size));
     });
   }
   let total = 0;
   for (const size of read.values()) total += size;
-  for (const id of made) if (escapes(id)) total += typeBytes(values[id]!.type);
+  for (const id of made) if (escapes(id) && !widened.has(id)) total += typeBytes(values[id]!.type);
   return total;
 }

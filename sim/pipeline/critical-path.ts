@@ -10,7 +10,7 @@ import type { Ticks } from '../engine/index.js';
 import { ticks, toSeconds } from '../engine/index.js';
 import type { Take } from './program-runs.js';
 import type { PipelineExecution } from './simulate.js';
-import { arrivalOf, exchangeOf, takeOf } from './times.js';
+import { agreementOf, arrivalOf, exchangeOf, takeOf } from './times.js';
 
 /** A part of the path, all its runs together. */
 interface Part {
@@ -51,10 +51,17 @@ function follow(execution: PipelineExecution): Path {
   const finishTakes = (stage: number): readonly Take[] =>
     pipeline.stages[stage]!.finish.map((program) => runs.of(program).whole);
   let stage = boundingStage;
-  const takes = finishTakes(stage);
-  path.add(`stage ${stage}/update`, takes.at(-1)!.duration, 'slot', null, takes.at(-1));
+  const [update] = finishTakes(stage).slice(-1);
+  path.add(`stage ${stage}/update`, update!.duration, 'slot', null, update);
+  const agreement = agreementOf(pipeline, transfers);
+  if (agreement !== undefined) {
+    path.add('agreement of all stages', agreement.duration, 'collective', 'pipe');
+    stage = finishes.findIndex(({ agreeing }) => agreeing.waiting === 0);
+    const check = finishTakes(stage).at(-2)!;
+    path.add(`stage ${stage}/check gradients`, check.duration, 'slot', null, check);
+  }
   const { exposed, waiting } = finishes[stage]!.exchanging;
-  if (takes.length > 1) {
+  if (exchangeOf(pipeline, transfers, stage) !== undefined) {
     if (exposed + waiting > 0) {
       const tied = pipeline.tied.find(({ stages }) => stages.includes(stage))!;
       path.add('transfer of tied gradients', exchangeOf(pipeline, transfers, stage)!.duration, 'collective', 'pipe');

@@ -6,7 +6,7 @@ import { placeOf } from '../../src/program/schedules/index.js';
 import type { Machine } from '../machine/index.js';
 import type { CollectiveSchedule, Pattern } from '../network/index.js';
 import type { StageUse } from './stage-use.js';
-import { exchangeOf } from './times.js';
+import { agreementOf, exchangeOf } from './times.js';
 import type { Transfers } from './transfers.js';
 
 /** Bytes of each pattern by the stage whose chips send. */
@@ -64,9 +64,11 @@ export function pipelineLinkBytes(
     sent.add(transfers.between(virtual, virtual + 1).schedule, microbatches, here);
     sent.add(transfers.between(virtual + 1, virtual).schedule, microbatches, next);
   }
+  const agreement = agreementOf(pipeline, transfers);
   pipeline.stages.forEach((_, stage) => {
     const exchange = exchangeOf(pipeline, transfers, stage);
     if (exchange !== undefined) sent.add(exchange.schedule, 1, stage);
+    if (agreement !== undefined) sent.add(agreement.schedule, 1, stage);
   });
   return sent.over(machine);
 }

@@ -16,10 +16,12 @@ import type { Machine } from '../machine/index.js';
 import { hostSpan, spansOf } from '../spans.js';
 import type { PipelineExecution } from './simulate.js';
 import { exchangeOf, takeOf } from './times.js';
+import { chipTraffic } from '../network/index.js';
 import type { Transfer } from './transfers.js';
 import { COTANGENT, STREAM } from './transfers.js';
 
 const TIED = 'send:tied:';
+const AGREE = 'agree:';
 
 class StageSpans {
   readonly spans: Span[] = [];
@@ -49,12 +51,13 @@ class StageSpans {
     schedule.slots[this.#stage]!.forEach((slot, index) =>
       this.#slot(slot, timeline.start(this.#stage, index), timeline.end(this.#stage, index)),
     );
-    const [first, second] = finish;
-    const begin = times.finishes[this.#stage]!.start;
-    this.#program(first!, begin);
-    if (second === undefined) return this.spans;
-    this.#tied(first!, addTicks(begin, this.#durationOf(first!)));
-    this.#program(second, ticks(times.finishes[this.#stage]!.end - this.#durationOf(second)));
+    const { begins } = times.finishes[this.#stage]!;
+    finish.forEach((program, index) => {
+      this.#program(program, begins[index]!);
+      const end = addTicks(begins[index]!, this.#durationOf(program));
+      if (program.outputs.some(({ name }) => name.startsWith(TIED))) this.#tied(program, end);
+      if (program.outputs.some(({ name }) => name.startsWith(AGREE))) this.#agree(program, end, begins[index + 1]!);
+    });
     return this.spans;
   }
 
@@ -100,6 +103,24 @@ class StageSpans {
       this.#send(name, start, { bytes, duration });
       start = addTicks(start, duration);
     }
+  }
+
+  /** A number that is added up over all stages, when the last of them has it. */
+  #agree({ outputs, values }: Program, issued: Ticks, end: Ticks): void {
+    const { name, value } = outputs.find((output) => output.name.startsWith(AGREE))!;
+    const { duration, schedule } = this.#execution.transfers.agreement(typeBytes(values[value]!.type));
+    this.spans.push({
+      id: name,
+      kind: 'collective',
+      name: 'all_reduce',
+      phase: 'optimizer',
+      rank: this.#rank,
+      start: toSeconds(ticks(end - duration)),
+      end: toSeconds(end),
+      issued: toSeconds(issued),
+      sentBytes: chipTraffic(schedule).sentBytes,
+      axis: 'pipe',
+    });
   }
 
   #send(id: string, start: Ticks, { bytes, duration }: Pick<Transfer, 'bytes' | 'duration'>, slot?: SlotPlace): void {

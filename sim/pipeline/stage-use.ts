@@ -52,7 +52,7 @@ export interface StageUse {
   /** With `bubble` it adds up to the time between steps. */
   readonly byCategory: TicksByCategory;
   readonly bubble: Ticks;
-  /** Of transfers, those of tied gradients included. */
+  /** Of transfers, those of tied gradients and of what stages agree on included. */
   readonly transfers: Waiting;
   /** Transfers included, over `pipe`. */
   readonly exposure: ExposureTotals;
@@ -90,9 +90,10 @@ function transfersOf(pipeline: TrainingPipeline, transfers: Transfers, times: Pi
     before = timeline.end(stage, index);
   });
   const exchange = exchangeOf(pipeline, transfers, stage);
-  const { exchanging } = times.finishes[stage]!;
+  const { exchanging, agreeing } = times.finishes[stage]!;
   if (exchange !== undefined) hidden += exchange.duration - exchanging.exposed;
-  return { exposed: exposed + exchanging.exposed, hidden };
+  // Nobody can do anything else before all agree.
+  return { exposed: exposed + exchanging.exposed + agreeing.exposed, hidden };
 }
 
 /** The axis over which most of what goes on after the chip has issued all is exposed. */

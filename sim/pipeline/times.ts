@@ -48,7 +48,11 @@ export interface Finish {
   readonly reducing: Ticks;
   /** That it waits for gradients of tied parameters, which were under way or were still to be sent. */
   readonly exchanging: { readonly exposed: Ticks; readonly waiting: Ticks };
+  /** That it waits for what all stages agree on before their updates. */
+  readonly agreeing: { readonly exposed: Ticks; readonly waiting: Ticks };
   readonly start: Ticks;
+  /** When each of its programs begins. */
+  readonly begins: readonly Ticks[];
   readonly end: Ticks;
 }
 
@@ -118,6 +122,13 @@ function reducedAt(runs: ProgramRuns, pipeline: TrainingPipeline, times: Timelin
   return Math.max(latest, times.stages[stage]!.end);
 }
 
+/** What all stages agree on before their updates, if anything. */
+export function agreementOf(pipeline: TrainingPipeline, transfers: Transfers): Transfer | undefined {
+  const check = pipeline.stages[0]!.finish.at(-2);
+  const held = check === undefined ? 0 : outputBytes(check, (name) => name.startsWith('agree:'));
+  return held === 0 ? undefined : transfers.agreement(held);
+}
+
 /** The exchange between two stages with tied parameters. */
 export function exchangeOf(pipeline: TrainingPipeline, transfers: Transfers, stage: number): Transfer | undefined {
   const tied = pipeline.tied.find(({ stages }) => stages.includes(stage));
@@ -125,6 +136,9 @@ export function exchangeOf(pipeline: TrainingPipeline, transfers: Transfers, sta
   const sent = outputBytes(pipeline.stages[stage]!.finish[0]!, (name) => name.startsWith('send:'));
   return transfers.exchange(...tied.stages, sent);
 }
+
+type Waited = Finish['exchanging'];
+const NO_WAIT: Waited = { exposed: ticks(0), waiting: ticks(0) };
 
 function finishesOf(
   runs: ProgramRuns,
@@ -134,26 +148,48 @@ function finishesOf(
 ): readonly Finish[] {
   const durations = pipeline.stages.map(({ finish }) => finish.map((program) => runs.of(program).whole.duration));
   const starts = pipeline.stages.map((_, stage) => reducedAt(runs, pipeline, times, stage));
-  const sentAt = starts.map((start, stage) => start + durations[stage]![0]!);
-  return pipeline.stages.map((_, stage): Finish => {
+  const begins = starts.map((start) => [ticks(start)]);
+  /** When the next program of each stage can begin, as far as is known. */
+  const ready = [...starts];
+  const pass = (stage: number, program: number): void => {
+    begins[stage]![program] = ticks(ready[stage]!);
+    ready[stage]! += durations[stage]![program]!;
+  };
+  /** Waits for what arrives at a time, of which the last part is on its way. */
+  const wait = (stage: number, arrival: number, onItsWay: number): Waited => {
+    const gap = Math.max(0, arrival - ready[stage]!);
+    ready[stage]! += gap;
+    const exposed = Math.min(gap, onItsWay);
+    return { exposed: ticks(exposed), waiting: ticks(gap - exposed) };
+  };
+  const stages = starts.map((_, stage) => stage);
+
+  const exchanges = stages.map((stage) => exchangeOf(pipeline, transfers, stage));
+  for (const stage of stages) if (exchanges[stage] !== undefined) pass(stage, 0);
+  const sentAt = [...ready];
+  const exchanging = stages.map((stage) => {
+    const exchange = exchanges[stage];
+    if (exchange === undefined) return NO_WAIT;
+    const others = pipeline.tied.flatMap((tied) => (tied.stages.includes(stage) ? tied.stages : []));
+    const arrival = Math.max(...others.filter((one) => one !== stage).map((other) => sentAt[other]!));
+    return wait(stage, arrival + exchange.duration, exchange.duration);
+  });
+
+  const agreement = agreementOf(pipeline, transfers);
+  if (agreement !== undefined) for (const stage of stages) pass(stage, durations[stage]!.length - 2);
+  const agreed = Math.max(...ready) + (agreement?.duration ?? 0);
+  const agreeing = stages.map((stage) => (agreement === undefined ? NO_WAIT : wait(stage, agreed, agreement.duration)));
+
+  return stages.map((stage): Finish => {
+    pass(stage, durations[stage]!.length - 1);
     const start = starts[stage]!;
-    const exchange = exchangeOf(pipeline, transfers, stage);
-    let [end, exposed, waiting] = [sentAt[stage]!, 0, 0];
-    if (exchange !== undefined) {
-      const others = pipeline.tied.flatMap(({ stages }) =>
-        stages.includes(stage) ? stages.filter((one) => one !== stage) : [],
-      );
-      const arrival = Math.max(...others.map((other) => sentAt[other]!)) + exchange.duration;
-      const gap = Math.max(0, arrival - end);
-      exposed = Math.min(gap, exchange.duration);
-      waiting = gap - exposed;
-      end += gap + durations[stage]![1]!;
-    }
     return {
       reducing: ticks(start - times.stages[stage]!.end),
-      exchanging: { exposed: ticks(exposed), waiting: ticks(waiting) },
+      exchanging: exchanging[stage]!,
+      agreeing: agreeing[stage]!,
       start: ticks(start),
-      end: ticks(end),
+      begins: begins[stage]!,
+      end: ticks(ready[stage]!),
     };
   });
 }

@@ -84,6 +84,18 @@ export class Transfers {
     );
   }
 
+  /** A number that is added up over all stages. */
+  agreement(held: number): Transfer {
+    const key = `agreement: ${held}`;
+    let found = this.#known.get(key);
+    if (found === undefined) {
+      const schedule = this.#network.collective({ name: 'all_reduce', axis: 'pipe', heldBytes: bytes(held) });
+      const duration = timeAlone(schedule, this.#network.sharing);
+      this.#known.set(key, (found = { bytes: held, duration, schedule }));
+    }
+    return found;
+  }
+
   #wayOf(from: number, to: number): readonly [number, number] {
     return [placeOf(this.#shape, from).stage, placeOf(this.#shape, to).stage];
   }

@@ -27,7 +27,10 @@ export function measuredStepSeconds(measured: MeasuredPipeline, assessment: Pipe
   const { begins, finishes } = assessment.execution.times;
   // Copies of parameters before the slots, reductions and the update after them; no wait for gradients of other stages,
   // which hangs on when those end.
-  const around = finishes.map(({ start, end, exchanging }, stage) => begins[stage]! + end - start - exchanging.waiting);
+  const around = finishes.map(
+    ({ start, end, exchanging, agreeing }, stage) =>
+      begins[stage]! + end - start - exchanging.waiting - agreeing.waiting,
+  );
   const slots = splitsBackward(measured.name) ? stepSeconds : aloneSeconds;
   return seconds(slots + toSeconds(ticks(Math.max(...around))));
 }

@@ -396,16 +396,6 @@ const stagesHaveLayers: Rule = ({ plan, depth }) => {
   return undefined;
 };
 
-const pipelineScalesNoLoss: Rule = ({ plan, precision }) =>
-  !isPipeline(plan) || precision.compute !== 'f16'
-    ? undefined
-    : {
-        option: 'compute',
-        expected: 'bf16 or f32 with a pipeline',
-        got: 'f16',
-        hint: 'whether a step with a scaled loss counts is known when all stages have checked their gradients, which they do not tell each other',
-      };
-
 /** An option that has no effect comes before what would be wrong with its value. */
 const RULES: readonly Rule[] = [
   pipelineOptionsNeedStages,
@@ -413,7 +403,6 @@ const RULES: readonly Rule[] = [
   stagesHaveLayers,
   memoryNeedsChoice,
   splitBackwardGoesOn,
-  pipelineScalesNoLoss,
   layersNeedRematerialization,
   layersAreThere,
   keptNeedFull,

@@ -115,10 +115,17 @@ class Walk {
   }
 
   #block({ steps }: Block, early = false): void {
+    // What makes nothing that is written is part of what comes next, which reads what it reads.
+    let dropped: ValueId[] = [];
     for (const step of steps) {
       this.#step(step, early);
-      for (const id of step.drops) this.#drop(id);
+      dropped.push(...step.drops);
+      const { results } = step.op;
+      if (this.#hidden !== undefined && results.length > 0 && results.every((id) => this.#hidden!.has(id))) continue;
+      for (const id of dropped) this.#drop(id);
+      dropped = [];
     }
+    for (const id of dropped) this.#drop(id);
   }
 
   #step(step: Step, early: boolean): void {

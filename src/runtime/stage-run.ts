@@ -3,11 +3,12 @@
  * step. Messages move between kernels and while it waits; a slot begins when what it needs has come.
  */
 import { axisSize, group } from '../mesh/index.js';
-import type { Program, ProgramInput, ProgramOutput } from '../program/index.js';
+import type { Program, ProgramInput, ProgramOutput, ValueId } from '../program/index.js';
 import { elementCount, invalid, isBatch, isState, stateKey } from '../program/index.js';
 import type { Slot } from '../program/schedules/index.js';
 import { virtualStage } from '../program/schedules/index.js';
 import type { SlotPlace, Span } from '../trace/index.js';
+import type { Seconds } from '../units.js';
 import { seconds } from '../units.js';
 import type { Adopter, Feeds } from './adopt.js';
 import type { CompiledProgram } from './compile.js';
@@ -26,6 +27,8 @@ import { StageValues } from './stage-values.js';
 
 const PIPE = 'pipe';
 const SEND_TIED = 'send:tied:';
+const AGREE = 'agree:';
+const AGREED = 'agreed:';
 
 /** What a rank keeps between steps. */
 export interface StateHolder {
@@ -64,6 +67,8 @@ export class StageRun {
   readonly #values: StageValues;
   readonly #ports: Ports;
   readonly #communicator: Communicator;
+  /** What all stages agreed on in this step, held. */
+  readonly #agreed = new Map<string, Handle>();
   /** Outputs that were asked for, held. */
   readonly #wanted = new Map<string, Binding>();
 
@@ -163,12 +168,14 @@ export class StageRun {
     await this.#run(program, {
       bind: (input) => {
         if (isState(input)) return state.take(stateKey(input), replaced.has(stateKey(input)));
+        if (input.kind === 'port' && input.name.startsWith(AGREED)) return this.#agreed.get(input.name)!;
         if (input.kind === 'port') return this.#ports.take(tiedKey(input.name.replace('tied:', ''), this.#task.index));
         if (input.kind === 'sum') return this.#values.take(`sum:${input.name}`);
         return this.#values.feed(input.name, program.values[input.value]!.type);
       },
-      give: ({ name }, binding) => {
+      give: ({ name, value }, binding) => {
         if (name.startsWith(SEND_TIED)) this.#sendTied(name, binding as Handle);
+        else if (name.startsWith(AGREE)) this.#agree(program, name, value, binding as Handle);
         else if (replaced.has(name)) state.keep(name, binding);
         else if (name.startsWith('sum:') || name.startsWith('gathered:')) this.#values.keep(name, holdAll(binding));
         if (wanted.includes(name)) this.#wanted.set(name, holdAll(binding));
@@ -243,6 +250,43 @@ export class StageRun {
     }
   }
 
+  /** Adds a number up over all stages. */
+  #agree(program: Program, output: string, value: ValueId, handle: Handle): void {
+    const { mesh, rank } = this.#around;
+    const name = output.replace(AGREE, AGREED);
+    if (axisSize(mesh, PIPE) === 1) return void this.#agreed.set(name, handle.hold());
+    const attributes = { axis: PIPE } as const;
+    const op = {
+      name: 'all_reduce',
+      id: output,
+      phase: 'optimizer',
+      operands: [value],
+      results: [],
+      attributes,
+    } as const;
+    const start = this.#now();
+    const [made] = this.#communicator.start(program, op, [handle], (sentBytes) =>
+      this.#messages.push({
+        id: output,
+        kind: 'collective',
+        name: 'all_reduce',
+        phase: 'optimizer',
+        rank,
+        axis: PIPE,
+        issued: start,
+        start,
+        end: this.#now(),
+        sentBytes,
+      }),
+    );
+    this.#agreed.set(name, (made as Handle).hold());
+  }
+
+  #now(): Seconds {
+    const { clock, startedAt } = this.#around;
+    return seconds(clock() - startedAt);
+  }
+
   #sendTied(output: string, handle: Handle): void {
     const parameter = output.slice(SEND_TIED.length);
     const { other } = this.#task.tied.find(({ name }) => name === parameter)!;
@@ -250,9 +294,8 @@ export class StageRun {
   }
 
   #send(stage: number, id: string, handle: Handle, slot?: SlotPlace): void {
-    const { rank, clock, startedAt } = this.#around;
-    const now = () => seconds(clock() - startedAt);
-    const issued = now();
+    const { rank } = this.#around;
+    const issued = this.#now();
     let start = issued;
     this.#communicator.wait([handle]);
     const phase = slot === undefined ? 'reduce' : id === 'send:stream' ? 'forward' : 'backward';
@@ -260,8 +303,8 @@ export class StageRun {
     this.#ports.send(
       this.#rankOf(stage),
       handle,
-      () => (start = now()),
-      (sentBytes) => this.#messages.push({ ...base, start, end: now(), sentBytes, ...(slot ? { slot } : {}) }),
+      () => (start = this.#now()),
+      (sentBytes) => this.#messages.push({ ...base, start, end: this.#now(), sentBytes, ...(slot ? { slot } : {}) }),
     );
   }
 }

@@ -85,11 +85,14 @@ async function loadPipeline(pool: DevicePool, job: Job, schedule: Schedule): Pro
   const { mesh, microbatches } = job.plan;
   const pipeline = lowerJobPipeline(job);
   await pool.loadPipeline(STEP, pipeline, schedule);
+  const isScaled = job.precision.compute === 'f16';
   const stepFeeds = feedsOf(pipeline, mesh, microbatches);
   return {
     async step(batch, scalars) {
-      const { outputs, spans } = await pool.run(STEP, { feeds: stepFeeds(batch, scalars), outputs: [LOSS] });
-      return { loss: scalarOf(outputs, LOSS), spans };
+      const wanted = [LOSS, ...(isScaled ? [LOSS_SCALE] : [])];
+      const { outputs, spans } = await pool.run(STEP, { feeds: stepFeeds(batch, scalars), outputs: wanted });
+      const loss = scalarOf(outputs, LOSS);
+      return { loss, ...(isScaled ? { lossScale: scalarOf(outputs, LOSS_SCALE) } : {}), spans };
     },
     async forward(output, examples) {
       const evaluation = lowerPipelineEvaluation(job, examples, output);

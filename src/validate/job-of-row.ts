@@ -168,8 +168,9 @@ function pipelineOptions({ plan, model }: Row, notes: string[]): Partial<Plan> {
   if (pipe === 1) return {};
   const chunks = virtualStages ?? 1;
   const asked = named('schedule', schedule ?? '1f1b', SCHEDULES);
-  // One virtual stage a stage is nothing to interleave.
-  const name = asked === 'interleaved-1f1b' && chunks === 1 ? '1f1b' : asked;
+  // One virtual stage a stage is nothing to interleave, and several are interleaved by whichever name.
+  const isPlain = asked === '1f1b' || asked === 'interleaved-1f1b';
+  const name: ScheduleName = !isPlain ? asked : chunks === 1 ? '1f1b' : 'interleaved-1f1b';
   const count = pipe * (name === 'zb-v' ? 2 : chunks);
   const fewer = firstAndLastStageLayersFewer ?? 0;
   const each = (model.layers + 2 * fewer) / count;
@@ -224,6 +225,8 @@ const saysNoOverlap = ({ plan: { overlap } }: Row): boolean => overlap != null &
 function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {
   if (overlap == null) return {};
   return {
+    ...(/overlap_grad_sync/.test(overlap) ? { overlapGradients: true } : {}),
+    ...(/overlap_p2p/.test(overlap) ? { overlapTransfers: true } : {}),
     ...(/grad_sync bf16/.test(overlap) ? { precision: { gradients: 'bf16' as const } } : {}),
     ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring-bulk' as const } : {}),
   };
@@ -276,9 +279,7 @@ export function prepareRow(row: Row, without: readonly Mechanism[] = []): Prepar
   const { size, whole, rest } = microbatchesOfRow(row);
   const isPipeline = row.plan.pipe > 1;
   if (rest > 0 && isPipeline) throw new Unsupported('a pipeline whose last microbatch is smaller than the others');
-  const asked = named('precision', row.plan.precision, COMPUTE);
-  const compute = isPipeline && asked === 'f16' ? 'bf16' : asked;
-  if (compute !== asked) notes.push('f16 in a pipeline is predicted as bf16');
+  const compute = named('precision', row.plan.precision, COMPUTE);
   const situation = { hardware: hardware.name, compute, shard: sharding.shard ?? 'none', pipeline: isPipeline };
   const usual = planDefaultsFor(stack, situation)
     .map(({ set }) => parsePlanInput(set, `${stack.name} (plan)`))

@@ -34,6 +34,8 @@ export function stackOfRow({ stack: name, plan }: Row, hardware: Hardware): Stac
     throw new Unsupported(`attention ${plan.attention}; there are ${Object.keys(ATTENTION).join(' and ')}`);
   const base = shared(taken, () => loadStack(taken));
   const norms = plan.fusedNorm == null ? base.norms : plan.fusedNorm ? 'fused' : 'composed';
+  // What torch.compile generates joins neighbours between matmuls.
+  const elementwise = plan.compiled === true ? 'cluster' : base.elementwise;
   const stated = <T>(value: T, field: string) => ({
     value,
     source: `${field} of the row`,
@@ -44,10 +46,11 @@ export function stackOfRow({ stack: name, plan }: Row, hardware: Hardware): Stac
       ? {}
       : { attention: stated(attention, 'plan.attention') }),
     ...(norms === base.norms ? {} : { norms: stated(norms, 'plan.fusedNorm') }),
+    ...(elementwise === base.elementwise ? {} : { elementwise: stated(elementwise, 'plan.compiled') }),
   };
   const changed = Object.keys(fields);
   if (changed.length === 0) return { stack: base, notes };
-  const key = [taken, attention ?? base.attention, norms].join(' ');
+  const key = [taken, attention ?? base.attention, norms, elementwise].join(' ');
   return { stack: shared(key, () => extendStack(base, fields, changed.join(', '))), notes };
 }
 

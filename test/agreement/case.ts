@@ -1,7 +1,7 @@
 /** A training step of a small model under a plan, and what of it is compared: whole tensors, whatever the mesh. */
 import { createMesh, rankCount } from '../../src/mesh/index.js';
 import type { Mesh } from '../../src/mesh/index.js';
-import type { ActivationLayout, ModelConfig } from '../../src/models/index.js';
+import type { ActivationLayout, ModelConfig, ModelForm } from '../../src/models/index.js';
 import { forward, lossTermsPerExample } from '../../src/models/index.js';
 import type { FloatType, LowerOptions, ParameterInput, Program, ValueId } from '../../src/program/index.js';
 import { DEFAULT_ADAMW, lowerTrainingStep } from '../../src/program/index.js';
@@ -18,6 +18,7 @@ import type { Bound } from '../helpers/interpret.js';
 export interface PlanCase extends Omit<LowerOptions, 'optimizer' | 'keepGradients'> {
   readonly mesh: Parameters<typeof createMesh>[0];
   readonly activations?: ActivationLayout;
+  readonly form?: ModelForm;
 }
 
 /**
@@ -51,6 +52,7 @@ export const forwardOfStep = ({ model, plan, batch, parameterType, computeType }
     computeType,
     activations: plan.activations ?? 'width',
     output: 'loss',
+    ...(plan.form === undefined ? {} : { form: plan.form }),
   });
 
 export const lowerOptionsOfStep = ({ plan, optimizer }: StepCase): LowerOptions => ({

@@ -165,6 +165,8 @@ export const PIPELINE_PLANS: readonly string[] = [
   'pipe=2,replica=2 microbatches=2 schedule=zb-v',
   'pipe=4,data=2 microbatches=4 schedule=zb-2p shard=parameters overlap-gradients=false',
   // In smaller types; rounding sets how close they come.
+  'pipe=4 microbatches=4 compute=f16 loss-scale=1024',
+  'pipe=2,data=2 microbatches=2 schedule=zb-v compute=f16 loss-scale=1024 cast-parameters=once shard=gradients',
   'pipe=2,data=2 microbatches=2 compute=bf16 cast-parameters=once',
   'pipe=2,data=2 microbatches=2 schedule=zb-v compute=bf16 cast-parameters=once shard=optimizer shard-minimum=300',
 ];

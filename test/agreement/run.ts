@@ -114,6 +114,11 @@ function pipelineBytes({ virtual, stages }: TrainingPipeline, schedule: Schedule
       total += bytesOf(program) + (isElsewhere ? sentByOutputs(program) : 0);
     }
   });
+  // What is added up over all stages, in a ring over `pipe`.
+  const check = stages[0]!.finish.at(-2);
+  for (const { name, value } of check?.outputs ?? [])
+    if (name.startsWith('agree:'))
+      total += 2 * (stages.length - 1) * typeBytes(check!.values[value]!.type) * rankCount(check!.mesh);
   return total;
 }
 

@@ -180,11 +180,6 @@ describe('refused, with what would be right:', () => {
       "plan.stageLayers: expected balanced, since 3 virtual stages don't divide 4 layers, got even",
     ],
     [
-      'a scaled loss in stages',
-      'pipe=2 microbatches=4 compute=f16',
-      'plan.precision.compute: expected bf16 or f32 with a pipeline, got f16; whether a step with a scaled loss counts is known when all stages have checked their gradients, which they do not tell each other',
-    ],
-    [
       'layers ahead that a stage does not have',
       'pipe=2,data=2 microbatches=4 shard=parameters prefetch=2',
       'plan.prefetch: expected fewer than 2, the most layers that a virtual stage has, got 2',

@@ -46,7 +46,7 @@ const plans: fc.Arbitrary<Plan> = fc
       rematerialize: fc.constantFrom(...REMATERIALIZATIONS),
       rematerializeLayers: fc.oneof(fc.constant('all' as const), layers),
       activations: fc.constantFrom('width' as const, 'sequence' as const, 'replicated' as const),
-      linears: fc.constantFrom('synchronous' as const, 'ring' as const, 'bidirectional' as const),
+      linears: fc.constantFrom('synchronous' as const, 'ring' as const, 'bidirectional' as const, 'ring-bulk' as const),
       shard: fc.constantFrom('none' as const, 'optimizer' as const, 'gradients' as const, 'parameters' as const),
       shardAxes: fc.subarray([...AXIS_NAMES], { minLength: 1 }),
       shardTensors: fc.oneof(fc.constant('all' as const), fc.array(name, { minLength: 1, maxLength: 3 })),
@@ -109,7 +109,10 @@ describe('the short form', () => {
   test.each([
     ['linear=ring', /^FIELD_UNKNOWN at --plan: expected words of a plan.* got "linear=ring"; did you mean linears\?$/],
     ['mesh=data', /^FIELD_UNKNOWN at --plan/],
-    ['linears', /^JOB_INVALID at --plan \(linears\): expected one of synchronous, ring, bidirectional, ring-bulk, got ""$/],
+    [
+      'linears',
+      /^JOB_INVALID at --plan \(linears\): expected one of synchronous, ring, bidirectional, ring-bulk, got ""$/,
+    ],
     ['linears=rings', /^JOB_INVALID at --plan \(linears\): .* got "rings"$/],
     ['prefetch=1 prefetch=2', /^JOB_INVALID at --plan \(prefetch\): expected each option once/],
     ['data=0', /^JOB_INVALID at --plan \(mesh\): expected a whole number of at least 1 for data, got "0"$/],
@@ -208,7 +211,7 @@ describe('the block of a job file', () => {
   test.each([
     [
       '{ linears: rings }',
-      'JOB_INVALID at j:5 (plan.linears): expected one of synchronous, ring, bidirectional, ring-bulk, got "rings"; did you mean ring?',
+      'JOB_INVALID at j:5 (plan.linears): expected one of synchronous, ring, bidirectional, ring-bulk, got "rings"',
     ],
     ['{ bucket: 25 }', 'JOB_INVALID at j:5 (plan.bucket): expected none, or bytes with a unit, as in 25MB, got 25'],
     [

@@ -230,6 +230,46 @@ describe('regions that copy nothing', () => {
   });
 });
 
+describe('what never reaches memory', () => {
+  /** x → a → b → c in one kernel. */
+  const chain = (unwritten: readonly number[]): number => {
+    const small = new Small();
+    const x = small.input();
+    const a = small.gelu(x, 'a');
+    const b = small.gelu(a, 'b');
+    const c = small.gelu(b, 'c');
+    const program = fuse(verify(small.builder.finish(small.inputs, [{ name: 'y', value: c }])));
+    const hidden = new Set(unwritten.map((index) => [a, b][index]!));
+    return memoryUse(program, { unwritten: () => hidden }).peakBytes / SIZE;
+  };
+
+  it('takes none, and keeps what it is made of until what is made of it is there', () => {
+    expect(chain([])).toBe(2);
+    // x, a and then c: b is a part of c.
+    expect(chain([1])).toBe(2);
+    expect(chain([0, 1])).toBe(2);
+  });
+
+  it('a view takes what its operand takes, which stays as long as the view does', () => {
+    const small = new Small();
+    const x = small.input();
+    const a = small.gelu(x, 'a');
+    const [left, right] = small.builder.emitAll('split', [a], { sizes: [SIZE / 8, SIZE / 8] }, at('split'));
+    const y = small.gelu(left!, 'y');
+    const program = verify(
+      small.builder.finish(small.inputs, [
+        { name: 'y', value: y },
+        { name: 'z', value: right! },
+      ]),
+    );
+    // a, both halves; the halves and y.
+    expect(memoryUse(program).peakBytes / SIZE).toBe(2);
+    // x and a; a, of which both are parts, and y.
+    expect(memoryUse(program, { views: new Set(['split']) }).peakBytes / SIZE).toBe(2);
+    expect(memoryUse(program, { views: new Set(['split']) }).byRole.activation / SIZE).toBe(1);
+  });
+});
+
 describe('leaping over iterations', () => {
   const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 
@@ -237,7 +277,8 @@ describe('leaping over iterations', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         const program = randomProgram(seed);
-        for (const one of [program, fuse(program)]) expect(memoryUse(one)).toEqual(memoryUse(one, { everyIteration: true }));
+        for (const one of [program, fuse(program)])
+          expect(memoryUse(one)).toEqual(memoryUse(one, { everyIteration: true }));
       }),
       { numRuns: 500 },
     );

@@ -65,6 +65,7 @@ describe('a row becomes a plan', () => {
     expect(of({ schedule: 'zero-bubble-1p' })).toContain('schedule=zb-1p');
     expect(of({ schedule: 'zero-bubble-v', virtualStages: 2 })).toContain('schedule=zb-v');
     expect(of({ schedule: 'interleaved-1f1b', virtualStages: 1 })).not.toContain('schedule=');
+    expect(of({ schedule: '1f1b', virtualStages: 2 })).toContain('schedule=interleaved-1f1b');
     expect(of({ schedule: 'interleaved-1f1b', virtualStages: 2, firstAndLastStageLayersFewer: 1 }, 6)).toContain(
       'stage-layers=1,2,2,1',
     );
@@ -93,6 +94,8 @@ describe('predictions', () => {
   it('follow what a row says of the software', () => {
     expect(stepOf({ plan: { attention: 'flash' } })).toBeLessThan(stepOf({}));
     expect(stepOf({ plan: { recompute: 'full' } })).toBeGreaterThan(stepOf({}));
+    const eager = { stack: 'pytorch-fsdp' };
+    expect(stepOf({ ...eager, plan: { compiled: true } })).toBeLessThan(stepOf(eager));
   });
 
   it('move where a mechanism they rest on is left out', () => {

@@ -40,8 +40,8 @@ export const counterInput = (
   value: builder.value({ shape: [], dtype, states: {} }, 'optimizer', name),
 });
 
-/** Counts what is not finite over all gradients and chips. */
-function countNonfinite(builder: Builder, gradients: readonly ValueId[]): ValueId {
+/** Counts what is not finite over all gradients and chips of the mesh: f32 []. */
+export function countNonfinite(builder: Builder, gradients: readonly ValueId[]): ValueId {
   const phase = 'optimizer' as const;
   const single = gradients.filter((id) => builder.type(id).stack === undefined);
   const counts = single.length === 0 ? [] : [builder.emit('count_nonfinite', single, {}, { id: 'check', phase })];
@@ -72,17 +72,16 @@ function countNonfinite(builder: Builder, gradients: readonly ValueId[]): ValueI
  * Emits the check of a step and the next step's scale.
  *
  * @param scale the counter that the loss was multiplied by
- * @param gradients of all parameters, summed
+ * @param nonfinite 0 where all gradients of the step are finite
  */
 export function emitScaledStep(
   builder: Builder,
   { initial, interval }: LossScaling,
   scale: CounterInput,
-  gradients: readonly ValueId[],
+  nonfinite: ValueId,
   dtype: DType,
 ): { step: ScaledStep; inputs: ProgramInput[]; outputs: ProgramOutput[] } {
   const phase = 'optimizer' as const;
-  const nonfinite = countNonfinite(builder, gradients);
   const finite = counterInput(builder, 'finite-steps', 0, 'f32');
   const applied = counterInput(builder, 'applied-steps', 0, dtype);
   // A job that starts higher is not taken down by a streak of finite steps.

@@ -13,7 +13,7 @@ import type {
   ValueId,
 } from '../types.js';
 import type { LossScaling, ScaledStep } from './loss-scale.js';
-import { emitScaledStep } from './loss-scale.js';
+import { countNonfinite, emitScaledStep } from './loss-scale.js';
 
 export type OptimizerConfig =
   | {
@@ -63,7 +63,12 @@ export interface UpdateOptions {
   /** The type that optimizer state is kept in; the parameter's unless given. */
   readonly optimizerType?: FloatType;
   /** Present where the loss was scaled. */
-  readonly lossScale?: { readonly scaling: LossScaling; readonly counter: CounterInput };
+  readonly lossScale?: {
+    readonly scaling: LossScaling;
+    readonly counter: CounterInput;
+    /** What is not finite among all gradients of the step, where others than the program's are; counted unless given. */
+    readonly nonfinite?: ValueId;
+  };
   /** Keeps gradients among the outputs, to look at; as they were summed, times the loss scale where there is one. */
   readonly keepGradients?: boolean;
 }
@@ -96,7 +101,8 @@ export function updateParameters(program: Program, config: OptimizerConfig, opti
     if (options.lossScale === undefined) return undefined;
     const { scaling, counter } = options.lossScale;
     const gradients = program.outputs.filter(isGradient).map(({ value }) => value);
-    const emitted = emitScaledStep(builder, scaling, counter, gradients, dtype);
+    const nonfinite = options.lossScale.nonfinite ?? countNonfinite(builder, gradients);
+    const emitted = emitScaledStep(builder, scaling, counter, nonfinite, dtype);
     inputs.push(...emitted.inputs);
     outputs.push(...emitted.outputs);
     return emitted.step;

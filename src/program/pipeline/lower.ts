@@ -30,7 +30,7 @@ import type {
 import { chunksOf, memo, partsOf } from './pipeline.js';
 import { splitSlots } from './slots.js';
 import type { StageContext } from './stage.js';
-import { refuseLossScaling, stagePrograms } from './stage.js';
+import { stagePrograms } from './stage.js';
 import { addToSums, asSums } from './sums.js';
 
 export interface PipelineOptions extends LowerOptions, PipelineShape {
@@ -83,7 +83,6 @@ const parameterNames = (slots: SlotPrograms): string[] =>
  */
 export function lowerPipeline(forward: Program, pipeline: PipelineOptions): TrainingPipeline {
   const { layers, placement, splitBackward, ...options } = pipeline;
-  refuseLossScaling(options);
   const parts = partsOf(forward, { layers, placement });
   const context: StageContext = { forward, choice: shardsOf(forward, options), options, verified: verifier() };
   const slotsFor = memo<Slots>();

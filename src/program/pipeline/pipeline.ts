@@ -41,7 +41,11 @@ export interface Chunk {
 export interface StagePrograms {
   /** Before the first slot, if anything: the outputs `sum:NAME`, zeros, and `gathered:NAME`. */
   readonly start?: Program;
-  /** After the last slot. Of two, the first sends its part of tied gradients and the second gets the others'. */
+  /**
+   * After the last slot: where there are tied parameters, what sends this stage's part of their gradients; where the loss
+   * is scaled, what gives `agree:NAME`, which is added up over all stages and comes to the next one as a port
+   * `agreed:NAME`; the update.
+   */
   readonly finish: readonly Program[];
 }
 

@@ -2,7 +2,6 @@
  * What a physical stage does before its slots and after them: zeros to add to and parameters that are gathered once; the
  * reduction of its gradients and the optimizer. Its stacks hold the layers of all its chunks, one chunk after the other.
  */
-import { MeshwrightError } from '../../errors.js';
 import { Builder } from '../builder.js';
 import { invalid } from '../ops/index.js';
 import { startSums } from '../passes/accumulate-microbatches.js';
@@ -12,6 +11,7 @@ import { copiesFor, parameterType, reductionOf, schedule } from '../passes/lower
 import { reduceGradients } from '../passes/reduce-gradients.js';
 import type { ShardChoice } from '../passes/shard-choice.js';
 import { cutType } from '../passes/shard-choice.js';
+import { countNonfinite, counterInput } from '../passes/loss-scale.js';
 import { updateParameters } from '../passes/update-parameters.js';
 import type { ParameterInput, Program, ProgramInput, ProgramOutput, ValueId, ValueType } from '../types.js';
 import { sameType } from '../verify.js';
@@ -131,11 +131,36 @@ function addOthers(context: StageContext, program: Program, tied: readonly strin
   return context.verified(builder.finish([...program.inputs, ...ports], outputs));
 }
 
+/** What the stages agree on before their updates: how much of all their gradients is not finite. */
+export const NONFINITE = 'nonfinite';
+
+/** Completes gradients and counts what is not finite among them. */
+function checkProgram(context: StageContext, sums: Types, tied: readonly string[]): Program {
+  const program = addOthers(context, reduced(context, sums), tied);
+  const builder = Builder.from(program);
+  builder.append(program.ops);
+  const gradients = program.outputs.filter(({ name }) => name.startsWith('gradient:')).map(({ value }) => value);
+  const count = countNonfinite(builder, gradients);
+  const kept = program.outputs.map(({ name, value }) => ({ name: `${SUM}${name}`, value }));
+  return context.verified(builder.finish(program.inputs, [...kept, { name: `agree:${NONFINITE}`, value: count }]));
+}
+
+/** The counter of the loss scale and the count of all stages, as the update has them. */
+function scaleInputs(builder: Builder, { options }: StageContext) {
+  const { lossScaling } = options;
+  if (lossScaling === undefined) return undefined;
+  const counter = counterInput(builder, 'loss-scale', lossScaling.initial, 'f32');
+  const value = builder.value({ shape: [], dtype: 'f32', states: {} }, 'optimizer', NONFINITE);
+  const port: ProgramInput = { kind: 'port', name: `agreed:${NONFINITE}`, value };
+  return { inputs: [counter, port], lossScale: { scaling: lossScaling, counter, nonfinite: value } };
+}
+
 function updateProgram(context: StageContext, sums: Types, tied: readonly string[]): Program {
   const { forward, choice, options, verified } = context;
   const program = addOthers(context, reduced(context, sums), tied);
   const builder = Builder.from(program);
   builder.append(program.ops);
+  const scale = scaleInputs(builder, context);
   const parameters = parametersOf(context).flatMap((input): ParameterInput[] => {
     const sum = sums.get(`gradient:${input.name}`);
     if (sum === undefined) return [];
@@ -144,21 +169,14 @@ function updateProgram(context: StageContext, sums: Types, tied: readonly string
     const type = cutType(forward.mesh, whole, choice.get(input.name) ?? []);
     return [{ ...input, value: builder.value(type, 'parameter', input.name) }];
   });
-  const complete = builder.finish([...parameters, ...program.inputs], program.outputs);
+  const complete = builder.finish([...parameters, ...program.inputs, ...(scale?.inputs ?? [])], program.outputs);
   const { optimizerType, keepGradients = false } = options;
-  const update = { keepGradients, ...(optimizerType === undefined ? {} : { optimizerType }) };
+  const update = {
+    keepGradients,
+    ...(optimizerType === undefined ? {} : { optimizerType }),
+    ...(scale === undefined ? {} : { lossScale: scale.lossScale }),
+  };
   return verified(updateParameters(complete, options.optimizer, update));
-}
-
-/** @throws MeshwrightError PLAN_INVALID where the plan scales its loss */
-export function refuseLossScaling({ lossScaling }: LowerOptions): void {
-  if (lossScaling === undefined) return;
-  throw new MeshwrightError('PLAN_INVALID', {
-    place: 'plan.compute',
-    expected: 'bf16 or f32 with a pipeline',
-    got: 'f16',
-    hint: 'whether a step with a scaled loss counts is known when all stages have checked their gradients, which stages do not tell each other yet',
-  });
 }
 
 /**
@@ -178,10 +196,16 @@ export function stagePrograms(
   const sums = join(chunks.map(({ last }) => sumTypes(last)));
   const finished = (program: Program): Program =>
     schedule(context.verified(program), context.options, context.verified);
-  if (tied.length === 0) return { start, finish: [finished(updateProgram(context, sums, []))] };
+  /** Where the loss is scaled, whether the update counts is agreed on before it. */
+  const update = (from: Types, others: readonly string[]): Program[] => {
+    if (context.options.lossScaling === undefined) return [finished(updateProgram(context, from, others))];
+    const check = checkProgram(context, from, others);
+    return [finished(check), finished(updateProgram(context, new Map([...from, ...sumTypes([check])]), []))];
+  };
+  if (tied.length === 0) return { start, finish: update(sums, []) };
   // In the same order on both sides.
   const own = new Map(tied.map((name) => [`gradient:${name}`, sums.get(`gradient:${name}`)!]));
   const exchange = exchangeProgram(context, own);
   const exchanged = new Map([...sums, ...sumTypes([exchange])]);
-  return { start, finish: [finished(exchange), finished(updateProgram(context, exchanged, tied))] };
+  return { start, finish: [finished(exchange), ...update(exchanged, tied)] };
 }

@@ -185,10 +185,6 @@ describe('stages', () => {
 describe('a pipeline is refused', () => {
   const forward = forwardOfStep({ ...base, plan: one });
   const options = { ...pipe, microbatches: 4, optimizer: base.optimizer };
-  test('where the loss is scaled', () => {
-    const lossScaling = { initial: 1024, interval: 100 };
-    expect(() => lowerPipeline(forward, { ...options, lossScaling })).toThrow(/PLAN_INVALID at plan.compute/);
-  });
   test('where layers or stages are not those of the model', () => {
     expect(() => lowerPipeline(forward, { ...options, layers: [1, 1, 1, 1] })).toThrow(/6 layers/);
     expect(() => lowerPipeline(forward, { ...options, layers: [3, 0, 2, 1] })).toThrow(/a layer in each inner stage/);

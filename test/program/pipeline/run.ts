@@ -6,6 +6,7 @@ import type { Schedule, ScheduleName, SlotKind } from '../../../src/program/sche
 import { createSchedule, placeOf, virtualStage } from '../../../src/program/schedules/index.js';
 import type { HostTensor } from '../../../src/runtime/index.js';
 import { initialParameter, zeroState } from '../../../src/runtime/initialize.js';
+import { numbersOf } from '../../../src/runtime/kernels/tensors.js';
 import type { Batch } from '../../../src/train/index.js';
 import { rankFeeds } from '../../../src/train/index.js';
 import type { StepCase } from '../../agreement/case.js';
@@ -127,6 +128,7 @@ class Run {
       for (const input of program.inputs.filter(isState)) {
         const { type } = program.values[input.value]!;
         const first = (rank: number): Bound => {
+          if (input.kind === 'counter') return Float32Array.of(input.initial);
           if (input.kind !== 'parameter') return zeroState(type);
           if (type.stack === undefined) return initialParameter(program.mesh, rank, input, type, seed);
           const all = { ...type, stack: example.model.depth };
@@ -222,15 +224,19 @@ class Run {
   #finish(): Map<string, HostTensor> {
     const { stages, tied } = this.#pipeline;
     const found = new Map<string, HostTensor>();
-    for (const round of [0, 1]) {
+    const rounds = Math.max(...stages.map(({ finish }) => finish.length));
+    for (let round = 0; round < rounds; round++) {
+      const agreed = new Map<string, number>();
       stages.forEach(({ finish, layers }, stage) => {
-        const program = finish[round];
+        const program = finish[finish.length - rounds + round];
         if (program === undefined) return;
         const outputs = this.#run(program, stage, 0, `tied ${stage}`);
         for (const { name, value } of program.outputs) {
           const byRank = outputs.map((one) => one.get(name)!);
           const parameter = name.replace('send:tied:', '');
-          if (name !== parameter) {
+          if (name.startsWith('agree:'))
+            agreed.set(name, (agreed.get(name) ?? 0) + numbersOf(byRank[0] as HostTensor)[0]!);
+          else if (name !== parameter) {
             const pair = tied.find((one) => one.name === parameter)!.stages;
             this.#leave(`port tied:${parameter} tied ${pair.find((one) => one !== stage)!}`, byRank);
           } else if (name.startsWith('sum:')) this.#hold(program, stage, 0, name, byRank);
@@ -241,11 +247,18 @@ class Run {
               const key =
                 stack === undefined ? tensor : `${tensor.slice(0, slash)}/${layers[+tensor.slice(slash + 1)]!}`;
               const before = found.get(key);
-              if (before?.some((x, index) => x !== whole[index]) === true) throw new Error(`${key} differs by stage`);
+              if (before?.some((x, index) => !Object.is(x, whole[index])) === true) throw new Error(`${key} differs by stage`);
               found.set(key, whole);
             }
         }
       });
+      for (const [name, total] of agreed)
+        stages.forEach((_, stage) =>
+          this.#leave(
+            `port ${name.replace('agree:', 'agreed:')} tied ${stage}`,
+            Array.from({ length: rankCount(stages[stage]!.finish[0]!.mesh) }, () => Float32Array.of(total)),
+          ),
+        );
     }
     return found;
   }
