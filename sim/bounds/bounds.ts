@@ -71,7 +71,7 @@ export interface LeastWork {
 export function leastWorkOf(program: Program, { chip, computeSlowdown }: Machine): LeastWork {
   const { values } = program;
   const type = (id: ValueId) => values[id]!.type;
-  const widened = widenedOf(program);
+  const widened = widenedOf(program, 'fused');
   let compute = 0;
   let bytes = 0;
   forEachKernel(program.ops, (kernel, times) => {
