@@ -242,7 +242,7 @@ describe('refused, with what would be right:', () => {
 
   test('a compute type that the hardware has no rate for', () => {
     expect(refusal('data=8 compute=f16', 8, 'tpu-v4')).toBe(
-      'DTYPE_UNSUPPORTED at plan.precision.compute: expected a type that tpu-v4 computes in: f32, bf16, got f16; a100-80gb-sxm, h100-80gb-sxm have it',
+      'DTYPE_UNSUPPORTED at plan.precision.compute: expected a type that tpu-v4 computes in: f32, bf16, got f16; a100-40gb-sxm, a100-80gb-sxm, b200-180gb-sxm, h100-80gb-sxm, h100-96gb-sxm-500w, h200-141gb-sxm have it',
     );
   });
 });
