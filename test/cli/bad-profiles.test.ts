@@ -110,7 +110,7 @@ const profiles: Case[] = [
   profile(
     'a share above 1',
     'tpu-v4',
-    ['value: 0.9\n', 'value: 1.9\n'],
+    ['value: 0.8\n', 'value: 1.9\n'],
     'HARDWARE_INVALID',
     'chip.matmul.bf16.achievable.value',
     ['at most 1', 'got 1.9'],

@@ -179,7 +179,7 @@ describe('changed hardware changes what it should', () => {
   });
 
   it('half the matmul rate: twice the time of matmuls, the same communication', async () => {
-    const slow = await simulateWith('matmul', 'value: 0.9\n', 'value: 0.45\n');
+    const slow = await simulateWith('matmul', 'value: 0.8\n', 'value: 0.4\n');
     const ratio = slow.timeByCategorySeconds.matmul / base.timeByCategorySeconds.matmul;
     expect(ratio).toBeCloseTo(2, 2);
     expect(communication(slow)).toBeCloseTo(communication(base), 8);
@@ -230,7 +230,7 @@ describe('the topology', () => {
     const palm = await simulate(flags);
     expect(palm.placement.data?.[0]).toBe('2 slices');
     expect(palm.slice).toEqual([12, 16, 16]);
-    const { text } = editedProfile('tpu-v4', 'value: 3.3 GB/s', 'value: 330 MB/s');
+    const { text } = editedProfile('tpu-v4', 'value: 6.6 GB/s', 'value: 660 MB/s');
     writeFileSync(join(folder, 'slow-hosts.yaml'), text);
     const slow = await simulate(flags.replace('tpu-v4', './slow-hosts.yaml'));
     expect(communication(slow)).toBeGreaterThan(communication(palm));
