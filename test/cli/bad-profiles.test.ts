@@ -198,7 +198,7 @@ const profiles: Case[] = [
   profile(
     'a latency below zero',
     'tpu-v4',
-    ['value: 20 us', 'value: -20 us'],
+    ['value: 60 us', 'value: -20 us'],
     'QUANTITY_INVALID',
     'topology.dataCenterNetwork.latency.value',
     ['at least zero'],
