@@ -38,6 +38,20 @@ it('predicts runs on several threads, in the order of the file', async () => {
   expect(document.sets[0]!.stepTime).toMatchObject({ count: 4 });
 });
 
+it('counts and names rows that lack what a prediction needs', async () => {
+  const unknown = { ...rowOf({ id: 'sparse', set: 'other' }), plan: { ...rowOf().plan, microbatch: null } };
+  const folder = folderOf([unknown, rowOf()]);
+  const document = await json<ValidationDocument>('validate --runs runs.jsonl', folder);
+  expect(document.rows.map(({ id, status }) => [id, status])).toEqual([
+    ['one', 'predicted'],
+    ['sparse', 'unsupported'],
+  ]);
+  expect(document.rows[1]).toMatchObject({ reason: expect.stringContaining('plan.microbatch') as string, half: null });
+  expect(document.sets.find(({ set }) => set === 'other')).toMatchObject({ rows: 1, predicted: 0, unsupported: 1 });
+  const { stdout } = await cli('validate --runs runs.jsonl --set other', folder);
+  expect(stdout).toContain('1 × RUN_INVALID at runs.jsonl:1 (plan.microbatch)');
+});
+
 it('prints a table, what it could not predict, and halves where they are asked for', async () => {
   const { status, stdout } = await cli('validate --runs runs.jsonl --set some other --split', folderOf(ROWS));
   expect(status).toBe(0);
