@@ -74,3 +74,9 @@ it('writes a page that needs nothing from elsewhere, whose points lead to their 
   expect(new Set(anchors)).toEqual(new Set([0, 1, 2, 3, 6].map((index) => `row-${index}`)));
   for (const id of anchors) expect(page).toContain(`<tr id="${id}">`);
 });
+
+it('says that a page has no folder before it predicts anything', async () => {
+  const { status, stdout, stderr } = await cli('validate --runs runs.jsonl --html none/page.html', folderOf(ROWS));
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toContain('USAGE at none/page.html: expected a file in a folder that exists, got none');
+});
