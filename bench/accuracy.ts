@@ -113,8 +113,8 @@ function shortTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: Validatio
 
 const { values } = parseArgs({ options: { runs: { type: 'string' }, mechanisms: { type: 'boolean' } } });
 if (values.runs === undefined) throw new Error('give the measured runs: npm run docs:accuracy -- --runs FILE');
-const rows = readRows(values.runs);
-const document = summarize(rows, await predictOnThreads(rows));
+const { rows, unusable } = readRows(values.runs);
+const document = summarize(rows, await predictOnThreads(rows), unusable);
 await put('docs/accuracy.md', {
   accuracy: wholeTable(document),
   halves: halvesTable(document),

@@ -120,7 +120,7 @@ function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack)
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
   readonly #faults: Faults;
-  readonly #lowered = new Map<string, { program: Program; memory: MemoryUse }>();
+  readonly #lowered = new Map<string, { program: Program; memory: MemoryUse; stack: Stack }>();
   readonly #pipelines = new Map<string, TrainingPipeline>();
   /** The last pipeline, on its job's own stack: of a search memory is asked for first, then the rest. */
   #lastPipeline: PipelineAssessment | undefined;
@@ -147,10 +147,11 @@ export class Assessor {
   #lower(job: Job, stack: Stack): { program: Program; memory: MemoryUse } {
     const key = jobKey(job, stack);
     let found = this.#lowered.get(key);
-    if (found === undefined) {
-      const program = lowerFor(job, stack);
+    // Stacks that run the same program do not write the same of it to memory.
+    if (found?.stack !== stack) {
+      const program = found?.program ?? lowerFor(job, stack);
       this.#lowered.clear();
-      this.#lowered.set(key, (found = { program, memory: stepMemory(program, stack) }));
+      this.#lowered.set(key, (found = { program, memory: stepMemory(program, stack), stack }));
     }
     return found;
   }

@@ -85,8 +85,11 @@ export function writeTrace(path: string, processes: readonly TraceProcess[]): vo
   }
 }
 
-/** Before work whose result goes into a file. @throws MeshwrightError RUN_EXISTS */
+/** Before work whose result goes into a file. @throws MeshwrightError RUN_EXISTS, and USAGE where its folder is missing */
 export function requireNew(path: string): void {
+  const folder = dirname(path);
+  if (!existsSync(folder))
+    throw new MeshwrightError('USAGE', { place: path, expected: 'a file in a folder that exists', got: folder });
   if (!existsSync(path)) return;
   const [expected, got] = ['a file that does not exist', 'one that does'];
   throw new MeshwrightError('RUN_EXISTS', { place: path, expected, got });

@@ -18,6 +18,7 @@ export async function predictOnThreads(
   rows: readonly Row[],
   { without = [], onPredicted = () => undefined }: PoolOptions = {},
 ): Promise<Prediction[]> {
+  if (rows.length === 0) return [];
   const threads = Math.min(availableParallelism(), Math.ceil(rows.length / CHUNK));
   const pool = new Piscina({
     filename: new URL('./validate-worker.js', import.meta.url).href,

@@ -4,11 +4,12 @@ import type { Half } from './halves.js';
 export interface PredictedRow {
   readonly id: string;
   readonly set: string;
-  readonly stack: string;
-  readonly chip: string;
-  readonly model: string;
+  /** As the row has it; like `chip`, `model` and `half` nothing of a row that lacks what a prediction can't do without. */
+  readonly stack: string | null;
+  readonly chip: string | null;
+  readonly model: string | null;
   /** Which half of its set it is in: what is fitted is fitted on one of them. */
-  readonly half: Half;
+  readonly half: Half | null;
   readonly status: 'predicted' | 'unsupported';
   /** Why it can't be predicted. */
   readonly reason?: string;

@@ -221,7 +221,8 @@ function rematerialization({ plan }: Row, notes: string[]): Partial<Plan> {
 }
 
 /** Whether a run is said to have exchanged nothing beside its kernels. */
-const saysNoOverlap = ({ plan: { overlap } }: Row): boolean => overlap != null && /^(no|off)/i.test(overlap.trim());
+const saysNoOverlap = ({ plan: { overlap } }: Row): boolean =>
+  overlap != null && /^(none|no|not|off)\b(?! (stated|known|given|said))/i.test(overlap.trim());
 
 /** What a run is said to have done besides computing. */
 function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {

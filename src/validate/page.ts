@@ -43,7 +43,7 @@ const rowOf = (one: PredictedRow, index: number): string =>
   row(
     [
       cell(one.id, false),
-      cell(one.half),
+      cell(one.half ?? DASH),
       cell(one.plan ?? DASH, false),
       cell(time(one.measuredStepTimeSeconds)),
       cell(time(one.predictedStepTimeSeconds)),

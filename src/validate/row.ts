@@ -1,7 +1,7 @@
 /**
  * A measured run, one JSON object a line. Only what a prediction can't do without is required; fields that are not known
- * here are left alone, since they may be notes. A name that is not known (of a chip, a schedule, a type) is no error of
- * the file either: such a row is counted as one that can't be predicted.
+ * here are left alone, since they may be notes. A field that is missing or wrong is no error of the file, no more than a
+ * name that is not known (of a chip, a schedule, a type): such a row is counted as one that can't be predicted.
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -84,38 +84,87 @@ const measured = z.looseObject({
 export const rowSchema = z.looseObject({ id: text, set: text, stack: text, model, hardware, plan, measured });
 export type Row = z.infer<typeof rowSchema>;
 
+/** A row that names itself and its set, and lacks what a prediction can't do without. */
+export interface UnusableRow {
+  readonly id: string;
+  readonly set: string;
+  /** The line and the field. */
+  readonly reason: string;
+  readonly measured: z.infer<typeof measured>;
+}
+
+export interface Rows {
+  readonly rows: readonly Row[];
+  readonly unusable: readonly UnusableRow[];
+}
+
+const named = z.looseObject({ id: text, set: text, measured: measured.catch({}) });
+
+/** @throws MeshwrightError RUN_INVALID of a line that is no JSON */
+function parseLine(line: string, place: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw new MeshwrightError('RUN_INVALID', {
+      place,
+      expected: 'one JSON object a line',
+      got: (error as Error).message,
+    });
+  }
+}
+
 /**
  * @param file shown in errors
- * @throws MeshwrightError RUN_INVALID with the line and the field of a row that is wrong, or of a file without rows
+ * @throws MeshwrightError RUN_INVALID with the line of what is no JSON or names no row and set, and of a file without a row
+ * that can be used
  */
-export function parseRows(text: string, file: string): Row[] {
-  const rows = text.split('\n').flatMap((line, index): Row[] => {
-    if (line.trim() === '') return [];
+export function parseRows(text: string, file: string): Rows {
+  const rows: Row[] = [];
+  const unusable: UnusableRow[] = [];
+  let first: MeshwrightError | undefined;
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
+    if (line.trim() === '') continue;
     const number = index + 1;
-    let data: unknown;
-    try {
-      data = JSON.parse(line);
-    } catch (error) {
-      throw new MeshwrightError('RUN_INVALID', {
-        place: `${file}:${number}`,
-        expected: 'one JSON object a line',
-        got: (error as Error).message,
-      });
-    }
+    const data = parseLine(line, `${file}:${number}`);
     const parsed = rowSchema.safeParse(data);
-    // JSON is YAML, whose reader says what is wrong and where.
-    return [parsed.success ? parsed.data : parseSource(line, file, rowSchema, 'RUN_INVALID', number).value];
-  });
-  if (rows.length > 0) return rows;
-  throw new MeshwrightError('RUN_INVALID', {
-    place: file,
-    expected: 'measured runs, one JSON object a line',
-    got: 'none',
-  });
+    if (parsed.success) {
+      rows.push(parsed.data);
+      continue;
+    }
+    const error = faultOf(line, file, number);
+    const name = named.safeParse(data);
+    if (!name.success) throw error;
+    first ??= error;
+    const { id, set, measured } = name.data;
+    unusable.push({ id, set, measured, reason: error.message });
+  }
+  if (rows.length > 0) return { rows, unusable };
+  throw (
+    first ??
+    new MeshwrightError('RUN_INVALID', {
+      place: file,
+      expected: 'measured runs, one JSON object a line',
+      got: 'none',
+    })
+  );
+}
+
+/** What is wrong with a row, and where: JSON is YAML, whose reader says it. */
+function faultOf(line: string, file: string, number: number): MeshwrightError {
+  try {
+    parseSource(line, file, rowSchema, 'RUN_INVALID', number);
+  } catch (error) {
+    if (error instanceof MeshwrightError) return error;
+    throw error;
+  }
+  throw new Error(`${file}:${number} is a row by one reader and none by the other`);
 }
 
 /** @throws MeshwrightError DATA_NOT_FOUND of a file that can't be read, and as `parseRows` */
-export function readRows(file: string): Row[] {
+export function readRows(file: string): Rows {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

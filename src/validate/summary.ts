@@ -3,7 +3,7 @@ import { max, mean, median } from 'simple-statistics';
 import type { Errors, FitCounts, PredictedRow, Prediction, SetResult, ValidationDocument } from './document.js';
 import type { Half } from './halves.js';
 import { halvesOf } from './halves.js';
-import type { Row } from './row.js';
+import type { Row, UnusableRow } from './row.js';
 import { yardstickTimes } from './yardstick.js';
 
 interface Pair {
@@ -43,15 +43,37 @@ const meanOf = (values: readonly (number | null | undefined)[]): number | null =
 const stepTimeErrors = (rows: readonly PredictedRow[]): Errors | null =>
   errorsOf(rows.flatMap((row) => pair(row.predictedStepTimeSeconds, row.measuredStepTimeSeconds)));
 
-/** @param rows and `predicted`: of the same runs, in the same order */
-function resultOf(set: string, rows: readonly Row[], predicted: readonly PredictedRow[]): SetResult {
+const outcomeOf = ({ id, set, reason, measured }: UnusableRow): PredictedRow => ({
+  id,
+  set,
+  stack: null,
+  chip: null,
+  model: null,
+  half: null,
+  status: 'unsupported',
+  reason,
+  measuredStepTimeSeconds: measured.stepTimeSeconds ?? null,
+  predictedStepTimeSeconds: null,
+  measuredMemoryBytesPerChip: measured.memoryBytesPerChip ?? null,
+  predictedMemoryBytesPerChip: null,
+  measuredFits: measured.fits ?? null,
+  predictedFits: null,
+  plan: null,
+  notes: [],
+});
+
+/**
+ * @param rows and `predicted`: of the same runs, in the same order
+ * @param unusable how many more there are
+ */
+function resultOf(set: string, rows: readonly Row[], predicted: readonly PredictedRow[], unusable: number): SetResult {
   const times = yardstickTimes(rows);
   const ofHalf = (half: Half): Errors | null => stepTimeErrors(predicted.filter((row) => row.half === half));
   return {
     set,
-    rows: rows.length,
+    rows: rows.length + unusable,
     predicted: predicted.filter(({ status }) => status === 'predicted').length,
-    unsupported: predicted.filter(({ status }) => status === 'unsupported').length,
+    unsupported: predicted.filter(({ status }) => status === 'unsupported').length + unusable,
     stepTime: stepTimeErrors(predicted),
     halves: { a: ofHalf('a'), b: ofHalf('b') },
     yardstick: errorsOf(rows.flatMap((row, index) => pair(times[index], row.measured.stepTimeSeconds))),
@@ -60,16 +82,25 @@ function resultOf(set: string, rows: readonly Row[], predicted: readonly Predict
   };
 }
 
-/** Sets come in the order in which the file first names them. */
-export function summarize(rows: readonly Row[], predictions: readonly Prediction[]): ValidationDocument {
+/**
+ * Sets come in the order in which the file first names them in a row that can be used.
+ *
+ * @param unusable counted, and named last
+ */
+export function summarize(
+  rows: readonly Row[],
+  predictions: readonly Prediction[],
+  unusable: readonly UnusableRow[] = [],
+): ValidationDocument {
   const halves = halvesOf(rows);
   const predicted = predictions.map((row, index): PredictedRow => ({ ...row, half: halves[index]! }));
-  const sets = [...new Set(rows.map(({ set }) => set))].map((set) => {
+  const sets = [...new Set([...rows, ...unusable].map(({ set }) => set))].map((set) => {
     const members = rows.flatMap((row, index) => (row.set === set ? [index] : []));
     return resultOf(
       set,
       members.map((index) => rows[index]!),
       members.map((index) => predicted[index]!),
+      unusable.filter((row) => row.set === set).length,
     );
   });
   return {
@@ -77,6 +108,6 @@ export function summarize(rows: readonly Row[], predictions: readonly Prediction
     sets,
     meanOfSetMeans: meanOf(sets.map(({ stepTime }) => stepTime?.mean)),
     yardstickMeanOfSetMeans: meanOf(sets.map(({ stepTime, yardstick }) => stepTime && yardstick?.mean)),
-    rows: predicted,
+    rows: [...predicted, ...unusable.map(outcomeOf)],
   };
 }

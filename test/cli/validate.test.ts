@@ -38,6 +38,20 @@ it('predicts runs on several threads, in the order of the file', async () => {
   expect(document.sets[0]!.stepTime).toMatchObject({ count: 4 });
 });
 
+it('counts and names rows that lack what a prediction needs', async () => {
+  const unknown = { ...rowOf({ id: 'sparse', set: 'other' }), plan: { ...rowOf().plan, microbatch: null } };
+  const folder = folderOf([unknown, rowOf()]);
+  const document = await json<ValidationDocument>('validate --runs runs.jsonl', folder);
+  expect(document.rows.map(({ id, status }) => [id, status])).toEqual([
+    ['one', 'predicted'],
+    ['sparse', 'unsupported'],
+  ]);
+  expect(document.rows[1]).toMatchObject({ reason: expect.stringContaining('plan.microbatch') as string, half: null });
+  expect(document.sets.find(({ set }) => set === 'other')).toMatchObject({ rows: 1, predicted: 0, unsupported: 1 });
+  const { stdout } = await cli('validate --runs runs.jsonl --set other', folder);
+  expect(stdout).toContain('1 × RUN_INVALID at runs.jsonl:1 (plan.microbatch)');
+});
+
 it('prints a table, what it could not predict, and halves where they are asked for', async () => {
   const { status, stdout } = await cli('validate --runs runs.jsonl --set some other --split', folderOf(ROWS));
   expect(status).toBe(0);
@@ -59,4 +73,10 @@ it('writes a page that needs nothing from elsewhere, whose points lead to their 
   // Those that were measured and predicted.
   expect(new Set(anchors)).toEqual(new Set([0, 1, 2, 3, 6].map((index) => `row-${index}`)));
   for (const id of anchors) expect(page).toContain(`<tr id="${id}">`);
+});
+
+it('says that a page has no folder before it predicts anything', async () => {
+  const { status, stdout, stderr } = await cli('validate --runs runs.jsonl --html none/page.html', folderOf(ROWS));
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toContain('USAGE at none/page.html: expected a file in a folder that exists, got none');
 });

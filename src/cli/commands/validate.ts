@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
 import { nearest } from '../../text.js';
 import { formatPercent } from '../../units.js';
-import type { Mechanism, Row, SetResult, ValidationDocument } from '../../validate/index.js';
+import type { Mechanism, Rows, SetResult, ValidationDocument } from '../../validate/index.js';
 import { readRows, summarize } from '../../validate/index.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
@@ -19,9 +19,9 @@ export interface ValidateFlags {
 }
 
 /** @throws MeshwrightError USAGE of a set that no row is of */
-function chooseSets(rows: readonly Row[], wanted: readonly string[] | undefined): readonly Row[] {
-  if (wanted === undefined) return rows;
-  const known = [...new Set(rows.map(({ set }) => set))];
+function chooseSets({ rows, unusable }: Rows, wanted: readonly string[] | undefined): Rows {
+  if (wanted === undefined) return { rows, unusable };
+  const known = [...new Set([...rows, ...unusable].map(({ set }) => set))];
   const lost = wanted.find((set) => !known.includes(set));
   if (lost !== undefined) {
     throw new MeshwrightError('USAGE', {
@@ -31,12 +31,13 @@ function chooseSets(rows: readonly Row[], wanted: readonly string[] | undefined)
       hint: `did you mean ${nearest(lost, known)}?`,
     });
   }
-  return rows.filter(({ set }) => wanted.includes(set));
+  const isWanted = ({ set }: { readonly set: string }): boolean => wanted.includes(set);
+  return { rows: rows.filter(isWanted), unusable: unusable.filter(isWanted) };
 }
 
 /** `meshwright validate`: predicts measured runs and says by how much predictions are off. */
 export async function validate(flags: ValidateFlags): Promise<void> {
-  const rows = chooseSets(readRows(flags.runs), flags.set);
+  const { rows, unusable } = chooseSets(readRows(flags.runs), flags.set);
   if (flags.html !== undefined) requireNew(flags.html);
   const progress = createProgress('runs predicted', flags.json === true);
   const predicted = await predictOnThreads(rows, {
@@ -44,7 +45,7 @@ export async function validate(flags: ValidateFlags): Promise<void> {
     ...(flags.without === undefined ? {} : { without: flags.without }),
   });
   progress.end();
-  const document = summarize(rows, predicted);
+  const document = summarize(rows, predicted, unusable);
   if (flags.html !== undefined) {
     const { validationPage } = await import('../../validate/page.js');
     writeNew(flags.html, await validationPage(document, basename(flags.runs)));
