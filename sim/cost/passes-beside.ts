@@ -1,6 +1,6 @@
 /**
  * Passes over memory that a framework makes beside the ops of a program: dropout, which programs leave out as it changes
- * nothing but the data; and a softmax or a loss that it computes op by op where the program has it in one.
+ * nothing but the data; and a softmax that it computes op by op where the program has it in one.
  */
 import type { Stack } from '../../src/hardware/index.js';
 import type { Op, Value } from '../../src/program/index.js';
@@ -28,12 +28,6 @@ const DROPOUT = [2 + 2 + 1];
 const SOFTMAX = [2 + 4, 4 + 4, 4 + 4 + 1, 4, 4 + 2];
 const SOFTMAX_BACKWARD = [2 + 4, 6, 4 + 4 + 1, 4 + 4, 4 + 2];
 
-/**
- * What a cross-entropy op by op moves besides reading logits for their maximum: x − max, exp, the sum, and the softmax for
- * the backward pass (Megatron-LM, tensor_parallel/cross_entropy.py).
- */
-const CROSS_ENTROPY = [4 + 4, 4 + 4, 4, 4 + 4];
-
 /** Heads times sequences: each has as many queries as keys, and queries of heads that share keys are in one dimension. */
 const squaresOf = (shape: readonly number[]): number => elementCount(shape) / shape.at(-1)! ** 2;
 
@@ -53,8 +47,6 @@ function passesOf(op: Op, values: readonly Value[], stack: Stack): Passes {
     const shape = shapeOf(op.results[0]!);
     return { elements: elementCount(shape), bytes: ofSoftmax(op, shape, stack) };
   }
-  if (op.name === 'log_sum_exp' && stack.loss === 'separate')
-    return { elements: elementCount(shapeOf(op.operands[0]!)), bytes: CROSS_ENTROPY };
   return { elements: 0, bytes: [] };
 }
 

@@ -6,12 +6,13 @@
 import type { Stack } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import type { ComputeName, MatmulWork, Op, Value, ValueId, Work } from '../../src/program/index.js';
-import { elementCount, isCompute, recordOf, typeBytes } from '../../src/program/index.js';
+import { isCompute, recordOf, typeBytes } from '../../src/program/index.js';
 import type { AttentionGroup } from './attention.js';
 import { isComputedOnce } from './fusion-rules.js';
 import type { Widened } from './functions.js';
 import { NONE_WIDENED, isView } from './functions.js';
 import type { Placement } from './placement.js';
+import { byCrossEntropy } from './cross-entropy.js';
 import { passesBeside } from './passes-beside.js';
 import { placeOps } from './placement.js';
 import { readBytes } from './traffic.js';
@@ -105,22 +106,7 @@ class Traffic {
       for (const id of op.results)
         if (this.#written.has(id) && made.get(id)!.draft === index) memoryBytes += this.#bytes(id);
     }
-    memoryBytes = Math.max(memoryBytes, this.#crossEntropyBytes(computed));
     return { ops: [...computed], matmuls, vectorFlops, memoryBytes, ...(attention === undefined ? {} : { attention }) };
-  }
-
-  /** What the passes over logits move that a stack writes the loss as, forward or back. */
-  #crossEntropyBytes(ops: ReadonlySet<Op>): number {
-    const { crossEntropy } = this.#stack;
-    if (crossEntropy === undefined) return 0;
-    let total = 0;
-    for (const { name, operands } of ops) {
-      const { forwardBytesPerLogit, backwardBytesPerLogit } = crossEntropy;
-      const perLogit =
-        name === 'log_sum_exp' ? forwardBytesPerLogit : name === 'log_sum_exp_backward' ? backwardBytesPerLogit : 0;
-      if (perLogit > 0) total += perLogit * elementCount(this.#values[operands[0]!]!.type.shape);
-    }
-    return total;
   }
 
   isWritten(id: ValueId): boolean {
@@ -245,7 +231,7 @@ export function piecesOf(
   const beside = ops.flatMap((op) =>
     passesBeside(op, values, stack).map((pass) => ({ ops: [op], matmuls: [], ...pass })),
   );
-  return [...pieces, ...beside];
+  return [...pieces.flatMap((piece) => byCrossEntropy(piece, values, stack)), ...beside];
 }
 
 /** What ops make that never reaches memory; as of `piecesOf`. */

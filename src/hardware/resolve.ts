@@ -130,7 +130,6 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     accumulation: document.accumulation?.value ?? 'separate',
     attentionDropout: document.attentionDropout?.value ?? false,
     softmaxMultiple: document.softmaxMultiple?.value ?? 1,
-    loss: document.loss?.value ?? 'fused',
     operands: document.operands.value,
     reductions: document.reductions.value,
     attention: document.attention.value,

@@ -180,7 +180,6 @@ export const stackSchema = z.strictObject({
   accumulation: sourced(z.enum(['fused', 'separate'])).optional(),
   attentionDropout: flag.optional(),
   softmaxMultiple: count.optional(),
-  loss: sourced(z.enum(['fused', 'separate'])).optional(),
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
   attention: sourced(z.enum(['fused', 'unfused'])),
@@ -190,7 +189,10 @@ export const stackSchema = z.strictObject({
   norms: sourced(z.enum(['fused', 'composed'])).optional(),
   logits: sourced(z.enum(['sharded', 'gathered'])).optional(),
   crossEntropy: sourced(
-    z.strictObject({ forwardBytesPerLogit: z.number().gt(0), backwardBytesPerLogit: z.number().gt(0) }),
+    z.strictObject({
+      forwardBytesPerLogit: z.array(z.number().positive()).min(1),
+      backwardBytesPerLogit: z.array(z.number().positive()).min(1),
+    }),
   ).optional(),
   kernelLaunchOverhead: quantity,
   opOverhead: quantity,

@@ -218,6 +218,12 @@ export interface ReservedMemory {
   readonly fragmentation: number;
 }
 
+/** Bytes that each pass reads and writes for each logit. */
+export interface CrossEntropyPasses {
+  readonly forwardBytesPerLogit: readonly number[];
+  readonly backwardBytesPerLogit: readonly number[];
+}
+
 /** What software does with a chip. The same for every model and every number of chips. */
 export interface Stack {
   readonly name: string;
@@ -245,8 +251,6 @@ export interface Stack {
    * f32.
    */
   readonly softmaxMultiple: number;
-  /** `separate`: the cross-entropy of a vocabulary is computed op by op, each of which reads and writes all logits in f32. */
-  readonly loss: 'fused' | 'separate';
   /** `fused`: what is cheap to compute is computed where it is read, by matmuls too, if that moves fewer bytes. */
   readonly operands: 'fused' | 'separate';
   /**
@@ -284,10 +288,10 @@ export interface Stack {
    */
   readonly logits: 'sharded' | 'gathered';
   /**
-   * What the cross-entropy over a vocabulary reads and writes where it is written as passes over all logits; as few bytes
-   * as its operands and results have where absent.
+   * What the cross-entropy over a vocabulary reads and writes where it is written as passes over all logits, pass by pass,
+   * each a launch; as few bytes as its operands and results have, in one, where absent.
    */
-  readonly crossEntropy?: { readonly forwardBytesPerLogit: number; readonly backwardBytesPerLogit: number };
+  readonly crossEntropy?: CrossEntropyPasses;
   /** Each kernel's launch, as far as it isn't hidden behind the kernel before. */
   readonly kernelLaunchOverhead: Seconds;
   /** Each op (or cluster) inside a kernel. */

@@ -11,7 +11,7 @@ import { nearest } from '../text.js';
 import type { Plan, PlanOptionName } from './plan-options.js';
 import { PLAN_OPTIONS, planPlace } from './plan-options.js';
 import { DEFAULT_PLAN, planOptionText } from './plan.js';
-import { chunkCount, isPipeline, stageCount } from './stages.js';
+import { chunkCount, isPipeline, layersOfEvenModules, stageCount } from './stages.js';
 import type { Tensor } from './unsharded.js';
 import { matchesPattern } from './unsharded.js';
 
@@ -387,6 +387,14 @@ const stagesHaveLayers: Rule = ({ plan, depth }) => {
   if (stageLayers === 'first-and-last-fewer') {
     const fits = (depth + 2) % count === 0;
     return fits ? undefined : refusal(`balanced, since ${count} virtual stages don't divide ${depth} + 2 layers`);
+  }
+  if (stageLayers === 'even-modules') {
+    const fits = layersOfEvenModules(depth, count).every(
+      (layers, index) => layers >= (index % (count - 1) === 0 ? 0 : 1),
+    );
+    return fits
+      ? undefined
+      : refusal(`balanced, since ${count} virtual stages of as many modules leave one without a layer`);
   }
   const total = stageLayers.reduce((sum, layers) => sum + layers, 0);
   if (stageLayers.length !== count || total !== depth)

@@ -216,7 +216,7 @@ export const layers = listed<All<number>>(
 );
 
 /** How layers are dealt to the stages of a pipeline: by a rule, or so many to each virtual stage. */
-const STAGE_LAYER_RULES = ['balanced', 'even', 'first-and-last-fewer'] as const;
+const STAGE_LAYER_RULES = ['balanced', 'even', 'even-modules', 'first-and-last-fewer'] as const;
 export type StageLayers = (typeof STAGE_LAYER_RULES)[number] | readonly number[];
 
 const isRule = (text: string): text is (typeof STAGE_LAYER_RULES)[number] =>

@@ -117,7 +117,9 @@ export const PLAN_OPTIONS = {
     form: stageLayers,
     default: 'balanced',
     about:
-      'how many layers each stage gets: so that the largest has least matmul FLOPs, embedding and head counted; as many each; one fewer on the first and the last; or as listed',
+      'how many layers each stage gets: so that the largest has least matmul FLOPs, embedding and head counted; as many each; as many modules each, counting embedding, final norm and head as one each, the first stages getting what is left over; one fewer on the first and the last; or as listed',
+    source:
+      'DeepSpeed, runtime/pipe/module.py, and Aleph-Alpha/scaling, pipeline_partitioning.py: uniform partitions of the list of modules',
   },
   scheduleMemory: {
     form: wholeNumberOr('usual', 1),

@@ -34,6 +34,20 @@ function partFlops(model: ModelConfig): { embedding: number; layer: number; head
   return { embedding: of(true, false, 0), layer: of(false, false, 1), head: of(false, true, 0) };
 }
 
+/** What pipelines are cut from besides layers, where modules are counted: an embedding before them, a norm and a head after. */
+const FIRST_MODULES = 1;
+const LAST_MODULES = 2;
+
+/** Layers of each of `count` stages that have as many modules each, the first of them one more where some are left over. */
+export function layersOfEvenModules(depth: number, count: number): number[] {
+  const modules = FIRST_MODULES + depth + LAST_MODULES;
+  const each = Math.floor(modules / count);
+  return Array.from({ length: count }, (_, index) => {
+    const all = each + (index < modules % count ? 1 : 0);
+    return all - (index === 0 ? FIRST_MODULES : 0) - (index === count - 1 ? LAST_MODULES : 0);
+  });
+}
+
 /**
  * Layers of each virtual stage.
  *
@@ -43,6 +57,7 @@ export function layersOfStages(model: ModelConfig, plan: Plan): number[] {
   const count = stageCount(plan) * chunkCount(plan);
   const { stageLayers } = plan;
   if (stageLayers === 'even') return Array.from({ length: count }, () => model.depth / count);
+  if (stageLayers === 'even-modules') return layersOfEvenModules(model.depth, count);
   if (stageLayers === 'first-and-last-fewer') {
     const most = (model.depth + 2) / count;
     return Array.from({ length: count }, (_, index) => (index === 0 || index === count - 1 ? most - 1 : most));

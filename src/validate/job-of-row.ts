@@ -163,7 +163,8 @@ function microbatchesOfRow({ plan, hardware }: Row): Microbatches {
   return { size, whole, rest: perRank - whole * size };
 }
 
-function pipelineOptions({ plan, model }: Row, notes: string[]): Partial<Plan> {
+/** @param usual how the row's stack deals layers to stages, where a row doesn't say it */
+function pipelineOptions({ plan, model }: Row, usual: Plan['stageLayers'] | undefined, notes: string[]): Partial<Plan> {
   const { pipe, schedule = '1f1b', virtualStages, firstAndLastStageLayersFewer } = plan;
   if (pipe === 1) return {};
   const chunks = virtualStages ?? 1;
@@ -172,16 +173,17 @@ function pipelineOptions({ plan, model }: Row, notes: string[]): Partial<Plan> {
   const isPlain = asked === '1f1b' || asked === 'interleaved-1f1b';
   const name: ScheduleName = !isPlain ? asked : chunks === 1 ? '1f1b' : 'interleaved-1f1b';
   const count = pipe * (name === 'zb-v' ? 2 : chunks);
+  const dealt = { schedule: name, virtualStages: count / pipe };
+  if (firstAndLastStageLayersFewer == null && usual !== undefined) return { ...dealt, stageLayers: usual };
   const fewer = firstAndLastStageLayersFewer ?? 0;
   const each = (model.layers + 2 * fewer) / count;
-  const options = { schedule: name, virtualStages: count / pipe };
   if (Number.isInteger(each) && each >= fewer)
     return {
-      ...options,
+      ...dealt,
       stageLayers: Array.from({ length: count }, (_, i) => (i % (count - 1) === 0 ? each - fewer : each)),
     };
   notes.push(`${model.layers} layers on ${count} virtual stages, as balanced as can be: the row does not say how`);
-  return { ...options, stageLayers: 'balanced' };
+  return { ...dealt, stageLayers: 'balanced' };
 }
 
 function sliceOptions({ hardware: { network } }: Row): Partial<Plan> {
@@ -284,7 +286,7 @@ export function prepareRow(row: Row, without: readonly Mechanism[] = []): Prepar
   const usual = planDefaultsFor(stack, situation)
     .map(({ set }) => parsePlanInput(set, `${stack.name} (plan)`))
     .reduce(mergePlans, {});
-  const ofPipeline = pipelineOptions(row, notes);
+  const ofPipeline = pipelineOptions(row, optionsOf(usual).stageLayers, notes);
   const layout = row.plan.sequenceSharded === true ? { activations: 'sequence' as const } : {};
   const given: PlanInput = { ...sharding, ...layout, precision: { compute } };
   const options: Partial<Plan> = {

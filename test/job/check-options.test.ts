@@ -268,6 +268,7 @@ test('what each other option needs, it has', () => {
     'pipe=2,data=2,model=2 microbatches=4 schedule=gpipe stage-layers=3,1',
     'pipe=2 microbatches=4 schedule=zb-v stage-layers=even schedule-memory=3',
     'pipe=2 microbatches=4 schedule=interleaved-1f1b virtual-stages=3 stage-layers=first-and-last-fewer',
+    'pipe=2 microbatches=4 stage-layers=even-modules',
   ]) {
     const { pipe = 1, data = 1, model = 1 } = parsePlanInput(plan, 'plan').mesh!;
     expect(refusal(plan, pipe * data * model)).toBe(plan);

@@ -19,7 +19,10 @@ const plain: Stack = { ...loadStack('megatron-lm'), attention: 'unfused', attent
 /** Bytes and launches of a step on one chip, and by kernels with an op of a name. */
 function stepOf(stack: Stack, batch = BATCH) {
   const task = resolveTask({ model: 'gpt2', hardware: 'tpu-v4', chips: 1, batch });
-  const job = checkPlan({ ...task, model: SMALL_DECODER, hardware: withTopology(switchOf(1)) }, parsePlan('data=1 microbatches=1'));
+  const job = checkPlan(
+    { ...task, model: SMALL_DECODER, hardware: withTopology(switchOf(1)) },
+    parsePlan('data=1 microbatches=1'),
+  );
   const { kernels } = planProgram(lowerJob(job), machine, stack);
   const has = (op: Op, name: string): boolean => op.region!.ops.some((one) => one.name === name);
   const sum = (of: (cost: (typeof kernels)[number]['cost']) => number, name?: string): number =>
@@ -56,9 +59,26 @@ describe('a softmax whose kernel wants a multiple of heads times sequences', () 
 });
 
 describe('a loss op by op', () => {
-  it('goes over all logits in f32 seven times more', () => {
-    const [fused, separate] = [stepOf(plain), stepOf({ ...plain, loss: 'separate' })];
-    expect(separate.bytes - fused.bytes).toBe(7 * 4 * BATCH * sequence * vocabulary);
-    expect(separate.launches - fused.launches).toBe(4);
+  const logits = BATCH * sequence * vocabulary;
+  const { crossEntropy, ...inOne } = plain;
+  const withPasses = (forwardBytesPerLogit: readonly number[], backwardBytesPerLogit: readonly number[]): Stack => ({
+    ...inOne,
+    crossEntropy: { forwardBytesPerLogit, backwardBytesPerLogit },
+  });
+
+  it('launches each of its passes', () => {
+    const { forwardBytesPerLogit, backwardBytesPerLogit } = crossEntropy!;
+    const more = forwardBytesPerLogit.length + backwardBytesPerLogit.length - 2;
+    expect(stepOf(plain).launches - stepOf(inOne).launches).toBe(more);
+  });
+
+  it('moves the bytes of a pass more with each pass', () => {
+    const [some, more] = [stepOf(withPasses([6, 8], [8, 6])), stepOf(withPasses([6, 8, 4], [8, 8, 8, 6]))];
+    expect(more.bytes - some.bytes).toBe((4 + 8 + 8) * logits);
+    expect(more.launches - some.launches).toBe(3);
+  });
+
+  it('never moves less than what it reads and leaves', () => {
+    expect(stepOf(withPasses([0.5, 0.5], [0.5])).bytes).toBe(stepOf(inOne).bytes);
   });
 });

@@ -254,11 +254,13 @@ describe('slices joined by a data-center network', () => {
   it('are reached through the card of a host, which its chips share', () => {
     expect(namesOf(palm, 5, 3072 + 5)).toEqual(['chip 5 to card', 'host 1 out', 'host 769 in', 'chip 3077 from card']);
     expect(namesOf(palm, 3072, 3073).join()).not.toContain('host');
-    // Four chips a host, which share its 3.3 GB/s.
+    // Four chips a host, which share its card.
     const stage = palm.stages.get('data')![0]!;
     expect(stage.groups.every(([a, b]) => b! - a! === 3072)).toBe(true);
     const time = collectiveSeconds(tpu({ data: 2, model: 64 }, { slices: 2 }), 'all_gather', 'data', 1e9);
-    expect(time).toBeCloseTo(1e9 / (3.3e9 / 4) + 20e-6, 6);
+    const { dataCenterNetwork } = loadHardware('tpu-v4').topology as TorusTopology;
+    const { chipsPerHost, hostPerDirection, latency } = dataCenterNetwork!;
+    expect(time).toBeCloseTo(1e9 / (hostPerDirection.achievable / chipsPerHost) + latency, 6);
   });
 
   it('may be asked for', () => {

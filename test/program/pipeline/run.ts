@@ -247,7 +247,8 @@ class Run {
               const key =
                 stack === undefined ? tensor : `${tensor.slice(0, slash)}/${layers[+tensor.slice(slash + 1)]!}`;
               const before = found.get(key);
-              if (before?.some((x, index) => !Object.is(x, whole[index])) === true) throw new Error(`${key} differs by stage`);
+              if (before?.some((x, index) => !Object.is(x, whole[index])) === true)
+                throw new Error(`${key} differs by stage`);
               found.set(key, whole);
             }
         }

@@ -56,7 +56,11 @@ describe('of an average over the stages', () => {
 
   test('and work that is not theirs is refused', () => {
     const pipeline = { name: '1f1b', stages: 4, microbatches: 8, times } as const;
-    for (const work of [[1, 1, 1], [1, 1, 1, -1], [0, 0, 0, 0]])
+    for (const work of [
+      [1, 1, 1],
+      [1, 1, 1, -1],
+      [0, 0, 0, 0],
+    ])
       expect(() => predictStep({ ...pipeline, work })).toThrow(/PLAN_INVALID at schedule.work/);
   });
 });
