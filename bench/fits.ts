@@ -29,7 +29,7 @@ interface Fit {
 const FITTED: readonly Fit[] = [
   {
     number: 'a100-80gb-sxm:chip.fusedAttention.flash-triton.backward',
-    values: ['0.22', '0.24', '0.26', '0.28', '0.3', '0.33', '0.36', '0.39'],
+    values: ['0.2', '0.23', '0.26', '0.3', '0.34', '0.39'],
     sets: ['mosaic-a100'],
     by: 'time',
   },
@@ -37,6 +37,48 @@ const FITTED: readonly Fit[] = [
     number: 'a100-80gb-sxm:chip.fusedAttention.flash-triton.softmaxWidth',
     values: ['0', '9', '18', '27'],
     sets: ['mosaic-a100'],
+    by: 'time',
+  },
+  {
+    number: 'h100-80gb-sxm:chip.sustainedRate',
+    values: ['0.85', '0.88', '0.91', '0.94', '0.97', '1'],
+    sets: ['dgx-cloud-h100'],
+    by: 'time',
+  },
+  {
+    number: 'tpu-v4:chip.matmul.bf16.achievable',
+    values: ['0.76', '0.78', '0.8', '0.82', '0.84', '0.88'],
+    sets: ['maxtext-tpu-v4', 'palm'],
+    by: 'time',
+  },
+  {
+    number: 'tpu-v5e:chip.fusedAttention.splash.forward',
+    values: ['0.21', '0.24', '0.27', '0.3', '0.35', '0.45'],
+    sets: ['maxtext-tpu-v5e'],
+    by: 'time',
+  },
+  {
+    number: 'tpu-v5e:topology.dataCenterNetwork.latency',
+    values: ['20 us', '40 us', '60 us', '80 us'],
+    sets: ['maxtext-tpu-v5e'],
+    by: 'time',
+  },
+  {
+    number: 'stacks/pytorch-fsdp:reservedMemory.fragmentation',
+    values: ['0', '0.1', '0.2', '0.3'],
+    sets: ['aleph-alpha-layouts'],
+    by: 'fits',
+  },
+  {
+    number: 'stacks/megatron-deepspeed:hostTimePerOp',
+    values: ['50 us', '56 us', '62 us', '68 us'],
+    sets: ['vtrain-single-node', 'vtrain-multi-node'],
+    by: 'time',
+  },
+  {
+    number: 'stacks/megatron-deepspeed:hostOverheadPerMicrobatch',
+    values: ['0 ms', '0.8 ms', '1.6 ms', '2.4 ms'],
+    sets: ['vtrain-single-node', 'vtrain-multi-node'],
     by: 'time',
   },
 ];

@@ -28,7 +28,7 @@ const on280 = { ...on64, pipe: 35, globalBatch: 280 };
 export const korthikanti: Publication = {
   set: 'korthikanti-2022',
   stack: 'megatron-lm',
-  source: 'Korthikanti et al. 2022, tables 3 and 5, and §6.3 (530B on 2,240 GPUs)',
+  source: 'Korthikanti et al. 2022 (arXiv 2205.05198), table 5, and §6.3 (530B on 2,240 GPUs); plans as in table 3',
   runs: [
     { model: B22, hardware: selene(8), plan: { model: 8, microbatch: 4, globalBatch: 4, ...FULL }, seconds: 1.42 },
     { model: B22, hardware: selene(8), plan: { model: 8, microbatch: 4, globalBatch: 4, ...PRESENT }, seconds: 1.1 },
@@ -59,7 +59,8 @@ const [P1, P6, P14] = [pure('1.5B', 22, 2304, 24), pure('6.2B', 30, 4096, 32), p
 export const zeroBubble: Publication = {
   set: 'zero-bubble',
   stack: 'megatron-lm',
-  source: 'Qi et al. 2023, tables 3 and 4: samples per GPU and second, 1F1B and ZB-1p and ZB-2p',
+  source:
+    'Qi et al. 2023 (arXiv 2401.10241), table 4: samples per GPU and second, 1F1B and ZB-1p and ZB-2p; models as in table 3',
   runs: [
     zeroBubbleRun(P1, 8, 6, 24, '1f1b', 11.8),
     zeroBubbleRun(P1, 8, 6, 64, 'zero-bubble-1p', 14.2),

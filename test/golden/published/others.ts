@@ -54,7 +54,7 @@ export const alephAlpha: Publication = {
   set: 'aleph-alpha-layouts',
   stack: 'aleph-alpha-scaling',
   source:
-    'Hagemann et al. 2023, appendix: step times of the sweeps with the RMS norm kernel, and what ran out of memory',
+    'Hagemann et al. 2023 (arXiv 2311.05610): step times of the sweeps with the RMS norm kernel, and what ran out of memory',
   runs: [
     { model: LLAMA_13, hardware: a100(80)(32), plan: { ...SCALING, data: 32 }, seconds: 53.806, fits: true },
     {
@@ -153,7 +153,7 @@ const FULL = { recompute: 'full' };
 export const maxtextV4: Publication = {
   set: 'maxtext-tpu-v4',
   stack: 'maxtext-xla',
-  source: 'AI-Hypercomputer/maxtext, README, runtime performance results, TPU v4: TFLOP/s a chip by 6·N',
+  source: 'AI-Hypercomputer/maxtext, MaxText/configs/v4/README.md: TFLOP/s a chip by 6·N',
   runs: [
     maxtextRun(M22, v4(1), { ...FULL, microbatch: 16, attention: 'unfused' }, 'none', 156),
     maxtextRun(M22, v4(2), { ...FULL, microbatch: 16, attention: 'unfused' }, 'none', 152),
@@ -163,8 +163,7 @@ export const maxtextV4: Publication = {
 export const maxtextV5e: Publication = {
   set: 'maxtext-tpu-v5e',
   stack: 'maxtext-xla',
-  source:
-    'AI-Hypercomputer/maxtext, README, runtime performance results, TPU v5e: TFLOP/s a chip with all of attention',
+  source: 'AI-Hypercomputer/maxtext, MaxText/configs/v5e/README.md: TFLOP/s a chip with all of attention',
   runs: [
     maxtextRun(M32, v5e(1), { ...FULL, microbatch: 4 }, 'all', 132),
     maxtextRun(M64, v5e(1), { ...FULL, microbatch: 2 }, 'all', 118),
@@ -175,7 +174,7 @@ export const maxtextV5e: Publication = {
 export const maxtextV5p: Publication = {
   set: 'maxtext-tpu-v5p',
   stack: 'maxtext-xla',
-  source: 'AI-Hypercomputer/maxtext, configs/v5p/README.md: TFLOP/s a chip with half of attention',
+  source: 'AI-Hypercomputer/maxtext, MaxText/configs/v5p/README.md: TFLOP/s a chip with half of attention',
   runs: [
     maxtextRun(M32, v5p(64, 1), { recompute: 'matmul-outputs-saved', model: 4, microbatch: 32 }, 'half', 328),
     maxtextRun(M128, v5p(128, 1), { recompute: 'matmul-outputs-saved', model: 8, microbatch: 16 }, 'half', 315),
@@ -187,7 +186,7 @@ const PALM_TOKENS = 2048 * 2048;
 export const palm: Publication = {
   set: 'palm',
   stack: 'maxtext-xla',
-  source: 'Chowdhery et al. 2022 (PaLM), §4.1: 238.3 thousand tokens a second on 6,144 chips',
+  source: 'Chowdhery et al. 2022 (PaLM, arXiv 2204.02311), §4.1: 238.3 thousand tokens a second on 6,144 chips',
   runs: [
     {
       model: {
