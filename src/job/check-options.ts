@@ -20,6 +20,8 @@ export interface Precision {
   readonly compute: FloatType;
   readonly parameters: FloatType;
   readonly gradients: FloatType;
+  /** What gradients are reduced over chips in, where it is another type than theirs. */
+  readonly gradientReduction?: FloatType;
   readonly optimizer: FloatType;
 }
 
@@ -274,6 +276,25 @@ const gradientsKeepTheirRange: Rule = ({ precision: { compute, gradients } }) =>
         got: gradients,
       };
 
+const reductionOfItsOwn: Rule = ({ plan, precision: { compute, gradients, gradientReduction: type } }) => {
+  if (type === undefined) return undefined;
+  const refusal = { option: 'gradientReduction', got: type, without: without('gradientReduction') } as const;
+  if (gradientParts(plan.mesh) === 1)
+    return {
+      ...refusal,
+      expected: `${gradients} on ${formatMesh(plan.mesh)}, where no sums over chips are to be made`,
+    };
+  if (plan.shard === 'parameters' || plan.shard === 'gradients' || plan.overlapGradients)
+    return {
+      ...refusal,
+      expected: `${gradients}, as gradients=${gradients} says, where they are not reduced after the backward pass`,
+      hint: 'set gradients, or overlap-gradients=false with shard=none or shard=optimizer',
+    };
+  return type === 'f32' && (gradients === 'bf16' || compute === 'f16')
+    ? undefined
+    : { ...refusal, expected: `${gradients}, or f32 where gradients are half as wide` };
+};
+
 const stateKeepsItsRange: Rule = ({ precision: { optimizer } }) =>
   optimizer !== 'f16'
     ? undefined
@@ -432,6 +453,7 @@ const RULES: readonly Rule[] = [
   overlapNeedsReductions,
   castsAreLeft,
   gradientsKeepTheirRange,
+  reductionOfItsOwn,
   stateKeepsItsRange,
   noWiderThanParameters('gradients', 'gradients'),
   noWiderThanParameters('optimizerState', 'optimizer'),

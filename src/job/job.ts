@@ -126,10 +126,12 @@ function resolvePrecision({ hardware }: Task, plan: Plan): Precision {
     });
   }
   const parameters = plan.parameters ?? defaultParameterType(compute);
+  const { gradients = parameters, gradientReduction: reduction } = plan;
   return {
     compute,
     parameters,
-    gradients: plan.gradients ?? parameters,
+    gradients,
+    ...(reduction === undefined || reduction === gradients ? {} : { gradientReduction: reduction }),
     optimizer: plan.optimizerState ?? parameters,
   };
 }
@@ -146,13 +148,14 @@ const defaultParameterType = (compute: FloatType): FloatType => (compute === 'f6
 
 /** What is as usual is left out, so that a plan is written in one way. */
 function asUsual(plan: Plan, { hardware }: Task, precision: Precision): Plan {
-  const { compute, parameters, gradients, optimizerState, ...rest } = plan;
+  const { compute, parameters, gradients, gradientReduction, optimizerState, ...rest } = plan;
   return {
     ...rest,
     ...(plan.virtualStages === fewestChunks(plan.schedule) ? { virtualStages: 'fewest' as const } : {}),
     ...(compute === undefined || compute === hardware.defaultDtype ? {} : { compute }),
     ...(parameters === undefined || parameters === defaultParameterType(precision.compute) ? {} : { parameters }),
     ...(gradients === undefined || gradients === precision.parameters ? {} : { gradients }),
+    ...(gradientReduction === undefined || gradientReduction === precision.gradients ? {} : { gradientReduction }),
     ...(optimizerState === undefined || optimizerState === precision.parameters ? {} : { optimizerState }),
   };
 }

@@ -97,6 +97,7 @@ export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerO
     overlapGradients: plan.overlapGradients,
     castOnce: plan.castParameters === 'once',
     gradientType: precision.gradients,
+    ...(precision.gradientReduction === undefined ? {} : { reductionType: precision.gradientReduction }),
     optimizerType: precision.optimizer,
     ...(precision.compute === 'f16'
       ? { lossScaling: { initial: plan.lossScale, interval: plan.lossScaleInterval } }

@@ -63,6 +63,7 @@ export interface Plan {
   readonly compute?: FloatType;
   readonly parameters?: FloatType;
   readonly gradients?: FloatType;
+  readonly gradientReduction?: FloatType;
   readonly optimizerState?: FloatType;
   readonly lossScale: number;
   readonly lossScaleInterval: number;
@@ -244,6 +245,13 @@ export const PLAN_OPTIONS = {
     defaultAbout: "the parameters'",
     about: 'the type that gradients are added up and reduced in',
   },
+  gradientReduction: {
+    form: choice(FLOATS),
+    defaultAbout: "the gradients'",
+    about:
+      'the type that gradients are reduced over chips in, after the backward pass, layer by layer; they are cast back to `gradients`',
+    source: 'Aleph-Alpha/scaling, core/optimizer/allreduce.py',
+  },
   optimizerState: {
     form: choice(FLOATS),
     defaultAbout: "the parameters'",
@@ -269,6 +277,7 @@ export const PRECISION_FIELDS = {
   compute: 'compute',
   parameters: 'parameters',
   gradients: 'gradients',
+  gradientReduction: 'gradientReduction',
   optimizerState: 'optimizer',
 } as const satisfies { readonly [K in PlanOptionName]?: string };
 

@@ -180,6 +180,16 @@ describe('refused, with what would be right:', () => {
       "plan.stageLayers: expected balanced, since 3 virtual stages don't divide 4 layers, got even",
     ],
     [
+      'stages of even modules, one without layers',
+      'pipe=4 microbatches=4 stage-layers=even-modules',
+      'plan.stageLayers: expected balanced, since 4 virtual stages of as many modules leave one without a layer, got even-modules',
+    ],
+    [
+      'sums over chips in a type of their own, of gradients that are reduced meanwhile',
+      'data=8 microbatches=1 gradients=bf16 gradient-reduction=f32',
+      'plan.precision.gradientReduction: expected bf16, as gradients=bf16 says, where they are not reduced after the backward pass, got f32; set gradients, or overlap-gradients=false with shard=none or shard=optimizer',
+    ],
+    [
       'layers ahead that a stage does not have',
       'pipe=2,data=2 microbatches=4 shard=parameters prefetch=2',
       'plan.prefetch: expected fewer than 2, the most layers that a virtual stage has, got 2',
@@ -264,6 +274,7 @@ test('what each other option needs, it has', () => {
     'data=8 microbatches=1 shard=gradients bucket=1MB overlap-gradients=false',
     'data=8 microbatches=1 compute=f16 gradients=f16 loss-scale=1024 loss-scale-interval=10',
     'data=8 microbatches=1 compute=f16 parameters=bf16 gradients=f32 optimizer-state=f32',
+    'data=8 microbatches=1 shard=optimizer overlap-gradients=false gradients=bf16 gradient-reduction=f32',
     'data=8 microbatches=1 rematerialize=matmuls rematerialize-layers=3',
     'pipe=2,data=2,model=2 microbatches=4 schedule=gpipe stage-layers=3,1',
     'pipe=2 microbatches=4 schedule=zb-v stage-layers=even schedule-memory=3',

@@ -58,6 +58,7 @@ const plans: fc.Arbitrary<Plan> = fc
       compute: float,
       parameters: float,
       gradients: float,
+      gradientReduction: float,
       optimizerState: float,
       lossScale: count(1),
       lossScaleInterval: count(1),

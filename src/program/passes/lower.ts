@@ -56,6 +56,8 @@ export interface LowerOptions {
   readonly castOnce?: boolean;
   /** The type that gradients are summed in; the parameters' unless given. */
   readonly gradientType?: FloatType;
+  /** The type that chips sum gradients in; the gradients' unless given. */
+  readonly reductionType?: FloatType;
   /** The type of optimizer state; the parameters' unless given. */
   readonly optimizerType?: FloatType;
   /** Dynamic loss scaling; none unless given. */
@@ -102,9 +104,13 @@ export const isDealt =
   (name: string): boolean =>
     shard?.stage !== 'optimizer' && choice.has(name.replace('gradient:', ''));
 
-export const reductionOf = (choice: ShardChoice, { bucketBytes = Infinity }: LowerOptions): ReduceOptions => ({
+export const reductionOf = (
+  choice: ShardChoice,
+  { bucketBytes = Infinity, reductionType }: LowerOptions,
+): ReduceOptions => ({
   choice,
   bucketBytes,
+  ...(reductionType === undefined ? {} : { type: reductionType }),
 });
 
 /** A microbatch's gradients, as they are summed up over microbatches. */

@@ -20,6 +20,8 @@ export interface ReduceOptions {
   readonly onlyDealt?: boolean;
   /** Most bytes that one launch sums up; at least a tensor. */
   readonly bucketBytes: number;
+  /** The type that chips sum in; the gradients', to which they return, unless given. */
+  readonly type?: FloatType;
   /** Whether a layer's reduction, in the backward pass, waits for none of those before it; not unless given. */
   readonly queued?: boolean;
 }
@@ -86,19 +88,34 @@ class Reduction {
   ): ValueId[] {
     const bytesOf = ({ value }: Pending): number => typeBytes(this.#builder.type(value));
     const axes = new Map(pending.map((one) => [one.name, axesOf(one)]));
+    const { type } = this.#options;
+    const cast = (one: Pending, dtype: FloatType | undefined, suffix: string): Pending => {
+      const needless = axes.get(one.name)!.length === 0 || dtype === undefined;
+      if (needless || this.#builder.type(one.value).dtype === dtype) return one;
+      const options = { id: `${id}#${suffix}`, phase: 'reduce' as const, role: 'gradient' as const };
+      return { ...one, value: this.#builder.emit('cast', [one.value], { dtype }, options) };
+    };
     return buckets(pending, bytesOf, this.#options.bucketBytes)
-      .flatMap((bucket) =>
-        sumOrder(this.#builder.mesh).reduce<Pending[]>((current, axis) => {
-          const members = this.#over(
-            axis,
-            current.filter((one) => axes.get(one.name)!.includes(axis)),
-            id,
-            asynchronous,
-          );
-          return current.map((one) => members.find((member) => member.name === one.name) ?? one);
-        }, bucket),
-      )
+      .flatMap((given) => {
+        const bucket = given.map((one) => cast(one, type, 'cast'));
+        const own = new Map(given.map(({ name, value }) => [name, this.#builder.type(value).dtype as FloatType]));
+        return this.#inTurn(bucket, axes, id, asynchronous).map((one) => cast(one, own.get(one.name), 'cast-back'));
+      })
       .map(({ value }) => value);
+  }
+
+  /** Sums a bucket over one axis after the other. */
+  #inTurn(
+    bucket: readonly Pending[],
+    axes: ReadonlyMap<string, readonly AxisName[]>,
+    id: string,
+    asynchronous: boolean,
+  ): readonly Pending[] {
+    return sumOrder(this.#builder.mesh).reduce<readonly Pending[]>((current, axis) => {
+      const over = current.filter((one) => axes.get(one.name)!.includes(axis));
+      const members = this.#over(axis, over, id, asynchronous);
+      return current.map((one) => members.find((member) => member.name === one.name) ?? one);
+    }, bucket);
   }
 }
 
