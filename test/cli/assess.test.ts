@@ -1,11 +1,10 @@
 import { expect, it } from 'vitest';
 import { Assessor } from '../../src/cli/assess.js';
 import { extendStack, loadStack } from '../../src/hardware/index.js';
-import { resolveJob } from '../../src/job/index.js';
 
 /** A stack that reads and writes each op's values apart runs the same program, and keeps more of it. */
 it('counts the memory of a job on each stack, whatever it was asked for before', () => {
-  const job = resolveJob({
+  const job = new Assessor().resolve({
     model: { preset: 'gpt2' },
     hardware: 'tpu-v4',
     chips: 2,
