@@ -83,7 +83,7 @@ describe('keep-products', () => {
       (of(plan, 96).peakMemoryBytesPerChip - of(plan, 48).peakMemoryBytesPerChip) / 48;
     // Of attention's besides: both have so much that it is activations, not gradients, of which there is most.
     const more = slope(`${option},*/attention/in/kernel`) - slope(option);
-    expect(more / (2 * (64 / 16) * sequence! * 3 * width!)).toBeCloseTo(1, 9);
+    expect(more / (2 * (batch / 16) * sequence! * 3 * width!)).toBeCloseTo(1, 9);
   });
 
   it('keeps the sum of a product that is pending, so that no collective is run again for it', () => {
