@@ -15,11 +15,17 @@ import type { AxisName, Mesh } from '../mesh/index.js';
 import { MESH_AXES, createMesh } from '../mesh/index.js';
 import { omit } from '../omit.js';
 import type { MeasuredPipeline } from '../program/schedules/index.js';
-import { SCHEDULE_NAMES } from '../program/schedules/index.js';
-import type { ScheduleName } from '../program/schedules/index.js';
 import { seconds } from '../units.js';
 import type { HardwareOfRow } from './hardware-of-row.js';
 import { hardwareOfRow } from './hardware-of-row.js';
+import {
+  named,
+  overlapOptions,
+  pipelineOptions,
+  rematerialization,
+  saysNoOverlap,
+  sliceOptions,
+} from './options-of-row.js';
 import type { Row } from './row.js';
 import { planDefaultsFor, stackOfRow } from './stack-of-row.js';
 import { Unsupported } from './unsupported.js';
@@ -52,30 +58,7 @@ const COMPUTE: Readonly<Record<string, 'bf16' | 'f16' | 'f32'>> = {
   f32: 'f32',
 };
 
-const RECOMPUTE: Readonly<Record<string, Plan['rematerialize']>> = {
-  none: 'none',
-  selective: 'selective',
-  'matmul-outputs-saved': 'matmuls',
-  full: 'full',
-};
-
-const SCHEDULES: Readonly<Record<string, ScheduleName>> = {
-  ...Object.fromEntries(SCHEDULE_NAMES.map((name) => [name, name])),
-  'zero-bubble-h1': 'zb-h1',
-  'zero-bubble-h2': 'zb-h2',
-  'zero-bubble-1p': 'zb-1p',
-  'zero-bubble-2p': 'zb-2p',
-  'zero-bubble-v': 'zb-v',
-};
-
 const ZERO_STAGES: readonly Plan['shard'][] = ['none', 'optimizer', 'gradients', 'parameters'];
-
-/** @throws Unsupported of a name that is none of `names` */
-function named<T>(what: string, name: string, names: Readonly<Record<string, T>>): T {
-  const found = names[name];
-  if (found !== undefined) return found;
-  throw new Unsupported(`${what} ${name}; there are ${Object.keys(names).join(', ')}`);
-}
 
 const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
 
@@ -146,7 +129,7 @@ interface Microbatches {
   readonly rest: number;
 }
 
-function microbatchesOfRow({ plan, hardware }: Row): Microbatches {
+function microbatchesOfRow({ plan, hardware }: Row, notes: string[]): Microbatches {
   const { data, globalBatch, microbatch, zeroStage } = plan;
   const perRank = globalBatch / data;
   if (!Number.isInteger(perRank))
@@ -156,83 +139,13 @@ function microbatchesOfRow({ plan, hardware }: Row): Microbatches {
   // Where parameters are fully sharded, it may be counted for each chip, those along `model` included.
   const perChip = (microbatch * hardware.chips) / data;
   const isPerChip = !Number.isInteger(microbatch) && zeroStage === 3 && Number.isInteger(perChip);
-  const size = Math.min(isPerChip ? perChip : microbatch, perRank);
+  const stated = isPerChip ? perChip : microbatch;
+  if (stated > perRank) notes.push(`microbatches of ${perRank} sequences, all that a data rank has, not of ${stated}`);
+  const size = Math.min(stated, perRank);
   if (!Number.isInteger(size))
     throw new Unsupported(`microbatches of ${microbatch} sequences: a sequence on several chips`);
   const whole = Math.floor(perRank / size);
   return { size, whole, rest: perRank - whole * size };
-}
-
-/** @param usual how the row's stack deals layers to stages, where a row doesn't say it */
-function pipelineOptions({ plan, model }: Row, usual: Plan['stageLayers'] | undefined, notes: string[]): Partial<Plan> {
-  const { pipe, schedule = '1f1b', virtualStages, firstAndLastStageLayersFewer } = plan;
-  if (pipe === 1) return {};
-  const chunks = virtualStages ?? 1;
-  const asked = named('schedule', schedule ?? '1f1b', SCHEDULES);
-  // One virtual stage a stage is nothing to interleave, and several are interleaved by whichever name.
-  const isPlain = asked === '1f1b' || asked === 'interleaved-1f1b';
-  const name: ScheduleName = !isPlain ? asked : chunks === 1 ? '1f1b' : 'interleaved-1f1b';
-  const count = pipe * (name === 'zb-v' ? 2 : chunks);
-  const dealt = { schedule: name, virtualStages: count / pipe };
-  if (firstAndLastStageLayersFewer == null && usual !== undefined) return { ...dealt, stageLayers: usual };
-  const fewer = firstAndLastStageLayersFewer ?? 0;
-  const each = (model.layers + 2 * fewer) / count;
-  if (Number.isInteger(each) && each >= fewer)
-    return {
-      ...dealt,
-      stageLayers: Array.from({ length: count }, (_, i) => (i % (count - 1) === 0 ? each - fewer : each)),
-    };
-  notes.push(`${model.layers} layers on ${count} virtual stages, as balanced as can be: the row does not say how`);
-  return { ...dealt, stageLayers: 'balanced' };
-}
-
-function sliceOptions({ hardware: { network } }: Row): Partial<Plan> {
-  const { slices, sliceShape } = network ?? {};
-  return { ...(slices == null ? {} : { slices }), ...(sliceShape == null ? {} : { slice: sliceShape }) };
-}
-
-/** What MaxText calls activations of a layer, as the kernels whose products they are. */
-const PRODUCTS: Readonly<Record<string, string>> = {
-  query_proj: '*attention/in/kernel',
-  key_proj: '*attention/in/kernel',
-  value_proj: '*attention/in/kernel',
-  qkv_proj: '*attention/in/kernel',
-  out_proj: '*attention/out/kernel',
-  mlpwi: '*mlp/in/kernel',
-  mlpwi_0: '*mlp/in/kernel',
-  mlpwi_1: '*mlp/in/kernel',
-  mlpwo: '*mlp/out/kernel',
-};
-
-/** Settings by name: each activation is kept on the chip (`device`), on its host (`offload`) or made again (`remat`). */
-function namedRematerialization(settings: Readonly<Record<string, unknown>>, notes: string[]): Partial<Plan> {
-  const kept = Object.entries(settings).filter(([, value]) => value === 'device' || value === 'offload');
-  if (kept.some(([, value]) => value === 'offload')) notes.push('what is offloaded to the host is kept on the chip');
-  const products = kept.flatMap(([name]) => PRODUCTS[name] ?? []);
-  const unknown = kept.find(([name]) => PRODUCTS[name] === undefined && name !== 'decoder_layer_input');
-  if (unknown !== undefined) throw new Unsupported(`keeping ${unknown[0]} alone`);
-  return { rematerialize: 'full', ...(products.length === 0 ? {} : { keepProducts: [...new Set(products)] }) };
-}
-
-function rematerialization({ plan }: Row, notes: string[]): Partial<Plan> {
-  const { recompute, rematerializationSettings: settings } = plan;
-  if (recompute === 'custom' && settings != null) return namedRematerialization(settings, notes);
-  return { rematerialize: named('recompute', plan.recompute ?? 'none', RECOMPUTE) };
-}
-
-/** Whether a run is said to have exchanged nothing beside its kernels. */
-const saysNoOverlap = ({ plan: { overlap } }: Row): boolean =>
-  overlap != null && /^(none|no|not|off)\b(?! (stated|known|given|said))/i.test(overlap.trim());
-
-/** What a run is said to have done besides computing. */
-function overlapOptions({ plan: { overlap, model } }: Row): PlanInput {
-  if (overlap == null) return {};
-  return {
-    ...(/overlap_grad_sync/.test(overlap) ? { overlapGradients: true } : {}),
-    ...(/overlap_p2p/.test(overlap) ? { overlapTransfers: true } : {}),
-    ...(/grad_sync bf16/.test(overlap) ? { precision: { gradients: 'bf16' as const } } : {}),
-    ...(/tp_comm_overlap/.test(overlap) && model > 1 ? { linears: 'ring-bulk' as const } : {}),
-  };
 }
 
 /** Layers of each virtual stage; where the last has fewer, it has the head in their place. */
@@ -279,7 +192,7 @@ export function prepareRow(row: Row, without: readonly Mechanism[] = []): Prepar
   const notes = [...stackNotes];
   const isTorus = hardware.topology.kind === 'torus';
   const { mesh, options: sharding } = shardingOfRow(row);
-  const { size, whole, rest } = microbatchesOfRow(row);
+  const { size, whole, rest } = microbatchesOfRow(row, notes);
   const isPipeline = row.plan.pipe > 1;
   if (rest > 0 && isPipeline) throw new Unsupported('a pipeline whose last microbatch is smaller than the others');
   const compute = named('precision', row.plan.precision, COMPUTE);
@@ -292,7 +205,7 @@ export function prepareRow(row: Row, without: readonly Mechanism[] = []): Prepar
   const given: PlanInput = { ...sharding, ...layout, precision: { compute } };
   const options: Partial<Plan> = {
     activations: 'replicated',
-    ...optionsOf(mergePlans(mergePlans(usual, given), overlapOptions(row))),
+    ...optionsOf(mergePlans(mergePlans(usual, given), overlapOptions(row, notes))),
     ...(overlaps ? {} : ({ overlapGradients: false, linears: 'synchronous' } as const)),
     ...ofPipeline,
     ...(isTorus ? sliceOptions(row) : {}),

@@ -32,6 +32,11 @@ describe('a row that can not be expressed says why', () => {
       'schedule zig-zag; there are gpipe, 1f1b, interleaved-1f1b',
     ],
     ['a plan of other chips', { plan: { data: 2 } }, 'is 4, not the 8 chips'],
+    [
+      'slices of other chips',
+      { hardware: { chip: 'tpu-v4', network: { slices: 2, chipsPerSlice: 8 } } },
+      '2 slices of 8 chips, not the 8 chips',
+    ],
     ['shards that do not divide', { plan: { zeroStage: 3, shardParametersOver: 3 } }, 'sharded over 3 chips'],
     ['a batch that does not divide', { plan: { globalBatch: 30 } }, 'a batch of 30 sequences'],
     ['less than a sequence', { plan: { microbatch: 0.5 } }, 'microbatches of 0.5 sequences'],
@@ -90,6 +95,14 @@ describe('predictions', () => {
     expect(stepOf({ stack: 'unheard-of' })).toBe(stepOf({ stack: 'default' }));
     expect(predictRow(rowOf({ stack: 'default' })).notes).toEqual([]);
   });
+
+  it.each<[string, Changes['plan'], string]>([
+    ['an overlap in other words', { overlap: 'as usual' }, 'what overlap says is none of the names'],
+    ['a share of the forward pass', { recompute: 'full', recomputedForwardShare: 0.75 }, 'recomputedForwardShare 0.75'],
+    ['microbatches larger than a batch', { microbatch: 16 }, 'microbatches of 8 sequences'],
+  ])('say what of a row they do not take: %s', (_what, plan, says) =>
+    expect(predictRow(rowOf({ plan })).notes).toEqual([expect.stringContaining(says)]),
+  );
 
   it('follow what a row says of the software', () => {
     expect(stepOf({ plan: { attention: 'flash' } })).toBeLessThan(stepOf({}));
