@@ -96,7 +96,7 @@ describe('predictions', () => {
     expect(predictRow(rowOf({ stack: 'default' })).notes).toEqual([]);
   });
 
-  it.each<[string, Changes['plan'], string]>([
+  it.each<[string, NonNullable<Changes['plan']>, string]>([
     ['an overlap in other words', { overlap: 'as usual' }, 'what overlap says is none of the names'],
     ['a share of the forward pass', { recompute: 'full', recomputedForwardShare: 0.75 }, 'recomputedForwardShare 0.75'],
     ['microbatches larger than a batch', { microbatch: 16 }, 'microbatches of 8 sequences'],
