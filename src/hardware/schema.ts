@@ -165,6 +165,8 @@ const planDefault = z.strictObject({
         .min(1)
         .optional(),
       pipeline: z.boolean().optional(),
+      /** Of a pipeline: whether its stages have several parts of the model each. */
+      interleaved: z.boolean().optional(),
     })
     .optional(),
 });

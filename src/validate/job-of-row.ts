@@ -196,7 +196,13 @@ export function prepareRow(row: Row, without: readonly Mechanism[] = []): Prepar
   const isPipeline = row.plan.pipe > 1;
   if (rest > 0 && isPipeline) throw new Unsupported('a pipeline whose last microbatch is smaller than the others');
   const compute = named('precision', row.plan.precision, COMPUTE);
-  const situation = { hardware: hardware.name, compute, shard: sharding.shard ?? 'none', pipeline: isPipeline };
+  const situation = {
+    hardware: hardware.name,
+    compute,
+    shard: sharding.shard ?? 'none',
+    pipeline: isPipeline,
+    interleaved: isPipeline && (row.plan.virtualStages ?? 1) > 1,
+  };
   const usual = planDefaultsFor(stack, situation)
     .map(({ set }) => parsePlanInput(set, `${stack.name} (plan)`))
     .reduce(mergePlans, {});

@@ -59,17 +59,19 @@ export interface Situation {
   readonly compute: string;
   readonly shard: string;
   readonly pipeline: boolean;
+  readonly interleaved: boolean;
 }
 
 /** The options that a stack has for such plans; later ones win over those before. */
 export const planDefaultsFor = (
   { document }: Stack,
-  { hardware, compute, shard, pipeline }: Situation,
+  { hardware, compute, shard, pipeline, interleaved }: Situation,
 ): PlanDefault[] =>
   (document.plan ?? []).filter(
     ({ where }) =>
       where?.hardware?.includes(hardware) !== false &&
       (where?.compute as readonly string[] | undefined)?.includes(compute) !== false &&
       (where?.shard as readonly string[] | undefined)?.includes(shard) !== false &&
-      (where?.pipeline ?? pipeline) === pipeline,
+      (where?.pipeline ?? pipeline) === pipeline &&
+      (where?.interleaved ?? interleaved) === interleaved,
   );

@@ -76,6 +76,13 @@ describe('a row becomes a plan', () => {
     );
   });
 
+  it('with transfers between stages as NeMo has them: beside kernels where stages have several parts', () => {
+    const nemo = (virtualStages: number): string[] =>
+      wordsOf({ stack: 'nemo-megatron', model: { layers: 8 }, plan: { pipe: 2, data: 2, virtualStages } });
+    expect(nemo(1)).toContain('overlap-transfers=false');
+    expect(nemo(2)).not.toContain('overlap-transfers=false');
+  });
+
   it('with a vocabulary as its framework fills it up: to 128 on each chip of the model axis', () => {
     const vocabulary = (changes: Changes) => {
       const { model } = prepareRow(rowOf(changes)).job;
