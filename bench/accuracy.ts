@@ -7,70 +7,32 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { mean } from 'simple-statistics';
 import { predictOnThreads } from '../src/cli/validate-pool.js';
-import { formatPercent } from '../src/units.js';
-import type { Errors, Mechanism, Row, SetResult, ValidationDocument } from '../src/validate/index.js';
-import { MECHANISMS, readRows, summarize } from '../src/validate/index.js';
+import type { Errors, Mechanism, Row, ValidationDocument } from '../src/validate/index.js';
+import { MECHANISMS, SET_HEAD, percentCell, readRows, setCells, signedCell, summarize } from '../src/validate/index.js';
 import { PUBLICATIONS, rowsOf } from '../test/golden/published/index.js';
 import { put, table } from './markdown.js';
 
-const percent = (value: number | null | undefined): string => (value == null ? '–' : formatPercent(value));
-const signed = (value: number | null | undefined): string =>
-  value == null ? '–' : `${value > 0 ? '+' : ''}${formatPercent(value)}`;
-
-const counts = ({ rows, predicted }: SetResult): string =>
-  rows === predicted ? String(rows) : `${predicted} of ${rows}`;
-
-function fitsCells({ fits }: SetResult): string[] {
-  return fits === null
-    ? ['–', '–']
-    : [percent(fits.right / fits.count), `${fits.wronglyFits} / ${fits.wronglyDoesNotFit}`];
-}
-
 function wholeTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: ValidationDocument): string {
-  const head = [
-    'set',
-    'runs',
-    'mean',
-    'median',
-    'worst',
-    'bias',
-    'yardstick',
-    'memory',
-    'fits right',
-    'said to fit / not to',
-  ];
-  const rows = sets.map((result) => {
-    const { set, stepTime, yardstick, memory } = result;
-    return [
-      set,
-      counts(result),
-      ...[stepTime?.mean, stepTime?.median, stepTime?.worst].map(percent),
-      signed(stepTime?.bias),
-      percent(yardstick?.mean),
-      percent(memory?.mean),
-      ...fitsCells(result),
-    ];
-  });
   const last = [
     'mean of the means',
     '',
-    percent(meanOfSetMeans),
+    percentCell(meanOfSetMeans),
     '',
     '',
     '',
-    percent(yardstickMeanOfSetMeans),
+    percentCell(yardstickMeanOfSetMeans),
     '',
     '',
     '',
   ];
-  return table(head, [...rows, last]);
+  return table(SET_HEAD, [...sets.map(setCells), last]);
 }
 
 function halvesTable({ sets }: ValidationDocument): string {
   const of = (errors: Errors | null): string[] => [
     String(errors?.count ?? 0),
-    percent(errors?.mean),
-    signed(errors?.bias),
+    percentCell(errors?.mean),
+    signedCell(errors?.bias),
   ];
   const head = ['set', 'runs of a', 'mean', 'bias', 'runs of b', 'mean', 'bias'];
   return table(
@@ -96,7 +58,7 @@ async function mechanismsTable(rows: readonly Row[], { sets, rows: usual }: Vali
     set,
     ...MECHANISMS.map((mechanism) => {
       const known = moved.get(mechanism)!.filter((value, index) => value !== undefined && usual[index]!.set === set);
-      return known.length === 0 ? '–' : signed(mean(known as number[]));
+      return known.length === 0 ? '–' : signedCell(mean(known as number[]));
     }),
   ]);
   return table(['set', 'nothing computed again', 'one switch', 'nothing overlapped'], lines);
@@ -104,11 +66,17 @@ async function mechanismsTable(rows: readonly Row[], { sets, rows: usual }: Vali
 
 function shortTable({ sets, meanOfSetMeans, yardstickMeanOfSetMeans }: ValidationDocument): string {
   const rows = sets.map((result) => {
-    const { set, stepTime, yardstick } = result;
-    return [set, counts(result), percent(stepTime?.mean), signed(stepTime?.bias), percent(yardstick?.mean)];
+    const { set, rows: count, predicted, stepTime, yardstick } = result;
+    return [
+      set,
+      `${predicted}/${count}`,
+      percentCell(stepTime?.mean),
+      signedCell(stepTime?.bias),
+      percentCell(yardstick?.mean),
+    ];
   });
-  const last = ['mean of the means', '', percent(meanOfSetMeans), '', percent(yardstickMeanOfSetMeans)];
-  return table(['set', 'runs', 'mean error', 'bias', 'one constant'], [...rows, last]);
+  const last = ['mean of the means', '', percentCell(meanOfSetMeans), '', percentCell(yardstickMeanOfSetMeans)];
+  return table(['set', 'predicted', 'mean error', 'bias', 'one constant'], [...rows, last]);
 }
 
 const { values } = parseArgs({ options: { runs: { type: 'string' }, mechanisms: { type: 'boolean' } } });

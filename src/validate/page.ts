@@ -1,7 +1,8 @@
 /** What a validation found as one page that needs nothing else: the errors of each set, a drawing, every row. */
-import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
+import { bytes, formatBytes, formatSeconds, seconds } from '../units.js';
 import { scatter } from './chart.js';
-import type { Errors, PredictedRow, SetResult, ValidationDocument } from './document.js';
+import type { PredictedRow, SetResult, ValidationDocument } from './document.js';
+import { SET_HEAD, setCells, signedCell, percentCell } from './set-table.js';
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => ENTITIES[character]!);
@@ -14,24 +15,7 @@ const table = (head: readonly string[], rows: readonly string[]): string =>
   `<table><thead><tr>${head.map((title) => `<th>${escape(title)}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 
 const DASH = '–';
-const percent = (value: number | null | undefined): string => (value == null ? DASH : formatPercent(value));
-const signedPercent = (value: number | null | undefined): string =>
-  value == null ? DASH : `${value > 0 ? '+' : ''}${formatPercent(value)}`;
-const errorCells = (errors: Errors | null): string[] =>
-  [percent(errors?.mean), percent(errors?.median), percent(errors?.worst), signedPercent(errors?.bias)].map((text) =>
-    cell(text),
-  );
-
-const setRow = ({ set, rows, predicted, stepTime, yardstick, memory, fits }: SetResult): string =>
-  row([
-    cell(set, false),
-    cell(`${predicted}/${rows}`),
-    ...errorCells(stepTime),
-    cell(percent(yardstick?.mean)),
-    cell(percent(memory?.mean)),
-    cell(fits === null ? DASH : `${formatPercent(fits.right / fits.count)} of ${fits.count}`),
-    cell(fits === null ? DASH : `${fits.wronglyFits} / ${fits.wronglyDoesNotFit}`),
-  ]);
+const setRow = (result: SetResult): string => row(setCells(result).map((text, index) => cell(text, index > 0)));
 
 const relative = (predicted: number | null, measured: number | null): number | null =>
   predicted === null || measured === null ? null : predicted / measured - 1;
@@ -47,7 +31,7 @@ const rowOf = (one: PredictedRow, index: number): string =>
       cell(one.plan ?? DASH, false),
       cell(time(one.measuredStepTimeSeconds)),
       cell(time(one.predictedStepTimeSeconds)),
-      cell(signedPercent(relative(one.predictedStepTimeSeconds, one.measuredStepTimeSeconds))),
+      cell(signedCell(relative(one.predictedStepTimeSeconds, one.measuredStepTimeSeconds))),
       cell(size(one.measuredMemoryBytesPerChip)),
       cell(size(one.predictedMemoryBytesPerChip)),
       cell(fitsText(one.measuredFits)),
@@ -69,21 +53,7 @@ tr:target { background: #ffefb0 }
 /** @param source where the rows come from, in words */
 export async function validationPage(document: ValidationDocument, source: string): Promise<string> {
   const drawing = await scatter(document.rows);
-  const sets = table(
-    [
-      'set',
-      'predicted',
-      'mean',
-      'median',
-      'worst',
-      'bias',
-      'yardstick',
-      'memory',
-      'fits right',
-      'said to fit / not to',
-    ],
-    document.sets.map(setRow),
-  );
+  const sets = table(SET_HEAD, document.sets.map(setRow));
   const rows = table(
     ['run', 'half', 'plan', 'measured', 'predicted', 'error', 'memory', 'predicted', 'measured', 'predicted', 'notes'],
     document.rows.map(rowOf),
@@ -95,7 +65,7 @@ export async function validationPage(document: ValidationDocument, source: strin
 <h1>Predicted and measured runs</h1>
 <p>${document.rows.length} runs of ${escape(source)}. Errors are |predicted − measured| / measured of step times; the bias keeps the
 sign. The yardstick is one constant efficiency, the median of the set's other runs. Mean of the set means:
-${percent(document.meanOfSetMeans)}; of the yardstick's ${percent(document.yardstickMeanOfSetMeans)}.</p>
+${percentCell(document.meanOfSetMeans)}; of the yardstick's ${percentCell(document.yardstickMeanOfSetMeans)}.</p>
 ${sets}
 ${drawing === undefined ? '' : `<figure>${drawing}<figcaption>Every run; dashed, ten percent off. A point leads to its row.</figcaption></figure>`}
 ${rows}

@@ -1,9 +1,8 @@
 import { basename } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
 import { nearest } from '../../text.js';
-import { formatPercent } from '../../units.js';
-import type { Mechanism, Rows, SetResult, ValidationDocument } from '../../validate/index.js';
-import { readRows, summarize } from '../../validate/index.js';
+import type { Mechanism, Rows, ValidationDocument } from '../../validate/index.js';
+import { SET_HEAD, percentCell, readRows, setCells, signedCell, summarize } from '../../validate/index.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
 import { requireNew, writeNew } from '../run-folder.js';
@@ -57,36 +56,6 @@ export async function validate(flags: ValidateFlags): Promise<void> {
   }
 }
 
-const orDash = (value: number | null | undefined, format: (value: number) => string): string =>
-  value == null ? '–' : format(value);
-const signed = (value: number): string => `${value > 0 ? '+' : ''}${formatPercent(value)}`;
-
-const rowOfSet = ({ set, rows, predicted, stepTime, yardstick, memory, fits }: SetResult): string[] => [
-  set,
-  `${predicted}/${rows}`,
-  orDash(stepTime?.mean, formatPercent),
-  orDash(stepTime?.median, formatPercent),
-  orDash(stepTime?.worst, formatPercent),
-  orDash(stepTime?.bias, signed),
-  orDash(yardstick?.mean, formatPercent),
-  orDash(memory?.mean, formatPercent),
-  fits === null ? '–' : `${formatPercent(fits.right / fits.count)} of ${fits.count}`,
-  fits === null ? '–' : `${fits.wronglyFits} / ${fits.wronglyDoesNotFit}`,
-];
-
-const HEAD = [
-  'set',
-  'predicted',
-  'mean',
-  'median',
-  'worst',
-  'bias',
-  'yardstick',
-  'memory',
-  'fits right',
-  'said to fit / not to',
-];
-
 /** How many rows can't be predicted for the same reason. */
 function printUnsupported({ rows }: ValidationDocument): void {
   const reasons = new Map<string, string[]>();
@@ -109,18 +78,18 @@ function printHalves({ sets }: ValidationDocument): void {
     set,
     ...[halves.a, halves.b].flatMap((errors) => [
       String(errors?.count ?? 0),
-      orDash(errors?.mean, formatPercent),
-      orDash(errors?.bias, signed),
+      percentCell(errors?.mean),
+      signedCell(errors?.bias),
     ]),
   ]);
   printTable(head, rows, head.map((_, index) => index).slice(1));
 }
 
 function printDocument(document: ValidationDocument): void {
-  printTable(HEAD, document.sets.map(rowOfSet), HEAD.map((_, index) => index).slice(1));
+  printTable(SET_HEAD, document.sets.map(setCells), SET_HEAD.map((_, index) => index).slice(1));
   const { meanOfSetMeans, yardstickMeanOfSetMeans } = document;
   printLine(
-    `\nMean of the set means: ${orDash(meanOfSetMeans, formatPercent)}; of the yardstick's ${orDash(yardstickMeanOfSetMeans, formatPercent)}.`,
+    `\nMean of the set means: ${percentCell(meanOfSetMeans)}; of the yardstick's ${percentCell(yardstickMeanOfSetMeans)}.`,
   );
   printUnsupported(document);
 }
