@@ -114,6 +114,13 @@ abstract class Message {
 export class Outgoing extends Message {
   /** What the other side has to do. */
   readonly awaits = 'read';
+  /** How many messages have to be received before it may go. */
+  readonly after: number;
+
+  constructor(channel: Channel, pieces: readonly HostTensor[], after = 0) {
+    super(channel, pieces);
+    this.after = after;
+  }
 
   protected override move(_index: number, _at: number, part: HostTensor, ring: HostTensor, ringAt: number): void {
     ring.set(part, ringAt);
