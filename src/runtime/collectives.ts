@@ -26,9 +26,11 @@ export interface Group {
 export interface Operand {
   readonly data: HostTensor;
   readonly shape: readonly number[];
+  /** Whether nothing else reads it, so that a result may lie in its place. */
+  readonly isSpent?: boolean;
 }
 
-/** Gives the results, in memory of their own; operands are only read. */
+/** Gives the results, in memory of their own or where a spent operand was; others are only read. */
 export type Algorithm = Generator<Exchange, HostTensor[], void>;
 
 const place = ({ ranks }: Group, index: number): number => ((index % ranks.length) + ranks.length) % ranks.length;
@@ -184,7 +186,7 @@ function* allReduce(group: Group, operands: readonly Operand[]): Algorithm {
   const { memory, ranks, index } = group;
   const count = ranks.length;
   return yield* byType(operands, function* (dtype, alike) {
-    const tensors = alike.map(({ data }) => memory.allocate(dtype, data.length));
+    const tensors = alike.map(({ data, isSpent }) => (isSpent === true ? data : memory.allocate(dtype, data.length)));
     const [terms, results] = [new Joined(alike.map(({ data }) => data)), new Joined(tensors)];
     const { length } = terms;
     const blockLength = (count * PART_BYTES) / DTYPE_BYTES[dtype];
