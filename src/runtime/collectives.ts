@@ -172,10 +172,8 @@ class Joined {
   }
 }
 
-/** Of each rank's part of a block: several of them fit into a core's second cache. */
-const PART_BYTES = Number(process.env.PART ?? 2 ** 17);
-/** How many blocks a part is behind the one it was received with, for ranks that are not in step. */
-const BLOCKS_BEHIND = Number(process.env.BEHIND ?? 2);
+/** Of each rank's part of a block: what is under way of a few of them fits into a core's second cache. */
+const PART_BYTES = 2 ** 18;
 
 /**
  * Sums each of the tensors over the ranks, block by block: of each block every rank sums up one part, which goes around
@@ -202,9 +200,9 @@ function* allReduce(group: Group, operands: readonly Operand[]): Algorithm {
     const receiving: Receiving[] = [];
     // Of each block's latest hop, the place among messages. All ranks send in the same order.
     const places = new Array<number>(blocks);
-    for (let turn = 0; turn < blocks + (hops - 1) * BLOCKS_BEHIND; turn++) {
+    for (let turn = 0; turn < blocks + hops - 1; turn++) {
       for (let hop = 0; hop < hops; hop++) {
-        const block = turn - hop * BLOCKS_BEHIND;
+        const block = turn - hop;
         if (block < 0 || block >= blocks) continue;
         const sent = part(hop === 0 ? terms : results, block, index - hop - 1);
         sending.push({ to: rankAt(group, index + 1), pieces: sent, after: hop === 0 ? 0 : places[block]! + 1 });

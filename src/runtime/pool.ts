@@ -60,7 +60,7 @@ export interface PoolRun {
 }
 
 /** Looks again this often before a thread sleeps: waking one takes longer. Only where every rank has a core. */
-const SPINS = 2000;
+const SPINS = 4000;
 
 export class DevicePool {
   readonly mesh: Mesh;

@@ -12,8 +12,11 @@ import { dtypeOf, viewOf } from '../kernels/tensors.js';
 import type { Add } from '../sums/index.js';
 import { HEADER_BYTES, READ_WORD, SENT_DOUBLE, WRITTEN_WORD } from './memory.js';
 
-/** Most bytes moved before the other side is told: the receiver works on one slice while the next is written. */
-const SLICE_BYTES = 2 ** 16;
+/**
+ * Most bytes moved before the other side is told: the receiver works on one slice while the next is written. Each side
+ * waits for the other less often where they are larger: 44 MB summed over two ranks took a fifth longer with 64 KiB.
+ */
+const SLICE_BYTES = 2 ** 18;
 
 const CACHE_LINE_WORDS = 16;
 
