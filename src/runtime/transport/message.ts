@@ -9,7 +9,8 @@ import type { DType } from '../../program/index.js';
 import { DTYPE_BYTES, DTYPES } from '../../program/index.js';
 import type { HostTensor } from '../kernels/tensors.js';
 import { dtypeOf, viewOf } from '../kernels/tensors.js';
-import type { Add } from '../sums/index.js';
+import type { Add, Copy } from '../sums/index.js';
+import { createCopy } from '../sums/index.js';
 import { HEADER_BYTES, READ_WORD, SENT_DOUBLE, WRITTEN_WORD } from './memory.js';
 
 /**
@@ -24,7 +25,8 @@ const CACHE_LINE_WORDS = 16;
 export class Channel {
   readonly words: Int32Array;
   readonly capacity: number;
-  readonly ring: Int32Array;
+  readonly copy: Copy = createCopy();
+  readonly #ring: Int32Array;
   readonly #doubles: Float64Array;
   readonly #views: ReadonlyMap<DType, HostTensor>;
 
@@ -32,7 +34,7 @@ export class Channel {
     this.words = new Int32Array(memory, 0, HEADER_BYTES / 4);
     this.#doubles = new Float64Array(memory, 0, HEADER_BYTES / 8);
     this.capacity = capacity;
-    this.ring = new Int32Array(memory, HEADER_BYTES, capacity / 4);
+    this.#ring = new Int32Array(memory, HEADER_BYTES, capacity / 4);
     this.#views = new Map(
       DTYPES.map((dtype) => [dtype, viewOf(dtype, memory, HEADER_BYTES, capacity / DTYPE_BYTES[dtype])]),
     );
@@ -51,7 +53,7 @@ export class Channel {
    */
   own(position: number, bytes: number): void {
     const start = (position & (this.capacity - 1)) / 4;
-    const { ring } = this;
+    const ring = this.#ring;
     for (let word = start; word < start + bytes / 4; word += CACHE_LINE_WORDS) ring[word] = 0;
   }
 
@@ -142,7 +144,7 @@ export class Outgoing extends Message {
   }
 
   protected override move(_index: number, _at: number, part: HostTensor, ring: HostTensor, ringAt: number): void {
-    ring.set(part, ringAt);
+    this.channel.copy(ring.subarray(ringAt, ringAt + part.length), part);
   }
 
   /** Writes what fits. @returns whether anything moved */
@@ -172,7 +174,7 @@ export class Incoming extends Message {
     const { length } = part;
     const arrived = ring.subarray(ringAt, ringAt + length);
     if (this.#terms === undefined) {
-      part.set(arrived);
+      this.channel.copy(part, arrived);
       return;
     }
     const term = this.#terms.pieces[index]!;
