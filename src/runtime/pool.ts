@@ -100,7 +100,7 @@ export class DevicePool {
 
   /** @throws MeshwrightError DEVICE_MISSING where the kernel family can't be had, RANK_FAILED where a thread ends */
   static async create(options: PoolOptions): Promise<DevicePool> {
-    await prepareProcess(options.family, rankCount(options.mesh) * options.threadsPerRank);
+    await prepareProcess(options.family, { ranks: rankCount(options.mesh), threadsPerRank: options.threadsPerRank });
     const pool = new DevicePool(options);
     try {
       await pool.#gather(pool.#ranks.map((rank) => rank.reply()));
