@@ -18,6 +18,7 @@ const INPUT_CODES = [
   'DATA_TOO_SHORT',
   'RUN_EXISTS',
   'RUN_INVALID',
+  'CHECKPOINT_INVALID',
   'USAGE',
   'DTYPE_UNSUPPORTED',
 ] as const;
