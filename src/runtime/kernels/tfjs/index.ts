@@ -16,6 +16,7 @@ import type { TfjsCall, TfjsKernel } from './kernel.js';
 import { shapeOf } from './kernel.js';
 import * as loss from './loss.js';
 import * as matmuls from './matmul.js';
+import * as monitor from './monitor.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import * as shape from './shape.js';
@@ -29,6 +30,7 @@ export const TFJS = {
   ...matmuls,
   ...activation,
   ...norm,
+  ...monitor,
   ...loss,
   ...optimizer,
   ...tokens,
