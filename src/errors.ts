@@ -21,6 +21,7 @@ const INPUT_CODES = [
   'CHECKPOINT_INVALID',
   'USAGE',
   'DTYPE_UNSUPPORTED',
+  'DEVICE_MISSING',
 ] as const;
 
 /** Codes of a job that failed on good input, or of a defect of ours (exit status 1). */

@@ -9,6 +9,8 @@ import { checkModelPlan, forward } from '../models/index.js';
 import type { FloatType, OptimizerConfig } from '../program/index.js';
 import { chooseShards, DEFAULT_ADAMW } from '../program/index.js';
 import { fewestChunks } from '../program/schedules/index.js';
+import type { FamilyName } from '../runtime/kernels/families.js';
+import { DEFAULT_FAMILY } from '../runtime/kernels/families.js';
 import type { PlanSubject, Precision, Refusal, ShardedTensor } from './check-options.js';
 import { refusalOf, refused } from './check-options.js';
 import { resolveModel } from './model.js';
@@ -48,7 +50,7 @@ export interface Training {
   readonly steps?: number;
   readonly epochs: number;
   readonly seed: number;
-  readonly family: 'onnx' | 'reference';
+  readonly family: FamilyName;
   readonly threadsPerRank: number;
   readonly loaderWorkers: number;
   readonly learningRate: number;
@@ -124,7 +126,7 @@ export function resolveTask(input: JobInput, load: (name: string) => Hardware = 
       ...(training?.steps === undefined ? {} : { steps: training.steps }),
       epochs: training?.epochs ?? 1,
       seed: training?.seed ?? 0,
-      family: training?.family ?? 'onnx',
+      family: training?.family ?? DEFAULT_FAMILY,
       threadsPerRank: training?.threadsPerRank ?? 1,
       loaderWorkers: training?.loaderWorkers ?? 1,
       learningRate: optimizer?.learningRate ?? 1e-3,

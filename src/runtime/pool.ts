@@ -18,6 +18,7 @@ import { createClock } from './clock.js';
 import { unpackError } from './failure.js';
 import type { StateValue } from './initialize.js';
 import type { FamilyName, HostTensor } from './kernels/family.js';
+import { prepareProcess } from './kernels/index.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
 import { pack, packFeeds, unpack, unpackRun } from './protocol.js';
 import { RankHandle } from './rank-handle.js';
@@ -95,8 +96,9 @@ export class DevicePool {
     });
   }
 
-  /** @throws MeshwrightError DEVICE_FAILED where the kernel family can't be had, RANK_FAILED where a thread ends */
+  /** @throws MeshwrightError DEVICE_MISSING where the kernel family can't be had, RANK_FAILED where a thread ends */
   static async create(options: PoolOptions): Promise<DevicePool> {
+    await prepareProcess(options.family, rankCount(options.mesh) * options.threadsPerRank);
     const pool = new DevicePool(options);
     try {
       await pool.#gather(pool.#ranks.map((rank) => rank.reply()));

@@ -113,22 +113,25 @@ function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: M
 export function createOnnxFamily({ threads }: { threads: number }): KernelFamily {
   const encodeModel = createEncoder();
   const memory = new Memory();
-  return cachingFamily('onnx', async (spec): Promise<BuiltKernel> => {
-    const { inputs, outputs, ...body } = buildModel(spec);
-    const session = await InferenceSession.create(encodeModel({ inputs, outputs, ...body }), sessionOptions(threads));
-    return {
-      async run(operands, results) {
-        const feeds = stage(operands, inputs, memory);
-        // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
-        const fetches = stage(results, outputs, memory);
-        feeds.convert(decode);
-        const copies = await session.run(feeds.byName, fetches.byName);
-        for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
-        fetches.convert((half, single) => encode(single, half));
-        feeds.end();
-        fetches.end();
-      },
-      dispose: () => session.release(),
-    };
-  });
+  return cachingFamily(
+    { name: 'onnx', device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}` },
+    async (spec): Promise<BuiltKernel> => {
+      const { inputs, outputs, ...body } = buildModel(spec);
+      const session = await InferenceSession.create(encodeModel({ inputs, outputs, ...body }), sessionOptions(threads));
+      return {
+        async run(operands, results) {
+          const feeds = stage(operands, inputs, memory);
+          // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
+          const fetches = stage(results, outputs, memory);
+          feeds.convert(decode);
+          const copies = await session.run(feeds.byName, fetches.byName);
+          for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
+          fetches.convert((half, single) => encode(single, half));
+          feeds.end();
+          fetches.end();
+        },
+        dispose: () => session.release(),
+      };
+    },
+  );
 }

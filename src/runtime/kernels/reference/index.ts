@@ -82,4 +82,5 @@ function build(spec: KernelSpec): BuiltKernel {
   };
 }
 
-export const createReferenceFamily = (): KernelFamily => cachingFamily('reference', async (spec) => build(spec));
+export const createReferenceFamily = (): KernelFamily =>
+  cachingFamily({ name: 'reference', device: 'CPU, 1 thread' }, async (spec) => build(spec));

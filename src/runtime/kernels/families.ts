@@ -1,0 +1,37 @@
+/**
+ * The table of kernel families: what jobs, flags, messages and documents name them by. It imports no tensor library, so
+ * that a job can be read without one; what makes a family is in `index.ts`.
+ */
+import type { DType } from '../../program/dtype.js';
+
+export interface FamilyRow {
+  /** Which library computes on what. */
+  readonly title: string;
+  /** Element types of the tensors that its kernels take and give. */
+  readonly dtypes: readonly DType[];
+  /** What it needs where it can't be had, and how to get that. */
+  readonly needs: string;
+}
+
+export const FAMILIES = {
+  onnx: {
+    title: 'onnxruntime on the CPU',
+    dtypes: ['f32', 'bf16', 'f16', 'i32'],
+    needs: 'onnxruntime-node, a dependency of Meshwright that holds its binaries: npm install',
+  },
+  reference: {
+    title: 'plain TypeScript in float64, to check the others',
+    dtypes: ['f64', 'f32', 'bf16', 'f16', 'i32'],
+    needs: 'nothing',
+  },
+} as const satisfies Record<string, FamilyRow>;
+
+export type FamilyName = keyof typeof FAMILIES;
+
+/** In the table's order. */
+export const FAMILY_NAMES = Object.keys(FAMILIES) as [FamilyName, ...FamilyName[]];
+
+/** The family of a job that names none. */
+export const DEFAULT_FAMILY: FamilyName = 'onnx';
+
+export const familyRow = (name: FamilyName): FamilyRow => FAMILIES[name];
