@@ -86,10 +86,10 @@ const missing = (place: string, expected: string, hint: string): MeshwrightError
 function resolveOptimizer(input: JobInput['optimizer']): OptimizerConfig {
   const weightDecay = input?.weightDecay ?? DEFAULT_ADAMW.weightDecay;
   const classifierWeightDecay = input?.classifierWeightDecay ?? weightDecay;
-  if (input?.kind === 'sgd')
-    return { kind: 'sgd', momentum: input.momentum ?? 0.9, weightDecay, classifierWeightDecay };
+  const decay = { weightDecay, classifierWeightDecay, ...(input?.decayed === 'all' ? { decayed: input.decayed } : {}) };
+  if (input?.kind === 'sgd') return { kind: 'sgd', momentum: input.momentum ?? 0.9, ...decay };
   const { beta1 = DEFAULT_ADAMW.beta1, beta2 = DEFAULT_ADAMW.beta2, epsilon = DEFAULT_ADAMW.epsilon } = input ?? {};
-  return { kind: 'adamw', beta1, beta2, epsilon, weightDecay, classifierWeightDecay };
+  return { kind: 'adamw', beta1, beta2, epsilon, ...decay };
 }
 
 /** More than any machine that was built; every chip's links are modelled. */

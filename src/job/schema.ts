@@ -61,6 +61,8 @@ export const jobSchema = z.strictObject({
       cooldownSteps: z.number().int().min(0, 'at least 0').optional(),
       weightDecay: rate.optional(),
       classifierWeightDecay: rate.optional(),
+      /** What weight decay is of: kernels (matrices), or all parameters, as in PyTorch unless one sorts them. */
+      decayed: z.enum(['kernels', 'all']).optional(),
       beta1: rate.lt(1, 'a number of at least 0 and less than 1').optional(),
       beta2: rate.lt(1, 'a number of at least 0 and less than 1').optional(),
       epsilon: rate.gt(0, 'a number above 0').optional(),

@@ -38,6 +38,8 @@ export interface PoolOptions {
   readonly timeoutSeconds?: number;
   /** Capacity of each ring between two ranks, see `TransportOptions`. */
   readonly ringBytes?: number;
+  /** False forms the sums of collectives in plain loops even where there is SIMD. */
+  readonly simd?: boolean;
 }
 
 export interface RunOptions {
@@ -70,12 +72,12 @@ export class DevicePool {
   #failure: Error | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor({ mesh, family, threadsPerRank, workerUrl, timeoutSeconds = 120, ringBytes }: PoolOptions) {
+  private constructor({ mesh, family, threadsPerRank, workerUrl, timeoutSeconds = 120, ...transport }: PoolOptions) {
     const count = rankCount(mesh);
     this.mesh = mesh;
     this.#memory = createTransportMemory(mesh, count, {
       spins: count * threadsPerRank <= availableParallelism() ? SPINS : 0,
-      ...(ringBytes === undefined ? {} : { ringBytes }),
+      ...transport,
     });
     this.#piscina = new Piscina({
       filename: workerUrl.href,
@@ -98,7 +100,7 @@ export class DevicePool {
 
   /** @throws MeshwrightError DEVICE_MISSING where the kernel family can't be had, RANK_FAILED where a thread ends */
   static async create(options: PoolOptions): Promise<DevicePool> {
-    await prepareProcess(options.family, rankCount(options.mesh) * options.threadsPerRank);
+    await prepareProcess(options.family, { ranks: rankCount(options.mesh), threadsPerRank: options.threadsPerRank });
     const pool = new DevicePool(options);
     try {
       await pool.#gather(pool.#ranks.map((rank) => rank.reply()));

@@ -19,6 +19,16 @@ export const FAMILIES = {
     dtypes: ['f32', 'bf16', 'f16', 'i32'],
     needs: 'onnxruntime-node, a dependency of Meshwright that holds its binaries: npm install',
   },
+  'tfjs-wasm': {
+    title: 'tfjs on WebAssembly',
+    dtypes: ['f32', 'i32'],
+    needs: '@tensorflow/tfjs-backend-wasm, a dependency of Meshwright: npm install',
+  },
+  'tfjs-node': {
+    title: 'tfjs on libtensorflow',
+    dtypes: ['f32', 'i32'],
+    needs: 'npm install @tensorflow/tfjs-node-gpu (or @tensorflow/tfjs-node), which downloads libtensorflow',
+  },
   reference: {
     title: 'plain TypeScript in float64, to check the others',
     dtypes: ['f64', 'f32', 'bf16', 'f16', 'i32'],
