@@ -2,12 +2,12 @@
 import type { ValueId } from '../../src/program/index.js';
 import type { Mesh } from '../../src/mesh/index.js';
 import { createMesh } from '../../src/mesh/index.js';
-import { lowerJob } from '../../src/job/index.js';
+import type { Job } from '../../src/job/index.js';
+import { lowerEvaluation, lowerJob } from '../../src/job/index.js';
 import { Builder } from '../../src/program/index.js';
 import type { Program } from '../../src/program/index.js';
 import { DevicePool } from '../../src/runtime/index.js';
 import { serveChild } from '../../src/runtime/serve-child.js';
-import type { HostTensor } from '../../src/runtime/index.js';
 import { rankFeeds } from '../../src/train/index.js';
 import { CLASSES, peerJob } from './job.js';
 import type { CeilingRequest, Requests, StepsRequest } from './requests.js';
@@ -22,6 +22,24 @@ function anyBatch(images: number): Start['batch'] {
   return { images: noise(images * 224 * 224 * 3), labels: noise(images * CLASSES).map((x) => Number(x > 0.9)) };
 }
 
+/** A mean over images and classes, of logits. */
+function crossEntropy(logits: Float32Array, labels: Float32Array): number {
+  let sum = 0;
+  logits.forEach((x, index) => (sum += Math.max(x, 0) - x * labels[index]! + Math.log1p(Math.exp(-Math.abs(x)))));
+  return sum / logits.length;
+}
+
+/** The loss of the first rank's images, which is what the peer prints: a step of ours gives the mean over all ranks. */
+async function ownLoss(pool: DevicePool, job: Job, data: Start['batch']): Promise<() => Promise<number>> {
+  const program = lowerEvaluation(job, job.batch, 'logits');
+  await pool.load('evaluation', program);
+  return async () => {
+    const feeds = (rank: number) => rankFeeds(program, rank, data, {});
+    const { outputs } = await pool.run('evaluation', { feeds, outputs: ['logits'] });
+    return crossEntropy(outputs[0]!['logits'] as Float32Array, data.labels);
+  };
+}
+
 async function steps({ family, ranks, batch, steps: count, start }: StepsRequest) {
   const job = peerJob(family, ranks, batch);
   const program = lowerJob(job);
@@ -34,14 +52,15 @@ async function steps({ family, ranks, batch, steps: count, start }: StepsRequest
     await pool.initialize(1);
     for (const [name, value] of Object.entries(given?.parameters ?? {}))
       await pool.setState(`parameter:${name}`, new Array<typeof value>(ranks).fill(value));
+    const loss = given && (await ownLoss(pool, job, data));
     const seconds: number[] = [];
     const losses: number[] = [];
     for (let step = 1; step <= count; step++) {
+      if (loss !== undefined) losses.push(await loss());
       const feeds = (rank: number) => rankFeeds(program, rank, data, { 'learning-rate': 1e-3, step });
       const from = performance.now();
-      const { outputs } = await pool.run('step', { feeds, outputs: ['loss'] });
+      await pool.run('step', { feeds, outputs: ['loss'] });
       seconds.push((performance.now() - from) / 1e3);
-      losses.push((outputs[0]!['loss'] as HostTensor)[0]! / CLASSES);
     }
     return { seconds, losses };
   } finally {

@@ -17,7 +17,7 @@ export interface StepsRequest extends Measured {
 export interface StepsMeasured {
   /** Of every step, the first included. */
   readonly seconds: readonly number[];
-  /** Means over images and classes. */
+  /** From a given start: of the first rank's images before each step. */
   readonly losses: readonly number[];
 }
 
