@@ -34,8 +34,14 @@ interface Loader {
   prepareProcess?(threads: number): Promise<void>;
 }
 
+const onnx = (name: 'onnx' | 'onnx-webgpu' | 'onnx-cuda'): Loader => ({
+  create: async (options) => (await import('./onnx/index.js')).createOnnxFamily(name, options),
+});
+
 const LOADERS: Readonly<Record<FamilyName, Loader>> = {
-  onnx: { create: async (options) => (await import('./onnx/index.js')).createOnnxFamily(options) },
+  onnx: onnx('onnx'),
+  'onnx-webgpu': onnx('onnx-webgpu'),
+  'onnx-cuda': onnx('onnx-cuda'),
   reference: { create: async () => (await import('./reference/index.js')).createReferenceFamily() },
 };
 
