@@ -28,6 +28,8 @@ export interface WorkerUrls {
 export interface SessionOptions {
   readonly job: Job;
   readonly workerUrls: WorkerUrls;
+  /** See `PoolOptions`. */
+  readonly diaryFile?: number | undefined;
   /**
    * Of a pipeline: what its stages follow. The one that was simulated, since some orders hang on how long slots are
    * expected to take.
@@ -94,7 +96,7 @@ export class Session {
    * @throws MeshwrightError of wrong data, of a job that does not fit it, DEVICE_FAILED, DTYPE_UNSUPPORTED
    */
   static async open(options: SessionOptions, emit: Emit): Promise<Session> {
-    const { job, schedule, workerUrls } = options;
+    const { job, schedule, workerUrls, diaryFile } = options;
     const { plan, training } = job;
     emit({ kind: 'phase', text: 'reading the data to train on' });
     const data = await openJobData(job);
@@ -104,6 +106,7 @@ export class Session {
       family: training.family,
       threadsPerRank: training.threadsPerRank,
       workerUrl: workerUrls.rank,
+      diaryFile,
     });
     try {
       const executable = await loadJob(pool, job, schedule);
@@ -119,7 +122,7 @@ export class Session {
    * Trains up to `count` more steps.
    *
    * @param signal ends it after the step in flight
-   * @throws MeshwrightError RANK_FAILED, TIMED_OUT
+   * @throws MeshwrightError RANK_FAILED, LOSS_NOT_FINITE, WRITE_FAILED
    */
   async advance(count: number, signal: AbortSignal): Promise<MeasuredStep[]> {
     const measured: MeasuredStep[] = [];
