@@ -1,14 +1,15 @@
 /** How long a kernel is expected to take: as long as it did before, and at first by what any device of its family manages. */
 import type { Op, Program } from '../program/index.js';
 import { isCompute, matmulFlops, recordOf, typeBytes } from '../program/index.js';
-import type { FamilyName } from './kernels/family.js';
+import type { FamilyName } from './kernels/families.js';
 
 /**
- * Far below what was ever measured of a family, since a guess that is too short would end a good run: a core that ten
- * others share, or a graphics driver that computes on a CPU. Arithmetic of the family, in floating-point operations per
- * second.
+ * Arithmetic of native code, in floating-point operations per second: far below what was ever measured, since a guess
+ * that is too short would end a good run. A core may be shared by ten others.
  */
-const SLOWEST_FLOPS_PER_SECOND: Readonly<Record<FamilyName, number>> = { onnx: 2e9, reference: 2e7 };
+const SLOWEST_FLOPS_PER_SECOND = 2e9;
+/** Of families that are slower: plain loops, and WebAssembly. */
+const SLOWER: Partial<Record<FamilyName, number>> = { reference: 2e7, 'tfjs-wasm': 2e8 };
 /** Memory that is touched for the first time has to be found and cleared. */
 const SLOWEST_BYTES_PER_SECOND = 1e8;
 /** What a library does at a kernel's first run: memory, code for its device. */
@@ -47,5 +48,5 @@ export function firstPace(program: Program, ops: readonly Op[], family: FamilyNa
     const { matmul, vectorFlops } = recordOf(name).work(from, to, attributes as never);
     flops += vectorFlops + (matmul === undefined ? 0 : matmulFlops(matmul));
   }
-  return new Pace(FIRST_RUN_SECONDS + flops / SLOWEST_FLOPS_PER_SECOND[family] + bytes / SLOWEST_BYTES_PER_SECOND);
+  return new Pace(FIRST_RUN_SECONDS + flops / (SLOWER[family] ?? SLOWEST_FLOPS_PER_SECOND) + bytes / SLOWEST_BYTES_PER_SECOND);
 }

@@ -15,6 +15,7 @@ import * as loss from './loss.js';
 import * as matmuls from './matmul.js';
 import type { Model, Port } from './model.js';
 import { createEncoder } from './model.js';
+import * as monitor from './monitor.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import * as shape from './shape.js';
@@ -29,6 +30,7 @@ export const ONNX = {
   ...norm,
   ...loss,
   ...optimizer,
+  ...monitor,
   ...tokens,
 } satisfies { [N in ComputeName]: OnnxKernel<N> };
 
@@ -113,22 +115,25 @@ function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: M
 export function createOnnxFamily({ threads }: { threads: number }): KernelFamily {
   const encodeModel = createEncoder();
   const memory = new Memory();
-  return cachingFamily('onnx', async (spec): Promise<BuiltKernel> => {
-    const { inputs, outputs, ...body } = buildModel(spec);
-    const session = await InferenceSession.create(encodeModel({ inputs, outputs, ...body }), sessionOptions(threads));
-    return {
-      async run(operands, results) {
-        const feeds = stage(operands, inputs, memory);
-        // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
-        const fetches = stage(results, outputs, memory);
-        feeds.convert(decode);
-        const copies = await session.run(feeds.byName, fetches.byName);
-        for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
-        fetches.convert((half, single) => encode(single, half));
-        feeds.end();
-        fetches.end();
-      },
-      dispose: () => session.release(),
-    };
-  });
+  return cachingFamily(
+    { name: 'onnx', device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}` },
+    async (spec): Promise<BuiltKernel> => {
+      const { inputs, outputs, ...body } = buildModel(spec);
+      const session = await InferenceSession.create(encodeModel({ inputs, outputs, ...body }), sessionOptions(threads));
+      return {
+        async run(operands, results) {
+          const feeds = stage(operands, inputs, memory);
+          // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
+          const fetches = stage(results, outputs, memory);
+          feeds.convert(decode);
+          const copies = await session.run(feeds.byName, fetches.byName);
+          for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
+          fetches.convert((half, single) => encode(single, half));
+          feeds.end();
+          fetches.end();
+        },
+        dispose: () => session.release(),
+      };
+    },
+  );
 }
