@@ -39,6 +39,8 @@ export interface WorkerUrls {
 export interface SessionOptions {
   readonly job: Job;
   readonly workerUrls: WorkerUrls;
+  /** See `PoolOptions`. */
+  readonly diaryFile?: number | undefined;
   /**
    * Of a pipeline: what its stages follow. The one that was simulated, since some orders hang on how long slots are
    * expected to take.
@@ -151,7 +153,7 @@ export class Session {
    *   DEVICE_FAILED, DTYPE_UNSUPPORTED
    */
   static async open(options: SessionOptions, emit: Emit): Promise<Session> {
-    const { job, schedule, workerUrls, resume, runFolder } = options;
+    const { job, schedule, workerUrls, diaryFile, resume, runFolder } = options;
     const { plan, training } = job;
     emit({ kind: 'phase', text: 'reading the data to train on' });
     const data = await openJobData(job);
@@ -161,6 +163,7 @@ export class Session {
       family: training.family,
       threadsPerRank: training.threadsPerRank,
       workerUrl: workerUrls.rank,
+      diaryFile,
     });
     try {
       const executable = await loadJob(pool, job, schedule);
@@ -178,7 +181,7 @@ export class Session {
    * Trains up to `count` more steps, with the checkpoints that fall due meanwhile.
    *
    * @param signal ends it after the step in flight
-   * @throws MeshwrightError RANK_FAILED, TIMED_OUT, and as `checkpoint`
+   * @throws MeshwrightError RANK_FAILED, LOSS_NOT_FINITE, WRITE_FAILED, and as `checkpoint`
    */
   async advance(count: number, signal: AbortSignal): Promise<MeasuredStep[]> {
     const measured: MeasuredStep[] = [];
