@@ -45,6 +45,7 @@ const MOVES: ReadonlySet<ComputeName> = new Set([
   'expand',
   'split',
   'concat',
+  'copy_to_shards',
   'split_heads',
   'merge_heads',
   'group_heads',
