@@ -79,6 +79,8 @@ export const jobSchema = z.strictObject({
       family: z.enum(FAMILY_NAMES).optional(),
       threadsPerRank: count.optional(),
       loaderWorkers: count.optional(),
+      /** Every so many steps the gradients' norm and the largest attention logit are measured; 0 is never. */
+      monitor: z.number().int().min(0, 'at least 0').optional(),
     })
     .optional(),
 });

@@ -28,6 +28,7 @@ export interface TrainFlags extends JobFlags {
   readonly seed?: number;
   readonly family?: FamilyName;
   readonly run?: string;
+  readonly monitor?: number;
 }
 
 /** What the demo and the UI train on where there are no images: 6 shapes × 4 textures × 6 colours, the first twelve. */
@@ -134,9 +135,9 @@ export function summarizeEvaluation(evaluation: Evaluation): string {
 
 /** `meshwright train`: executes a job on this machine's devices and compares it with its prediction. */
 export async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
-  const { images, text, epochs, steps, seed, family } = flags;
+  const { images, text, epochs, steps, seed, family, monitor } = flags;
   const given = Object.fromEntries(
-    Object.entries({ images, text, epochs, steps, seed, family }).filter(([, value]) => value !== undefined),
+    Object.entries({ images, text, epochs, steps, seed, family, monitor }).filter(([, value]) => value !== undefined),
   );
   const input = await fitClasses(mergeJobs(jobInput(file, flags), { training: given }));
   const assessor = new Assessor();
