@@ -85,20 +85,42 @@ export function writeJob(folder: string, job: Job): void {
   writeText(folder, 'job.yaml', formatJob({ ...job, hardwareName }, folder));
 }
 
+const precise = (value: number | null | undefined): string => (value == null ? 'not finite' : value.toPrecision(4));
+
+/** A step's figures on one line. @param looked the last step whose gradients and attention logits were looked at */
+function figuresOf(metrics: StepMetrics, looked: StepMetrics | undefined): string {
+  const time = (value: number): string => formatSeconds(seconds(value));
+  const { loss, learningRate, stepTimeSeconds, tokensPerSecond, mfu } = metrics;
+  return [
+    `loss ${loss.toFixed(4)}`,
+    `learning rate ${learningRate.toExponential(1)}`,
+    ...(looked === undefined
+      ? []
+      : [`gradient norm ${precise(looked.gradientNorm)}`, `largest logit ${precise(looked.largestAttentionLogit)}`]),
+    time(stepTimeSeconds),
+    `${tokensPerSecond.toFixed(0)} tokens/s`,
+    `MFU ${formatPercent(mfu)}`,
+    `exposed ${time(metrics.worstExposedCommunicationSeconds)}`,
+    `stall ${time(metrics.inputStallSeconds)}`,
+  ].join('  ');
+}
+
 /** Progress of a run: a bar on a terminal, a line now and then elsewhere. */
 export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): void; end(): void } {
   let bar: ReturnType<typeof createProgress> | undefined;
-  const describe = ({ step, loss, stepTimeSeconds, tokensPerSecond, mfu }: StepMetrics, steps: number) =>
-    `step ${step}/${steps}  loss ${loss.toFixed(4)}  ${formatSeconds(seconds(stepTimeSeconds))}  ${tokensPerSecond.toFixed(0)} tokens/s  MFU ${formatPercent(mfu)}`;
+  // Of the last step that was looked at.
+  let looked: StepMetrics | undefined;
   return {
     onEvent(event) {
       if (event.kind === 'skipped') process.stderr.write(`skipped ${event.image.path}: ${event.image.reason}\n`);
       if (quiet) return;
       if (event.kind === 'step') {
         const { metrics, steps } = event;
-        if (process.stderr.isTTY) (bar ??= createProgress('steps', false, steps)).advance();
+        if (metrics.gradientNorm !== undefined) looked = metrics;
+        if (process.stderr.isTTY)
+          (bar ??= createProgress('steps', false, steps)).advance(1, figuresOf(metrics, looked));
         else if (metrics.step === 1 || metrics.step === steps || metrics.step % Math.ceil(steps / 10) === 0)
-          printLine(describe(metrics, steps));
+          printLine(`step ${metrics.step}/${steps}  ${figuresOf(metrics, looked)}`);
       }
     },
     end: () => bar?.end(),
