@@ -8,7 +8,7 @@ import { packageRoot } from '../package-root.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, addLearningRate, amount, jitter, whole } from './options.js';
+import { addJobFlags, addLearningRate, amount, checkpointInterval, jitter, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { ImagesFlags } from './commands/images.js';
@@ -117,6 +117,16 @@ function createProgram(): Command {
       whole('--monitor', 0),
     )
     .option('--run <folder>', 'run folder, must not exist (default: runs/MODEL)')
+    .option(
+      '--checkpoint-every <interval>',
+      'how often to write a checkpoint into the run folder, besides at the end: steps, as in 500, or seconds, as in 60s (default: 300s)',
+      checkpointInterval,
+    )
+    .option('--keep-checkpoints <count>', 'how many stay, 0 for none (default: 2)', whole('--keep-checkpoints', 0))
+    .option(
+      '--resume <path>',
+      "go on from a run folder's newest checkpoint, or from a checkpoint: with --steps, --epochs or nothing else in its folder, with other flags (a mesh, a learning rate) in a new one",
+    )
     .action(async (file: string | undefined, flags: TrainFlags) =>
       (await import('./commands/train.js')).train(file, flags),
     );
