@@ -31,6 +31,16 @@ export const FAMILIES = {
     needs:
       'an NVIDIA GPU, CUDA 12 with cuDNN 9, and the provider, which is downloaded by ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node',
   },
+  'tfjs-wasm': {
+    title: 'tfjs on WebAssembly',
+    dtypes: ['f32', 'i32'],
+    needs: '@tensorflow/tfjs-backend-wasm, a dependency of Meshwright: npm install',
+  },
+  'tfjs-node': {
+    title: 'tfjs on libtensorflow',
+    dtypes: ['f32', 'i32'],
+    needs: 'npm install @tensorflow/tfjs-node-gpu (or @tensorflow/tfjs-node), which downloads libtensorflow',
+  },
   reference: {
     title: 'plain TypeScript in float64, to check the others',
     dtypes: ['f64', 'f32', 'bf16', 'f16', 'i32'],

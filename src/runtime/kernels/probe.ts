@@ -33,7 +33,7 @@ const PRODUCT: KernelSpec = {
  * @throws MeshwrightError DEVICE_MISSING where it can't be had, DEVICE_FAILED where it does not compute
  */
 export async function probeFamily(name: FamilyName, threads: number): Promise<string> {
-  await prepareProcess(name, threads);
+  await prepareProcess(name, { ranks: 1, threadsPerRank: threads });
   const family = await createKernelFamily(name, { threads });
   const kernel = await family.compile(PRODUCT);
   const [product] = await kernel.run([Float32Array.of(1, 2, 3, 4), Float32Array.of(5, 6, 7, 8)]);

@@ -15,6 +15,7 @@ import * as loss from './loss.js';
 import * as matmuls from './matmul.js';
 import type { Model, Port } from './model.js';
 import { createEncoder } from './model.js';
+import * as monitor from './monitor.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import type { OnnxFamilyName } from './providers.js';
@@ -31,6 +32,7 @@ export const ONNX = {
   ...norm,
   ...loss,
   ...optimizer,
+  ...monitor,
   ...tokens,
 } satisfies { [N in ComputeName]: OnnxKernel<N> };
 
