@@ -1,4 +1,5 @@
 /** The onnx family: a kernel becomes an ONNX model, which onnxruntime's CPU provider runs in float32. */
+import type { Tensor } from 'onnxruntime-node';
 import { InferenceSession } from 'onnxruntime-node';
 import { invalid, isCompute } from '../../../program/ops/index.js';
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
@@ -79,6 +80,22 @@ export function buildModel(spec: KernelSpec): Model {
   );
 }
 
+/**
+ * onnxruntime-node writes results to the tensors that it is given for them, and then makes copies of all of them to give
+ * back, which costs more than many a kernel: new memory is zeroed, and written. It stops at an output that is no tensor,
+ * which it refuses to convert once everything is computed and written. So a model's first output is an empty sequence.
+ */
+const NO_COPIES = { name: 'no-copies', refusal: 'Non tensor type is temporarily not supported.' } as const;
+
+const withoutCopies = (model: Model): Model => ({
+  ...model,
+  sequence: NO_COPIES.name,
+  nodes: [
+    ...model.nodes,
+    { opType: 'SequenceEmpty', domain: '', inputs: [], outputs: [NO_COPIES.name], attributes: {} },
+  ],
+});
+
 const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
   executionProviders: ['cpu'],
   intraOpNumThreads: threads,
@@ -86,14 +103,28 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
   // A session's arena keeps the peak of its kernel's temporaries for good, rounded up, and a rank has a session for
-  // every structure. The C library's allocator reuses the same memory for all of them (see MALLOC_ENVIRONMENT).
+  // every structure. The C library's allocator reuses the same memory for all of them (see MALLOC_ENVIRONMENT): shapes
+  // are known, so that from the second run on all temporaries lie in one block, each at its place.
   enableCpuMemArena: false,
-  enableMemPattern: false,
+  enableMemPattern: true,
   // Only errors: warnings of graph clean-ups go straight to the process's stderr.
   logSeverityLevel: 3,
   // Ranks share the cores: a thread that waits must not burn one.
   extra: { session: { intra_op: { allow_spinning: '0' } } },
 });
+
+/** Runs a session whose results are all in `fetches`, where it writes them. */
+async function runInto(session: InferenceSession, feeds: Tensors, fetches: Tensors, memory: Memory): Promise<void> {
+  try {
+    const copies = await session.run(feeds, { [NO_COPIES.name]: null, ...fetches });
+    // A version that takes sequences gives copies.
+    for (const name of Object.keys(fetches)) memory.free(copies[name]!.data as HostTensor);
+  } catch (error) {
+    if (!(error instanceof Error && error.message === NO_COPIES.refusal)) throw error;
+  }
+}
+
+type Tensors = Readonly<Record<string, Tensor>>;
 
 /** Tensors of one run by the names of their ports. onnxruntime-node has none of bf16: it is given float32 ones. */
 function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: Memory) {
@@ -114,16 +145,15 @@ export function createOnnxFamily({ threads }: { threads: number }): KernelFamily
   const encodeModel = createEncoder();
   const memory = new Memory();
   return cachingFamily('onnx', async (spec): Promise<BuiltKernel> => {
-    const { inputs, outputs, ...body } = buildModel(spec);
-    const session = await InferenceSession.create(encodeModel({ inputs, outputs, ...body }), sessionOptions(threads));
+    const model = withoutCopies(buildModel(spec));
+    const { inputs, outputs } = model;
+    const session = await InferenceSession.create(encodeModel(model), sessionOptions(threads));
     return {
       async run(operands, results) {
         const feeds = stage(operands, inputs, memory);
-        // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
         const fetches = stage(results, outputs, memory);
         feeds.convert(decode);
-        const copies = await session.run(feeds.byName, fetches.byName);
-        for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
+        await runInto(session, feeds.byName, fetches.byName, memory);
         fetches.convert((half, single) => encode(single, half));
         feeds.end();
         fetches.end();
