@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { readFault } from './faults.js';
 import { MeshwrightError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
+import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
 import { addJobFlags, addLearningRate, amount, jitter, whole } from './options.js';
@@ -109,7 +110,7 @@ function createProgram(): Command {
     .option('--epochs <count>', 'passes over the data', whole('--epochs'))
     .option('--steps <count>', 'steps, instead of epochs', whole('--steps'))
     .option('--seed <number>', 'initial parameters, and what each batch holds', whole('--seed', 0))
-    .addOption(new Option('--family <name>', 'kernel family').choices(['onnx', 'reference']))
+    .addOption(new Option('--family <name>', 'kernel family').choices(FAMILY_NAMES))
     .option('--run <folder>', 'run folder, must not exist (default: runs/MODEL)')
     .action(async (file: string | undefined, flags: TrainFlags) =>
       (await import('./commands/train.js')).train(file, flags),

@@ -1,5 +1,6 @@
 /** The form of a job file. Everything has a default except the model and the hardware; unknown fields are refused. */
 import { z } from 'zod';
+import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { planSchema } from './plan.js';
 
 const count = z.number('a whole number of at least 1').int('a whole number').min(1, 'at least 1');
@@ -77,13 +78,23 @@ export const jobSchema = z.strictObject({
       steps: count.optional(),
       epochs: rate.gt(0, 'a number above 0').optional(),
       seed: z.number().int().min(0, 'at least 0').optional(),
-      family: z.enum(['onnx', 'reference']).optional(),
+      family: z.enum(FAMILY_NAMES).optional(),
       threadsPerRank: count.optional(),
       loaderWorkers: count.optional(),
+      /** When the state of a run is written down, to be gone on with: after its last step, and now and then before. */
+      checkpoint: z
+        .strictObject({
+          everySteps: count.optional(),
+          everySeconds: rate.gt(0, 'a number above 0').optional(),
+          /** How many stay in the run folder; 0 writes none. */
+          keep: z.number().int('a whole number').min(0, 'at least 0').optional(),
+        })
+        .optional(),
     })
     .optional(),
 });
 
 /** A job as written, before defaults. */
 export type JobInput = z.infer<typeof jobSchema>;
+export type CheckpointInput = NonNullable<NonNullable<JobInput['training']>['checkpoint']>;
 export type ModelInput = z.infer<typeof modelSchema>;

@@ -17,7 +17,8 @@ import type { Clock } from './clock.js';
 import { createClock } from './clock.js';
 import { unpackError } from './failure.js';
 import type { StateValue } from './initialize.js';
-import type { FamilyName } from './kernels/family.js';
+import type { FamilyName, HostTensor } from './kernels/family.js';
+import { prepareProcess } from './kernels/index.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
 import { pack, packFeeds, unpack, unpackRun } from './protocol.js';
 import { RankHandle } from './rank-handle.js';
@@ -37,6 +38,8 @@ export interface PoolOptions {
   readonly timeoutSeconds?: number;
   /** Capacity of each ring between two ranks, see `TransportOptions`. */
   readonly ringBytes?: number;
+  /** False forms the sums of collectives in plain loops even where there is SIMD. */
+  readonly simd?: boolean;
 }
 
 export interface RunOptions {
@@ -69,12 +72,12 @@ export class DevicePool {
   #failure: Error | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor({ mesh, family, threadsPerRank, workerUrl, timeoutSeconds = 120, ringBytes }: PoolOptions) {
+  private constructor({ mesh, family, threadsPerRank, workerUrl, timeoutSeconds = 120, ...transport }: PoolOptions) {
     const count = rankCount(mesh);
     this.mesh = mesh;
     this.#memory = createTransportMemory(mesh, count, {
       spins: count * threadsPerRank <= availableParallelism() ? SPINS : 0,
-      ...(ringBytes === undefined ? {} : { ringBytes }),
+      ...transport,
     });
     this.#piscina = new Piscina({
       filename: workerUrl.href,
@@ -95,8 +98,9 @@ export class DevicePool {
     });
   }
 
-  /** @throws MeshwrightError DEVICE_FAILED where the kernel family can't be had, RANK_FAILED where a thread ends */
+  /** @throws MeshwrightError DEVICE_MISSING where the kernel family can't be had, RANK_FAILED where a thread ends */
   static async create(options: PoolOptions): Promise<DevicePool> {
+    await prepareProcess(options.family, { ranks: rankCount(options.mesh), threadsPerRank: options.threadsPerRank });
     const pool = new DevicePool(options);
     try {
       await pool.#gather(pool.#ranks.map((rank) => rank.reply()));
@@ -137,6 +141,32 @@ export class DevicePool {
   async readState(key: string, stage = 0): Promise<StateValue[]> {
     const own = this.#ranks.filter(({ rank }) => coordinate(this.mesh, rank, 'pipe') === stage);
     return (await this.#call(own, 'readState', () => ({ key }))).map(unpack);
+  }
+
+  /**
+   * What some ranks hold under `key`, in their order.
+   *
+   * @param element of a stack; the tensor itself where it is none
+   */
+  async readElement(ranks: readonly number[], key: string, element: number | undefined): Promise<HostTensor[]> {
+    const parts = await this.#call(this.#some(ranks), 'readState', () => ({ key, element }));
+    return parts.map((part) => unpack(part) as HostTensor);
+  }
+
+  /** Overwrites what some ranks hold, see `readElement`; `values` has one for each of them, of the type that is held. */
+  async writeElement(
+    ranks: readonly number[],
+    key: string,
+    element: number | undefined,
+    values: readonly HostTensor[],
+  ): Promise<void> {
+    await this.#call(this.#some(ranks), 'writeState', (rank) => {
+      return { key, element, value: pack(values[ranks.indexOf(rank)]!) };
+    });
+  }
+
+  #some(ranks: readonly number[]): RankHandle[] {
+    return ranks.map((rank) => this.#ranks[rank]!);
   }
 
   /**

@@ -34,7 +34,8 @@ export interface RankCalls {
   loadStage: Call<{ readonly name: string; readonly task: StageTask }, undefined>;
   initialize: Call<{ readonly seed: number }, undefined>;
   setState: Call<{ readonly key: string; readonly value: Portable }, undefined>;
-  readState: Call<{ readonly key: string }, Portable>;
+  readState: Call<{ readonly key: string; readonly element?: number | undefined }, Portable>;
+  writeState: Call<{ readonly key: string; readonly element: number | undefined; readonly value: Portable }, undefined>;
   run: Call<
     {
       readonly name: string;

@@ -4,6 +4,7 @@ import { packError } from './failure.js';
 import { createKernelFamily } from './kernels/index.js';
 import type { KernelFamily } from './kernels/index.js';
 import type { RankReply, RankRequest, RankTask } from './protocol.js';
+import type { HostTensor } from './kernels/tensors.js';
 import { pack, packRun, unpack, unpackFeeds } from './protocol.js';
 import { Rank } from './rank.js';
 import { RunStopped, stopAll, Transport } from './transport/index.js';
@@ -29,7 +30,12 @@ async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
       rank.setState(request.args.key, unpack(request.args.value));
       return { ok: true, result: undefined };
     case 'readState':
-      return { ok: true, result: pack(rank.readState(request.args.key)) };
+      return { ok: true, result: pack(rank.readState(request.args.key, request.args.element)) };
+    case 'writeState': {
+      const { key, element, value } = request.args;
+      rank.writeState(key, element, unpack(value) as HostTensor);
+      return { ok: true, result: undefined };
+    }
     case 'run': {
       const { name, feeds, outputs, startedAt } = request.args;
       return { ok: true, result: packRun(await rank.run(name, unpackFeeds(feeds), outputs, startedAt)) };

@@ -21,6 +21,7 @@ import { Handle, holdAll, releaseAll } from './handle.js';
 import type { StateValue } from './initialize.js';
 import { initialState, isStack } from './initialize.js';
 import type { HostTensor, KernelFamily } from './kernels/family.js';
+import { dtypeOf } from './kernels/tensors.js';
 import { Memory } from './memory.js';
 import type { Current } from './run-program.js';
 import { runProgram } from './run-program.js';
@@ -127,10 +128,28 @@ export class Rank {
     this.#keep(key, this.#adopter()(value, known.type, key));
   }
 
-  /** What the rank holds, not a copy; it is not to be written to, and the next run may end it. */
-  readState(key: string): StateValue {
+  /**
+   * What the rank holds, not a copy; it is not to be written to, and the next run may end it.
+   *
+   * @param element of a stack, the only one to read
+   */
+  readState(key: string, element?: number): StateValue {
+    if (element !== undefined) return this.#element(key, element).data;
     const held = this.#held(key);
     return held instanceof Handle ? held.data : held.map(({ data }) => data);
+  }
+
+  /**
+   * Overwrites state that the rank holds.
+   *
+   * @param element of a stack, the one to write
+   * @throws MeshwrightError INTERNAL on a key that it does not hold, or a value of another size or type
+   */
+  writeState(key: string, element: number | undefined, value: HostTensor): void {
+    const { data } = this.#element(key, element);
+    if (data.length !== value.length || dtypeOf(data) !== dtypeOf(value))
+      throw unsuitable(key, `${data.length} of ${dtypeOf(data)}`, `${value.length} of ${dtypeOf(value)}`);
+    data.set(value);
   }
 
   /**
@@ -210,6 +229,13 @@ export class Rank {
     const run = new StageRun(task, compiled, feeds, { ...around, adopt: this.#adopter(), state }, current);
     const wanted = await run.run(outputs);
     return { outputs: handOverAll(wanted), spans: run.spans, end: seconds(around.clock() - around.startedAt) };
+  }
+
+  #element(key: string, element: number | undefined): Handle {
+    const held = this.#held(key);
+    const handle = held instanceof Handle ? (element === undefined ? held : undefined) : held[element ?? -1];
+    if (handle === undefined) throw unsuitable(key, 'an element of its stack', String(element));
+    return handle;
   }
 
   #held(key: string): Binding {

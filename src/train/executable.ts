@@ -12,6 +12,8 @@ import type { Pipeline, Program } from '../program/index.js';
 import type { Schedule } from '../program/schedules/index.js';
 import type { DevicePool, HostTensor, PoolRun } from '../runtime/index.js';
 import { assembleGlobal, numbersOf } from '../runtime/index.js';
+import type { StateTensor } from './checkpoint/index.js';
+import { pipelineState, programState } from './checkpoint/index.js';
 import type { Batch } from './feeds.js';
 import { rankFeeds, stageFeeds } from './feeds.js';
 import type { HeldOut, RunForward } from './source.js';
@@ -25,6 +27,8 @@ export interface ExecutedStep {
 }
 
 export interface Executable {
+  /** What the ranks hold from step to step. */
+  readonly state: readonly StateTensor[];
   /** @param scalars `learning-rate` and `step` */
   step(batch: Batch, scalars: Readonly<Record<string, number>>): Promise<ExecutedStep>;
   /** @returns the forward pass alone as a function of a batch of `examples` */
@@ -55,6 +59,7 @@ async function loadProgram(pool: DevicePool, job: Job): Promise<Executable> {
   await pool.load(STEP, program);
   const isScaled = program.outputs.some(({ name }) => name === LOSS_SCALE);
   return {
+    state: programState(program),
     async step(batch, scalars) {
       const { outputs, spans } = await pool.run(STEP, {
         feeds: (rank) => rankFeeds(program, rank, batch, scalars),
@@ -88,6 +93,7 @@ async function loadPipeline(pool: DevicePool, job: Job, schedule: Schedule): Pro
   const isScaled = job.precision.compute === 'f16';
   const stepFeeds = feedsOf(pipeline, mesh, microbatches);
   return {
+    state: pipelineState(pipeline, mesh),
     async step(batch, scalars) {
       const wanted = [LOSS, ...(isScaled ? [LOSS_SCALE] : [])];
       const { outputs, spans } = await pool.run(STEP, { feeds: stepFeeds(batch, scalars), outputs: wanted });

@@ -3,7 +3,7 @@ import type { MeasuredStep, TimedSpan } from '../trace/index.js';
 import { summarizeSteps } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
-import type { StepMetrics, TrainEvent } from './events.js';
+import type { SavedCheckpoint, StepMetrics, TrainEvent } from './events.js';
 import type { SessionOptions, WorkerUrls } from './session.js';
 import { Session } from './session.js';
 
@@ -25,6 +25,8 @@ export interface TrainOptions extends SessionOptions {
 export interface TrainReport extends Timing {
   readonly metrics: readonly StepMetrics[];
   readonly skipped: readonly SkippedImage[];
+  /** The newest that was written. */
+  readonly checkpoint?: SavedCheckpoint;
   readonly evaluation?: Evaluation;
 }
 
@@ -57,16 +59,23 @@ export async function train(
   try {
     emit({ kind: 'phase', text: 'training' });
     const kept: MeasuredStep[] = [];
-    while (session.metrics.length < session.steps && !signal.aborted) {
-      const measured = await session.advance(Math.min(STRETCH, session.steps - session.metrics.length), signal);
+    while (session.step < session.steps && !signal.aborted) {
+      const measured = await session.advance(Math.min(STRETCH, session.steps - session.step), signal);
       kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
     }
     if (kept.length === 0) throw signal.reason;
+    await session.checkpoint();
     const evaluation = options.evaluate && !signal.aborted ? await session.evaluate() : undefined;
     // A run that is cut short, or only a few steps long, is timed on what there is.
     const untimed = Math.min(options.untimedSteps, kept.length - 1);
-    const { metrics, skipped } = session;
-    return { ...timingOf(kept.slice(untimed)), metrics, skipped, ...(evaluation ? { evaluation } : {}) };
+    const { metrics, skipped, saved } = session;
+    return {
+      ...timingOf(kept.slice(untimed)),
+      metrics,
+      skipped,
+      ...(saved ? { checkpoint: saved } : {}),
+      ...(evaluation ? { evaluation } : {}),
+    };
   } finally {
     await session.close();
   }

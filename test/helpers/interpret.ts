@@ -8,15 +8,22 @@ import { attributesOf, elementCount, isCollective, isCompute, regionOps } from '
 import type { Attributes, CollectiveName, Op, Program, ValueId } from '../../src/program/index.js';
 import { allocateLike, cut, packPart, partLength, unpackPart } from '../../src/runtime/blocks.js';
 import type { HostTensor } from '../../src/runtime/index.js';
-import { addTo } from '../../src/runtime/kernels/tensors.js';
+import { addPlain } from '../../src/runtime/sums/index.js';
 import { evaluate } from '../../src/runtime/kernels/reference/index.js';
 
 export type Tensor = HostTensor;
 export type Bound = Tensor | readonly Tensor[];
 type Environment = Map<ValueId, Bound>;
 
+/** Is told of every op that computes, on every rank. */
+export type Look = (op: Op, operands: readonly Tensor[]) => void;
+
 /** @param inputs of each rank */
-export function interpretMesh(program: Program, inputs: readonly ReadonlyMap<ValueId, Bound>[]): Map<string, Bound>[] {
+export function interpretMesh(
+  program: Program,
+  inputs: readonly ReadonlyMap<ValueId, Bound>[],
+  look?: Look,
+): Map<string, Bound>[] {
   const { mesh } = program;
   const ranks = Array.from({ length: rankCount(mesh) }, (_, rank) => rank);
   const env = ranks.map((rank): Environment => new Map(inputs[rank]));
@@ -41,7 +48,7 @@ export function interpretMesh(program: Program, inputs: readonly ReadonlyMap<Val
   };
   const total = (tensors: readonly Tensor[]): Tensor => {
     const sum = tensors[0]!.slice();
-    tensors.slice(1).forEach((one) => addTo(sum, one));
+    tensors.slice(1).forEach((one) => addPlain(sum, sum, one));
     return sum;
   };
 
@@ -165,12 +172,10 @@ export function interpretMesh(program: Program, inputs: readonly ReadonlyMap<Val
       } else if (isCollective(op.name)) runCollective(op as Op<CollectiveName>);
       else if (isCompute(op.name)) {
         each((rank) => {
-          const results = evaluate(
-            op,
-            op.operands.map(type),
-            op.results.map(type),
-            op.operands.map((id) => read(rank, id) as Tensor),
-            (axis) => coordinate(mesh, rank, axis),
+          const operands = op.operands.map((id) => read(rank, id) as Tensor);
+          look?.(op, operands);
+          const results = evaluate(op, op.operands.map(type), op.results.map(type), operands, (axis) =>
+            coordinate(mesh, rank, axis),
           );
           op.results.forEach((id, index) => env[rank]!.set(id, results[index]!));
         });

@@ -3,6 +3,7 @@ import { MeshwrightError, unreachable } from '../../errors.js';
 import { formatJob, formatPlan, mergeJobs } from '../../job/index.js';
 import type { Job, JobInput } from '../../job/index.js';
 import { findModel } from '../../models/index.js';
+import type { FamilyName } from '../../runtime/index.js';
 import type { Evaluation, StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
 import { openDataset, openJobData } from '../../train/index.js';
 import type { EvaluationWords } from '../../tui/services.js';
@@ -25,7 +26,7 @@ export interface TrainFlags extends JobFlags {
   readonly epochs?: number;
   readonly steps?: number;
   readonly seed?: number;
-  readonly family?: 'onnx' | 'reference';
+  readonly family?: FamilyName;
   readonly run?: string;
 }
 
@@ -154,7 +155,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   }
   const reporter = trainReporter(flags.json === true);
   const { report, interrupted } = await interruptible(async (signal) => {
-    const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
+    const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, runFolder: folder };
     return runJob(predicted, settings, reporter.onEvent, signal);
   }, reporter.end);
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };

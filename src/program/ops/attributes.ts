@@ -81,6 +81,9 @@ export interface ComputeAttributes {
   reciprocal: None;
   select: None;
   count_nonfinite: None;
+  /** `share`: one over the number of ranks that hold the same. */
+  sum_squares: { readonly share: number };
+  max_absolute: None;
   /** The scale doubles after `interval` finite steps in a row and halves after one that is not. */
   update_loss_scale: { readonly interval: number; readonly largest: number };
 }

@@ -5,6 +5,8 @@
  */
 import { MeshwrightError } from '../../errors.js';
 import type { HostTensor } from '../kernels/family.js';
+import type { Add } from '../sums/index.js';
+import { createAdd } from '../sums/index.js';
 import type { TransportMemory } from './memory.js';
 import { bellWord, NOT_STOPPED, STOP_WORD, stoppedBy, waitingWord } from './memory.js';
 import { Channel, Incoming, Outgoing } from './message.js';
@@ -29,8 +31,8 @@ export interface Receiving {
   readonly from: number;
   /** Arrays of one kind, filled in order. */
   readonly pieces: readonly HostTensor[];
-  /** Whether what arrives is added to what the pieces hold. */
-  readonly add: boolean;
+  /** Where sums are wanted: the other term of each piece's, as long as it, which may be the piece itself. */
+  readonly plus?: readonly HostTensor[];
 }
 
 /**
@@ -95,12 +97,14 @@ export class Transport {
   readonly #outgoing: ReadonlyMap<number, Channel>;
   readonly #incoming: ReadonlyMap<number, Channel>;
   readonly #timeoutSeconds: number;
+  readonly #add: Add;
 
   constructor(memory: TransportMemory, rank: number, options: { readonly timeoutSeconds: number }) {
     this.rank = rank;
     this.#memory = memory;
     this.#control = new Int32Array(memory.control);
     this.#timeoutSeconds = options.timeoutSeconds;
+    this.#add = createAdd(memory);
     const channel = (ring: SharedArrayBuffer): Channel => new Channel(ring, memory.ringBytes);
     // Two axes never share a pair of ranks, so a peer names one ring.
     this.#outgoing = new Map(memory.rings.filter((ring) => ring.from === rank).map((r) => [r.to, channel(r.memory)]));
@@ -120,9 +124,9 @@ export class Transport {
         peer: to,
         message: new Outgoing(this.#channel(this.#outgoing, to), pieces),
       })),
-      ...receiving.map(({ from, pieces, add }) => ({
+      ...receiving.map(({ from, pieces, plus }) => ({
         peer: from,
-        message: new Incoming(this.#channel(this.#incoming, from), pieces, add),
+        message: new Incoming(this.#channel(this.#incoming, from), pieces, plus && { pieces: plus, add: this.#add }),
       })),
     ];
     return new Transfer(flows, (peer) => this.#ring(peer));

@@ -16,6 +16,7 @@ import * as loss from './loss.js';
 import * as matmuls from './matmul.js';
 import type { Model, Port } from './model.js';
 import { createEncoder } from './model.js';
+import * as monitor from './monitor.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import * as shape from './shape.js';
@@ -30,6 +31,7 @@ export const ONNX = {
   ...norm,
   ...loss,
   ...optimizer,
+  ...monitor,
   ...tokens,
 } satisfies { [N in ComputeName]: OnnxKernel<N> };
 
@@ -144,21 +146,24 @@ function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: M
 export function createOnnxFamily({ threads }: { threads: number }): KernelFamily {
   const encodeModel = createEncoder();
   const memory = new Memory();
-  return cachingFamily('onnx', async (spec): Promise<BuiltKernel> => {
-    const model = withoutCopies(buildModel(spec));
-    const { inputs, outputs } = model;
-    const session = await InferenceSession.create(encodeModel(model), sessionOptions(threads));
-    return {
-      async run(operands, results) {
-        const feeds = stage(operands, inputs, memory);
-        const fetches = stage(results, outputs, memory);
-        feeds.convert(decode);
-        await runInto(session, feeds.byName, fetches.byName, memory);
-        fetches.convert((half, single) => encode(single, half));
-        feeds.end();
-        fetches.end();
-      },
-      dispose: () => session.release(),
-    };
-  });
+  return cachingFamily(
+    { name: 'onnx', device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}` },
+    async (spec): Promise<BuiltKernel> => {
+      const model = withoutCopies(buildModel(spec));
+      const { inputs, outputs } = model;
+      const session = await InferenceSession.create(encodeModel(model), sessionOptions(threads));
+      return {
+        async run(operands, results) {
+          const feeds = stage(operands, inputs, memory);
+          const fetches = stage(results, outputs, memory);
+          feeds.convert(decode);
+          await runInto(session, feeds.byName, fetches.byName, memory);
+          fetches.convert((half, single) => encode(single, half));
+          feeds.end();
+          fetches.end();
+        },
+        dispose: () => session.release(),
+      };
+    },
+  );
 }
