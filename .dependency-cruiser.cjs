@@ -14,7 +14,7 @@ const mayImport = {
   'src/program': [...base, 'src/mesh', 'src/hardware'],
   'src/trace': program,
   'src/models': program,
-  'src/job': [...program, 'src/models'],
+  'src/job': [...program, 'src/models', 'src/runtime/kernels/families'],
   'src/validate': [...program, 'src/models', 'src/job'],
   'src/planner': [...program, 'src/models', 'src/job', 'src/trace'],
   'src/runtime': [...program, 'src/trace'],

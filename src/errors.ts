@@ -18,8 +18,10 @@ const INPUT_CODES = [
   'DATA_TOO_SHORT',
   'RUN_EXISTS',
   'RUN_INVALID',
+  'CHECKPOINT_INVALID',
   'USAGE',
   'DTYPE_UNSUPPORTED',
+  'DEVICE_MISSING',
 ] as const;
 
 /** Codes of a job that failed on good input, or of a defect of ours (exit status 1). */

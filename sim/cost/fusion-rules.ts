@@ -28,6 +28,8 @@ const REDUCTIONS: Readonly<Partial<Record<string, Reduction>>> = {
   normalize_backward_gain: SUM,
   embedding_backward: SUM,
   count_nonfinite: SUM,
+  sum_squares: SUM,
+  max_absolute: SUM,
   token_cross_entropy: SUM,
   sigmoid_cross_entropy: SUM,
   // A maximum first. What a softmax then writes are exponentials, beside their sums, which readers divide by.

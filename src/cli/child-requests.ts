@@ -1,7 +1,7 @@
 /** What the device process is asked, for both sides. Types only: the parent loads none of the child's modules. */
 import type { MeasureRequest, Measurements } from '../calibrate/index.js';
 import type { JobInput } from '../job/index.js';
-import type { ChildExchange } from '../runtime/index.js';
+import type { ChildExchange, FamilyName } from '../runtime/index.js';
 import type { SessionOptions, Timing, TrainEvent, TrainOptions, TrainReport, TurnsOptions } from '../train/index.js';
 
 /** Gives the arguments back; tells whether the process can be started and talked to. */
@@ -11,14 +11,17 @@ export interface Ping extends ChildExchange {
   readonly result: string;
 }
 
+/** What the child adds. */
+type OfChild = 'workerUrls' | 'diaryFile';
+
 export interface Train extends ChildExchange {
-  readonly args: Omit<TrainOptions, 'job' | 'workerUrls'> & { readonly job: JobInput };
+  readonly args: Omit<TrainOptions, 'job' | OfChild> & { readonly job: JobInput };
   readonly event: TrainEvent;
   readonly result: TrainReport;
 }
 
 export interface Turns extends ChildExchange {
-  readonly args: Omit<TurnsOptions, 'jobs' | 'workerUrls'> & {
+  readonly args: Omit<TurnsOptions, 'jobs' | OfChild> & {
     readonly jobs: readonly (Pick<SessionOptions, 'schedule'> & { readonly job: JobInput })[];
   };
   /** The number of the turn that is over. */
@@ -27,9 +30,16 @@ export interface Turns extends ChildExchange {
 }
 
 export interface Measure extends ChildExchange {
-  readonly args: Omit<MeasureRequest, 'workerUrl'>;
+  readonly args: Omit<MeasureRequest, 'workerUrl' | 'diaryFile'>;
   readonly event: string;
   readonly result: Measurements;
+}
+
+/** Of `probe-host.ts`: what a kernel family computes on, where it can be had. */
+export interface Probe extends ChildExchange {
+  readonly args: { readonly family: FamilyName; readonly threads: number };
+  readonly event: never;
+  readonly result: string;
 }
 
 export interface ChildRequests {

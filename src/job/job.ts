@@ -9,16 +9,43 @@ import { checkModelPlan, forward } from '../models/index.js';
 import type { FloatType, OptimizerConfig } from '../program/index.js';
 import { chooseShards, DEFAULT_ADAMW } from '../program/index.js';
 import { fewestChunks } from '../program/schedules/index.js';
+import type { FamilyName } from '../runtime/kernels/families.js';
+import { DEFAULT_FAMILY } from '../runtime/kernels/families.js';
 import type { PlanSubject, Precision, Refusal, ShardedTensor } from './check-options.js';
 import { refusalOf, refused } from './check-options.js';
 import { resolveModel } from './model.js';
 import type { Plan } from './plan-options.js';
 import { planPlace } from './plan-options.js';
 import { DEFAULT_PLAN, optionsOf } from './plan.js';
-import type { JobInput, ModelInput } from './schema.js';
+import type { CheckpointInput, JobInput, ModelInput } from './schema.js';
 import { shardOptions } from './shard.js';
 import { isPipeline, layersOfStages } from './stages.js';
 import { parameterTensors } from './unsharded.js';
+
+/** When checkpoints are written besides after the last step. */
+export interface CheckpointSettings {
+  readonly everySteps?: number;
+  readonly everySeconds?: number;
+  /** Of a run's checkpoints the last so many stay; 0: none is written. */
+  readonly keep: number;
+}
+
+/** Beyond what a run's own writing of one takes, by far, and what most would mind to lose. */
+const SECONDS_BETWEEN_CHECKPOINTS = 300;
+/** One more than is needed, should the newest be lost. */
+const KEPT_CHECKPOINTS = 2;
+
+function resolveCheckpoint({
+  everySteps,
+  everySeconds,
+  keep = KEPT_CHECKPOINTS,
+}: CheckpointInput = {}): CheckpointSettings {
+  if (everySteps === undefined) return { everySeconds: everySeconds ?? SECONDS_BETWEEN_CHECKPOINTS, keep };
+  return { everySteps, ...(everySeconds === undefined ? {} : { everySeconds }), keep };
+}
+
+/** What is looked at costs a step a few per cent (docs/metrics.md): in one of ten, less than a step varies. */
+const DEFAULT_MONITOR = 10;
 
 export interface Training {
   readonly images?: string;
@@ -26,12 +53,15 @@ export interface Training {
   readonly steps?: number;
   readonly epochs: number;
   readonly seed: number;
-  readonly family: 'onnx' | 'reference';
+  readonly family: FamilyName;
   readonly threadsPerRank: number;
   readonly loaderWorkers: number;
+  /** Steps between two that measure the gradients' norm and the largest attention logit, from the first on; 0 is never. */
+  readonly monitor: number;
   readonly learningRate: number;
   readonly warmupSteps: number;
   readonly cooldownSteps: number;
+  readonly checkpoint: CheckpointSettings;
 }
 
 /** A job whose plan is still to be chosen. */
@@ -61,10 +91,10 @@ const missing = (place: string, expected: string, hint: string): MeshwrightError
 function resolveOptimizer(input: JobInput['optimizer']): OptimizerConfig {
   const weightDecay = input?.weightDecay ?? DEFAULT_ADAMW.weightDecay;
   const classifierWeightDecay = input?.classifierWeightDecay ?? weightDecay;
-  if (input?.kind === 'sgd')
-    return { kind: 'sgd', momentum: input.momentum ?? 0.9, weightDecay, classifierWeightDecay };
+  const decay = { weightDecay, classifierWeightDecay, ...(input?.decayed === 'all' ? { decayed: input.decayed } : {}) };
+  if (input?.kind === 'sgd') return { kind: 'sgd', momentum: input.momentum ?? 0.9, ...decay };
   const { beta1 = DEFAULT_ADAMW.beta1, beta2 = DEFAULT_ADAMW.beta2, epsilon = DEFAULT_ADAMW.epsilon } = input ?? {};
-  return { kind: 'adamw', beta1, beta2, epsilon, weightDecay, classifierWeightDecay };
+  return { kind: 'adamw', beta1, beta2, epsilon, ...decay };
 }
 
 /** More than any machine that was built; every chip's links are modelled. */
@@ -101,12 +131,14 @@ export function resolveTask(input: JobInput, load: (name: string) => Hardware = 
       ...(training?.steps === undefined ? {} : { steps: training.steps }),
       epochs: training?.epochs ?? 1,
       seed: training?.seed ?? 0,
-      family: training?.family ?? 'onnx',
+      family: training?.family ?? DEFAULT_FAMILY,
       threadsPerRank: training?.threadsPerRank ?? 1,
       loaderWorkers: training?.loaderWorkers ?? 1,
+      monitor: training?.monitor ?? DEFAULT_MONITOR,
       learningRate: optimizer?.learningRate ?? 1e-3,
       warmupSteps: optimizer?.warmupSteps ?? 0,
       cooldownSteps: optimizer?.cooldownSteps ?? 0,
+      checkpoint: resolveCheckpoint(training?.checkpoint),
     },
   };
 }

@@ -44,6 +44,10 @@ export const formatStates = (states: AxisStates): string => {
   return entries.length === 0 ? '' : `{${entries.map(([axis, state]) => `${axis}: ${state}`).join(', ')}}`;
 };
 
+/** How many ranks hold the same part of a value. */
+export const copyCount = (mesh: Mesh, states: AxisStates): number =>
+  mesh.axes.reduce((copies, { name, size }) => (stateOf(states, name) === 'replicated' ? copies * size : copies), 1);
+
 /** The shape of the whole tensor of which each rank holds `local`. */
 export function globalShape(mesh: Mesh, local: readonly number[], states: AxisStates): number[] {
   const shape = [...local];

@@ -76,6 +76,13 @@ export interface Ahead {
   readonly ops: readonly Op[];
 }
 
+/**
+ * What the id of an op begins with that only looks at what others compute, and the output that it leads to. Kernels are not
+ * named after them: a step that is looked at is timed under the same ids as the others.
+ */
+export const MONITOR = 'monitor/';
+export const isMonitor = ({ id }: Pick<Op, 'id'>): boolean => id.startsWith(MONITOR);
+
 /** All ops of a region, those that are issued early first. */
 export const regionOps = ({ ahead, ops }: Region): readonly Op[] =>
   ahead === undefined ? ops : [...ahead.ops, ...ops];
@@ -176,7 +183,7 @@ export const isBatch = (input: ProgramInput): boolean =>
 
 export interface ProgramOutput {
   /**
-   * `loss`, `logits`, `gradient:NAME`, `parameter:NAME`, `optimizer:NAME:SLOT`, `counter:NAME`; of a pipeline's programs
+   * `loss`, `logits`, `gradient:NAME`, `parameter:NAME`, `optimizer:NAME:SLOT`, `counter:NAME`, `monitor/NAME`; of a pipeline's programs
    * also `send:NAME` (a port's), `residual:NAME`, `sum:NAME`, `gathered:NAME`.
    */
   readonly name: string;

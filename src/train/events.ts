@@ -6,7 +6,17 @@ export type TrainEvent =
   | { readonly kind: 'phase'; readonly text: string }
   | { readonly kind: 'step'; readonly metrics: StepMetrics; readonly steps: number }
   | { readonly kind: 'skipped'; readonly image: SkippedImage }
+  | { readonly kind: 'checkpoint'; readonly checkpoint: SavedCheckpoint }
   | { readonly kind: 'evaluated'; readonly evaluation: Evaluation };
+
+export interface SavedCheckpoint {
+  readonly path: string;
+  /** Steps that it has behind it. */
+  readonly step: number;
+  readonly bytes: number;
+  /** What training stood still for it. */
+  readonly seconds: number;
+}
 
 /** A line of `metrics.jsonl`. */
 export interface StepMetrics {
@@ -22,4 +32,14 @@ export interface StepMetrics {
   readonly mfu: number;
   /** Where the loss is scaled: the next step's scale; smaller than before after a step that was left out. */
   readonly lossScale?: number;
+  /** What of communication no kernel hides, in seconds: the mean over all ranks, and that of the rank with most. */
+  readonly exposedCommunicationSeconds: number;
+  readonly worstExposedCommunicationSeconds: number;
+  /**
+   * Of steps that are looked at (`training.monitor`): the L2 norm of all gradients together, as the optimizer gets them;
+   * null where one of them is infinite or no number.
+   */
+  readonly gradientNorm?: number | null;
+  /** Of the same steps: the largest magnitude of an attention logit, q·k/√d before the mask, over layers, heads and batch. */
+  readonly largestAttentionLogit?: number | null;
 }

@@ -4,15 +4,16 @@ import type { Mesh } from '../../src/mesh/index.js';
 import type { ActivationLayout, ModelConfig, ModelForm } from '../../src/models/index.js';
 import { forward, lossTermsPerExample } from '../../src/models/index.js';
 import type { FloatType, LowerOptions, ParameterInput, Program, ValueId } from '../../src/program/index.js';
-import { DEFAULT_ADAMW, lowerTrainingStep } from '../../src/program/index.js';
+import { DEFAULT_ADAMW, lowerTrainingStep, MONITOR } from '../../src/program/index.js';
 import type { HostTensor, StateValue } from '../../src/runtime/index.js';
 import { assembleGlobal } from '../../src/runtime/index.js';
 import { initialParameter, zeroState } from '../../src/runtime/initialize.js';
 import { numbersOf } from '../../src/runtime/kernels/tensors.js';
 import type { Batch } from '../../src/train/index.js';
 import { rankFeeds } from '../../src/train/index.js';
+import { monitoredOf } from '../../src/train/monitored.js';
 import { interpretMesh, pseudoRandom, relativeError } from '../helpers/interpret.js';
-import type { Bound } from '../helpers/interpret.js';
+import type { Bound, Look } from '../helpers/interpret.js';
 
 /** A plan as the passes see it. */
 export interface PlanCase extends Omit<LowerOptions, 'optimizer' | 'keepGradients'> {
@@ -99,8 +100,12 @@ export function wholeTensors(
   ]);
 }
 
-/** One step in lockstep with the reference kernels: loss, gradients and new parameters by name. */
-export function interpretStep(example: StepCase, seed = 3): ReadonlyMap<string, HostTensor> {
+/**
+ * One step in lockstep with the reference kernels: loss, gradients and new parameters by name.
+ *
+ * @param look told of every op that computes
+ */
+export function interpretStep(example: StepCase, seed = 3, look?: Look): ReadonlyMap<string, HostTensor> {
   const program = lowerStep(example);
   const { mesh } = program;
   const data = batchOf(example.model, example.batch, 1);
@@ -118,19 +123,27 @@ export function interpretStep(example: StepCase, seed = 3): ReadonlyMap<string, 
   const outputs = interpretMesh(
     program,
     Array.from({ length: rankCount(mesh) }, (_, rank) => initial(rank, mesh)),
+    look,
   );
-  const compared = program.outputs.filter(({ name }) => !name.startsWith('optimizer:'));
-  return new Map(
-    compared.flatMap(({ name, value }) =>
-      wholeTensors(
-        program,
-        name,
-        value,
-        outputs.map((one) => one.get(name)!),
-      ),
+  const compared = program.outputs.filter(({ name }) => !name.startsWith('optimizer:') && !name.startsWith(MONITOR));
+  const tensors = compared.flatMap(({ name, value }) =>
+    wholeTensors(
+      program,
+      name,
+      value,
+      outputs.map((one) => one.get(name)!),
     ),
   );
+  return new Map([...tensors, ...monitoredTensors(outputs)]);
 }
+
+/** What a step tells beside its loss, where it is looked at, as tensors like the others. @param outputs of each rank */
+export const monitoredTensors = (outputs: readonly ReadonlyMap<string, Bound>[]): [string, HostTensor][] =>
+  outputs.some((one) => [...one.keys()].some((name) => name.startsWith(MONITOR)))
+    ? Object.entries(monitoredOf(outputs.map((one) => Object.fromEntries(one) as Record<string, StateValue>))).map(
+        ([name, value]) => [name, Float64Array.of(value as number)],
+      )
+    : [];
 
 const norm = (values: ArrayLike<number>): number => relativeError(values, new Float64Array(values.length));
 

@@ -75,9 +75,11 @@ export function agreementJob(
       family,
       threadsPerRank: 1,
       loaderWorkers: 1,
+      monitor: 0,
       learningRate,
       warmupSteps: 0,
       cooldownSteps: 0,
+      checkpoint: { keep: 0 },
     },
   };
   return checkPlan(task, parsed);

@@ -15,8 +15,15 @@ export type Tensor = HostTensor;
 export type Bound = Tensor | readonly Tensor[];
 type Environment = Map<ValueId, Bound>;
 
+/** Is told of every op that computes, on every rank. */
+export type Look = (op: Op, operands: readonly Tensor[]) => void;
+
 /** @param inputs of each rank */
-export function interpretMesh(program: Program, inputs: readonly ReadonlyMap<ValueId, Bound>[]): Map<string, Bound>[] {
+export function interpretMesh(
+  program: Program,
+  inputs: readonly ReadonlyMap<ValueId, Bound>[],
+  look?: Look,
+): Map<string, Bound>[] {
   const { mesh } = program;
   const ranks = Array.from({ length: rankCount(mesh) }, (_, rank) => rank);
   const env = ranks.map((rank): Environment => new Map(inputs[rank]));
@@ -165,12 +172,10 @@ export function interpretMesh(program: Program, inputs: readonly ReadonlyMap<Val
       } else if (isCollective(op.name)) runCollective(op as Op<CollectiveName>);
       else if (isCompute(op.name)) {
         each((rank) => {
-          const results = evaluate(
-            op,
-            op.operands.map(type),
-            op.results.map(type),
-            op.operands.map((id) => read(rank, id) as Tensor),
-            (axis) => coordinate(mesh, rank, axis),
+          const operands = op.operands.map((id) => read(rank, id) as Tensor);
+          look?.(op, operands);
+          const results = evaluate(op, op.operands.map(type), op.results.map(type), operands, (axis) =>
+            coordinate(mesh, rank, axis),
           );
           op.results.forEach((id, index) => env[rank]!.set(id, results[index]!));
         });

@@ -25,6 +25,7 @@ export interface ComputeAttributes {
   add: None;
   multiply: None;
   scale: { readonly factor: number };
+  copy_to_shards: { readonly axis: AxisName };
   /** Dimensions are summed away. */
   sum: { readonly dimensions: readonly number[] };
   /** The transpose of `sum`: `dimensions` are those of the result; each has a local size, and may be sharded. */
@@ -81,6 +82,9 @@ export interface ComputeAttributes {
   reciprocal: None;
   select: None;
   count_nonfinite: None;
+  /** `share`: one over the number of ranks that hold the same. */
+  sum_squares: { readonly share: number };
+  max_absolute: None;
   /** The scale doubles after `interval` finite steps in a row and halves after one that is not. */
   update_loss_scale: { readonly interval: number; readonly largest: number };
 }

@@ -5,6 +5,7 @@ import * as collectives from './collectives.js';
 import * as elementwise from './elementwise.js';
 import * as loss from './loss.js';
 import * as matmuls from './matmul.js';
+import * as monitor from './monitor.js';
 import * as moves from './moves.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
@@ -28,6 +29,7 @@ export const COMPUTE = {
   ...norm,
   ...loss,
   ...optimizer,
+  ...monitor,
   ...tokens,
 } satisfies { [N in ComputeName]: OpRecord<N> };
 

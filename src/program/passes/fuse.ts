@@ -5,7 +5,7 @@
 import { attributesOf, Builder } from '../builder.js';
 import { isCompute } from '../ops/index.js';
 import type { Op, Program, Region, ValueId } from '../types.js';
-import { regionOps } from '../types.js';
+import { isMonitor, regionOps } from '../types.js';
 
 /** Of ops with a region, which are asked again and again, by every pass and at every level around them. */
 const known = new WeakMap<Op, readonly ValueId[]>();
@@ -32,9 +32,11 @@ function kernelOf(ops: readonly Op[], needed: ReadonlySet<ValueId>): Op {
   const made = new Set(ops.flatMap((op) => op.results));
   const operands = [...new Set(ops.flatMap((op) => op.operands))].filter((id) => !made.has(id));
   const results = [...made].filter((id) => needed.has(id));
+  const own = ops.filter((op) => !isMonitor(op));
+  const [{ id }, ...others] = (own.length === 0 ? ops : own) as [Op, ...Op[]];
   return {
     name: 'kernel',
-    id: ops.length === 1 ? `${ops[0]!.id}!` : `${ops[0]!.id}+${ops.length - 1}`,
+    id: others.length === 0 ? `${id}!` : `${id}+${others.length}`,
     phase: ops[0]!.phase,
     operands,
     results,

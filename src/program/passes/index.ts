@@ -2,6 +2,7 @@ export * from './accumulate-microbatches.js';
 export * from './differentiate.js';
 export * from './fuse.js';
 export * from './lower.js';
+export { GRADIENT_SQUARES, LARGEST_LOGIT } from './monitor.js';
 export * from './reduce-gradients.js';
 export type { Rematerialization } from './residuals.js';
 export { REMATERIALIZATIONS } from './residuals.js';

@@ -11,6 +11,7 @@ import type { Keeping } from './keeping.js';
 import { KEEP_LEAST } from './keeping.js';
 import type { LossScaling } from './loss-scale.js';
 import { counterInput } from './loss-scale.js';
+import { monitorStep } from './monitor.js';
 import type { LinearMode } from './overlap-linears/index.js';
 import { overlapLinears } from './overlap-linears/index.js';
 import { prefetchParameters } from './prefetch.js';
@@ -64,6 +65,8 @@ export interface LowerOptions {
   readonly lossScaling?: LossScaling;
   /** Keeps `gradient:NAME` among the outputs, to look at. */
   readonly keepGradients?: boolean;
+  /** Also computes what is told of a step beside its loss, see `monitor.ts`; not unless given. */
+  readonly monitored?: boolean;
 }
 
 export type Verified = (program: Program) => Program;
@@ -179,7 +182,8 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
     ...(counter === undefined ? {} : { lossScale: { scaling: lossScaling!, counter } }),
     keepGradients: options.keepGradients ?? false,
   };
-  return schedule(verified(updateParameters(copied, optimizer, update)), options, verified);
+  const step = verified(updateParameters(copied, optimizer, update));
+  return schedule(options.monitored === true ? verified(monitorStep(step)) : step, options, verified);
 }
 
 const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>

@@ -13,6 +13,7 @@ import {
   shardsOf,
   verifier,
 } from '../passes/lower.js';
+import { monitorSlot } from '../passes/monitor.js';
 import { reduceInLayers } from '../passes/reduce-gradients.js';
 import type { SlotKind } from '../schedules/index.js';
 import { KEEP_LEAST } from '../passes/keeping.js';
@@ -53,14 +54,16 @@ type Slots = Pick<VirtualStage, 'slots' | 'last'>;
 
 function lowerSlots(context: StageContext, part: StagePart, splitBackward: boolean): Slots {
   const { forward, choice, options, verified } = context;
-  const { microbatches, overlapGradients = false } = options;
+  const { microbatches, overlapGradients = false, monitored = false } = options;
   const { program } = microbatchGradients(verified(cutForward(forward, part)), choice, options, verified);
   const summed = verified(addToSums(program, isDealt(choice, options)));
   const kinds: readonly SlotKind[] = splitBackward
     ? ['forward', 'backward-input', 'backward-weight']
     : ['forward', 'backward'];
-  const split = (whole: Program): Program[] =>
-    splitSlots(asGathered(asSums(whole), context), splitBackward, options.keeping ?? KEEP_LEAST);
+  const split = (whole: Program): Program[] => {
+    const programs = splitSlots(asGathered(asSums(whole), context), splitBackward, options.keeping ?? KEEP_LEAST);
+    return monitored ? programs.with(0, monitorSlot(programs[0]!)) : programs;
+  };
   const finished = (slot: Program): Program => schedule(verified(slot), options, verified);
   const programs = split(summed).map(finished);
   const slots: SlotPrograms = Object.fromEntries(kinds.map((kind, index) => [kind, programs[index]!]));
@@ -72,7 +75,7 @@ function lowerSlots(context: StageContext, part: StagePart, splitBackward: boole
 const parameterNames = (slots: SlotPrograms): string[] =>
   Object.values(slots).flatMap(({ inputs }) =>
     inputs.flatMap((input) =>
-      input.kind === 'sum' && input.name !== 'loss' ? [input.name.replace('gradient:', '')] : [],
+      input.kind === 'sum' && input.name.startsWith('gradient:') ? [input.name.replace('gradient:', '')] : [],
     ),
   );
 
@@ -124,8 +127,10 @@ export function lowerPipeline(forward: Program, pipeline: PipelineOptions): Trai
     const chunks = indices.map((index) => virtual[index]!);
     const names = tied.filter((one) => one.stages.includes(stage)).map(({ name }) => name);
     const lists = chunks.map(({ slots, last }) => ({ slots: Object.values(slots), last: Object.values(last) }));
-    const programs = programsFor([indices.map((index) => keys[index]), names], () =>
-      stagePrograms(context, lists, names),
+    // Of what two stages have the first one counts the gradient.
+    const others = tied.filter(({ stages: [, second] }) => second === stage).map(({ name }) => name);
+    const programs = programsFor([indices.map((index) => keys[index]), names, others], () =>
+      stagePrograms(context, lists, names, others),
     );
     return { ...programs, ...chunksOf(virtual, indices) };
   });

@@ -12,6 +12,7 @@ import { reduceGradients } from '../passes/reduce-gradients.js';
 import type { ShardChoice } from '../passes/shard-choice.js';
 import { cutType } from '../passes/shard-choice.js';
 import { countNonfinite, counterInput } from '../passes/loss-scale.js';
+import { monitorUpdate } from '../passes/monitor.js';
 import { updateParameters } from '../passes/update-parameters.js';
 import type { ParameterInput, Program, ProgramInput, ProgramOutput, ValueId, ValueType } from '../types.js';
 import { sameType } from '../verify.js';
@@ -155,7 +156,12 @@ function scaleInputs(builder: Builder, { options }: StageContext) {
   return { inputs: [counter, port], lossScale: { scaling: lossScaling, counter, nonfinite: value } };
 }
 
-function updateProgram(context: StageContext, sums: Types, tied: readonly string[]): Program {
+function updateProgram(
+  context: StageContext,
+  sums: Types,
+  tied: readonly string[],
+  others: readonly string[],
+): Program {
   const { forward, choice, options, verified } = context;
   const program = addOthers(context, reduced(context, sums), tied);
   const builder = Builder.from(program);
@@ -170,23 +176,26 @@ function updateProgram(context: StageContext, sums: Types, tied: readonly string
     return [{ ...input, value: builder.value(type, 'parameter', input.name) }];
   });
   const complete = builder.finish([...parameters, ...program.inputs, ...(scale?.inputs ?? [])], program.outputs);
-  const { optimizerType, keepGradients = false } = options;
+  const { optimizerType, keepGradients = false, monitored = false } = options;
   const update = {
     keepGradients,
     ...(optimizerType === undefined ? {} : { optimizerType }),
     ...(scale === undefined ? {} : { lossScale: scale.lossScale }),
   };
-  return verified(updateParameters(complete, options.optimizer, update));
+  const updated = verified(updateParameters(complete, options.optimizer, update));
+  return monitored ? verified(monitorUpdate(updated, new Set(others))) : updated;
 }
 
 /**
  * @param chunks the slots of each chunk: those of most microbatches, and the last one's
  * @param tied parameters that another stage has too
+ * @param others those of them whose gradients the other stage counts where all are counted once
  */
 export function stagePrograms(
   context: StageContext,
   chunks: readonly { readonly slots: readonly Program[]; readonly last: readonly Program[] }[],
   tied: readonly string[],
+  others: readonly string[],
 ): Required<StagePrograms> {
   const start = startProgram(
     context,
@@ -197,10 +206,10 @@ export function stagePrograms(
   const finished = (program: Program): Program =>
     schedule(context.verified(program), context.options, context.verified);
   /** Where the loss is scaled, whether the update counts is agreed on before it. */
-  const update = (from: Types, others: readonly string[]): Program[] => {
-    if (context.options.lossScaling === undefined) return [finished(updateProgram(context, from, others))];
-    const check = checkProgram(context, from, others);
-    return [finished(check), finished(updateProgram(context, new Map([...from, ...sumTypes([check])]), []))];
+  const update = (from: Types, shared: readonly string[]): Program[] => {
+    if (context.options.lossScaling === undefined) return [finished(updateProgram(context, from, shared, others))];
+    const check = checkProgram(context, from, shared);
+    return [finished(check), finished(updateProgram(context, new Map([...from, ...sumTypes([check])]), [], others))];
   };
   if (tied.length === 0) return { start, finish: update(sums, []) };
   // In the same order on both sides.

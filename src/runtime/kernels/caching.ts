@@ -2,7 +2,7 @@
 import { MeshwrightError } from '../../errors.js';
 import type { CompiledKernel, FamilyName, HostTensor, KernelFamily, KernelSpec } from './family.js';
 import { elementCount } from '../../program/types.js';
-import { allocate, FAMILY_DTYPES, kernelName, requireDtype, requireOperands, structureKey } from './family.js';
+import { allocate, kernelName, requireDtype, requireOperands, structureKey } from './family.js';
 
 /** A kernel as a family builds it: only structure, no names. */
 export interface BuiltKernel {
@@ -16,11 +16,14 @@ function failed(family: FamilyName, place: string, doing: string, cause: unknown
   return new MeshwrightError('DEVICE_FAILED', { place, expected: `the ${family} kernel ${doing}`, got }, { cause });
 }
 
-export function cachingFamily(name: FamilyName, build: (spec: KernelSpec) => Promise<BuiltKernel>): KernelFamily {
+export function cachingFamily(
+  { name, device }: Pick<KernelFamily, 'name' | 'device'>,
+  build: (spec: KernelSpec) => Promise<BuiltKernel>,
+): KernelFamily {
   const built = new Map<string, Promise<BuiltKernel>>();
   return {
     name,
-    dtypes: FAMILY_DTYPES[name],
+    device,
     async compile(spec: KernelSpec): Promise<CompiledKernel> {
       const place = kernelName(spec);
       for (const op of spec.ops) {

@@ -9,9 +9,12 @@ import type { TokenDeal } from '../../program/ops/index.js';
 import { invalid } from '../../program/ops/index.js';
 import type { DType, Op, ValueId, ValueType } from '../../program/types.js';
 import { elementCount } from '../../program/types.js';
+import type { FamilyName } from './families.js';
+import { FAMILY_NAMES, familyRow } from './families.js';
 import type { HostTensor } from './tensors.js';
 import { dtypeOf } from './tensors.js';
 
+export type { FamilyName } from './families.js';
 export type { HostTensor } from './tensors.js';
 export { allocate } from './tensors.js';
 
@@ -64,15 +67,20 @@ export interface CompiledKernel {
   run(operands: readonly HostTensor[], results?: readonly HostTensor[]): Promise<HostTensor[]>;
 }
 
-export type FamilyName = 'onnx' | 'reference';
+/** What will compute in a process: so many ranks, each on so many cores. */
+export interface ProcessThreads {
+  readonly ranks: number;
+  readonly threadsPerRank: number;
+}
 
 export interface KernelFamily {
   readonly name: FamilyName;
-  readonly dtypes: readonly DType[];
+  /** What it computes on, as the library that does it calls it. */
+  readonly device: string;
   /**
    * Kernels of equal structure are compiled once.
    *
-   * @throws MeshwrightError DTYPE_UNSUPPORTED where a value's type is not one of `dtypes`, DEVICE_FAILED where the
+   * @throws MeshwrightError DTYPE_UNSUPPORTED where a value's type is not one of the family's, DEVICE_FAILED where the
    *   tensor library refuses the kernel
    */
   compile(spec: KernelSpec): Promise<CompiledKernel>;
@@ -80,22 +88,17 @@ export interface KernelFamily {
   dispose(): Promise<void>;
 }
 
-export const FAMILY_DTYPES = {
-  onnx: ['f32', 'bf16', 'f16', 'i32'],
-  reference: ['f64', 'f32', 'bf16', 'f16', 'i32'],
-} as const satisfies Record<FamilyName, readonly DType[]>;
-
 /** The kernel as messages name it. */
 export const kernelName = (spec: KernelSpec): string => spec.ops[0]?.id ?? '(empty kernel)';
 
 /** @throws MeshwrightError DTYPE_UNSUPPORTED naming the families that have the type */
 export function requireDtype(family: FamilyName, dtype: DType, place: string): void {
-  const supports = (name: FamilyName): boolean => (FAMILY_DTYPES[name] as readonly DType[]).includes(dtype);
+  const supports = (name: FamilyName): boolean => familyRow(name).dtypes.includes(dtype);
   if (supports(family)) return;
-  const others = (Object.keys(FAMILY_DTYPES) as FamilyName[]).filter(supports);
+  const others = FAMILY_NAMES.filter(supports);
   throw new MeshwrightError('DTYPE_UNSUPPORTED', {
     place,
-    expected: `one of ${FAMILY_DTYPES[family].join(', ')} (kernel family ${family})`,
+    expected: `one of ${familyRow(family).dtypes.join(', ')} (kernel family ${family})`,
     got: dtype,
     hint: others.length === 0 ? 'no kernel family computes in it' : `${others.join(' and ')} computes in it`,
   });

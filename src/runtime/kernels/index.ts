@@ -1,5 +1,8 @@
 /** The kernel families by name. A tensor library is loaded with the family that needs it. */
-import type { FamilyName, KernelFamily } from './family.js';
+import { MeshwrightError } from '../../errors.js';
+import type { FamilyName } from './families.js';
+import { familyRow } from './families.js';
+import type { KernelFamily, ProcessThreads } from './family.js';
 
 /**
  * For the process that runs kernels, to be set when it is started, so that glibc takes every block of 1 MB and more from
@@ -17,25 +20,73 @@ export const MALLOC_ENVIRONMENT: Readonly<Record<string, string>> = {
 };
 
 export interface KernelFamilyOptions {
-  /** Cores that one kernel runs on; the reference family uses one. Default 1. */
+  /** Cores that one kernel runs on, where the family computes on them; the reference family uses one. Default 1. */
   readonly threads?: number;
 }
 
-export async function createKernelFamily(
-  name: FamilyName,
-  { threads = 1 }: KernelFamilyOptions = {},
-): Promise<KernelFamily> {
-  switch (name) {
-    case 'onnx': {
-      const { createOnnxFamily } = await import('./onnx/index.js');
-      return createOnnxFamily({ threads });
-    }
-    case 'reference': {
-      const { createReferenceFamily } = await import('./reference/index.js');
-      return createReferenceFamily();
-    }
+interface Loader {
+  create(options: Required<KernelFamilyOptions>): Promise<KernelFamily>;
+  /** What the process's main thread has to do before threads of it make the family. */
+  prepareProcess?(threads: ProcessThreads): Promise<void>;
+}
+
+const onnx = (name: 'onnx' | 'onnx-webgpu' | 'onnx-cuda'): Loader => ({
+  create: async (options) => (await import('./onnx/index.js')).createOnnxFamily(name, options),
+});
+
+const LOADERS: Readonly<Record<FamilyName, Loader>> = {
+  onnx: onnx('onnx'),
+  'onnx-webgpu': onnx('onnx-webgpu'),
+  'onnx-cuda': onnx('onnx-cuda'),
+  'tfjs-wasm': {
+    create: async () =>
+      (await import('./tfjs/index.js')).createTfjsFamily(
+        'tfjs-wasm',
+        await (await import('./tfjs/wasm.js')).loadWasm(),
+      ),
+  },
+  'tfjs-node': {
+    create: async () =>
+      (await import('./tfjs/index.js')).createTfjsFamily(
+        'tfjs-node',
+        await (await import('./tfjs/native.js')).loadNative(),
+      ),
+    prepareProcess: async (threads) => (await import('./tfjs/native.js')).prepareNative(threads),
+  },
+  reference: { create: async () => (await import('./reference/index.js')).createReferenceFamily() },
+};
+
+async function orMissing<T>(name: FamilyName, made: Promise<T>): Promise<T> {
+  try {
+    return await made;
+  } catch (error) {
+    if (error instanceof MeshwrightError) throw error;
+    const { title, needs } = familyRow(name);
+    const got = error instanceof Error ? error.message : String(error);
+    const place = `kernel family ${name}`;
+    throw new MeshwrightError(
+      'DEVICE_MISSING',
+      { place, expected: title, got, hint: `needs ${needs}` },
+      { cause: error },
+    );
   }
 }
 
+/** @throws MeshwrightError DEVICE_MISSING where the family can't be had on this machine, saying how it can */
+export const createKernelFamily = (
+  name: FamilyName,
+  { threads = 1 }: KernelFamilyOptions = {},
+): Promise<KernelFamily> => orMissing(name, LOADERS[name].create({ threads }));
+
+/**
+ * To be awaited in the process's main thread before threads of it make the family.
+ *
+ * @throws MeshwrightError DEVICE_MISSING, as `createKernelFamily`
+ */
+export async function prepareProcess(name: FamilyName, threads: ProcessThreads): Promise<void> {
+  const prepare = LOADERS[name].prepareProcess?.(threads);
+  if (prepare !== undefined) await orMissing(name, prepare);
+}
+
 export type { CompiledKernel, FamilyName, HostTensor, KernelFamily, KernelSpec } from './family.js';
-export { FAMILY_DTYPES, structureKey } from './family.js';
+export { structureKey } from './family.js';

@@ -1,7 +1,7 @@
 /** Runs a pipeline's programs in lockstep with the reference kernels, in any order of slots that is possible. */
 import { rankCount } from '../../../src/mesh/index.js';
 import type { Pipeline, Program } from '../../../src/program/index.js';
-import { isState, lowerPipeline, virtualStages, stateKey } from '../../../src/program/index.js';
+import { isState, lowerPipeline, MONITOR, virtualStages, stateKey } from '../../../src/program/index.js';
 import type { Schedule, ScheduleName, SlotKind } from '../../../src/program/schedules/index.js';
 import { createSchedule, placeOf, virtualStage } from '../../../src/program/schedules/index.js';
 import type { HostTensor } from '../../../src/runtime/index.js';
@@ -10,7 +10,7 @@ import { numbersOf } from '../../../src/runtime/kernels/tensors.js';
 import type { Batch } from '../../../src/train/index.js';
 import { rankFeeds } from '../../../src/train/index.js';
 import type { StepCase } from '../../agreement/case.js';
-import { batchOf, forwardOfStep, lowerOptionsOfStep, wholeTensors } from '../../agreement/case.js';
+import { batchOf, forwardOfStep, lowerOptionsOfStep, monitoredTensors, wholeTensors } from '../../agreement/case.js';
 import type { Bound } from '../../helpers/interpret.js';
 import { interpretMesh } from '../../helpers/interpret.js';
 
@@ -224,6 +224,7 @@ class Run {
   #finish(): Map<string, HostTensor> {
     const { stages, tied } = this.#pipeline;
     const found = new Map<string, HostTensor>();
+    const ofRanks: Map<string, Bound>[] = [];
     const rounds = Math.max(...stages.map(({ finish }) => finish.length));
     for (let round = 0; round < rounds; round++) {
       const agreed = new Map<string, number>();
@@ -231,7 +232,9 @@ class Run {
         const program = finish[finish.length - rounds + round];
         if (program === undefined) return;
         const outputs = this.#run(program, stage, 0, `tied ${stage}`);
+        ofRanks.push(...outputs);
         for (const { name, value } of program.outputs) {
+          if (name.startsWith(MONITOR)) continue;
           const byRank = outputs.map((one) => one.get(name)!);
           const parameter = name.replace('send:tied:', '');
           if (name.startsWith('agree:'))
@@ -261,7 +264,7 @@ class Run {
           ),
         );
     }
-    return found;
+    return new Map([...found, ...monitoredTensors(ofRanks)]);
   }
 
   run(order: Order): Map<string, HostTensor> {

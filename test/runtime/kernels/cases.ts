@@ -26,6 +26,7 @@ const matmul = (
   operands: [of(a), of(b), ...(rest.addend === undefined ? [] : [of(rest.addend)])],
   attributes: { transposeA: rest.tA ?? false, transposeB: rest.tB ?? false, scale: rest.scale ?? 1 },
 });
+const pending = (operand: Operand): Operand => ({ ...operand, states: { model: 'partial' } });
 const rms = { centered: false, epsilon: 1e-6 };
 const layer = { centered: true, epsilon: 1e-6 };
 const squares = (...leading: number[]): Operand => of([...leading, 1], 'positive');
@@ -56,6 +57,7 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
   ],
   multiply: [given({}, of([2, 3, 5]), of([2, 3, 5])), given({}, of([2, 3, 5]), of([5])), given({}, of([7]), of([]))],
   scale: [given({ factor: -0.37 }, of([3, 5])), given({ factor: 2 }, of([]))],
+  copy_to_shards: [given({ axis: 'model' }, of([2, 3]))],
   sum: [
     given({ dimensions: [0, 1] }, of([2, 3, 5])),
     given({ dimensions: [1] }, of([2, 3, 5])),
@@ -190,6 +192,15 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
   count_nonfinite: [
     given({}, of([3, 7])),
     given({}, of([5], { values: [Infinity, 1, NaN, 0, -Infinity] }), of([2, 3]), of([], { value: NaN })),
+  ],
+  sum_squares: [
+    given({ share: 1 }, overModel(of([3, 7]), 1), pending(of([]))),
+    given({ share: 1 / 4 }, of([2, 3, 5]), pending(of([], { value: 4 }))),
+  ],
+  max_absolute: [
+    given({}, of([2, 3, 4, 5]), of([1, 1, 1, 1], { value: 0 })),
+    given({}, of([2, 3, 4, 5], { value: -7 }), of([1, 1, 1, 1], { value: 3 })),
+    given({}, of([2, 2]), of([1, 1], { value: 9 })),
   ],
   update_loss_scale: [
     [1024, 5, 0],

@@ -210,7 +210,7 @@ describe('failures of a tensor library', () => {
 
   it('name the kernel that is compiled, and may be tried again', async () => {
     const build = vi.fn(() => Promise.reject(new Error('out of memory')));
-    const family = cachingFamily('onnx', build);
+    const family = cachingFamily({ name: 'onnx', device: 'none' }, build);
     const failed = { code: 'DEVICE_FAILED', detail: { place: 'a/0', got: 'out of memory' } };
     await expect(family.compile(scaled('a'))).rejects.toMatchObject(failed);
     await expect(family.compile(scaled('b'))).rejects.toMatchObject({ detail: { place: 'b/0' } });

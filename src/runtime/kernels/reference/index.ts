@@ -14,6 +14,7 @@ import * as elementwise from './elementwise.js';
 import type { ReferenceKernel } from './kernel.js';
 import * as loss from './loss.js';
 import * as matmuls from './matmul.js';
+import * as monitor from './monitor.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import * as shape from './shape.js';
@@ -27,6 +28,7 @@ export const REFERENCE = {
   ...norm,
   ...loss,
   ...optimizer,
+  ...monitor,
   ...tokens,
 } satisfies { [N in ComputeName]: ReferenceKernel<N> };
 
@@ -82,4 +84,5 @@ function build(spec: KernelSpec): BuiltKernel {
   };
 }
 
-export const createReferenceFamily = (): KernelFamily => cachingFamily('reference', async (spec) => build(spec));
+export const createReferenceFamily = (): KernelFamily =>
+  cachingFamily({ name: 'reference', device: 'CPU, 1 thread' }, async (spec) => build(spec));

@@ -1,0 +1,95 @@
+/** The suite that every kernel family passes: each op's cases against the reference, in each type that it has. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { MeshwrightError } from '../../../src/errors.js';
+import { COMPUTE } from '../../../src/program/ops/index.js';
+import type { Attributes, ComputeName } from '../../../src/program/ops/index.js';
+import type { FloatType } from '../../../src/program/types.js';
+import { elementCount } from '../../../src/program/types.js';
+import { familyRow } from '../../../src/runtime/kernels/families.js';
+import type { FamilyName, HostTensor, KernelFamily } from '../../../src/runtime/kernels/index.js';
+import { createKernelFamily } from '../../../src/runtime/kernels/index.js';
+import { createReferenceFamily } from '../../../src/runtime/kernels/reference/index.js';
+import { dtypeOf, numbersOf, stored } from '../../../src/runtime/kernels/tensors.js';
+import type { Case } from './cases.js';
+import { CASES } from './cases.js';
+import { KernelBuilder, relativeError } from './helpers.js';
+import { draw } from './operands.js';
+
+export const OP_NAMES = Object.keys(COMPUTE) as ComputeName[];
+
+/** An example's operands, rounded to their types. */
+export const operandsOf = ({ operands }: Case<ComputeName>, dtype: FloatType): HostTensor[] =>
+  operands.map((operand, index) => stored(operand.dtype ?? dtype, draw(operand, 17 * index + 1)));
+
+/** An example's op alone in a kernel that computes in `dtype`. Attributes that name an element type follow it. */
+export function builtCase<N extends ComputeName>(
+  dtype: FloatType,
+  name: N,
+  { operands, attributes, coordinate }: Case<N>,
+) {
+  const builder = new KernelBuilder(dtype, 0, 'op', coordinate);
+  const ids = operands.map((operand) => builder.operand(operand.shape, operand.dtype, operand.states));
+  const typed = ('dtype' in attributes ? { ...attributes, dtype } : attributes) as Attributes[N];
+  const results = builder.all(name, ids, typed);
+  return { builder, ids, results, spec: builder.spec(results) };
+}
+
+/** @param given the operands, of whatever types: they are stored in the kernel's */
+export async function runCase<N extends ComputeName>(
+  family: KernelFamily,
+  dtype: FloatType,
+  name: N,
+  example: Case<N>,
+  given: readonly HostTensor[],
+): Promise<HostTensor[]> {
+  const { builder, ids, results, spec } = builtCase(dtype, name, example);
+  const kernel = await family.compile(spec);
+  const made = await kernel.run(
+    given.map((tensor, index) => stored(builder.type(ids[index]!).dtype, numbersOf(tensor))),
+  );
+  results.forEach((id, index) => {
+    const { dtype: expected, shape } = builder.type(id);
+    expect(dtypeOf(made[index]!)).toBe(expected);
+    expect(made[index]).toHaveLength(elementCount(shape));
+  });
+  return made;
+}
+
+/** Float32 has digits to spare, but sums lose some. A half's are its rounding: half a unit in the last place. */
+const TOLERANCES = { f32: 1e-5, bf16: 1.001 * 2 ** -8, f16: 1.001 * 2 ** -11 };
+
+export const ALL_CASES = OP_NAMES.flatMap((name) =>
+  CASES[name].map((example, index) => ({ name, index, example: example as Case<ComputeName> })),
+);
+
+const FLOATS = ['f32', 'bf16', 'f16'] as const;
+
+/**
+ * Where the family can't be had, its suite is skipped under a name that says why.
+ *
+ * @returns whether it can
+ */
+export async function describeConformance(name: FamilyName): Promise<boolean> {
+  const found = await createKernelFamily(name).catch((error: unknown) => {
+    if (error instanceof MeshwrightError && error.code === 'DEVICE_MISSING') return error;
+    throw error;
+  });
+  if (found instanceof MeshwrightError) {
+    describe.skip(`the ${name} family, which is not here (${found.detail.got})`, () => it('agrees with the reference'));
+    return false;
+  }
+  const reference = createReferenceFamily();
+  afterAll(() => Promise.all([found.dispose(), reference.dispose()]));
+  const dtypes = FLOATS.filter((dtype) => familyRow(name).dtypes.includes(dtype));
+  describe.each(dtypes)(`the ${name} family in %s`, (dtype) => {
+    it.each(ALL_CASES)('agrees with the reference on $name ($index)', async ({ name: op, example }) => {
+      const operands = operandsOf(example, dtype);
+      const expected = await runCase(reference, 'f64', op, example, operands);
+      const got = await runCase(found, dtype, op, example, operands);
+      got.forEach((result, index) => {
+        expect(relativeError(numbersOf(result), numbersOf(expected[index]!))).toBeLessThan(TOLERANCES[dtype]);
+      });
+    });
+  });
+  return true;
+}
