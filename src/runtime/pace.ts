@@ -48,5 +48,7 @@ export function firstPace(program: Program, ops: readonly Op[], family: FamilyNa
     const { matmul, vectorFlops } = recordOf(name).work(from, to, attributes as never);
     flops += vectorFlops + (matmul === undefined ? 0 : matmulFlops(matmul));
   }
-  return new Pace(FIRST_RUN_SECONDS + flops / (SLOWER[family] ?? SLOWEST_FLOPS_PER_SECOND) + bytes / SLOWEST_BYTES_PER_SECOND);
+  return new Pace(
+    FIRST_RUN_SECONDS + flops / (SLOWER[family] ?? SLOWEST_FLOPS_PER_SECOND) + bytes / SLOWEST_BYTES_PER_SECOND,
+  );
 }
