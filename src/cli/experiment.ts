@@ -39,7 +39,7 @@ export function runJob(
   return runInChild<Train>(
     HOST,
     { kind: 'train', args },
-    { onEvent, signal, graceSeconds: 30, poolThreads: predicted.job.chips + 4 },
+    { onEvent, signal, graceSeconds: 30, poolThreads: predicted.job.chips + 4, family: predicted.job.training.family },
   );
 }
 
@@ -61,7 +61,7 @@ export function runInTurns(
   return runInChild<Turns>(
     HOST,
     { kind: 'turns', args },
-    { onEvent: onTurn, signal, graceSeconds: 30, poolThreads: ranks + 4 },
+    { onEvent: onTurn, signal, graceSeconds: 30, poolThreads: ranks + 4, family: predicted[0]!.job.training.family },
   );
 }
 
@@ -110,7 +110,7 @@ export async function writeProfile(
   const measured = await runInChild<Measure>(
     HOST,
     { kind: 'measure', args },
-    { onEvent: onText, signal, poolThreads: ranks + 4 },
+    { onEvent: onText, signal, poolThreads: ranks + 4, family },
   );
   const source = `${family} on ${ranks} ranks × ${threadsPerRank} thread at once, first quartile of ${MEASURING_ROUNDS} rounds, ${today()}`;
   // What is measured first of a machine stays beside its runs: its peak is what MFU is relative to in all of them.
