@@ -104,25 +104,25 @@ function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: M
 export async function createOnnxFamily(name: OnnxFamilyName, { threads }: { threads: number }): Promise<KernelFamily> {
   const encodeModel = createEncoder();
   const memory = new Memory();
-  const { device, lacks } = providerOf(name);
+  const { device, lacks, take } = providerOf(name);
   await requireProvider(name, encodeModel);
   return cachingFamily({ name, device: device(threads) }, async (spec): Promise<BuiltKernel> => {
     const { inputs, outputs, ...body } = buildModel(spec, lacks);
     const model = encodeModel({ inputs, outputs, ...body });
-    const session = await InferenceSession.create(model, sessionOptions(name, threads));
+    const session = await take(() => InferenceSession.create(model, sessionOptions(name, threads)));
     return {
       async run(operands, results) {
         const feeds = stage(operands, inputs, memory);
         // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
         const fetches = stage(results, outputs, memory);
         feeds.convert(decode);
-        const copies = await session.run(feeds.byName, fetches.byName);
+        const copies = await take(() => session.run(feeds.byName, fetches.byName));
         for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
         fetches.convert((half, single) => encode(single, half));
         feeds.end();
         fetches.end();
       },
-      dispose: () => session.release(),
+      dispose: () => take(() => session.release()),
     };
   });
 }
