@@ -111,6 +111,11 @@ function createProgram(): Command {
     .option('--steps <count>', 'steps, instead of epochs', whole('--steps'))
     .option('--seed <number>', 'initial parameters, and what each batch holds', whole('--seed', 0))
     .addOption(new Option('--family <name>', 'kernel family').choices(FAMILY_NAMES))
+    .option(
+      '--monitor <steps>',
+      "every so many steps, measure the gradients' norm and the largest attention logit; 0 is never (default: 10)",
+      whole('--monitor', 0),
+    )
     .option('--run <folder>', 'run folder, must not exist (default: runs/MODEL)')
     .option(
       '--checkpoint-every <interval>',

@@ -20,7 +20,10 @@ export interface RankTask {
   readonly family: FamilyName;
   readonly threads: number;
   readonly memory: TransportMemory;
-  readonly timeoutSeconds: number;
+  /** See `createWhereabouts`. */
+  readonly whereabouts: SharedArrayBuffer;
+  /** See `Diary`. */
+  readonly diaryFile: number | undefined;
   readonly port: MessagePort;
 }
 

@@ -28,6 +28,7 @@ import { runProgram } from './run-program.js';
 import { programsOf, StageRun } from './stage-run.js';
 import type { StageTask } from './stage-task.js';
 import { RunStopped } from './transport/index.js';
+import { PREPARING_SECONDS } from './whereabouts.js';
 import type { Transport } from './transport/index.js';
 
 export interface RankOptions {
@@ -110,6 +111,7 @@ export class Rank {
   initialize(seed: number): void {
     const { mesh, rank } = this.#options;
     for (const [key, { input, type, layers }] of this.#declared) {
+      this.#options.transport.diary.works(`the initial value of ${key}`, PREPARING_SECONDS);
       const value = initialState(mesh, rank, input, type, seed, layers);
       const placed = (tensor: HostTensor): Handle => {
         const handle = Handle.allocate(this.#memory, type.dtype, tensor.length);
@@ -157,7 +159,7 @@ export class Rank {
    * rank's state is incomplete.
    *
    * @param startedAt when the step began, on the shared clock; spans count from it
-   * @throws MeshwrightError RANK_FAILED naming rank and op; TIMED_OUT where a peer was silent
+   * @throws MeshwrightError RANK_FAILED naming rank and op
    * @throws RunStopped when the stop flag is raised
    */
   async run(name: string, feeds: Feeds, outputs: readonly string[], startedAt: Seconds): Promise<RankRun> {
@@ -172,7 +174,6 @@ export class Rank {
       return await this.#runProgram(compiled, feeds, outputs, around, current);
     } catch (error) {
       if (error instanceof RunStopped) throw error;
-      if (error instanceof MeshwrightError && error.code === 'TIMED_OUT') throw error;
       const place = `rank ${rank}, ${current.execution?.opId ?? 'inputs'}`;
       throw new MeshwrightError(
         'RANK_FAILED',

@@ -41,3 +41,21 @@ export function exposedTimes<T extends number>(spans: readonly Timed<T>[]): T[] 
   }
   return exposed as T[];
 }
+
+/**
+ * What of a step's communication no kernel hides, in seconds: the mean over all ranks, and that of the rank with most. In a
+ * pipeline a stage that waits for another one, which sends nothing yet, does not communicate.
+ */
+export function exposedCommunication(spansByRank: readonly (readonly Span[])[]): {
+  readonly exposedCommunicationSeconds: number;
+  readonly worstExposedCommunicationSeconds: number;
+} {
+  const byRank = spansByRank.map((spans) => {
+    const exposed = exposedTimes(spans);
+    return spans.reduce((total, { kind }, index) => (kind === 'collective' ? total + exposed[index]! : total), 0);
+  });
+  return {
+    exposedCommunicationSeconds: byRank.reduce((total, one) => total + one, 0) / byRank.length,
+    worstExposedCommunicationSeconds: Math.max(...byRank),
+  };
+}

@@ -85,6 +85,8 @@ export interface TurnsOptions {
   /** Each with the schedule that its stages follow, where it is a pipeline. */
   readonly jobs: readonly Pick<SessionOptions, 'job' | 'schedule'>[];
   readonly workerUrls: WorkerUrls;
+  /** See `PoolOptions`; the sessions run one at a time, so it is of whichever does. */
+  readonly diaryFile?: number | undefined;
   readonly turns: number;
   /** Timed steps of a job in each of its turns, after one that brings its data back into the caches. */
   readonly stepsPerTurn: number;
@@ -96,13 +98,17 @@ export interface TurnsOptions {
  * are decoded for the first time, are not timed.
  */
 export async function trainInTurns(
-  { jobs, workerUrls, turns, stepsPerTurn }: TurnsOptions,
+  { jobs, workerUrls, diaryFile, turns, stepsPerTurn }: TurnsOptions,
   emit: (turn: number) => void,
   signal: AbortSignal,
 ): Promise<Timing[]> {
   const sessions: Session[] = [];
   try {
-    for (const job of jobs) sessions.push(await Session.open({ ...job, workerUrls }, () => undefined));
+    for (const { job, ...rest } of jobs) {
+      // Nothing beside the step is measured of what is only timed.
+      const timed = { ...job, training: { ...job.training, monitor: 0 } };
+      sessions.push(await Session.open({ ...rest, job: timed, workerUrls, diaryFile }, () => undefined));
+    }
     const steps = jobs.map((): MeasuredStep[] => []);
     for (const session of sessions) await session.advance(session.coldBatches, signal);
     for (let turn = 1; turn <= turns; turn++) {

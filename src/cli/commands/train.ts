@@ -31,13 +31,14 @@ export interface TrainFlags extends JobFlags {
   readonly seed?: number;
   readonly family?: FamilyName;
   readonly run?: string;
+  readonly monitor?: number;
   readonly resume?: string;
   readonly checkpointEvery?: CheckpointInterval;
   readonly keepCheckpoints?: number;
 }
 
 /** What changes neither what a run computes nor how, so that it can go on in its own folder with another. */
-const FREE_FLAGS: readonly (keyof TrainFlags)[] = ['steps', 'epochs', 'checkpointEvery', 'keepCheckpoints'];
+const FREE_FLAGS: readonly (keyof TrainFlags)[] = ['steps', 'epochs', 'monitor', 'checkpointEvery', 'keepCheckpoints'];
 const OTHER_FLAGS: readonly (keyof TrainFlags)[] = ['resume', 'run', 'json'];
 
 /** What the demo and the UI train on where there are no images: 6 shapes × 4 textures × 6 colours, the first twelve. */
@@ -94,20 +95,42 @@ export function writeJob(folder: string, job: Job): void {
   writeText(folder, 'job.yaml', formatJob({ ...job, hardwareName }, folder));
 }
 
+const precise = (value: number | null | undefined): string => (value == null ? 'not finite' : value.toPrecision(4));
+
+/** A step's figures on one line. @param looked the last step whose gradients and attention logits were looked at */
+function figuresOf(metrics: StepMetrics, looked: StepMetrics | undefined): string {
+  const time = (value: number): string => formatSeconds(seconds(value));
+  const { loss, learningRate, stepTimeSeconds, tokensPerSecond, mfu } = metrics;
+  return [
+    `loss ${loss.toFixed(4)}`,
+    `learning rate ${learningRate.toExponential(1)}`,
+    ...(looked === undefined
+      ? []
+      : [`gradient norm ${precise(looked.gradientNorm)}`, `largest logit ${precise(looked.largestAttentionLogit)}`]),
+    time(stepTimeSeconds),
+    `${tokensPerSecond.toFixed(0)} tokens/s`,
+    `MFU ${formatPercent(mfu)}`,
+    `exposed ${time(metrics.worstExposedCommunicationSeconds)}`,
+    `stall ${time(metrics.inputStallSeconds)}`,
+  ].join('  ');
+}
+
 /** Progress of a run: a bar on a terminal, a line now and then elsewhere. */
 export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): void; end(): void } {
   let bar: ReturnType<typeof createProgress> | undefined;
-  const describe = ({ step, loss, stepTimeSeconds, tokensPerSecond, mfu }: StepMetrics, steps: number) =>
-    `step ${step}/${steps}  loss ${loss.toFixed(4)}  ${formatSeconds(seconds(stepTimeSeconds))}  ${tokensPerSecond.toFixed(0)} tokens/s  MFU ${formatPercent(mfu)}`;
+  // Of the last step that was looked at.
+  let looked: StepMetrics | undefined;
   return {
     onEvent(event) {
       if (event.kind === 'skipped') process.stderr.write(`skipped ${event.image.path}: ${event.image.reason}\n`);
       if (quiet) return;
       if (event.kind === 'step') {
         const { metrics, steps } = event;
-        if (process.stderr.isTTY) (bar ??= createProgress('steps', false, steps)).advance();
+        if (metrics.gradientNorm !== undefined) looked = metrics;
+        if (process.stderr.isTTY)
+          (bar ??= createProgress('steps', false, steps)).advance(1, figuresOf(metrics, looked));
         else if (metrics.step === 1 || metrics.step === steps || metrics.step % Math.ceil(steps / 10) === 0)
-          printLine(describe(metrics, steps));
+          printLine(`step ${metrics.step}/${steps}  ${figuresOf(metrics, looked)}`);
       }
     },
     end: () => bar?.end(),
@@ -148,7 +171,7 @@ async function trainingInput(
   flags: TrainFlags,
   resumed: Resumption | undefined,
 ): Promise<JobInput> {
-  const { images, text, epochs, steps, seed, family, checkpointEvery, keepCheckpoints: keep } = flags;
+  const { images, text, epochs, steps, seed, family, monitor, checkpointEvery, keepCheckpoints: keep } = flags;
   const base = jobInput(file ?? (resumed === undefined ? undefined : jobFileOf(resumed)), flags);
   const before = base.training?.checkpoint;
   const every = checkpointEvery ?? { everySteps: before?.everySteps, everySeconds: before?.everySeconds };
@@ -157,7 +180,7 @@ async function trainingInput(
   const length = epochs === undefined ? {} : { steps: undefined };
   const training = {
     ...length,
-    ...given({ images, text, epochs, steps, seed, family }),
+    ...given({ images, text, epochs, steps, seed, family, monitor }),
     ...(Object.keys(checkpoint).length > 0 ? { checkpoint } : {}),
   };
   const merged = mergeJobs(base, { training });

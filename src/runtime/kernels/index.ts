@@ -30,8 +30,14 @@ interface Loader {
   prepareProcess?(threads: ProcessThreads): Promise<void>;
 }
 
+const onnx = (name: 'onnx' | 'onnx-webgpu' | 'onnx-cuda'): Loader => ({
+  create: async (options) => (await import('./onnx/index.js')).createOnnxFamily(name, options),
+});
+
 const LOADERS: Readonly<Record<FamilyName, Loader>> = {
-  onnx: { create: async (options) => (await import('./onnx/index.js')).createOnnxFamily(options) },
+  onnx: onnx('onnx'),
+  'onnx-webgpu': onnx('onnx-webgpu'),
+  'onnx-cuda': onnx('onnx-cuda'),
   'tfjs-wasm': {
     create: async () =>
       (await import('./tfjs/index.js')).createTfjsFamily(
