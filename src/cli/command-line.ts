@@ -11,6 +11,7 @@ import { addCollectiveFlag } from './collective-flag.js';
 import { addJobFlags, addLearningRate, amount, checkpointInterval, jitter, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
+import type { HardwareFlags } from './commands/hardware.js';
 import type { ImagesFlags } from './commands/images.js';
 import type { TextFlags } from './commands/text.js';
 import type { TrainFlags } from './commands/train.js';
@@ -41,9 +42,14 @@ function createProgram(): Command {
   json(
     program.command('models').description('list the models of every family with their shapes and parameters'),
   ).action(async (flags: { json?: boolean }) => (await import('./commands/models.js')).models(flags));
-  json(program.command('hardware').description('list the hardware profiles, or the numbers of one with their sources'))
+  json(
+    program
+      .command('hardware')
+      .description('list the hardware profiles, the numbers of one with their sources, or the devices of this machine'),
+  )
     .argument('[name]', 'a profile')
-    .action(async (name: string | undefined, flags: { json?: boolean }) =>
+    .option('--local', 'list what this machine can train on: cores, memory, and the kernel families that can be had')
+    .action(async (name: string | undefined, flags: HardwareFlags) =>
       (await import('./commands/hardware.js')).hardware(name, flags),
     );
   json(

@@ -11,6 +11,7 @@ import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../..
 import type { AnyAssessment } from '../assess.js';
 import { Assessor, stackOf } from '../assess.js';
 import { comparePlan, predictedFigures, writeRunFiles, printComparison } from '../comparison.js';
+import { requireFamily } from '../devices.js';
 import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { omit } from '../../omit.js';
@@ -218,6 +219,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const assessor = new Assessor();
   const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
   requireLocal(job);
+  await requireFamily(job);
   const data = await openJobData(job);
   const step = resumed === undefined ? 0 : stepToGoOnFrom(resumed, job, data);
   const predicted = assessor.assessAny(job);
