@@ -1,3 +1,4 @@
+export { listCheckpoints, runFolderOf } from './checkpoint/index.js';
 export * from './data/generate.js';
 export * from './data/write-text.js';
 export * from './dataset.js';
