@@ -10,6 +10,7 @@ import { tokensPerExample } from '../models/index.js';
 import type { Schedule } from '../program/schedules/index.js';
 import { DevicePool, numbersOf } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
+import { exposedCommunication } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
@@ -28,6 +29,7 @@ import type { Executable } from './executable.js';
 import { loadJob } from './executable.js';
 import { openJobData } from './job-data.js';
 import { continueMetrics, MetricsFile } from './metrics-file.js';
+import type { Monitored } from './monitored.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingBatch, TrainingData, TrainingSource } from './source.js';
 
@@ -51,6 +53,16 @@ export interface SessionOptions {
   /** The checkpoint to go on from: in its own run folder, whose metrics of later steps are dropped, or in another. */
   readonly resume?: string;
 }
+
+/** The first and the last step, and every so many between them. */
+const isLookedAt = (step: number, steps: number, every: number): boolean =>
+  every > 0 && ((step - 1) % every === 0 || step === steps);
+
+/** JSON has no infinite numbers. */
+const finiteOnly = ({ gradientNorm, largestAttentionLogit }: Monitored) => ({
+  gradientNorm: Number.isFinite(gradientNorm) ? gradientNorm : null,
+  largestAttentionLogit: Number.isFinite(largestAttentionLogit) ? largestAttentionLogit : null,
+});
 
 type Emit = (event: TrainEvent) => void;
 
@@ -270,7 +282,8 @@ export class Session {
     const learningRate = learningRateAt(step, { peak, steps, warmupSteps, cooldownSteps });
     const scalars = { 'learning-rate': learningRate, step: step - this.#skippedUpdates };
     const start = performance.now();
-    const { loss, lossScale, spans } = await this.#executable.step(batch.data, scalars);
+    const isMonitored = isLookedAt(step, steps, training.monitor);
+    const { loss, lossScale, monitored, spans } = await this.#executable.step(batch.data, scalars, isMonitored);
     const stepTimeSeconds = (performance.now() - start) / 1e3;
     const available = hardware.chip.matmul[precision.compute]!.peak * job.chips * stepTimeSeconds;
     if (!Number.isFinite(loss)) {
@@ -290,7 +303,9 @@ export class Session {
       inputStallSeconds,
       tokensPerSecond: (job.batch * tokensPerExample(job.model)) / stepTimeSeconds,
       mfu: this.#modelFlops / available,
+      ...exposedCommunication(spans),
       ...(lossScale === undefined ? {} : { lossScale }),
+      ...(monitored === undefined ? {} : finiteOnly(monitored)),
     };
     this.metrics.push(line);
     this.#metricsFile?.append(line);

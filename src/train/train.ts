@@ -104,7 +104,11 @@ export async function trainInTurns(
 ): Promise<Timing[]> {
   const sessions: Session[] = [];
   try {
-    for (const job of jobs) sessions.push(await Session.open({ ...job, workerUrls, diaryFile }, () => undefined));
+    for (const { job, ...rest } of jobs) {
+      // Nothing beside the step is measured of what is only timed.
+      const timed = { ...job, training: { ...job.training, monitor: 0 } };
+      sessions.push(await Session.open({ ...rest, job: timed, workerUrls, diaryFile }, () => undefined));
+    }
     const steps = jobs.map((): MeasuredStep[] => []);
     for (const session of sessions) await session.advance(session.coldBatches, signal);
     for (let turn = 1; turn <= turns; turn++) {

@@ -97,6 +97,16 @@ describe('a training on two ranks', () => {
       expect(line.tokensPerSecond * line.stepTimeSeconds).toBeCloseTo(16 * 64, 3);
     }
     expect(metrics.at(-1)).toEqual(run.last);
+    expect(metrics.flatMap(({ step, gradientNorm }) => (gradientNorm === undefined ? [] : [step]))).toEqual([
+      1,
+      11,
+      STEPS,
+    ]);
+    for (const { exposedCommunicationSeconds: mean, worstExposedCommunicationSeconds: worst, ...line } of metrics) {
+      expect(mean).toBeGreaterThan(0);
+      expect(worst).toBeGreaterThanOrEqual(mean);
+      expect(worst).toBeLessThan(line.stepTimeSeconds);
+    }
     expect(new Set(metrics.map(({ epoch }) => epoch)).size).toBe((STEPS * 16) / (CLASSES * IMAGES_PER_CLASS));
   });
 
