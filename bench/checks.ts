@@ -1,7 +1,7 @@
 /** What every benchmark prints: figures beside their bounds, as a table or, with `-- --json`, as a document. */
 import Table from 'cli-table3';
 
-/** A number is the most it may be; a pair the least and the most. */
+/** A number is the most it may be; a pair the least and the most, which may be infinite. */
 export type Bound = number | readonly [number, number];
 
 export interface Check {

@@ -52,6 +52,12 @@ const FITTED: readonly Fit[] = [
     by: 'time',
   },
   {
+    number: 'tpu-v5p:topology.dataCenterNetwork.hostBandwidthPerDirection.achievable',
+    values: ['6.6 GB/s', '10 GB/s', '15 GB/s', '19 GB/s', '23 GB/s', '25 GB/s'],
+    sets: ['maxtext-tpu-v5p'],
+    by: 'time',
+  },
+  {
     number: 'tpu-v5e:chip.fusedAttention.splash.forward',
     values: ['0.21', '0.24', '0.27', '0.3', '0.35', '0.45'],
     sets: ['maxtext-tpu-v5e'],

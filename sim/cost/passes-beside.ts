@@ -1,10 +1,12 @@
 /**
  * Passes over memory that a framework makes beside the ops of a program: dropout, which programs leave out as it changes
- * nothing but the data; and a softmax that it computes op by op where the program has it in one.
+ * nothing but the data; and what it computes op by op where the program has it in one: a softmax, a rotary embedding, the
+ * buckets that gradients are summed in.
  */
 import type { Stack } from '../../src/hardware/index.js';
 import type { Op, Value } from '../../src/program/index.js';
-import { elementCount } from '../../src/program/index.js';
+import { attributesOf, elementCount } from '../../src/program/index.js';
+import { isWidening } from './functions.js';
 
 /** Each is a launch of its own. */
 export interface PassBeside {
@@ -28,6 +30,15 @@ const DROPOUT = [2 + 2 + 1];
 const SOFTMAX = [2 + 4, 4 + 4, 4 + 4 + 1, 4, 4 + 2];
 const SOFTMAX_BACKWARD = [2 + 4, 6, 4 + 4 + 1, 4 + 4, 4 + 2];
 
+/**
+ * A rotary embedding op by op in 16 bits, x·cos + rotateHalf(x)·sin, besides the one kernel that the program's op stands
+ * for, which is x·cos: the negative of a half, both halves joined, times sin, and the sum. Backward, which turns the other
+ * way, each half's gradient is put into zeros of the whole, and three terms are added up (Aleph-Alpha/scaling,
+ * core/nn/rotary.py: apply_rotary_pos_emb, rotate_half).
+ */
+const ROTARY = [1 + 1, 2 + 2, 2 + 2, 4 + 2];
+const ROTARY_BACKWARD = [2 + 2, 1 + 1, 2, 1 + 1, 2, 1 + 1, 4 + 2, 4 + 2];
+
 /** Heads times sequences: each has as many queries as keys, and queries of heads that share keys are in one dimension. */
 const squaresOf = (shape: readonly number[]): number => elementCount(shape) / shape.at(-1)! ** 2;
 
@@ -41,8 +52,17 @@ function ofSoftmax({ name }: Op, shape: readonly number[], stack: Stack): readon
   ];
 }
 
+/** A gradient that is about to be summed over chips, in a wider type: what else is done to it, before and after. */
+const isSummed = (op: Op, values: readonly Value[]): boolean => op.phase === 'reduce' && isWidening(op, values);
+
 function passesOf(op: Op, values: readonly Value[], stack: Stack): Passes {
   const shapeOf = (id: number): readonly number[] => values[id]!.type.shape;
+  if (op.name === 'rotary' && stack.rotary === 'composed') {
+    const { inverse } = attributesOf(op, 'rotary');
+    return { elements: elementCount(shapeOf(op.results[0]!)), bytes: inverse ? ROTARY_BACKWARD : ROTARY };
+  }
+  if (stack.gradientPasses !== undefined && isSummed(op, values))
+    return { elements: elementCount(shapeOf(op.results[0]!)), bytes: stack.gradientPasses };
   if (op.name === 'softmax' || op.name === 'softmax_backward') {
     const shape = shapeOf(op.results[0]!);
     return { elements: elementCount(shape), bytes: ofSoftmax(op, shape, stack) };

@@ -23,7 +23,9 @@ const HOST = new URL('./child-host.js', import.meta.url);
 export interface RunSettings {
   readonly untimedSteps: number;
   readonly evaluate: boolean;
-  readonly metricsFile?: string;
+  /** See `SessionOptions`. */
+  readonly runFolder?: string;
+  readonly resume?: string;
 }
 
 /** Trains a job in a process of its own; a pipeline follows the schedule that was simulated. */

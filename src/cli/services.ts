@@ -112,7 +112,7 @@ async function train(
   const predicted = new Assessor().assessAny(job);
   const anew = formatSeconds(seconds(predictedStepSeconds(predicted)));
   let skipped = 0;
-  const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
+  const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, runFolder: folder };
   const report = await runJob(
     predicted,
     settings,
@@ -120,6 +120,8 @@ async function train(
       if (event.kind === 'step') onEvent({ kind: 'step', steps: event.steps, ...event.metrics });
       else if (event.kind === 'evaluated') onEvent({ kind: 'evaluated', ...describeEvaluation(event.evaluation) });
       else if (event.kind === 'skipped') onEvent({ kind: 'phase', text: `training; ${++skipped} images skipped` });
+      else if (event.kind === 'checkpoint')
+        onEvent({ kind: 'phase', text: `training; ${event.checkpoint.path} written` });
       else if (event.text === 'training')
         onEvent({ kind: 'phase', text: `training; with this machine measured, ${anew} a step are predicted` });
       else onEvent(event);

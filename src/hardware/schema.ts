@@ -189,6 +189,11 @@ export const stackSchema = z.strictObject({
   gatheredActivations: sourced(z.enum(['kept', 'gathered-again'])).optional(),
   attentionKernels: sourced(z.array(z.enum(ATTENTION_KERNELS)).min(1)).optional(),
   norms: sourced(z.enum(['fused', 'composed'])).optional(),
+  rotary: sourced(z.enum(['fused', 'composed'])).optional(),
+  gates: sourced(z.enum(['joint', 'apart'])).optional(),
+  gradientSums: sourced(z.enum(['dealt', 'whole'])).optional(),
+  gradientPasses: sourced(z.array(z.number().positive()).min(1)).optional(),
+  recomputedParts: sourced(z.enum(['layers', 'modules'])).optional(),
   logits: sourced(z.enum(['sharded', 'gathered'])).optional(),
   crossEntropy: sourced(
     z.strictObject({

@@ -282,6 +282,25 @@ export interface Stack {
    * the backward pass; `fused` unless the profile says so.
    */
   readonly norms: 'fused' | 'composed';
+  /** `composed`: a rotary embedding is written with elementary ops, each a pass over memory; `fused` unless the profile says so. */
+  readonly rotary: 'fused' | 'composed';
+  /**
+   * A gated MLP's gate and up projection: one matmul, or a linear each (`apart`), each of which completes the gradient of
+   * its input by itself where that is replicated over `model`; `joint` unless the profile says so.
+   */
+  readonly gates: 'joint' | 'apart';
+  /**
+   * Where chips keep parts of the optimizer: whether gradients are reduce-scattered (`dealt`), or summed `whole` on every
+   * chip, which then takes its part; `dealt` unless the profile says so.
+   */
+  readonly gradientSums: 'dealt' | 'whole';
+  /** What passes over a gradient that is summed in a wider type read and write besides its casts, bytes an element each. */
+  readonly gradientPasses?: readonly number[];
+  /**
+   * Where a layer keeps nothing but its input: whether only `layers` do, or all `modules` of the model, its embedding and
+   * its head too; `layers` unless the profile says so.
+   */
+  readonly recomputedParts: 'layers' | 'modules';
   /**
    * Of a vocabulary that is sharded over `model`: whether chips exchange sums over the classes that each has, or gather
    * all logits; `sharded` unless the profile says so.

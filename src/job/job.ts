@@ -17,10 +17,32 @@ import { resolveModel } from './model.js';
 import type { Plan } from './plan-options.js';
 import { planPlace } from './plan-options.js';
 import { DEFAULT_PLAN, optionsOf } from './plan.js';
-import type { JobInput, ModelInput } from './schema.js';
+import type { CheckpointInput, JobInput, ModelInput } from './schema.js';
 import { shardOptions } from './shard.js';
 import { isPipeline, layersOfStages } from './stages.js';
 import { parameterTensors } from './unsharded.js';
+
+/** When checkpoints are written besides after the last step. */
+export interface CheckpointSettings {
+  readonly everySteps?: number;
+  readonly everySeconds?: number;
+  /** Of a run's checkpoints the last so many stay; 0: none is written. */
+  readonly keep: number;
+}
+
+/** Beyond what a run's own writing of one takes, by far, and what most would mind to lose. */
+const SECONDS_BETWEEN_CHECKPOINTS = 300;
+/** One more than is needed, should the newest be lost. */
+const KEPT_CHECKPOINTS = 2;
+
+function resolveCheckpoint({
+  everySteps,
+  everySeconds,
+  keep = KEPT_CHECKPOINTS,
+}: CheckpointInput = {}): CheckpointSettings {
+  if (everySteps === undefined) return { everySeconds: everySeconds ?? SECONDS_BETWEEN_CHECKPOINTS, keep };
+  return { everySteps, ...(everySeconds === undefined ? {} : { everySeconds }), keep };
+}
 
 /** What is looked at costs a step a few per cent (docs/metrics.md): in one of ten, less than a step varies. */
 const DEFAULT_MONITOR = 10;
@@ -39,6 +61,7 @@ export interface Training {
   readonly learningRate: number;
   readonly warmupSteps: number;
   readonly cooldownSteps: number;
+  readonly checkpoint: CheckpointSettings;
 }
 
 /** A job whose plan is still to be chosen. */
@@ -68,10 +91,10 @@ const missing = (place: string, expected: string, hint: string): MeshwrightError
 function resolveOptimizer(input: JobInput['optimizer']): OptimizerConfig {
   const weightDecay = input?.weightDecay ?? DEFAULT_ADAMW.weightDecay;
   const classifierWeightDecay = input?.classifierWeightDecay ?? weightDecay;
-  if (input?.kind === 'sgd')
-    return { kind: 'sgd', momentum: input.momentum ?? 0.9, weightDecay, classifierWeightDecay };
+  const decay = { weightDecay, classifierWeightDecay, ...(input?.decayed === 'all' ? { decayed: input.decayed } : {}) };
+  if (input?.kind === 'sgd') return { kind: 'sgd', momentum: input.momentum ?? 0.9, ...decay };
   const { beta1 = DEFAULT_ADAMW.beta1, beta2 = DEFAULT_ADAMW.beta2, epsilon = DEFAULT_ADAMW.epsilon } = input ?? {};
-  return { kind: 'adamw', beta1, beta2, epsilon, weightDecay, classifierWeightDecay };
+  return { kind: 'adamw', beta1, beta2, epsilon, ...decay };
 }
 
 /** More than any machine that was built; every chip's links are modelled. */
@@ -115,6 +138,7 @@ export function resolveTask(input: JobInput, load: (name: string) => Hardware = 
       learningRate: optimizer?.learningRate ?? 1e-3,
       warmupSteps: optimizer?.warmupSteps ?? 0,
       cooldownSteps: optimizer?.cooldownSteps ?? 0,
+      checkpoint: resolveCheckpoint(training?.checkpoint),
     },
   };
 }

@@ -61,6 +61,8 @@ export const jobSchema = z.strictObject({
       cooldownSteps: z.number().int().min(0, 'at least 0').optional(),
       weightDecay: rate.optional(),
       classifierWeightDecay: rate.optional(),
+      /** What weight decay is of: kernels (matrices), or all parameters, as in PyTorch unless one sorts them. */
+      decayed: z.enum(['kernels', 'all']).optional(),
       beta1: rate.lt(1, 'a number of at least 0 and less than 1').optional(),
       beta2: rate.lt(1, 'a number of at least 0 and less than 1').optional(),
       epsilon: rate.gt(0, 'a number above 0').optional(),
@@ -81,10 +83,20 @@ export const jobSchema = z.strictObject({
       loaderWorkers: count.optional(),
       /** Every so many steps the gradients' norm and the largest attention logit are measured; 0 is never. */
       monitor: z.number().int().min(0, 'at least 0').optional(),
+      /** When the state of a run is written down, to be gone on with: after its last step, and now and then before. */
+      checkpoint: z
+        .strictObject({
+          everySteps: count.optional(),
+          everySeconds: rate.gt(0, 'a number above 0').optional(),
+          /** How many stay in the run folder; 0 writes none. */
+          keep: z.number().int('a whole number').min(0, 'at least 0').optional(),
+        })
+        .optional(),
     })
     .optional(),
 });
 
 /** A job as written, before defaults. */
 export type JobInput = z.infer<typeof jobSchema>;
+export type CheckpointInput = NonNullable<NonNullable<JobInput['training']>['checkpoint']>;
 export type ModelInput = z.infer<typeof modelSchema>;

@@ -33,15 +33,15 @@ export type Algorithm = Generator<Exchange, HostTensor[], void>;
 const place = ({ ranks }: Group, index: number): number => ((index % ranks.length) + ranks.length) % ranks.length;
 const rankAt = (group: Group, index: number): number => group.ranks[place(group, index)]!;
 
-/** To the next rank of the ring and from the one before. */
+/** To the next rank of the ring and from the one before, whose tensors are added to `plus` where that is given. */
 const shiftAround = (
   group: Group,
   sent: readonly HostTensor[],
-  received: readonly HostTensor[],
-  { add }: { readonly add: boolean },
+  pieces: readonly HostTensor[],
+  plus?: readonly HostTensor[],
 ): Exchange => ({
   sending: [{ to: rankAt(group, group.index + 1), pieces: sent }],
-  receiving: [{ from: rankAt(group, group.index - 1), pieces: received, add }],
+  receiving: [{ from: rankAt(group, group.index - 1), pieces, ...(plus === undefined ? {} : { plus }) }],
 });
 
 /** Runs an algorithm once for each kind of array among the operands: a message has one. */
@@ -95,7 +95,7 @@ function* allGather(group: Group, operands: readonly Operand[], dimensions: read
       const next = alike.map(({ data, parts }, at) =>
         isContiguous(parts) ? viewPart(wholes[at]!, parts, part) : memory.allocate(dtype, data.length),
       );
-      yield shiftAround(group, held, next, { add: false });
+      yield shiftAround(group, held, next);
       alike.forEach(({ parts }, at) => !isContiguous(parts) && unpackPart(wholes[at]!, parts, part, next[at]!));
       letGo(step);
       held = next;
@@ -112,22 +112,25 @@ function* reduceScatter(group: Group, operands: readonly Operand[], dimensions: 
   return yield* byType(
     divided(operands, dimensions, ({ shape }) => shape, count),
     function* (dtype, alike) {
+      // What is not one run is packed, and its sum formed where that lies.
       const term = ({ data, parts }: Divided, part: number): HostTensor => {
+        if (isContiguous(parts)) return viewPart(data, parts, part);
         const packed = memory.allocate(dtype, partLength(parts));
         packPart(data, parts, part, packed);
         return packed;
       };
       const first = place(group, index - 1);
-      let held = alike.map((operand) =>
-        isContiguous(operand.parts) ? viewPart(operand.data, operand.parts, first) : term(operand, first),
-      );
+      let held = alike.map((operand) => term(operand, first));
       for (let step = 2; step <= count; step++) {
-        const next = alike.map((operand) => term(operand, place(group, index - step)));
-        yield shiftAround(group, held, next, { add: true });
+        const terms = alike.map((operand) => term(operand, place(group, index - step)));
+        const sums = alike.map(({ parts }, at) =>
+          isContiguous(parts) ? memory.allocate(dtype, partLength(parts)) : terms[at]!,
+        );
+        yield shiftAround(group, held, sums, terms);
         alike.forEach(({ parts }, at) => {
           if (step > 2 || !isContiguous(parts)) memory.free(held[at]!);
         });
-        held = next;
+        held = sums;
       }
       return held;
     },
@@ -151,21 +154,19 @@ function slice(tensors: readonly HostTensor[], start: number, end: number): Host
 function* allReduce(group: Group, operands: readonly Operand[]): Algorithm {
   const count = group.ranks.length;
   return yield* byType(operands, function* (dtype, alike) {
-    const results = alike.map(({ data }) => {
-      const copy = group.memory.allocate(dtype, data.length);
-      copy.set(data);
-      return copy;
-    });
-    const total = results.reduce((sum, tensor) => sum + tensor.length, 0);
-    const chunks = Array.from({ length: count }, (_, index) =>
-      slice(results, Math.floor((total * index) / count), Math.floor((total * (index + 1)) / count)),
-    );
-    const chunk = (index: number): HostTensor[] => chunks[place(group, index)]!;
+    const terms = alike.map(({ data }) => data);
+    const results = terms.map(({ length }) => group.memory.allocate(dtype, length));
+    const total = terms.reduce((sum, tensor) => sum + tensor.length, 0);
+    const chunk = (of: readonly HostTensor[], at: number): HostTensor[] => {
+      const index = place(group, at);
+      return slice(of, Math.floor((total * index) / count), Math.floor((total * (index + 1)) / count));
+    };
     for (let step = 1; step < count; step++) {
-      yield shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1), { add: true });
+      const [sent, summed] = [group.index - step, group.index - step - 1];
+      yield shiftAround(group, chunk(step === 1 ? terms : results, sent), chunk(results, summed), chunk(terms, summed));
     }
     for (let step = 0; step < count - 1; step++) {
-      yield shiftAround(group, chunk(group.index - step), chunk(group.index - step - 1), { add: false });
+      yield shiftAround(group, chunk(results, group.index - step), chunk(results, group.index - step - 1));
     }
     return results;
   });
@@ -190,7 +191,7 @@ function* allToAll(group: Group, operands: readonly Operand[], from: number, to:
       packPart(data, outgoing, place(group, index + step), packed);
       yield {
         sending: [{ to: rankAt(group, index + step), pieces: [packed] }],
-        receiving: [{ from: ranks[source]!, pieces: [received], add: false }],
+        receiving: [{ from: ranks[source]!, pieces: [received] }],
       };
       unpackPart(result, incoming, source, received);
     }
@@ -219,7 +220,6 @@ function* permute(group: Group, operands: readonly Operand[], shifts: readonly n
       receiving: ways.map((way) => ({
         from: rankAt(group, group.index - way),
         pieces: going(results, way),
-        add: false,
       })),
     };
     return results;

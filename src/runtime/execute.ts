@@ -79,6 +79,7 @@ export class Execution {
       this.#around.transport.checkStopped();
       this.#communicator.poll();
       this.#opId = step.op.id;
+      if (step.kind !== 'kernel') this.#around.transport.diary.works(this.#spanId(step.op));
       await this.#runStep(step);
       step.dying.forEach((id) => this.#drop(id));
     }
@@ -101,19 +102,23 @@ export class Execution {
     }
   }
 
-  async #runKernel({ op, kernel, operands, results }: KernelStep): Promise<void> {
+  async #runKernel({ op, kernel, operands, results, pace }: KernelStep): Promise<void> {
     const tensors = operands.map((id) => this.#filled(id).data);
     const made = results.map(({ dtype, length, inPlaceOf }) => {
       const before = inPlaceOf === undefined ? undefined : (this.#env[inPlaceOf] as Handle);
       return before?.isExclusive === true ? before : Handle.allocate(this.#around.memory, dtype, length);
     });
     const targets = made.map(({ data }) => data);
+    const id = this.#spanId(op);
+    const { rank, transport } = this.#around;
+    transport.diary.kernel(id, pace.seconds, pace.isKnown);
     const start = this.now();
     await kernel.run(tensors, targets);
     const end = this.now();
-    results.forEach(({ id }, index) => this.#bind(id, made[index]!));
-    const { rank } = this.#around;
-    this.spans.push({ id: this.#spanId(op), kind: 'kernel', name: 'kernel', phase: op.phase, rank, start, end });
+    pace.took(end - start);
+    transport.diary.goesOn();
+    results.forEach(({ id: result }, index) => this.#bind(result, made[index]!));
+    this.spans.push({ id, kind: 'kernel', name: 'kernel', phase: op.phase, rank, start, end });
   }
 
   #runCollective({ op, isQueued }: CollectiveStep): void {

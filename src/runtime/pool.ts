@@ -17,7 +17,7 @@ import type { Clock } from './clock.js';
 import { createClock } from './clock.js';
 import { unpackError } from './failure.js';
 import type { StateValue } from './initialize.js';
-import type { FamilyName } from './kernels/family.js';
+import type { FamilyName, HostTensor } from './kernels/family.js';
 import { prepareProcess } from './kernels/index.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
 import { pack, packFeeds, unpack, unpackRun } from './protocol.js';
@@ -26,6 +26,9 @@ import type { Feeds } from './adopt.js';
 import { stageTasks } from './stage-task.js';
 import type { ChannelTraffic, TransportMemory } from './transport/index.js';
 import { createTransportMemory, stopAll, traffic } from './transport/index.js';
+import type { Patience } from './watchdog.js';
+import { Watchdog } from './watchdog.js';
+import { createWhereabouts, readWhereabouts } from './whereabouts.js';
 
 export interface PoolOptions {
   readonly mesh: Mesh;
@@ -34,10 +37,14 @@ export interface PoolOptions {
   readonly threadsPerRank: number;
   /** The compiled worker module, `cli/rank-worker.js`: workers run JavaScript. */
   readonly workerUrl: URL;
-  /** How long a rank waits for a silent peer; longer than the longest kernel. 120 by default. */
-  readonly timeoutSeconds?: number;
+  /** When a rank is said to hang. */
+  readonly patience?: Patience;
+  /** Where the ranks write which kernel they are in, see `Diary`. */
+  readonly diaryFile?: number | undefined;
   /** Capacity of each ring between two ranks, see `TransportOptions`. */
   readonly ringBytes?: number;
+  /** False forms the sums of collectives in plain loops even where there is SIMD. */
+  readonly simd?: boolean;
 }
 
 export interface RunOptions {
@@ -58,6 +65,9 @@ export interface PoolRun {
   readonly seconds: Seconds;
 }
 
+/** How often it is looked whether a rank hangs. */
+const LOOK_MILLISECONDS = 200;
+
 /** Looks again this often before a thread sleeps: waking one takes longer. Only where every rank has a core. */
 const SPINS = 2000;
 
@@ -67,15 +77,19 @@ export class DevicePool {
   readonly #memory: TransportMemory;
   readonly #ranks: readonly RankHandle[];
   readonly #clock: Clock = createClock();
+  readonly #whereabouts: SharedArrayBuffer;
+  readonly #watchdog: Watchdog;
+  readonly #looking: NodeJS.Timeout;
+  #lastLook: Seconds;
   #failure: Error | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor({ mesh, family, threadsPerRank, workerUrl, timeoutSeconds = 120, ringBytes }: PoolOptions) {
+  private constructor({ mesh, family, threadsPerRank, workerUrl, patience, diaryFile, ...transport }: PoolOptions) {
     const count = rankCount(mesh);
     this.mesh = mesh;
     this.#memory = createTransportMemory(mesh, count, {
       spins: count * threadsPerRank <= availableParallelism() ? SPINS : 0,
-      ...(ringBytes === undefined ? {} : { ringBytes }),
+      ...transport,
     });
     this.#piscina = new Piscina({
       filename: workerUrl.href,
@@ -88,17 +102,39 @@ export class DevicePool {
     const broken = new Promise<never>((_, reject) => this.#piscina.on('error', reject));
     // Without a task left to end it is no news.
     broken.catch(() => undefined);
+    const whereabouts = createWhereabouts(count);
+    this.#whereabouts = whereabouts;
     this.#ranks = Array.from({ length: count }, (_, rank) => {
-      const task = { mesh, rank, family, threads: threadsPerRank, memory: this.#memory, timeoutSeconds };
-      return new RankHandle(rank, (port) =>
-        Promise.race([this.#piscina.run({ ...task, port } satisfies RankTask, { transferList: [port] }), broken]),
+      const task = { mesh, rank, family, threads: threadsPerRank, memory: this.#memory, whereabouts, diaryFile };
+      return new RankHandle(
+        rank,
+        (port) =>
+          Promise.race([this.#piscina.run({ ...task, port } satisfies RankTask, { transferList: [port] }), broken]),
+        () => readWhereabouts(whereabouts)[rank]!.what,
       );
     });
+    this.#watchdog = new Watchdog(patience);
+    this.#lastLook = this.#clock();
+    this.#looking = setInterval(() => this.#look(), LOOK_MILLISECONDS).unref();
+  }
+
+  /** Gives up a rank that hangs. */
+  #look(): void {
+    const now = this.#clock();
+    const passed = now - this.#lastLook;
+    this.#lastLook = now;
+    const busy = new Set(this.#ranks.filter(({ isBusy }) => isBusy).map(({ rank }) => rank));
+    // A longer pause was this thread's own.
+    const counted = Math.min(passed, (2 * LOOK_MILLISECONDS) / 1000);
+    const verdict = this.#watchdog.look(readWhereabouts(this.#whereabouts), busy, counted);
+    if (verdict === undefined) return;
+    const { rank, place, expected, got } = verdict;
+    this.#ranks[rank]!.abandon(place, expected, got);
   }
 
   /** @throws MeshwrightError DEVICE_MISSING where the kernel family can't be had, RANK_FAILED where a thread ends */
   static async create(options: PoolOptions): Promise<DevicePool> {
-    await prepareProcess(options.family, rankCount(options.mesh) * options.threadsPerRank);
+    await prepareProcess(options.family, { ranks: rankCount(options.mesh), threadsPerRank: options.threadsPerRank });
     const pool = new DevicePool(options);
     try {
       await pool.#gather(pool.#ranks.map((rank) => rank.reply()));
@@ -142,9 +178,35 @@ export class DevicePool {
   }
 
   /**
+   * What some ranks hold under `key`, in their order.
+   *
+   * @param element of a stack; the tensor itself where it is none
+   */
+  async readElement(ranks: readonly number[], key: string, element: number | undefined): Promise<HostTensor[]> {
+    const parts = await this.#call(this.#some(ranks), 'readState', () => ({ key, element }));
+    return parts.map((part) => unpack(part) as HostTensor);
+  }
+
+  /** Overwrites what some ranks hold, see `readElement`; `values` has one for each of them, of the type that is held. */
+  async writeElement(
+    ranks: readonly number[],
+    key: string,
+    element: number | undefined,
+    values: readonly HostTensor[],
+  ): Promise<void> {
+    await this.#call(this.#some(ranks), 'writeState', (rank) => {
+      return { key, element, value: pack(values[ranks.indexOf(rank)]!) };
+    });
+  }
+
+  #some(ranks: readonly number[]): RankHandle[] {
+    return ranks.map((rank) => this.#ranks[rank]!);
+  }
+
+  /**
    * Runs a loaded program on all ranks.
    *
-   * @throws MeshwrightError RANK_FAILED naming rank and op, with its cause; TIMED_OUT where a peer was silent
+   * @throws MeshwrightError RANK_FAILED naming rank and op, with its cause, where one failed, died or hangs
    */
   async run(name: string, { feeds = [], outputs = [], signal }: RunOptions = {}): Promise<PoolRun> {
     signal?.throwIfAborted();
@@ -178,7 +240,8 @@ export class DevicePool {
 
   /**
    * Asks the ranks to stop, waits until they have, and only then ends their threads: ending one during a kernel would
-   * abort the process. It waits as long as the kernel that runs takes.
+   * abort the process. It waits as long as the kernel that runs takes. Where a rank hangs the threads are left to the
+   * process, which is to be killed.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -188,6 +251,8 @@ export class DevicePool {
   async #close(): Promise<void> {
     stopAll(this.#memory.control);
     await Promise.allSettled(this.#ranks.map((rank) => rank.call({ kind: 'close', args: undefined })));
+    clearInterval(this.#looking);
+    if (this.#ranks.some(({ isAbandoned }) => isAbandoned)) return;
     await Promise.all(this.#ranks.map(({ task }) => task));
     await this.#piscina.destroy();
   }

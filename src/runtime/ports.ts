@@ -139,7 +139,7 @@ export class Ports {
       const next = expected.shift();
       if (next === undefined) return false;
       const handle = Handle.allocate(this.#memory, next.dtype, next.length);
-      const receiving = [{ from: rank, pieces: [handle.data], add: false }];
+      const receiving = [{ from: rank, pieces: [handle.data] }];
       peer.incoming = { key: next.key, handle, transfer: this.#transport.begin({ sending: [], receiving }) };
     }
     if (peer.incoming === undefined) return false;

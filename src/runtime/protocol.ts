@@ -20,7 +20,10 @@ export interface RankTask {
   readonly family: FamilyName;
   readonly threads: number;
   readonly memory: TransportMemory;
-  readonly timeoutSeconds: number;
+  /** See `createWhereabouts`. */
+  readonly whereabouts: SharedArrayBuffer;
+  /** See `Diary`. */
+  readonly diaryFile: number | undefined;
   readonly port: MessagePort;
 }
 
@@ -34,7 +37,8 @@ export interface RankCalls {
   loadStage: Call<{ readonly name: string; readonly task: StageTask }, undefined>;
   initialize: Call<{ readonly seed: number }, undefined>;
   setState: Call<{ readonly key: string; readonly value: Portable }, undefined>;
-  readState: Call<{ readonly key: string }, Portable>;
+  readState: Call<{ readonly key: string; readonly element?: number | undefined }, Portable>;
+  writeState: Call<{ readonly key: string; readonly element: number | undefined; readonly value: Portable }, undefined>;
   run: Call<
     {
       readonly name: string;

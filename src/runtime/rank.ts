@@ -21,12 +21,14 @@ import { Handle, holdAll, releaseAll } from './handle.js';
 import type { StateValue } from './initialize.js';
 import { initialState, isStack } from './initialize.js';
 import type { HostTensor, KernelFamily } from './kernels/family.js';
+import { dtypeOf } from './kernels/tensors.js';
 import { Memory } from './memory.js';
 import type { Current } from './run-program.js';
 import { runProgram } from './run-program.js';
 import { programsOf, StageRun } from './stage-run.js';
 import type { StageTask } from './stage-task.js';
 import { RunStopped } from './transport/index.js';
+import { PREPARING_SECONDS } from './whereabouts.js';
 import type { Transport } from './transport/index.js';
 
 export interface RankOptions {
@@ -109,6 +111,7 @@ export class Rank {
   initialize(seed: number): void {
     const { mesh, rank } = this.#options;
     for (const [key, { input, type, layers }] of this.#declared) {
+      this.#options.transport.diary.works(`the initial value of ${key}`, PREPARING_SECONDS);
       const value = initialState(mesh, rank, input, type, seed, layers);
       const placed = (tensor: HostTensor): Handle => {
         const handle = Handle.allocate(this.#memory, type.dtype, tensor.length);
@@ -127,10 +130,28 @@ export class Rank {
     this.#keep(key, this.#adopter()(value, known.type, key));
   }
 
-  /** What the rank holds, not a copy; it is not to be written to, and the next run may end it. */
-  readState(key: string): StateValue {
+  /**
+   * What the rank holds, not a copy; it is not to be written to, and the next run may end it.
+   *
+   * @param element of a stack, the only one to read
+   */
+  readState(key: string, element?: number): StateValue {
+    if (element !== undefined) return this.#element(key, element).data;
     const held = this.#held(key);
     return held instanceof Handle ? held.data : held.map(({ data }) => data);
+  }
+
+  /**
+   * Overwrites state that the rank holds.
+   *
+   * @param element of a stack, the one to write
+   * @throws MeshwrightError INTERNAL on a key that it does not hold, or a value of another size or type
+   */
+  writeState(key: string, element: number | undefined, value: HostTensor): void {
+    const { data } = this.#element(key, element);
+    if (data.length !== value.length || dtypeOf(data) !== dtypeOf(value))
+      throw unsuitable(key, `${data.length} of ${dtypeOf(data)}`, `${value.length} of ${dtypeOf(value)}`);
+    data.set(value);
   }
 
   /**
@@ -138,7 +159,7 @@ export class Rank {
    * rank's state is incomplete.
    *
    * @param startedAt when the step began, on the shared clock; spans count from it
-   * @throws MeshwrightError RANK_FAILED naming rank and op; TIMED_OUT where a peer was silent
+   * @throws MeshwrightError RANK_FAILED naming rank and op
    * @throws RunStopped when the stop flag is raised
    */
   async run(name: string, feeds: Feeds, outputs: readonly string[], startedAt: Seconds): Promise<RankRun> {
@@ -153,7 +174,6 @@ export class Rank {
       return await this.#runProgram(compiled, feeds, outputs, around, current);
     } catch (error) {
       if (error instanceof RunStopped) throw error;
-      if (error instanceof MeshwrightError && error.code === 'TIMED_OUT') throw error;
       const place = `rank ${rank}, ${current.execution?.opId ?? 'inputs'}`;
       throw new MeshwrightError(
         'RANK_FAILED',
@@ -210,6 +230,13 @@ export class Rank {
     const run = new StageRun(task, compiled, feeds, { ...around, adopt: this.#adopter(), state }, current);
     const wanted = await run.run(outputs);
     return { outputs: handOverAll(wanted), spans: run.spans, end: seconds(around.clock() - around.startedAt) };
+  }
+
+  #element(key: string, element: number | undefined): Handle {
+    const held = this.#held(key);
+    const handle = held instanceof Handle ? (element === undefined ? held : undefined) : held[element ?? -1];
+    if (handle === undefined) throw unsuitable(key, 'an element of its stack', String(element));
+    return handle;
   }
 
   #held(key: string): Binding {

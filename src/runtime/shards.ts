@@ -73,6 +73,32 @@ export function cutShard(
   return shard;
 }
 
+/** Ranks that have a value between them, each part of it once: of an axis that it is replicated over the first rank. */
+export const holders = (mesh: Mesh, { states }: ValueType): number[] =>
+  Array.from({ length: rankCount(mesh) }, (_, rank) => rank).filter((rank) =>
+    mesh.axes.every(({ name }) => stateOf(states, name) !== 'replicated' || coordinate(mesh, rank, name) === 0),
+  );
+
+/**
+ * The whole tensor from its holders' shards, bit by bit.
+ *
+ * @param shards one for each of `holders`, in their order; partial values can't be joined
+ * @param type of each shard
+ */
+export function joinShards(
+  mesh: Mesh,
+  shards: readonly HostTensor[],
+  type: ValueType,
+  segments?: Segments,
+): HostTensor {
+  const whole = allocateLike(shards[0]!, elementCount(globalShape(mesh, type.shape, type.states)));
+  for (const [index, rank] of holders(mesh, type).entries()) {
+    for (const { wholeStart, shardStart, length } of shardRuns(mesh, rank, type, segments))
+      whole.set(shards[index]!.subarray(shardStart, shardStart + length), wholeStart);
+  }
+  return whole;
+}
+
 /**
  * The whole tensor from all ranks' shards. Where the value is replicated over an axis the first rank's copy is taken;
  * where it is partial the terms are added, in the order of the ranks.
@@ -88,11 +114,7 @@ export function assembleGlobal(
 ): HostTensor {
   const dtype = dtypeOf(shards[0]!);
   const whole = allocateNumbers(dtype, elementCount(globalShape(mesh, type.shape, type.states)));
-  for (let rank = 0; rank < rankCount(mesh); rank++) {
-    const isCopy = mesh.axes.some(
-      ({ name }) => stateOf(type.states, name) === 'replicated' && coordinate(mesh, rank, name) > 0,
-    );
-    if (isCopy) continue;
+  for (const rank of holders(mesh, type)) {
     const shard = numbersOf(shards[rank]!);
     for (const { wholeStart, shardStart, length } of shardRuns(mesh, rank, type, segments)) {
       for (let i = 0; i < length; i++) whole[wholeStart + i]! += shard[shardStart + i]!;

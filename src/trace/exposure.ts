@@ -46,7 +46,7 @@ export function exposedTimes<T extends number>(spans: readonly Timed<T>[]): T[] 
  * What of a step's communication no kernel hides, in seconds: the mean over all ranks, and that of the rank with most. In a
  * pipeline a stage that waits for another one, which sends nothing yet, does not communicate.
  */
-export function exposedCommunication(spansByRank: readonly (readonly Span[])[]): {
+export function exposedCommunication(spansByRank: readonly (readonly Timed<number>[])[]): {
   readonly exposedCommunicationSeconds: number;
   readonly worstExposedCommunicationSeconds: number;
 } {

@@ -6,7 +6,17 @@ export type TrainEvent =
   | { readonly kind: 'phase'; readonly text: string }
   | { readonly kind: 'step'; readonly metrics: StepMetrics; readonly steps: number }
   | { readonly kind: 'skipped'; readonly image: SkippedImage }
+  | { readonly kind: 'checkpoint'; readonly checkpoint: SavedCheckpoint }
   | { readonly kind: 'evaluated'; readonly evaluation: Evaluation };
+
+export interface SavedCheckpoint {
+  readonly path: string;
+  /** Steps that it has behind it. */
+  readonly step: number;
+  readonly bytes: number;
+  /** What training stood still for it. */
+  readonly seconds: number;
+}
 
 /** A line of `metrics.jsonl`. */
 export interface StepMetrics {

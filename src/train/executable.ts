@@ -12,6 +12,8 @@ import type { Pipeline, Program } from '../program/index.js';
 import type { Schedule } from '../program/schedules/index.js';
 import type { DevicePool, HostTensor, PoolRun } from '../runtime/index.js';
 import { assembleGlobal, numbersOf } from '../runtime/index.js';
+import type { StateTensor } from './checkpoint/index.js';
+import { pipelineState, programState } from './checkpoint/index.js';
 import type { Batch } from './feeds.js';
 import { rankFeeds, stageFeeds } from './feeds.js';
 import type { Monitored } from './monitored.js';
@@ -29,6 +31,8 @@ export interface ExecutedStep {
 }
 
 export interface Executable {
+  /** What the ranks hold from step to step. */
+  readonly state: readonly StateTensor[];
   /**
    * @param scalars `learning-rate` and `step`
    * @param isMonitored whether it is looked at, see `Monitored`; never where the job does not ask for it
@@ -90,6 +94,7 @@ async function loadProgram(pool: DevicePool, job: Job): Promise<Executable> {
   }
   const isScaled = program.outputs.some(({ name }) => name === LOSS_SCALE);
   return {
+    state: programState(program),
     async step(batch, scalars, isMonitored) {
       const wanted = isMonitored ? looked : [];
       const run = await pool.run(versionName(isMonitored), {
@@ -128,6 +133,7 @@ async function loadPipeline(pool: DevicePool, job: Job, schedule: Schedule): Pro
   const isScaled = job.precision.compute === 'f16';
   const stepFeeds = feedsOf(pipeline, mesh, microbatches);
   return {
+    state: pipelineState(pipeline, mesh),
     async step(batch, scalars, isMonitored) {
       const wanted = isMonitored ? looked : [];
       const outputs = [LOSS, ...(isScaled ? [LOSS_SCALE] : []), ...wanted];

@@ -1,9 +1,11 @@
 /** A folder of images as what a vision transformer trains on. */
+import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
 import type { VitConfig } from '../models/index.js';
 import type { Numbers } from '../runtime/index.js';
-import type { ImageSample } from './data/folder.js';
+import type { ImageFolder, ImageSample } from './data/folder.js';
 import type { ImageBatch, ImageLoader } from './data/loader.js';
 import { createImageLoader } from './data/loader.js';
 import { openDataset } from './dataset.js';
@@ -41,16 +43,35 @@ export async function openImages(job: Job, model: VitConfig, folder: string): Pr
       got: String(job.batch),
     });
   }
-  return { start: (options) => startImages(job, model, dataset, options) };
+  return {
+    field: 'images',
+    about: `${samples.length} images in ${classes.length} classes`,
+    digest: namesDigest(dataset.train),
+    batchesPerEpoch: Math.floor(samples.length / job.batch),
+    start: (options) => startImages(job, model, dataset, options),
+  };
+}
+
+/** Of the classes and the images' names in them, not of where the folder lies. */
+function namesDigest({ classes, samples }: ImageFolder): string {
+  const names = samples.map(({ path, label }) => [label, basename(path)]);
+  return createHash('sha256')
+    .update(JSON.stringify([classes, names]))
+    .digest('hex');
 }
 
 function startImages(
   { batch, training }: Job,
   model: VitConfig,
   { train, heldOut }: Dataset,
-  { imageWorker, onSkipped }: SourceOptions,
+  { imageWorker, onSkipped, startBatch }: SourceOptions,
 ): TrainingSource {
-  const loaderOf = (samples: readonly ImageSample[], batchSize: number, augmented: boolean): ImageLoader =>
+  const loaderOf = (
+    samples: readonly ImageSample[],
+    batchSize: number,
+    augmented: boolean,
+    first: number,
+  ): ImageLoader =>
     createImageLoader({
       imageSize: model.imageSize,
       samples,
@@ -61,17 +82,17 @@ function startImages(
       workers: training.loaderWorkers,
       prefetchBatches: PREFETCHED_BATCHES,
       workerUrl: imageWorker,
+      startBatch: first,
       onSkipped,
     });
-  const loader = loaderOf(train.samples, batch, true);
+  const loader = loaderOf(train.samples, batch, true, startBatch);
   const batches = loader[Symbol.asyncIterator]();
   const { batchesPerEpoch } = loader;
   const evaluate = async (run: RunForward, examples: number): Promise<ImageEvaluation> => {
-    const inOrder = loaderOf(heldOut!.samples, examples, false);
+    const inOrder = loaderOf(heldOut!.samples, examples, false, 0);
     return accuracyOver(inOrder, run, model.classes).finally(() => inOrder.close());
   };
   return {
-    batchesPerEpoch,
     coldBatches: batchesPerEpoch,
     ...(heldOut === undefined ? {} : { heldOut: { output: 'logits', evaluate } }),
     async next() {

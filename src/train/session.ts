@@ -2,22 +2,33 @@
  * A job at work on this machine: its ranks, its data and where it is in them. Several sessions may be open at once
  * and take turns; one that is not asked to advance uses no core.
  */
-import { appendFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
-import { modelFlops } from '../job/index.js';
+import { formatPlan, modelFlops } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import type { Schedule } from '../program/schedules/index.js';
-import { DevicePool } from '../runtime/index.js';
+import { DevicePool, numbersOf } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
 import { exposedCommunication } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
-import type { StepMetrics, TrainEvent } from './events.js';
+import type { SavedCheckpoint, StepMetrics, TrainEvent } from './events.js';
+import type { CheckpointMetadata } from './checkpoint/index.js';
+import {
+  Checkpoint,
+  checkpointPath,
+  gather,
+  isInRun,
+  modelSettings,
+  saveState,
+  writeCheckpoint,
+} from './checkpoint/index.js';
 import type { Executable } from './executable.js';
 import { loadJob } from './executable.js';
 import { openJobData } from './job-data.js';
+import { continueMetrics, MetricsFile } from './metrics-file.js';
 import type { Monitored } from './monitored.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingBatch, TrainingData, TrainingSource } from './source.js';
@@ -30,13 +41,17 @@ export interface WorkerUrls {
 export interface SessionOptions {
   readonly job: Job;
   readonly workerUrls: WorkerUrls;
+  /** See `PoolOptions`. */
+  readonly diaryFile?: number | undefined;
   /**
    * Of a pipeline: what its stages follow. The one that was simulated, since some orders hang on how long slots are
    * expected to take.
    */
   readonly schedule?: Schedule;
-  /** Appended to, a line a step. */
-  readonly metricsFile?: string;
+  /** Where `metrics.jsonl` gets a line a step, and `checkpoints/` what the job asks for; nowhere unless given. */
+  readonly runFolder?: string;
+  /** The checkpoint to go on from: in its own run folder, whose metrics of later steps are dropped, or in another. */
+  readonly resume?: string;
 }
 
 /** The first and the last step, and every so many between them. */
@@ -51,15 +66,35 @@ const finiteOnly = ({ gradientNorm, largestAttentionLogit }: Monitored) => ({
 
 type Emit = (event: TrainEvent) => void;
 
-function appendLine(file: string, line: string): void {
+/** How many steps a whole run has. */
+export const stepsOf = ({ training }: Job, { batchesPerEpoch }: TrainingData): number =>
+  training.steps ?? Math.max(1, Math.round(training.epochs * batchesPerEpoch));
+
+/** Where a session begins: before the first step, or after a checkpoint's. */
+interface Start {
+  readonly step: number;
+  readonly appliedSteps: number;
+  /** The id that the run's checkpoints carry: the same one as long as it goes on in its own folder. */
+  readonly run: string;
+}
+
+async function startOf(
+  { resume, job, runFolder }: SessionOptions,
+  data: TrainingData,
+  pool: DevicePool,
+  { state }: Executable,
+): Promise<Start> {
+  const run = randomBytes(8).toString('hex');
+  if (resume === undefined) return { step: 0, appliedSteps: 0, run };
+  const checkpoint = new Checkpoint(resume);
   try {
-    appendFileSync(file, `${line}\n`);
-  } catch (error) {
-    throw new MeshwrightError('WRITE_FAILED', {
-      place: file,
-      expected: 'a file that can be written',
-      got: (error as Error).message,
-    });
+    checkpoint.requireFits(job, data, stepsOf(job, data));
+    await checkpoint.restore(pool, state);
+    const { step, optimizer, run: before } = checkpoint.metadata;
+    const isOwn = runFolder !== undefined && isInRun(resume, runFolder);
+    return { step, appliedSteps: optimizer.appliedSteps, run: isOwn ? before : run };
+  } finally {
+    checkpoint.close();
   }
 }
 
@@ -68,6 +103,7 @@ export class Session {
   readonly steps: number;
   /** See `TrainingSource`. */
   readonly coldBatches: number;
+  /** Of the steps of this session, which may have begun at a checkpoint. */
   readonly metrics: StepMetrics[] = [];
   readonly skipped: SkippedImage[] = [];
   readonly #options: SessionOptions;
@@ -76,6 +112,14 @@ export class Session {
   readonly #executable: Executable;
   readonly #pool: DevicePool;
   readonly #modelFlops: number;
+  readonly #data: TrainingData;
+  /** Where the session began. */
+  readonly #start: Start;
+  /** Steps so far whose update was left out, where the loss is not scaled: by the run before. */
+  readonly #skippedUpdates: number;
+  readonly #metricsFile: MetricsFile | undefined;
+  #saved: SavedCheckpoint | undefined;
+  #savedAt = performance.now();
 
   private constructor(
     options: SessionOptions,
@@ -83,8 +127,13 @@ export class Session {
     data: TrainingData,
     executable: Executable,
     pool: DevicePool,
+    start: Start,
   ) {
-    const { job, workerUrls } = options;
+    const { job, workerUrls, runFolder } = options;
+    this.#data = data;
+    this.#start = start;
+    this.#skippedUpdates = start.step - start.appliedSteps;
+    this.#metricsFile = runFolder === undefined ? undefined : new MetricsFile(runFolder);
     this.#options = options;
     this.#emit = emit;
     this.#executable = executable;
@@ -93,20 +142,30 @@ export class Session {
       this.skipped.push(image);
       emit({ kind: 'skipped', image });
     };
-    this.#source = data.start({ imageWorker: workerUrls.image, onSkipped });
+    this.#source = data.start({ imageWorker: workerUrls.image, onSkipped, startBatch: start.step });
     this.#modelFlops = modelFlops(job.model, job.batch);
-    const { batchesPerEpoch, coldBatches } = this.#source;
-    this.coldBatches = coldBatches;
-    this.steps = job.training.steps ?? Math.max(1, Math.round(job.training.epochs * batchesPerEpoch));
+    this.coldBatches = this.#source.coldBatches;
+    this.steps = stepsOf(job, data);
+  }
+
+  /** How many steps the run has behind it, those before its checkpoint included. */
+  get step(): number {
+    return this.#start.step + this.metrics.length;
+  }
+
+  /** The newest checkpoint of this session. */
+  get saved(): SavedCheckpoint | undefined {
+    return this.#saved;
   }
 
   /**
-   * Starts the ranks, with the job's program compiled and its initial parameters.
+   * Starts the ranks, with the job's program compiled and its initial parameters or those of a checkpoint.
    *
-   * @throws MeshwrightError of wrong data, of a job that does not fit it, DEVICE_FAILED, DTYPE_UNSUPPORTED
+   * @throws MeshwrightError of wrong data, of a job that does not fit it or its checkpoint, CHECKPOINT_INVALID,
+   *   DEVICE_FAILED, DTYPE_UNSUPPORTED
    */
   static async open(options: SessionOptions, emit: Emit): Promise<Session> {
-    const { job, schedule, workerUrls } = options;
+    const { job, schedule, workerUrls, diaryFile, resume, runFolder } = options;
     const { plan, training } = job;
     emit({ kind: 'phase', text: 'reading the data to train on' });
     const data = await openJobData(job);
@@ -116,11 +175,14 @@ export class Session {
       family: training.family,
       threadsPerRank: training.threadsPerRank,
       workerUrl: workerUrls.rank,
+      diaryFile,
     });
     try {
       const executable = await loadJob(pool, job, schedule);
       await pool.initialize(training.seed);
-      return new Session(options, emit, data, executable, pool);
+      const start = await startOf(options, data, pool, executable);
+      if (resume !== undefined && runFolder !== undefined) continueMetrics(resume, runFolder, start.step);
+      return new Session(options, emit, data, executable, pool, start);
     } catch (error) {
       await pool.close();
       throw error;
@@ -128,10 +190,10 @@ export class Session {
   }
 
   /**
-   * Trains up to `count` more steps.
+   * Trains up to `count` more steps, with the checkpoints that fall due meanwhile.
    *
    * @param signal ends it after the step in flight
-   * @throws MeshwrightError RANK_FAILED, TIMED_OUT
+   * @throws MeshwrightError RANK_FAILED, LOSS_NOT_FINITE, WRITE_FAILED, and as `checkpoint`
    */
   async advance(count: number, signal: AbortSignal): Promise<MeasuredStep[]> {
     const measured: MeasuredStep[] = [];
@@ -139,18 +201,86 @@ export class Session {
       const asked = performance.now();
       const batch = await this.#source.next();
       measured.push(await this.#step(batch, (performance.now() - asked) / 1e3));
+      if (this.#isDue()) await this.checkpoint();
     }
     return measured;
   }
 
+  #isDue(): boolean {
+    const { everySteps, everySeconds } = this.#options.job.training.checkpoint;
+    if (everySteps !== undefined && this.step % everySteps === 0) return true;
+    return everySeconds !== undefined && performance.now() - this.#savedAt >= everySeconds * 1e3;
+  }
+
+  /**
+   * Writes down where the run is, for `SessionOptions.resume`; what training goes on from stays as it is. Nothing where
+   * the session has no folder or its job keeps no checkpoints; the newest where no step was made since.
+   *
+   * @throws MeshwrightError WRITE_FAILED, LOSS_NOT_FINITE of parameters that nothing can go on from, RANK_FAILED
+   */
+  async checkpoint(): Promise<SavedCheckpoint | undefined> {
+    const { job, runFolder } = this.#options;
+    const { step } = this;
+    const { keep } = job.training.checkpoint;
+    if (runFolder === undefined || keep === 0) return undefined;
+    if (this.#saved?.step === step) return this.#saved;
+    const start = performance.now();
+    this.#metricsFile?.sync();
+    const path = checkpointPath(runFolder, step);
+    const metadata = await this.#metadata();
+    const { run } = this.#start;
+    const bytes = await writeCheckpoint(path, run, keep, (under) =>
+      saveState(under, this.#pool, this.#executable.state, metadata),
+    );
+    this.#savedAt = performance.now();
+    this.#saved = { path, step, bytes, seconds: (this.#savedAt - start) / 1e3 };
+    this.#emit({ kind: 'checkpoint', checkpoint: this.#saved });
+    return this.#saved;
+  }
+
+  async #metadata(): Promise<CheckpointMetadata> {
+    const { job } = this.#options;
+    const { step, steps } = this;
+    const { state } = this.#executable;
+    const scale = state.find(({ name }) => name === 'counter/loss-scale')?.input;
+    const applied = state.find(({ name }) => name === 'counter/applied-steps');
+    const appliedSteps =
+      applied === undefined ? step - this.#skippedUpdates : numbersOf(await gather(this.#pool, applied))[0]!;
+    const { seed, learningRate, warmupSteps, cooldownSteps } = job.training;
+    const { digest, about } = this.#data;
+    return {
+      run: this.#start.run,
+      step,
+      steps,
+      model: modelSettings(job),
+      plan: formatPlan(job.plan),
+      optimizer: {
+        ...job.optimizer,
+        learningRate,
+        warmupSteps,
+        cooldownSteps,
+        appliedSteps,
+        ...(scale?.kind === 'counter' ? { initialLossScale: scale.initial } : {}),
+      },
+      data: {
+        batches: step,
+        batch: job.batch,
+        epoch: Math.floor(step / this.#data.batchesPerEpoch),
+        seed,
+        digest,
+        about,
+      },
+    };
+  }
+
   async #step(batch: TrainingBatch, inputStallSeconds: number): Promise<MeasuredStep> {
-    const { job, metricsFile } = this.#options;
+    const { job } = this.#options;
     const { training, hardware, precision } = job;
-    const step = this.metrics.length + 1;
+    const step = this.step + 1;
     const { steps } = this;
     const { learningRate: peak, warmupSteps, cooldownSteps } = training;
     const learningRate = learningRateAt(step, { peak, steps, warmupSteps, cooldownSteps });
-    const scalars = { 'learning-rate': learningRate, step };
+    const scalars = { 'learning-rate': learningRate, step: step - this.#skippedUpdates };
     const start = performance.now();
     const isMonitored = isLookedAt(step, steps, training.monitor);
     const { loss, lossScale, monitored, spans } = await this.#executable.step(batch.data, scalars, isMonitored);
@@ -178,7 +308,7 @@ export class Session {
       ...(monitored === undefined ? {} : finiteOnly(monitored)),
     };
     this.metrics.push(line);
-    if (metricsFile !== undefined) appendLine(metricsFile, JSON.stringify(line));
+    this.#metricsFile?.append(line);
     this.#emit({ kind: 'step', metrics: line, steps });
     return { step, seconds: seconds(stepTimeSeconds), spansByRank: spans };
   }

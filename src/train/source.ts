@@ -7,6 +7,13 @@ import type { Batch } from './feeds.js';
 
 /** Data that was found and fits the job; nothing is under way yet. */
 export interface TrainingData {
+  /** Which setting of `training` names it. */
+  readonly field: 'images' | 'text';
+  /** For people: `512 images in 12 classes`. */
+  readonly about: string;
+  /** Tells other data apart, wherever it lies: what batches are made of hangs on all of it. */
+  readonly digest: string;
+  readonly batchesPerEpoch: number;
   start(options: SourceOptions): TrainingSource;
 }
 
@@ -14,6 +21,8 @@ export interface SourceOptions {
   /** The compiled worker module that decodes images. */
   readonly imageWorker: URL;
   readonly onSkipped: (image: SkippedImage) => void;
+  /** How many batches were taken before, by the run that is gone on with; the first is the one after them. */
+  readonly startBatch: number;
 }
 
 export interface TrainingBatch {
@@ -24,7 +33,6 @@ export interface TrainingBatch {
 }
 
 export interface TrainingSource {
-  readonly batchesPerEpoch: number;
   /** How many batches at first take longer than later ones, since what they are made of is not in memory yet. */
   readonly coldBatches: number;
   /** Absent where nothing was held out. */

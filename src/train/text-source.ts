@@ -1,4 +1,5 @@
 /** A text as what a decoder trains on, byte by byte. */
+import { createHash } from 'node:crypto';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
 import type { DecoderConfig } from '../models/index.js';
@@ -6,7 +7,7 @@ import { createRandom } from './data/random.js';
 import type { SplitText } from './data/text.js';
 import { byteEntropy, readText, sequenceCount, sequencesAt, splitText } from './data/text.js';
 import type { TextEvaluation } from './evaluation.js';
-import type { RunForward, TrainingData, TrainingSource } from './source.js';
+import type { RunForward, SourceOptions, TrainingData, TrainingSource } from './source.js';
 
 const BYTE_VALUES = 256;
 
@@ -32,18 +33,25 @@ export async function openText(job: Job, model: DecoderConfig, path: string): Pr
       got: String(job.batch),
     });
   }
-  return { start: () => startText(job, sequence, text) };
+  // Sequences begin anywhere in the text: as many as make up sequences that do not overlap.
+  const batchesPerEpoch = Math.floor(sequences / job.batch);
+  return {
+    field: 'text',
+    about: `${text.train.length} bytes of text to train on`,
+    digest: createHash('sha256').update(text.train).digest('hex'),
+    batchesPerEpoch,
+    start: ({ startBatch }) => startText(job, sequence, text, { batchesPerEpoch, startBatch }),
+  };
 }
 
-/**
- * Sequences begin anywhere in the text, so an epoch is a number of batches: as many as sequences that do not overlap
- * would make.
- */
-function startText({ batch, training }: Job, sequence: number, { train, heldOut }: SplitText): TrainingSource {
-  const batchesPerEpoch = Math.floor(sequenceCount(train, sequence) / batch);
-  let index = 0;
+function startText(
+  { batch, training }: Job,
+  sequence: number,
+  { train, heldOut }: SplitText,
+  { batchesPerEpoch, startBatch }: Pick<TrainingData, 'batchesPerEpoch'> & Pick<SourceOptions, 'startBatch'>,
+): TrainingSource {
+  let index = startBatch;
   return {
-    batchesPerEpoch,
     coldBatches: 0,
     heldOut: {
       output: 'loss',

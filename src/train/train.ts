@@ -3,7 +3,7 @@ import type { MeasuredStep, TimedSpan } from '../trace/index.js';
 import { summarizeSteps } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
-import type { StepMetrics, TrainEvent } from './events.js';
+import type { SavedCheckpoint, StepMetrics, TrainEvent } from './events.js';
 import type { SessionOptions, WorkerUrls } from './session.js';
 import { Session } from './session.js';
 
@@ -25,6 +25,8 @@ export interface TrainOptions extends SessionOptions {
 export interface TrainReport extends Timing {
   readonly metrics: readonly StepMetrics[];
   readonly skipped: readonly SkippedImage[];
+  /** The newest that was written. */
+  readonly checkpoint?: SavedCheckpoint;
   readonly evaluation?: Evaluation;
 }
 
@@ -57,16 +59,23 @@ export async function train(
   try {
     emit({ kind: 'phase', text: 'training' });
     const kept: MeasuredStep[] = [];
-    while (session.metrics.length < session.steps && !signal.aborted) {
-      const measured = await session.advance(Math.min(STRETCH, session.steps - session.metrics.length), signal);
+    while (session.step < session.steps && !signal.aborted) {
+      const measured = await session.advance(Math.min(STRETCH, session.steps - session.step), signal);
       kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
     }
     if (kept.length === 0) throw signal.reason;
+    await session.checkpoint();
     const evaluation = options.evaluate && !signal.aborted ? await session.evaluate() : undefined;
     // A run that is cut short, or only a few steps long, is timed on what there is.
     const untimed = Math.min(options.untimedSteps, kept.length - 1);
-    const { metrics, skipped } = session;
-    return { ...timingOf(kept.slice(untimed)), metrics, skipped, ...(evaluation ? { evaluation } : {}) };
+    const { metrics, skipped, saved } = session;
+    return {
+      ...timingOf(kept.slice(untimed)),
+      metrics,
+      skipped,
+      ...(saved ? { checkpoint: saved } : {}),
+      ...(evaluation ? { evaluation } : {}),
+    };
   } finally {
     await session.close();
   }
@@ -76,6 +85,8 @@ export interface TurnsOptions {
   /** Each with the schedule that its stages follow, where it is a pipeline. */
   readonly jobs: readonly Pick<SessionOptions, 'job' | 'schedule'>[];
   readonly workerUrls: WorkerUrls;
+  /** See `PoolOptions`; the sessions run one at a time, so it is of whichever does. */
+  readonly diaryFile?: number | undefined;
   readonly turns: number;
   /** Timed steps of a job in each of its turns, after one that brings its data back into the caches. */
   readonly stepsPerTurn: number;
@@ -87,7 +98,7 @@ export interface TurnsOptions {
  * are decoded for the first time, are not timed.
  */
 export async function trainInTurns(
-  { jobs, workerUrls, turns, stepsPerTurn }: TurnsOptions,
+  { jobs, workerUrls, diaryFile, turns, stepsPerTurn }: TurnsOptions,
   emit: (turn: number) => void,
   signal: AbortSignal,
 ): Promise<Timing[]> {
@@ -96,7 +107,7 @@ export async function trainInTurns(
     for (const { job, ...rest } of jobs) {
       // Nothing beside the step is measured of what is only timed.
       const timed = { ...job, training: { ...job.training, monitor: 0 } };
-      sessions.push(await Session.open({ ...rest, job: timed, workerUrls }, () => undefined));
+      sessions.push(await Session.open({ ...rest, job: timed, workerUrls, diaryFile }, () => undefined));
     }
     const steps = jobs.map((): MeasuredStep[] => []);
     for (const session of sessions) await session.advance(session.coldBatches, signal);

@@ -79,6 +79,7 @@ export function agreementJob(
       learningRate,
       warmupSteps: 0,
       cooldownSteps: 0,
+      checkpoint: { keep: 0 },
     },
   };
   return checkPlan(task, parsed);

@@ -8,7 +8,7 @@ import { attributesOf, elementCount, isCollective, isCompute, regionOps } from '
 import type { Attributes, CollectiveName, Op, Program, ValueId } from '../../src/program/index.js';
 import { allocateLike, cut, packPart, partLength, unpackPart } from '../../src/runtime/blocks.js';
 import type { HostTensor } from '../../src/runtime/index.js';
-import { addTo } from '../../src/runtime/kernels/tensors.js';
+import { addPlain } from '../../src/runtime/sums/index.js';
 import { evaluate } from '../../src/runtime/kernels/reference/index.js';
 
 export type Tensor = HostTensor;
@@ -48,7 +48,7 @@ export function interpretMesh(
   };
   const total = (tensors: readonly Tensor[]): Tensor => {
     const sum = tensors[0]!.slice();
-    tensors.slice(1).forEach((one) => addTo(sum, one));
+    tensors.slice(1).forEach((one) => addPlain(sum, sum, one));
     return sum;
   };
 

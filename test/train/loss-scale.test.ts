@@ -50,7 +50,7 @@ async function course(family: FamilyName, lossScale: number, count: number, skip
   const base = agreementJob({ model, plan, batch: 16, family, steps: count, learningRate: 0.01 }, OPTIMIZERS.adamw);
   const job: Job = { ...base, training: { ...base.training, text } };
   const data = await openJobData(job);
-  const source = data.start({ imageWorker: workerUrl, onSkipped: () => undefined });
+  const source = data.start({ imageWorker: workerUrl, onSkipped: () => undefined, startBatch: skip });
   const program = lowerJob(job);
   const pool = await DevicePool.create({ mesh: job.plan.mesh, family, threadsPerRank: 1, workerUrl });
   const counter = async (name: string): Promise<number> => {
@@ -71,7 +71,6 @@ async function course(family: FamilyName, lossScale: number, count: number, skip
   try {
     await pool.load('step', program);
     await pool.initialize(3);
-    for (let index = 0; index < skip; index++) await source.next();
     const steps: Step[] = [];
     const states: number[][] = [];
     let before = await readState();

@@ -7,7 +7,7 @@ import { createRandom } from '../../src/train/data/random.js';
 import { splitText } from '../../src/train/data/text.js';
 import type { Batch, TextEvaluation } from '../../src/train/index.js';
 import { openJobData } from '../../src/train/index.js';
-import type { TrainingSource } from '../../src/train/source.js';
+import type { TrainingData, TrainingSource } from '../../src/train/source.js';
 import { temporaryFolder } from './data/images.js';
 
 const SEQUENCE = 64;
@@ -22,12 +22,15 @@ beforeAll(async () => {
   await writeFile(join(dir, 'text'), TEXT);
 });
 
-async function source(change: JobInput & { seed?: number } = {}): Promise<TrainingSource> {
-  const { seed = 5, ...rest } = change;
+type Change = JobInput & { seed?: number; startBatch?: number };
+
+async function open({ seed = 5, ...rest }: JobInput & { seed?: number } = {}): Promise<TrainingData> {
   const training = { text: join(dir, 'text'), seed };
   const base = { model: 'gpt-tiny', hardware: 'local', chips: 2, batch: 8, training };
-  const data = await openJobData(resolveJob({ ...base, ...rest }, () => true));
-  return data.start({ imageWorker: new URL('file:///none'), onSkipped: () => undefined });
+  return openJobData(resolveJob({ ...base, ...rest }, () => true));
+}
+async function source({ startBatch = 0, ...change }: Change = {}): Promise<TrainingSource> {
+  return (await open(change)).start({ imageWorker: new URL('file:///none'), onSkipped: () => undefined, startBatch });
 }
 type Tokens = Readonly<Record<'tokens' | 'targets', Int32Array>>;
 const take = async (from: TrainingSource, count: number): Promise<Tokens[]> => {
@@ -64,12 +67,18 @@ describe('the batches of a text', () => {
     expect(Math.max(...starts)).toBeLessThanOrEqual(last);
   });
 
+  it('go on after any batch as if those before had been taken', async () => {
+    const batches = await take(await source(), 7);
+    for (const startBatch of [1, 4])
+      expect(await take(await source({ startBatch }), 3)).toEqual(batches.slice(startBatch, startBatch + 3));
+  });
+
   it('make an epoch of as many sequences as do not overlap', async () => {
-    const from = await source();
-    expect(from.batchesPerEpoch).toBe(Math.floor((train.length - 1) / SEQUENCE / 8));
+    const [{ batchesPerEpoch }, from] = [await open(), await source()];
+    expect(batchesPerEpoch).toBe(Math.floor((train.length - 1) / SEQUENCE / 8));
     const epochs: number[] = [];
-    for (let index = 0; index < 2 * from.batchesPerEpoch + 1; index++) epochs.push((await from.next()).epoch);
-    expect(epochs.filter((epoch) => epoch === 0)).toHaveLength(from.batchesPerEpoch);
+    for (let index = 0; index < 2 * batchesPerEpoch + 1; index++) epochs.push((await from.next()).epoch);
+    expect(epochs.filter((epoch) => epoch === 0)).toHaveLength(batchesPerEpoch);
     expect(epochs.at(-1)).toBe(2);
   });
 });

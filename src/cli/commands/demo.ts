@@ -111,7 +111,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       section(`Train the best plan, ${best.plan}, for ${flags.epochs} epochs`);
       writeJob(folder, bestTrial.predicted.job);
       const reporter = trainReporter(flags.json === true);
-      const training = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
+      const training = { untimedSteps: UNTIMED_STEPS, evaluate: true, runFolder: folder };
       const trained = await runJob(bestTrial.predicted, training, reporter.onEvent, signal).finally(reporter.end);
       say(`   ${summarizeLoss(trained)}`);
       const { evaluation } = trained;

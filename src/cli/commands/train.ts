@@ -178,7 +178,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   }
   const reporter = trainReporter(flags.json === true);
   const { report, interrupted } = await interruptible(async (signal) => {
-    const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, metricsFile: join(folder, 'metrics.jsonl') };
+    const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, runFolder: folder };
     return runJob(predicted, settings, reporter.onEvent, signal);
   }, reporter.end);
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };

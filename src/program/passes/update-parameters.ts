@@ -15,22 +15,22 @@ import type {
 import type { LossScaling, ScaledStep } from './loss-scale.js';
 import { countNonfinite, emitScaledStep } from './loss-scale.js';
 
+interface WeightDecay {
+  readonly weightDecay: number;
+  /** The classifier's own decay: the ViT-22B paper uses 3.0 there and 0.03 on the body (its §4.1). */
+  readonly classifierWeightDecay: number;
+  /** Whether biases, gains, positions and the like decay too, as PyTorch's optimizers have it; kernels alone unless given. */
+  readonly decayed?: 'kernels' | 'all';
+}
+
 export type OptimizerConfig =
-  | {
+  | (WeightDecay & {
       readonly kind: 'adamw';
       readonly beta1: number;
       readonly beta2: number;
       readonly epsilon: number;
-      readonly weightDecay: number;
-      /** The classifier's own decay: the ViT-22B paper uses 3.0 there and 0.03 on the body (its §4.1). */
-      readonly classifierWeightDecay: number;
-    }
-  | {
-      readonly kind: 'sgd';
-      readonly momentum: number;
-      readonly weightDecay: number;
-      readonly classifierWeightDecay: number;
-    };
+    })
+  | (WeightDecay & { readonly kind: 'sgd'; readonly momentum: number });
 
 export const DEFAULT_ADAMW = {
   kind: 'adamw',
@@ -160,7 +160,8 @@ function createUpdate(builder: Builder, config: OptimizerConfig, { learningRate,
   return ({ group, decayed, name }: ParameterInput, operands: readonly ValueId[]): ValueId[] => {
     const id = `update/${name}`;
     const phase = 'optimizer' as const;
-    const weightDecay = decayed ? (group === 'classifier' ? config.classifierWeightDecay : config.weightDecay) : 0;
+    const decays = decayed || config.decayed === 'all';
+    const weightDecay = decays ? (group === 'classifier' ? config.classifierWeightDecay : config.weightDecay) : 0;
     const dtype = updateType(builder.type(operands[0]!).dtype);
     const inType = (value: ValueId, to: DType): ValueId =>
       builder.type(value).dtype === to

@@ -19,6 +19,28 @@ export const FAMILIES = {
     dtypes: ['f32', 'bf16', 'f16', 'i32'],
     needs: 'onnxruntime-node, a dependency of Meshwright that holds its binaries: npm install',
   },
+  'onnx-webgpu': {
+    title: 'onnxruntime on a GPU through WebGPU',
+    dtypes: ['f32', 'i32'],
+    needs:
+      'a GPU and its driver: on Linux one for Vulkan with the loader (apt-get install libvulkan1); to try it without a GPU, apt-get install chromium-common and VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json',
+  },
+  'onnx-cuda': {
+    title: 'onnxruntime on an NVIDIA GPU through CUDA 12 (Linux, x86-64)',
+    dtypes: ['f32', 'bf16', 'f16', 'i32'],
+    needs:
+      'an NVIDIA GPU, CUDA 12 with cuDNN 9, and the provider, which is downloaded by ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node',
+  },
+  'tfjs-wasm': {
+    title: 'tfjs on WebAssembly',
+    dtypes: ['f32', 'i32'],
+    needs: '@tensorflow/tfjs-backend-wasm, a dependency of Meshwright: npm install',
+  },
+  'tfjs-node': {
+    title: 'tfjs on libtensorflow',
+    dtypes: ['f32', 'i32'],
+    needs: 'npm install @tensorflow/tfjs-node-gpu (or @tensorflow/tfjs-node), which downloads libtensorflow',
+  },
   reference: {
     title: 'plain TypeScript in float64, to check the others',
     dtypes: ['f64', 'f32', 'bf16', 'f16', 'i32'],

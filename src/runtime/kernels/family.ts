@@ -67,6 +67,12 @@ export interface CompiledKernel {
   run(operands: readonly HostTensor[], results?: readonly HostTensor[]): Promise<HostTensor[]>;
 }
 
+/** What will compute in a process: so many ranks, each on so many cores. */
+export interface ProcessThreads {
+  readonly ranks: number;
+  readonly threadsPerRank: number;
+}
+
 export interface KernelFamily {
   readonly name: FamilyName;
   /** What it computes on, as the library that does it calls it. */

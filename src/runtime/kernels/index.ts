@@ -2,7 +2,7 @@
 import { MeshwrightError } from '../../errors.js';
 import type { FamilyName } from './families.js';
 import { familyRow } from './families.js';
-import type { KernelFamily } from './family.js';
+import type { KernelFamily, ProcessThreads } from './family.js';
 
 /**
  * For the process that runs kernels, to be set when it is started, so that glibc takes every block of 1 MB and more from
@@ -26,16 +26,33 @@ export interface KernelFamilyOptions {
 
 interface Loader {
   create(options: Required<KernelFamilyOptions>): Promise<KernelFamily>;
-  /**
-   * What the process's main thread has to do before a thread of it makes the family.
-   *
-   * @param threads of all ranks of the process together
-   */
-  prepareProcess?(threads: number): Promise<void>;
+  /** What the process's main thread has to do before threads of it make the family. */
+  prepareProcess?(threads: ProcessThreads): Promise<void>;
 }
 
+const onnx = (name: 'onnx' | 'onnx-webgpu' | 'onnx-cuda'): Loader => ({
+  create: async (options) => (await import('./onnx/index.js')).createOnnxFamily(name, options),
+});
+
 const LOADERS: Readonly<Record<FamilyName, Loader>> = {
-  onnx: { create: async (options) => (await import('./onnx/index.js')).createOnnxFamily(options) },
+  onnx: onnx('onnx'),
+  'onnx-webgpu': onnx('onnx-webgpu'),
+  'onnx-cuda': onnx('onnx-cuda'),
+  'tfjs-wasm': {
+    create: async () =>
+      (await import('./tfjs/index.js')).createTfjsFamily(
+        'tfjs-wasm',
+        await (await import('./tfjs/wasm.js')).loadWasm(),
+      ),
+  },
+  'tfjs-node': {
+    create: async () =>
+      (await import('./tfjs/index.js')).createTfjsFamily(
+        'tfjs-node',
+        await (await import('./tfjs/native.js')).loadNative(),
+      ),
+    prepareProcess: async (threads) => (await import('./tfjs/native.js')).prepareNative(threads),
+  },
   reference: { create: async () => (await import('./reference/index.js')).createReferenceFamily() },
 };
 
@@ -64,10 +81,9 @@ export const createKernelFamily = (
 /**
  * To be awaited in the process's main thread before threads of it make the family.
  *
- * @param threads of all ranks of the process together
  * @throws MeshwrightError DEVICE_MISSING, as `createKernelFamily`
  */
-export async function prepareProcess(name: FamilyName, threads: number): Promise<void> {
+export async function prepareProcess(name: FamilyName, threads: ProcessThreads): Promise<void> {
   const prepare = LOADERS[name].prepareProcess?.(threads);
   if (prepare !== undefined) await orMissing(name, prepare);
 }

@@ -39,12 +39,16 @@ export interface TransportMemory {
   readonly ringBytes: number;
   /** How often a rank looks again before it sleeps. 0 where ranks outnumber the cores. */
   readonly spins: number;
+  /** Whether sums may be formed with SIMD. */
+  readonly simd: boolean;
 }
 
 export interface TransportOptions {
   /** Capacity of each ring, a power of two of at least 8. */
   readonly ringBytes?: number;
   readonly spins?: number;
+  /** False forms sums in plain loops even where there is SIMD, to compare them. */
+  readonly simd?: boolean;
 }
 
 /** Larger rings gain nothing: a slice is still in the cache when the other side reads it. */
@@ -69,7 +73,7 @@ export function createTransportMemory(mesh: Mesh, ranks: number, options: Transp
     ),
   );
   const control = new SharedArrayBuffer(LINE_WORDS * 4 * (1 + 2 * ranks));
-  return { control, rings, ringBytes, spins: options.spins ?? 0 };
+  return { control, rings, ringBytes, spins: options.spins ?? 0, simd: options.simd ?? true };
 }
 
 /**

@@ -8,7 +8,8 @@
 import type { DType } from '../../program/index.js';
 import { DTYPE_BYTES, DTYPES } from '../../program/index.js';
 import type { HostTensor } from '../kernels/tensors.js';
-import { addTo, dtypeOf, viewOf } from '../kernels/tensors.js';
+import { dtypeOf, viewOf } from '../kernels/tensors.js';
+import type { Add } from '../sums/index.js';
 import { HEADER_BYTES, READ_WORD, SENT_DOUBLE, WRITTEN_WORD } from './memory.js';
 
 /** Most bytes moved before the other side is told: the receiver works on one slice while the next is written. */
@@ -41,22 +42,14 @@ export class Channel {
   }
 }
 
-/** Moves `count` elements between a piece of a message and the ring; both arrays are of one kind. */
-type Move = (piece: HostTensor, pieceAt: number, ring: HostTensor, ringAt: number, count: number) => void;
-
-const copyOut: Move = (piece, pieceAt, ring, ringAt, count) => {
-  ring.set(piece.subarray(pieceAt, pieceAt + count), ringAt);
-};
-
-const copyIn: Move = (piece, pieceAt, ring, ringAt, count) => {
-  piece.set(ring.subarray(ringAt, ringAt + count), pieceAt);
-};
-
-const addIn: Move = (piece, pieceAt, ring, ringAt, count) => {
-  addTo(piece.subarray(pieceAt, pieceAt + count), ring.subarray(ringAt, ringAt + count));
-};
-
 const paddedBytes = (bytes: number): number => Math.ceil(bytes / 8) * 8;
+
+/** What is added to what arrives. */
+export interface Terms {
+  /** Each as long as the piece that gets the sum, which it may be. */
+  readonly pieces: readonly HostTensor[];
+  readonly add: Add;
+}
 
 abstract class Message {
   readonly #channel: Channel;
@@ -82,8 +75,16 @@ abstract class Message {
     return this.#channel;
   }
 
+  /**
+   * Moves a part of a piece between it and the ring.
+   *
+   * @param index of the piece
+   * @param at where in the piece the part begins
+   */
+  protected abstract move(index: number, at: number, part: HostTensor, ring: HostTensor, ringAt: number): void;
+
   /** Moves at most a slice of `room` bytes (a multiple of 8) at ring position `position`; gives the bytes to advance. */
-  protected transfer(position: number, room: number, move: Move): number {
+  protected transfer(position: number, room: number): number {
     const { capacity } = this.#channel;
     const offset = position & (capacity - 1);
     const limit = Math.min(room, SLICE_BYTES, capacity - offset);
@@ -93,7 +94,10 @@ abstract class Message {
     for (let left = count; left > 0;) {
       const piece = this.#pieces[this.#piece]!;
       const length = Math.min(left, piece.length - this.#within);
-      if (length > 0) move(piece, this.#within, this.#channel.elements(piece), ringAt, length);
+      if (length > 0) {
+        const part = length === piece.length ? piece : piece.subarray(this.#within, this.#within + length);
+        this.move(this.#piece, this.#within, part, this.#channel.elements(piece), ringAt);
+      }
       ringAt += length;
       left -= length;
       this.#within += length;
@@ -111,12 +115,16 @@ export class Outgoing extends Message {
   /** What the other side has to do. */
   readonly awaits = 'read';
 
+  protected override move(_index: number, _at: number, part: HostTensor, ring: HostTensor, ringAt: number): void {
+    ring.set(part, ringAt);
+  }
+
   /** Writes what fits. @returns whether anything moved */
   advance(): boolean {
     const { words, capacity } = this.channel;
     const written = Atomics.load(words, WRITTEN_WORD);
     const used = (written - Atomics.load(words, READ_WORD)) >>> 0;
-    const sent = this.transfer(written, capacity - used, copyOut);
+    const sent = this.transfer(written, capacity - used);
     if (sent === 0) return false;
     this.channel.countSent(sent);
     Atomics.store(words, WRITTEN_WORD, (written + paddedBytes(sent)) | 0);
@@ -126,12 +134,23 @@ export class Outgoing extends Message {
 
 export class Incoming extends Message {
   readonly awaits = 'send';
-  readonly #move: Move;
+  readonly #terms: Terms | undefined;
 
-  /** @param sum whether elements are added to what the pieces hold, in place of replacing it */
-  constructor(channel: Channel, pieces: readonly HostTensor[], sum: boolean) {
+  /** @param terms what arrives is added to, where it is */
+  constructor(channel: Channel, pieces: readonly HostTensor[], terms?: Terms) {
     super(channel, pieces);
-    this.#move = sum ? addIn : copyIn;
+    this.#terms = terms;
+  }
+
+  protected override move(index: number, at: number, part: HostTensor, ring: HostTensor, ringAt: number): void {
+    const { length } = part;
+    const arrived = ring.subarray(ringAt, ringAt + length);
+    if (this.#terms === undefined) {
+      part.set(arrived);
+      return;
+    }
+    const term = this.#terms.pieces[index]!;
+    this.#terms.add(part, length === term.length ? term : term.subarray(at, at + length), arrived);
   }
 
   /** Reads what is there. @returns whether anything moved */
@@ -139,7 +158,7 @@ export class Incoming extends Message {
     const { words } = this.channel;
     const read = Atomics.load(words, READ_WORD);
     const available = (Atomics.load(words, WRITTEN_WORD) - read) >>> 0;
-    const received = this.transfer(read, available, this.#move);
+    const received = this.transfer(read, available);
     if (received === 0) return false;
     Atomics.store(words, READ_WORD, (read + paddedBytes(received)) | 0);
     return true;

@@ -5,6 +5,9 @@
  */
 import { MeshwrightError } from '../../errors.js';
 import type { HostTensor } from '../kernels/family.js';
+import type { Add } from '../sums/index.js';
+import { createAdd } from '../sums/index.js';
+import { createWhereabouts, Diary } from '../whereabouts.js';
 import type { TransportMemory } from './memory.js';
 import { bellWord, NOT_STOPPED, STOP_WORD, stoppedBy, waitingWord } from './memory.js';
 import { Channel, Incoming, Outgoing } from './message.js';
@@ -14,10 +17,20 @@ const SLEEP_MILLISECONDS = 250;
 
 /** Thrown where a rank finds the stop flag raised: somebody else failed, or the run is not wanted any more. */
 export class RunStopped extends Error {
-  constructor(readonly by: number | 'host') {
-    super(by === 'host' ? 'stopped by the host' : `stopped because rank ${by} failed`);
+  constructor(
+    readonly by: number | 'host',
+    waiting?: Blame,
+  ) {
+    const why = by === 'host' ? 'stopped by the host' : `stopped because rank ${by} failed`;
+    super(waiting === undefined ? why : `${why}, in ${waiting.opId}, waiting for ${waiting.awaited}`);
     this.name = 'RunStopped';
   }
+}
+
+/** What a rank waits in, and whom for. */
+export interface Blame {
+  readonly opId: string;
+  readonly awaited: string;
 }
 
 export interface Sending {
@@ -29,8 +42,8 @@ export interface Receiving {
   readonly from: number;
   /** Arrays of one kind, filled in order. */
   readonly pieces: readonly HostTensor[];
-  /** Whether what arrives is added to what the pieces hold. */
-  readonly add: boolean;
+  /** Where sums are wanted: the other term of each piece's, as long as it, which may be the piece itself. */
+  readonly plus?: readonly HostTensor[];
 }
 
 /**
@@ -85,7 +98,7 @@ export interface Waiting {
   advance(): boolean;
   isOver(): boolean;
   /** Whom to name where nothing moves, and what it takes. */
-  blame(): { readonly opId: string; readonly awaited: string };
+  blame(): Blame;
 }
 
 export class Transport {
@@ -94,23 +107,29 @@ export class Transport {
   readonly #control: Int32Array;
   readonly #outgoing: ReadonlyMap<number, Channel>;
   readonly #incoming: ReadonlyMap<number, Channel>;
-  readonly #timeoutSeconds: number;
+  /** Where the rank says what it is at. */
+  readonly diary: Diary;
+  readonly #add: Add;
 
-  constructor(memory: TransportMemory, rank: number, options: { readonly timeoutSeconds: number }) {
+  constructor(memory: TransportMemory, rank: number, diary = new Diary(createWhereabouts(rank + 1), rank)) {
     this.rank = rank;
+    this.diary = diary;
     this.#memory = memory;
     this.#control = new Int32Array(memory.control);
-    this.#timeoutSeconds = options.timeoutSeconds;
+    this.#add = createAdd(memory);
     const channel = (ring: SharedArrayBuffer): Channel => new Channel(ring, memory.ringBytes);
     // Two axes never share a pair of ranks, so a peer names one ring.
     this.#outgoing = new Map(memory.rings.filter((ring) => ring.from === rank).map((r) => [r.to, channel(r.memory)]));
     this.#incoming = new Map(memory.rings.filter((ring) => ring.to === rank).map((r) => [r.from, channel(r.memory)]));
   }
 
-  /** @throws RunStopped when the stop flag is raised */
-  checkStopped(): void {
+  /**
+   * @param waiting says what the rank waits for, if it does
+   * @throws RunStopped when the stop flag is raised
+   */
+  checkStopped(waiting?: Waiting): void {
     if (Atomics.load(this.#control, STOP_WORD) === NOT_STOPPED) return;
-    throw new RunStopped(stoppedBy(this.#memory.control) ?? 'host');
+    throw new RunStopped(stoppedBy(this.#memory.control) ?? 'host', waiting?.blame());
   }
 
   /** Only one exchange with a peer may be under way. Nothing moves yet. */
@@ -120,35 +139,31 @@ export class Transport {
         peer: to,
         message: new Outgoing(this.#channel(this.#outgoing, to), pieces),
       })),
-      ...receiving.map(({ from, pieces, add }) => ({
+      ...receiving.map(({ from, pieces, plus }) => ({
         peer: from,
-        message: new Incoming(this.#channel(this.#incoming, from), pieces, add),
+        message: new Incoming(this.#channel(this.#incoming, from), pieces, plus && { pieces: plus, add: this.#add }),
       })),
     ];
     return new Transfer(flows, (peer) => this.#ring(peer));
   }
 
   /**
-   * Blocks until the wait is over, asleep while nothing moves.
+   * Blocks until the wait is over, asleep while nothing moves; for as long as it takes, since the host sees who hangs.
    *
    * @throws RunStopped when the stop flag is raised
-   * @throws MeshwrightError TIMED_OUT when no peer sends or reads anything for the timeout
    */
   wait(waiting: Waiting): void {
-    let idleSince: number | undefined;
+    let slept = false;
     for (;;) {
       const bell = Atomics.load(this.#control, bellWord(this.rank));
       const moved = waiting.advance();
-      if (waiting.isOver()) return;
-      this.checkStopped();
-      if (moved) {
-        idleSince = undefined;
-        continue;
-      }
-      idleSince ??= performance.now();
-      const idleSeconds = (performance.now() - idleSince) / 1000;
-      if (idleSeconds >= this.#timeoutSeconds) throw this.#timedOut(waiting.blame());
-      this.#sleep(bell, this.#timeoutSeconds - idleSeconds);
+      const isOver = waiting.isOver();
+      if (moved || (isOver && slept)) this.diary.goesOn();
+      if (isOver) return;
+      this.checkStopped(waiting);
+      if (moved) continue;
+      this.#sleep(bell, waiting);
+      slept = true;
     }
   }
 
@@ -168,23 +183,15 @@ export class Transport {
     if (Atomics.load(this.#control, waitingWord(peer)) === 1) Atomics.notify(this.#control, bellWord(peer));
   }
 
-  /** Sleeps until the bell is no longer `seen`, or for the time given. */
-  #sleep(seen: number, seconds: number): void {
+  /** Sleeps until the bell is no longer `seen`, or for some time. */
+  #sleep(seen: number, waiting: Waiting): void {
     const bell = bellWord(this.rank);
     for (let spin = 0; spin < this.#memory.spins; spin++) {
       if (Atomics.load(this.#control, bell) !== seen) return;
     }
+    this.diary.waits(waiting.blame());
     Atomics.store(this.#control, waitingWord(this.rank), 1);
-    Atomics.wait(this.#control, bell, seen, Math.min(seconds * 1000, SLEEP_MILLISECONDS));
+    Atomics.wait(this.#control, bell, seen, SLEEP_MILLISECONDS);
     Atomics.store(this.#control, waitingWord(this.rank), 0);
-  }
-
-  #timedOut({ opId, awaited }: ReturnType<Waiting['blame']>): MeshwrightError {
-    return new MeshwrightError('TIMED_OUT', {
-      place: `rank ${this.rank}, ${opId}`,
-      expected: `${awaited} within ${this.#timeoutSeconds} s`,
-      got: 'nothing',
-      hint: 'it may still run a long kernel: raise the timeout, or look at what that rank does',
-    });
   }
 }

@@ -21,23 +21,29 @@ export const OP_NAMES = Object.keys(COMPUTE) as ComputeName[];
 export const operandsOf = ({ operands }: Case<ComputeName>, dtype: FloatType): HostTensor[] =>
   operands.map((operand, index) => stored(operand.dtype ?? dtype, draw(operand, 17 * index + 1)));
 
-/**
- * An example's op alone in a kernel that computes in `dtype`. Attributes that name an element type follow it.
- *
- * @param given the operands, of whatever types: they are stored in the kernel's
- */
-export async function runCase<N extends ComputeName>(
-  family: KernelFamily,
+/** An example's op alone in a kernel that computes in `dtype`. Attributes that name an element type follow it. */
+export function builtCase<N extends ComputeName>(
   dtype: FloatType,
   name: N,
   { operands, attributes, coordinate }: Case<N>,
-  given: readonly HostTensor[],
-): Promise<HostTensor[]> {
+) {
   const builder = new KernelBuilder(dtype, 0, 'op', coordinate);
   const ids = operands.map((operand) => builder.operand(operand.shape, operand.dtype, operand.states));
   const typed = ('dtype' in attributes ? { ...attributes, dtype } : attributes) as Attributes[N];
   const results = builder.all(name, ids, typed);
-  const kernel = await family.compile(builder.spec(results));
+  return { builder, ids, results, spec: builder.spec(results) };
+}
+
+/** @param given the operands, of whatever types: they are stored in the kernel's */
+export async function runCase<N extends ComputeName>(
+  family: KernelFamily,
+  dtype: FloatType,
+  name: N,
+  example: Case<N>,
+  given: readonly HostTensor[],
+): Promise<HostTensor[]> {
+  const { builder, ids, results, spec } = builtCase(dtype, name, example);
+  const kernel = await family.compile(spec);
   const made = await kernel.run(
     given.map((tensor, index) => stored(builder.type(ids[index]!).dtype, numbersOf(tensor))),
   );
@@ -58,15 +64,19 @@ export const ALL_CASES = OP_NAMES.flatMap((name) =>
 
 const FLOATS = ['f32', 'bf16', 'f16'] as const;
 
-/** Where the family can't be had, its suite is skipped under a name that says why. */
-export async function describeConformance(name: FamilyName): Promise<void> {
+/**
+ * Where the family can't be had, its suite is skipped under a name that says why.
+ *
+ * @returns whether it can
+ */
+export async function describeConformance(name: FamilyName): Promise<boolean> {
   const found = await createKernelFamily(name).catch((error: unknown) => {
     if (error instanceof MeshwrightError && error.code === 'DEVICE_MISSING') return error;
     throw error;
   });
   if (found instanceof MeshwrightError) {
     describe.skip(`the ${name} family, which is not here (${found.detail.got})`, () => it('agrees with the reference'));
-    return;
+    return false;
   }
   const reference = createReferenceFamily();
   afterAll(() => Promise.all([found.dispose(), reference.dispose()]));
@@ -81,4 +91,5 @@ export async function describeConformance(name: FamilyName): Promise<void> {
       });
     });
   });
+  return true;
 }

@@ -17,15 +17,29 @@ export interface OnnxCall<N extends ComputeName> {
   readonly coordinate: KernelSpec['coordinate'];
 }
 
+/** A value and how many dimensions it has. */
+export interface Ranked {
+  readonly name: Name;
+  readonly rank: number;
+}
+
 /** Emits an op's nodes and gives the names of its results, which may be operands. */
 export type OnnxKernel<N extends ComputeName> = (call: OnnxCall<N>) => Name[];
 
 type NodeAttributes = Readonly<Record<string, NodeAttribute>>;
 
+/** Operators that are written with others where they are lacking. */
+export type Lacking = ReadonlySet<'FusedMatMul' | 'LogSoftmax' | 'OneHot'>;
+
 export class Emitter {
+  readonly #lacks: Lacking;
   readonly #nodes: Node[] = [];
   readonly #literals = new Map<string, TensorLiteral>();
   #next = 0;
+
+  constructor(lacks: Lacking = new Set()) {
+    this.#lacks = lacks;
+  }
 
   #fresh(): Name {
     return `t${this.#next++}`;
@@ -56,6 +70,11 @@ export class Emitter {
   /** An int64 [n]: a shape or a list of axes. */
   integers(values: readonly number[]): Name {
     return this.#literal('int64', [values.length], values);
+  }
+
+  /** An int32 [n]. */
+  #range(count: number): Name {
+    return this.#literal('int32', [count], [...Array(count).keys()]);
   }
 
   /** A float32 tensor. */
@@ -112,13 +131,42 @@ export class Emitter {
     return this.node('ReduceSum', [x], { keepdims: { int: 0 } });
   }
 
-  /** alpha · op(A) op(B), transposing the last two dimensions without a copy. */
-  fusedMatmul(a: Name, b: Name, transposeA: boolean, transposeB: boolean, alpha: number): Name {
-    return this.contrib('FusedMatMul', [a, b], {
+  /** alpha · op(A) op(B), transposing the last two dimensions without a copy where that can be done. */
+  fusedMatmul(
+    { name: a, rank: rankA }: Ranked,
+    { name: b, rank: rankB }: Ranked,
+    transposeA: boolean,
+    transposeB: boolean,
+    alpha: number,
+  ): Name {
+    const attributes = {
       transA: { int: Number(transposeA) },
       transB: { int: Number(transposeB) },
       alpha: { float: alpha },
-    });
+    };
+    if (!this.#lacks.has('FusedMatMul')) return this.contrib('FusedMatMul', [a, b], attributes);
+    if (rankA === 2 && rankB === 2) return this.node('Gemm', [a, b], attributes);
+    const turned = (x: Name, rank: number): Name => this.transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
+    const operands = [transposeA ? turned(a, rankA) : a, transposeB ? turned(b, rankB) : b];
+    const product = this.node('MatMul', operands);
+    return alpha === 1 ? product : this.node('Mul', [product, this.scalar(alpha)]);
+  }
+
+  /** x [..., n] less the logarithm of the sum of its exponentials. */
+  logSoftmax(x: Name): Name {
+    if (!this.#lacks.has('LogSoftmax')) return this.node('LogSoftmax', [x], { axis: { int: -1 } });
+    const shifted = this.node('Sub', [x, this.node('ReduceMax', [x, this.integers([-1])])]);
+    return this.node('Sub', [shifted, this.node('Log', [this.sumLast(this.node('Exp', [shifted]))])]);
+  }
+
+  /** index int32 of `shape` → [...shape, classes]: `value`, a float32 [1], at each index that is one, else 0. */
+  oneHot(index: Name, shape: readonly number[], classes: number, value: Name): Name {
+    if (!this.#lacks.has('OneHot')) {
+      const values = this.node('Concat', [this.table([1], [0]), value], { axis: { int: 0 } });
+      return this.node('OneHot', [index, this.integer(classes), values]);
+    }
+    const isClass = this.node('Equal', [this.reshape(index, [...shape, 1]), this.#range(classes)]);
+    return this.node('Where', [isClass, value, this.scalar(0)]);
   }
 
   /**

@@ -1,4 +1,4 @@
-/** The onnx family: a kernel becomes an ONNX model, which onnxruntime's CPU provider runs in float32. */
+/** The onnx families: a kernel becomes an ONNX model, which onnxruntime runs in float32, on the CPU or a GPU. */
 import { InferenceSession } from 'onnxruntime-node';
 import { invalid, isCompute } from '../../../program/ops/index.js';
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
@@ -9,7 +9,7 @@ import type { HostTensor, KernelFamily, KernelSpec } from '../family.js';
 import { Bf16Array, decode, encode } from '../half.js';
 import * as activation from './activation.js';
 import * as elementwise from './elementwise.js';
-import type { OnnxKernel } from './emitter.js';
+import type { Lacking, OnnxKernel } from './emitter.js';
 import { Emitter } from './emitter.js';
 import * as loss from './loss.js';
 import * as matmuls from './matmul.js';
@@ -18,6 +18,8 @@ import { createEncoder } from './model.js';
 import * as monitor from './monitor.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
+import type { OnnxFamilyName } from './providers.js';
+import { providerOf, requireProvider, sessionOptions } from './providers.js';
 import * as shape from './shape.js';
 import * as tokens from './tokens.js';
 import { portTensor, Values } from './values.js';
@@ -43,6 +45,7 @@ const MOVES: ReadonlySet<ComputeName> = new Set([
   'expand',
   'split',
   'concat',
+  'copy_to_shards',
   'split_heads',
   'merge_heads',
   'group_heads',
@@ -54,8 +57,8 @@ const MOVES: ReadonlySet<ComputeName> = new Set([
 ] as const);
 
 /** Operands are called x0, x1, … and results y0, y1, … */
-export function buildModel(spec: KernelSpec): Model {
-  const emitter = new Emitter();
+export function buildModel(spec: KernelSpec, lacks?: Lacking): Model {
+  const emitter = new Emitter(lacks);
   const values = new Values(emitter, (id) => spec.type(id));
   const inputs = spec.operands.map((id, index) => values.port(id, `x${index}`));
   spec.operands.forEach((id, index) => values.addOperand(id, inputs[index]!));
@@ -81,22 +84,6 @@ export function buildModel(spec: KernelSpec): Model {
   );
 }
 
-const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
-  executionProviders: ['cpu'],
-  intraOpNumThreads: threads,
-  interOpNumThreads: 1,
-  executionMode: 'sequential',
-  graphOptimizationLevel: 'all',
-  // A session's arena keeps the peak of its kernel's temporaries for good, rounded up, and a rank has a session for
-  // every structure. The C library's allocator reuses the same memory for all of them (see MALLOC_ENVIRONMENT).
-  enableCpuMemArena: false,
-  enableMemPattern: false,
-  // Only errors: warnings of graph clean-ups go straight to the process's stderr.
-  logSeverityLevel: 3,
-  // Ranks share the cores: a thread that waits must not burn one.
-  extra: { session: { intra_op: { allow_spinning: '0' } } },
-});
-
 /** Tensors of one run by the names of their ports. onnxruntime-node has none of bf16: it is given float32 ones. */
 function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: Memory) {
   const staged = tensors.map((tensor) =>
@@ -111,29 +98,32 @@ function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: M
   };
 }
 
-/** @param threads cores that one kernel runs on */
-export function createOnnxFamily({ threads }: { threads: number }): KernelFamily {
+/**
+ * @param threads cores that one kernel runs on, where it runs on the CPU
+ * @throws Error where onnxruntime does not have what the family computes on
+ */
+export async function createOnnxFamily(name: OnnxFamilyName, { threads }: { threads: number }): Promise<KernelFamily> {
   const encodeModel = createEncoder();
   const memory = new Memory();
-  return cachingFamily(
-    { name: 'onnx', device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}` },
-    async (spec): Promise<BuiltKernel> => {
-      const { inputs, outputs, ...body } = buildModel(spec);
-      const session = await InferenceSession.create(encodeModel({ inputs, outputs, ...body }), sessionOptions(threads));
-      return {
-        async run(operands, results) {
-          const feeds = stage(operands, inputs, memory);
-          // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
-          const fetches = stage(results, outputs, memory);
-          feeds.convert(decode);
-          const copies = await session.run(feeds.byName, fetches.byName);
-          for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
-          fetches.convert((half, single) => encode(single, half));
-          feeds.end();
-          fetches.end();
-        },
-        dispose: () => session.release(),
-      };
-    },
-  );
+  const { device, lacks } = providerOf(name);
+  await requireProvider(name, encodeModel);
+  return cachingFamily({ name, device: device(threads) }, async (spec): Promise<BuiltKernel> => {
+    const { inputs, outputs, ...body } = buildModel(spec, lacks);
+    const model = encodeModel({ inputs, outputs, ...body });
+    const session = await InferenceSession.create(model, sessionOptions(name, threads));
+    return {
+      async run(operands, results) {
+        const feeds = stage(operands, inputs, memory);
+        // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
+        const fetches = stage(results, outputs, memory);
+        feeds.convert(decode);
+        const copies = await session.run(feeds.byName, fetches.byName);
+        for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
+        fetches.convert((half, single) => encode(single, half));
+        feeds.end();
+        fetches.end();
+      },
+      dispose: () => session.release(),
+    };
+  });
 }

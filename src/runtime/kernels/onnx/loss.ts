@@ -29,7 +29,7 @@ export const softmax_cross_entropy: OnnxKernel<'softmax_cross_entropy'> = ({
   operands: [x, targets],
   attributes,
 }) => {
-  const logarithms = emitter.node('LogSoftmax', [x!], { axis: { int: -1 } });
+  const logarithms = emitter.logSoftmax(x!);
   return [over(emitter, emitter.sumAll(emitter.node('Mul', [targets!, logarithms])), -attributes.divisor)];
 };
 

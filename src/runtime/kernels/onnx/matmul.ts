@@ -4,7 +4,7 @@
  * that can be measured; a MatMul and an Add take up to 5 % longer and a second matrix of memory.
  */
 import { elementCount } from '../../../program/types.js';
-import type { Emitter, Name, OnnxKernel } from './emitter.js';
+import type { Emitter, Name, OnnxKernel, Ranked } from './emitter.js';
 
 /** scale · op(a) op(b) + c of matrices, c of the result's shape: added to as the product is made. */
 const gemm = (
@@ -32,7 +32,10 @@ export const matmul: OnnxKernel<'matmul'> = ({ emitter, operands, types, resultT
     return [shape.length === 2 ? sum : emitter.reshape(sum, shape)];
   }
   const plain = !transposeA && !transposeB && scale === 1;
-  const product = plain ? emitter.node('MatMul', [a, b]) : emitter.fusedMatmul(a, b, transposeA, transposeB, scale);
+  const ranked = (name: Name, slot: number): Ranked => ({ name, rank: types[slot]!.shape.length });
+  const product = plain
+    ? emitter.node('MatMul', [a, b])
+    : emitter.fusedMatmul(ranked(a, 0), ranked(b, 1), transposeA, transposeB, scale);
   return [addend === undefined ? product : emitter.node('Add', [product, addend])];
 };
 
@@ -49,7 +52,10 @@ export const matmul_weight_gradient: OnnxKernel<'matmul_weight_gradient'> = ({ e
   const rows = elementCount(shape) / k;
   const right = emitter.reshape(dy, [rows, n]);
   if (addend !== undefined) return [gemm(emitter, [emitter.reshape(x, [rows, k]), right, addend], [true, false], 1)];
-  if (k > n) return [emitter.fusedMatmul(emitter.reshape(x, [rows, k]), right, true, false, 1)];
+  if (k > n) {
+    const [matrix, wide] = [emitter.reshape(x, [rows, k]), right].map((name) => ({ name, rank: 2 }));
+    return [emitter.fusedMatmul(matrix!, wide!, true, false, 1)];
+  }
   const last = shape.length - 1;
   // The reshape after it keeps onnxruntime from folding the transpose into the product.
   const left = emitter.transpose(x, [last, ...shape.slice(0, -1).keys()]);

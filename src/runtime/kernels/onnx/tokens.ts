@@ -97,13 +97,12 @@ export const token_cross_entropy_backward: OnnxKernel<'token_cross_entropy_backw
   const ids = types[0]!.shape;
   const places = placesOf(call, targets, classes);
   const factor = emitter.reshape(emitter.node('Mul', [cotangent, emitter.scalar(1 / divisor)]), [1]);
-  const values = emitter.node('Concat', [emitter.table([1], [0]), emitter.node('Neg', [factor])], { axis: { int: 0 } });
   // An index that is no class gives a row of zeros.
   const index =
     places.present === undefined
       ? places.index
       : emitter.node('Where', [places.present, places.index, emitter.integer(classes)]);
-  const ofLogits = emitter.node('OneHot', [index, emitter.integer(classes), values]);
+  const ofLogits = emitter.oneHot(index, ids, classes, emitter.node('Neg', [factor]));
   const everywhere = emitter.node('Expand', [factor, emitter.integers(resultTypes[1]!.shape)]);
   return [ofLogits, masked(emitter, everywhere, places, ids)];
 };

@@ -1,0 +1,18 @@
+/** What a backend of tfjs does in its own way. Everything else is the same calls of tfjs-core on each of them. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Numbers } from '../tensors.js';
+
+export interface Backend {
+  /** What tfjs calls it. */
+  readonly name: string;
+  /** Where it computes, for messages. */
+  readonly device: string;
+  /** op(A) op(B) of matrices, or of tensors of the same leading dimensions. */
+  matmul(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor;
+  /** A matrix's columns, dealt out to matrices of `sizes` columns. */
+  split(x: Tensor, sizes: readonly number[]): Tensor[];
+  /** e^x of numbers up to 0, to what float32 has next to 1. */
+  decay(x: Tensor): Tensor;
+  /** Writes the elements of a tensor to an array of their kind. */
+  read(x: Tensor, target: Numbers): Promise<void> | void;
+}

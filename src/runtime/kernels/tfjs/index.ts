@@ -1,0 +1,125 @@
+/** The tfjs families: a kernel's ops run one after the other in a backend of tfjs; operands and results alone cross. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { invalid, isCompute } from '../../../program/ops/index.js';
+import type { Attributes, ComputeName } from '../../../program/ops/index.js';
+import type { Op, ValueId } from '../../../program/types.js';
+import type { BuiltKernel } from '../caching.js';
+import { cachingFamily } from '../caching.js';
+import type { FamilyName } from '../families.js';
+import type { HostTensor, KernelFamily, KernelSpec } from '../family.js';
+import type { Numbers } from '../tensors.js';
+import * as activation from './activation.js';
+import type { Backend } from './backend.js';
+import * as elementwise from './elementwise.js';
+import type { TfjsCall, TfjsKernel } from './kernel.js';
+import { shapeOf } from './kernel.js';
+import * as loss from './loss.js';
+import * as matmuls from './matmul.js';
+import * as monitor from './monitor.js';
+import * as norm from './norm.js';
+import * as optimizer from './optimizer.js';
+import * as shape from './shape.js';
+import * as tokens from './tokens.js';
+
+export type { Backend } from './backend.js';
+
+export const TFJS = {
+  ...elementwise,
+  ...shape,
+  ...matmuls,
+  ...activation,
+  ...norm,
+  ...monitor,
+  ...loss,
+  ...optimizer,
+  ...tokens,
+} satisfies { [N in ComputeName]: TfjsKernel<N> };
+
+function kernelOf<N extends ComputeName>(name: N): TfjsKernel<N> {
+  return (TFJS as unknown as { [K in N]: TfjsKernel<K> })[name];
+}
+
+interface Step {
+  readonly op: Op;
+  /** Values that nothing after it uses. */
+  readonly dying: readonly ValueId[];
+  run(operands: readonly Tensor[]): Tensor[];
+}
+
+/** Where each value is used last; results are needed to the end. */
+function dyingAfter({ ops, operands, results }: KernelSpec): ValueId[][] {
+  const last = new Map<ValueId, number>();
+  operands.forEach((id) => last.set(id, 0));
+  ops.forEach((op, index) => [...op.operands, ...op.results].forEach((id) => last.set(id, index)));
+  results.forEach((id) => last.delete(id));
+  return ops.map((_, index) => [...last.keys()].filter((id) => last.get(id) === index));
+}
+
+function build(spec: KernelSpec, backend: Backend): BuiltKernel {
+  /** By the op's place and the name. */
+  const kept = new Map<string, Tensor>();
+
+  function runnerOf(op: Op, place: number): Step['run'] {
+    const { name, attributes } = op;
+    if (!isCompute(name)) throw invalid(op.id, 'an op that computes', name);
+    const call: Omit<TfjsCall<ComputeName>, 'operands'> = {
+      backend,
+      types: op.operands.map((id) => spec.type(id)),
+      resultTypes: op.results.map((id) => spec.type(id)),
+      attributes: attributes as Attributes[ComputeName],
+      coordinate: (axis) => spec.coordinate(axis),
+      kept: (what, make) => {
+        const key = `${place} ${what}`;
+        const tensor = kept.get(key) ?? tf.keep(make());
+        kept.set(key, tensor);
+        return tensor;
+      },
+    };
+    return (operands) => kernelOf(name)({ ...call, operands });
+  }
+
+  const dying = dyingAfter(spec);
+  const steps = spec.ops.map((op, index): Step => ({ op, dying: dying[index]!, run: runnerOf(op, index) }));
+  const types = spec.operands.map((id) => spec.type(id));
+
+  function compute(operands: readonly HostTensor[], values: Map<ValueId, Tensor>): void {
+    spec.operands.forEach((id, index) => {
+      const array = operands[index] as Float32Array | Int32Array;
+      values.set(id, tf.tensor(array, shapeOf(types[index]!), types[index]!.dtype === 'i32' ? 'int32' : 'float32'));
+    });
+    for (const step of steps) {
+      const inputs = step.op.operands.map((id) => values.get(id)!);
+      // Each value is a tensor of its own, to be disposed by itself; a reshape shares the memory.
+      const made = tf.tidy(() =>
+        step.run(inputs).map((tensor) => (inputs.includes(tensor) ? tf.reshape(tensor, tensor.shape) : tensor)),
+      );
+      step.op.results.forEach((id, index) => values.set(id, made[index]!));
+      for (const id of step.dying) {
+        values.get(id)?.dispose();
+        values.delete(id);
+      }
+    }
+  }
+
+  return {
+    async run(operands, results) {
+      if (tf.getBackend() !== backend.name) await tf.setBackend(backend.name);
+      const values = new Map<ValueId, Tensor>();
+      try {
+        // In one go: meanwhile no other family's kernel may run, with its backend.
+        compute(operands, values);
+        await Promise.all(spec.results.map((id, index) => backend.read(values.get(id)!, results[index] as Numbers)));
+      } finally {
+        for (const tensor of values.values()) tensor.dispose();
+      }
+    },
+    async dispose() {
+      for (const tensor of kept.values()) tensor.dispose();
+      kept.clear();
+    },
+  };
+}
+
+export const createTfjsFamily = (name: FamilyName, backend: Backend): KernelFamily =>
+  cachingFamily({ name, device: backend.device }, async (spec) => build(spec, backend));

@@ -1,0 +1,48 @@
+/** Sums of tensors as collectives form them: with SIMD where the engine has it, in plain loops elsewhere. */
+import type { DType } from '../../program/index.js';
+import { DTYPE_BYTES, DTYPES } from '../../program/index.js';
+import type { HostTensor } from '../kernels/tensors.js';
+import { dtypeOf, viewOf } from '../kernels/tensors.js';
+import { addPlain } from './plain.js';
+import { createSimdModule, RUN_BYTES } from './simd.js';
+
+export { addPlain } from './plain.js';
+
+/**
+ * target = left + right, arrays of one kind and length over any memory; the target may be one of the terms. The same
+ * bits either way, but for those of a NaN.
+ */
+export type Add = (target: HostTensor, left: HostTensor, right: HostTensor) => void;
+
+/** Shorter sums are formed in place: to copy them into the module's memory takes longer. */
+const SHORT_BYTES = 256;
+
+/** @param simd false for plain loops in any case */
+export function createAdd({ simd = true }: { readonly simd?: boolean } = {}): Add {
+  const module = simd ? createSimdModule() : undefined;
+  if (module === undefined) return addPlain;
+  const run = (dtype: DType, index: number): HostTensor =>
+    viewOf(dtype, module.memory, index * RUN_BYTES, RUN_BYTES / DTYPE_BYTES[dtype]);
+  const runs = Object.fromEntries(DTYPES.map((dtype) => [dtype, [run(dtype, 0), run(dtype, 1)]])) as unknown as Record<
+    DType,
+    readonly [HostTensor, HostTensor]
+  >;
+
+  return (target, left, right) => {
+    if (target.byteLength < SHORT_BYTES) {
+      addPlain(target, left, right);
+      return;
+    }
+    const dtype = dtypeOf(target);
+    const [first, second] = runs[dtype];
+    const { length } = target;
+    for (let start = 0; start < length; start += first.length) {
+      const count = Math.min(first.length, length - start);
+      const whole = count === length;
+      first.set(whole ? left : left.subarray(start, start + count));
+      second.set(whole ? right : right.subarray(start, start + count));
+      module.add[dtype](count * first.BYTES_PER_ELEMENT);
+      target.set(count === first.length ? first : first.subarray(0, count), start);
+    }
+  };
+}

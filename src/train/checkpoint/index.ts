@@ -1,0 +1,7 @@
+export { checkpointFolder, checkpointPath, isInRun, listCheckpoints, runFolderOf, writeCheckpoint } from './folder.js';
+export type { CheckpointMetadata } from './metadata.js';
+export { Checkpoint, modelSettings } from './restore.js';
+export { saveState } from './save.js';
+export type { StateTensor } from './state-tensors.js';
+export { jobState, pipelineState, programState } from './state-tensors.js';
+export { gather } from './transfer.js';

@@ -1,0 +1,83 @@
+/** `metrics.jsonl` of a run folder: a line a step, each step once, also where a run was cut off and gone on with. */
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { MeshwrightError } from '../errors.js';
+import { runFolderOf } from './checkpoint/index.js';
+import type { StepMetrics } from './events.js';
+
+const pathIn = (runFolder: string): string => join(runFolder, 'metrics.jsonl');
+
+function writing<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw new MeshwrightError('WRITE_FAILED', {
+      place: path,
+      expected: 'a file that can be written',
+      got: (error as Error).message,
+    });
+  }
+}
+
+export class MetricsFile {
+  readonly #path: string;
+
+  constructor(runFolder: string) {
+    this.#path = pathIn(runFolder);
+  }
+
+  /** @throws MeshwrightError WRITE_FAILED */
+  append(line: StepMetrics): void {
+    writing(this.#path, () => appendFileSync(this.#path, `${JSON.stringify(line)}\n`));
+  }
+
+  /** Returns when all lines are on the disk. @throws MeshwrightError WRITE_FAILED */
+  sync(): void {
+    writing(this.#path, () => {
+      const file = openSync(this.#path, 'a');
+      try {
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    });
+  }
+}
+
+const stepOf = (line: string): unknown => {
+  try {
+    return (JSON.parse(line) as { step?: unknown } | null)?.step;
+  } catch {
+    // The last line of a run that was cut off.
+    return undefined;
+  }
+};
+
+/**
+ * Gives a run folder the lines that a checkpoint has behind it: those of the run that wrote it, up to its step.
+ *
+ * @throws MeshwrightError WRITE_FAILED
+ */
+export function continueMetrics(checkpoint: string, runFolder: string, step: number): void {
+  const before = runFolderOf(checkpoint);
+  if (before === undefined || !existsSync(pathIn(before))) return;
+  const path = pathIn(runFolder);
+  writing(path, () => {
+    const lines = readFileSync(pathIn(before), 'utf8').split('\n');
+    const kept = lines.filter((line) => {
+      const of = stepOf(line);
+      return typeof of === 'number' && of <= step;
+    });
+    writeFileSync(`${path}.tmp`, kept.map((line) => `${line}\n`).join(''));
+    renameSync(`${path}.tmp`, path);
+  });
+}

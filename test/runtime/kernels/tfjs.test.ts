@@ -1,0 +1,4 @@
+import { describeConformance } from './conformance.js';
+
+await describeConformance('tfjs-wasm');
+await describeConformance('tfjs-node');
