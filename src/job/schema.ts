@@ -81,8 +81,6 @@ export const jobSchema = z.strictObject({
       family: z.enum(FAMILY_NAMES).optional(),
       threadsPerRank: count.optional(),
       loaderWorkers: count.optional(),
-      /** Every so many steps the gradients' norm and the largest attention logit are measured; 0 is never. */
-      monitor: z.number().int().min(0, 'at least 0').optional(),
       /** When the state of a run is written down, to be gone on with: after its last step, and now and then before. */
       checkpoint: z
         .strictObject({
@@ -92,6 +90,8 @@ export const jobSchema = z.strictObject({
           keep: z.number().int('a whole number').min(0, 'at least 0').optional(),
         })
         .optional(),
+      /** Every so many steps the gradients' norm and the largest attention logit are measured; 0 is never. */
+      monitor: z.number().int().min(0, 'at least 0').optional(),
     })
     .optional(),
 });
