@@ -1,7 +1,7 @@
 /** What the device process is asked, for both sides. Types only: the parent loads none of the child's modules. */
 import type { MeasureRequest, Measurements } from '../calibrate/index.js';
 import type { JobInput } from '../job/index.js';
-import type { ChildExchange } from '../runtime/index.js';
+import type { ChildExchange, FamilyName } from '../runtime/index.js';
 import type { SessionOptions, Timing, TrainEvent, TrainOptions, TrainReport, TurnsOptions } from '../train/index.js';
 
 /** Gives the arguments back; tells whether the process can be started and talked to. */
@@ -33,6 +33,13 @@ export interface Measure extends ChildExchange {
   readonly args: Omit<MeasureRequest, 'workerUrl' | 'diaryFile'>;
   readonly event: string;
   readonly result: Measurements;
+}
+
+/** Of `probe-host.ts`: what a kernel family computes on, where it can be had. */
+export interface Probe extends ChildExchange {
+  readonly args: { readonly family: FamilyName; readonly threads: number };
+  readonly event: never;
+  readonly result: string;
 }
 
 export interface ChildRequests {

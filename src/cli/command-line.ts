@@ -8,9 +8,10 @@ import { packageRoot } from '../package-root.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, addLearningRate, amount, jitter, whole } from './options.js';
+import { addJobFlags, addLearningRate, amount, checkpointInterval, jitter, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
+import type { HardwareFlags } from './commands/hardware.js';
 import type { ImagesFlags } from './commands/images.js';
 import type { TextFlags } from './commands/text.js';
 import type { TrainFlags } from './commands/train.js';
@@ -41,9 +42,14 @@ function createProgram(): Command {
   json(
     program.command('models').description('list the models of every family with their shapes and parameters'),
   ).action(async (flags: { json?: boolean }) => (await import('./commands/models.js')).models(flags));
-  json(program.command('hardware').description('list the hardware profiles, or the numbers of one with their sources'))
+  json(
+    program
+      .command('hardware')
+      .description('list the hardware profiles, the numbers of one with their sources, or the devices of this machine'),
+  )
     .argument('[name]', 'a profile')
-    .action(async (name: string | undefined, flags: { json?: boolean }) =>
+    .option('--local', 'list what this machine can train on: cores, memory, and the kernel families that can be had')
+    .action(async (name: string | undefined, flags: HardwareFlags) =>
       (await import('./commands/hardware.js')).hardware(name, flags),
     );
   json(
@@ -117,6 +123,16 @@ function createProgram(): Command {
       whole('--monitor', 0),
     )
     .option('--run <folder>', 'run folder, must not exist (default: runs/MODEL)')
+    .option(
+      '--checkpoint-every <interval>',
+      'how often to write a checkpoint into the run folder, besides at the end: steps, as in 500, or seconds, as in 60s (default: 300s)',
+      checkpointInterval,
+    )
+    .option('--keep-checkpoints <count>', 'how many stay, 0 for none (default: 2)', whole('--keep-checkpoints', 0))
+    .option(
+      '--resume <path>',
+      "go on from a run folder's newest checkpoint, or from a checkpoint: with --steps, --epochs or nothing else in its folder, with other flags (a mesh, a learning rate) in a new one",
+    )
     .action(async (file: string | undefined, flags: TrainFlags) =>
       (await import('./commands/train.js')).train(file, flags),
     );

@@ -11,6 +11,8 @@ export { Rank } from './rank.js';
 export type { FamilyName, FamilyRow } from './kernels/families.js';
 export { DEFAULT_FAMILY, FAMILIES, FAMILY_NAMES, familyRow } from './kernels/families.js';
 export type { HostTensor } from './kernels/family.js';
+export { requireDtype } from './kernels/family.js';
+export { probeFamily } from './kernels/probe.js';
 export type { Numbers } from './kernels/tensors.js';
 export { allocateNumbers, dtypeOf, numbersOf, stored, viewOf } from './kernels/tensors.js';
 export type { ChildHandler, ChildHandlers } from './serve-child.js';

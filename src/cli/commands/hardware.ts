@@ -1,9 +1,30 @@
+import { MeshwrightError } from '../../errors.js';
 import { listHardware, loadHardware } from '../../hardware/index.js';
-import { formatBytes, formatBytesPerSecond, formatFlopsPerSecond } from '../../units.js';
+import { bytes, formatBytes, formatBytesPerSecond, formatFlopsPerSecond } from '../../units.js';
+import type { Devices } from '../devices.js';
+import { findDevices } from '../devices.js';
 import { printJson, printLine, printTable } from '../output.js';
 
-/** `meshwright hardware [NAME]`: the shipped profiles, or all numbers of one with their sources. */
-export function hardware(name: string | undefined, flags: { readonly json?: boolean }): void {
+export interface HardwareFlags {
+  readonly json?: boolean;
+  readonly local?: boolean;
+}
+
+/** `meshwright hardware [NAME]`: the shipped profiles, all numbers of one with their sources, or this machine's devices. */
+export async function hardware(name: string | undefined, flags: HardwareFlags): Promise<void> {
+  if (flags.local) {
+    if (name !== undefined) {
+      throw new MeshwrightError('USAGE', {
+        place: 'command line',
+        expected: 'a profile, or --local for the devices of this machine',
+        got: `${name} --local`,
+      });
+    }
+    const devices = await findDevices();
+    if (flags.json) printJson(devices);
+    else printDevices(devices);
+    return;
+  }
   if (name !== undefined) {
     const { document } = loadHardware(name);
     if (flags.json) printJson(document);
@@ -28,6 +49,22 @@ export function hardware(name: string | undefined, flags: { readonly json?: bool
     ]),
     [2, 3, 4],
   );
+}
+
+function printDevices({ processor, cores, memoryBytes, system, node, families }: Devices): void {
+  printLine(`${processor}, ${cores} ${cores === 1 ? 'core' : 'cores'}, ${formatBytes(bytes(memoryBytes))} of memory`);
+  printLine(`${system}, Node ${node}`);
+  printLine();
+  printTable(
+    ['family', 'computes on', 'types', 'what it is'],
+    families.map(({ name, device, dtypes, title }) => [name, device ?? 'missing', dtypes.join(' '), title]),
+  );
+  for (const { name, missing } of families) {
+    if (missing === null) continue;
+    printLine();
+    printLine(`${name}: ${missing.why}`);
+    printLine(`  needs ${missing.needs}`);
+  }
 }
 
 /** Every `{ value, source, status }` of a profile by its path. */

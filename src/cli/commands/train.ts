@@ -11,12 +11,16 @@ import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../..
 import type { AnyAssessment } from '../assess.js';
 import { Assessor, stackOf } from '../assess.js';
 import { comparePlan, predictedFigures, writeRunFiles, printComparison } from '../comparison.js';
+import { requireFamily } from '../devices.js';
 import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
-import type { JobFlags } from '../options.js';
+import { omit } from '../../omit.js';
+import type { CheckpointInterval, JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
+import type { Resumption } from '../resume.js';
+import { findCheckpoint, jobFileOf, stepToGoOnFrom } from '../resume.js';
 import { createRunFolder, freeRunFolder, writeText } from '../run-folder.js';
 import type { Trial } from '../trial.js';
 
@@ -29,7 +33,14 @@ export interface TrainFlags extends JobFlags {
   readonly family?: FamilyName;
   readonly run?: string;
   readonly monitor?: number;
+  readonly resume?: string;
+  readonly checkpointEvery?: CheckpointInterval;
+  readonly keepCheckpoints?: number;
 }
+
+/** What changes neither what a run computes nor how, so that it can go on in its own folder with another. */
+const FREE_FLAGS: readonly (keyof TrainFlags)[] = ['steps', 'epochs', 'checkpointEvery', 'keepCheckpoints'];
+const OTHER_FLAGS: readonly (keyof TrainFlags)[] = ['resume', 'run', 'json'];
 
 /** What the demo and the UI train on where there are no images: 6 shapes × 4 textures × 6 colours, the first twelve. */
 export const DRAWN_IMAGES = {
@@ -155,23 +166,67 @@ export function summarizeEvaluation(evaluation: Evaluation): string {
   return `held-out ${what} ${value} (${baseline})`;
 }
 
-/** `meshwright train`: executes a job on this machine's devices and compares it with its prediction. */
-export async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
-  const { images, text, epochs, steps, seed, family, monitor } = flags;
-  const given = Object.fromEntries(
-    Object.entries({ images, text, epochs, steps, seed, family, monitor }).filter(([, value]) => value !== undefined),
-  );
-  const input = await fitClasses(mergeJobs(jobInput(file, flags), { training: given }));
-  const assessor = new Assessor();
-  const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
-  requireLocal(job);
-  await openJobData(job);
-  const predicted = assessor.assessAny(job);
-  requireFits(predicted);
+/** The job that a file, or that of the run which is gone on with, and flags describe. */
+async function trainingInput(
+  file: string | undefined,
+  flags: TrainFlags,
+  resumed: Resumption | undefined,
+): Promise<JobInput> {
+  const { images, text, epochs, steps, seed, family, monitor, checkpointEvery, keepCheckpoints: keep } = flags;
+  const base = jobInput(file ?? (resumed === undefined ? undefined : jobFileOf(resumed)), flags);
+  const before = base.training?.checkpoint;
+  const every = checkpointEvery ?? { everySteps: before?.everySteps, everySeconds: before?.everySeconds };
+  const checkpoint = given({ ...every, keep: keep ?? before?.keep });
+  // Either of steps and epochs says how long it takes: of a run's own job the one that isn't asked for is left behind.
+  const length = epochs === undefined ? {} : { steps: undefined };
+  const training = {
+    ...length,
+    ...given({ images, text, epochs, steps, seed, family, monitor }),
+    ...(Object.keys(checkpoint).length > 0 ? { checkpoint } : {}),
+  };
+  const merged = mergeJobs(base, { training });
+  const isRemeshed = file === undefined && resumed !== undefined && flags.chips === undefined;
+  // The mesh says how many.
+  return fitClasses(isRemeshed && (flags.mesh ?? flags.plan) !== undefined ? omit(merged, 'chips') : merged);
+}
+
+const given = (settings: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+
+/** Whether a run goes on in its own folder: from its newest checkpoint and with its own job, but for how long it takes. */
+function goesOn(file: string | undefined, flags: TrainFlags, { isNewest }: Resumption): boolean {
+  const allowed: readonly string[] = [...FREE_FLAGS, ...OTHER_FLAGS];
+  const changes = Object.keys(given({ ...flags })).filter((name) => !allowed.includes(name));
+  return isNewest && file === undefined && flags.run === undefined && changes.length === 0;
+}
+
+/** The folder of a run, with its job. */
+function prepareFolder(job: Job, file: string | undefined, flags: TrainFlags, resumed: Resumption | undefined): string {
+  if (resumed?.runFolder !== undefined && goesOn(file, flags, resumed)) {
+    if (FREE_FLAGS.some((name) => flags[name] !== undefined)) writeJob(resumed.runFolder, job);
+    return resumed.runFolder;
+  }
   const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
   createRunFolder(folder, '--run');
   writeJob(folder, job);
+  return folder;
+}
+
+/** `meshwright train`: executes a job on this machine's devices and compares it with its prediction. */
+export async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
+  const resumed = flags.resume === undefined ? undefined : findCheckpoint(flags.resume);
+  const input = await trainingInput(file, flags, resumed);
+  const assessor = new Assessor();
+  const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
+  requireLocal(job);
+  await requireFamily(job);
+  const data = await openJobData(job);
+  const step = resumed === undefined ? 0 : stepToGoOnFrom(resumed, job, data);
+  const predicted = assessor.assessAny(job);
+  requireFits(predicted);
+  const folder = prepareFolder(job, file, flags, resumed);
   if (!flags.json) {
+    if (resumed !== undefined) printLine(`going on after step ${step}, from ${resumed.checkpoint}`);
     printLine(`run folder ${folder}`);
     const { stepTimeSeconds, mfu } = predictedFigures(predicted);
     printLine(`predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}`);
@@ -179,7 +234,8 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const reporter = trainReporter(flags.json === true);
   const { report, interrupted } = await interruptible(async (signal) => {
     const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, runFolder: folder };
-    return runJob(predicted, settings, reporter.onEvent, signal);
+    const resume = resumed === undefined ? {} : { resume: resumed.checkpoint };
+    return runJob(predicted, { ...settings, ...resume }, reporter.onEvent, signal);
   }, reporter.end);
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
@@ -188,8 +244,10 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printJson({
       schema: 'meshwright/run@1',
       runFolder: folder,
+      resumedAfterStep: resumed === undefined ? null : step,
       steps: report.metrics.length,
       last: report.metrics.at(-1),
+      checkpoint: report.checkpoint ?? null,
       skipped: report.skipped,
       evaluation: report.evaluation ?? null,
       comparison: row,
@@ -198,6 +256,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine();
     printLine(summarizeLoss(report));
     if (report.evaluation) printLine(summarizeEvaluation(report.evaluation));
+    if (report.checkpoint) printLine(`checkpoint ${report.checkpoint.path}`);
     if (report.skipped.length > 0) printLine(`${report.skipped.length} images could not be decoded and were skipped`);
     printLine();
     printComparison([row]);
