@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { nearest } from '../text.js';
 import { MeshwrightError } from '../errors.js';
+import { reasonOf } from '../reason.js';
 import { omit } from '../omit.js';
 import { packageRoot } from '../package-root.js';
 import { resolveHardware, resolveStack } from './resolve.js';
@@ -54,7 +55,7 @@ function readText(path: string): string {
     throw new MeshwrightError('HARDWARE_INVALID', {
       place: shown(path),
       expected: 'a YAML file that can be read',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { MeshwrightError } from '../errors.js';
+import { reasonOf } from '../reason.js';
 import { listHardware } from '../hardware/index.js';
 import { parseSource } from '../source.js';
 import type { Job } from './job.js';
@@ -43,7 +44,7 @@ export function readJob(path: string): JobInput {
     throw new MeshwrightError('JOB_INVALID', {
       place: path,
       expected: 'a readable job file',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }

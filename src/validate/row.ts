@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
+import { reasonOf } from '../reason.js';
 import { parseSource } from '../source.js';
 
 const count = z.number('a whole number of at least 1').int('a whole number').min(1, 'at least 1');
@@ -108,7 +109,7 @@ function parseLine(line: string, place: string): unknown {
     throw new MeshwrightError('RUN_INVALID', {
       place,
       expected: 'one JSON object a line',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }
@@ -172,7 +173,7 @@ export function readRows(file: string): Rows {
     throw new MeshwrightError('DATA_NOT_FOUND', {
       place: '--runs',
       expected: 'a file of measured runs that can be read',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
   return parseRows(text, file);
