@@ -149,6 +149,8 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     hostTimePerOp: time('hostTimePerOp'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
     hostOverheadPerMicrobatch: time('hostOverheadPerMicrobatch'),
+    exchanges: document.exchanges?.value ?? 'at-once',
+    stageTransfers: document.stageTransfers?.value ?? 'whole',
     asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,

@@ -206,6 +206,8 @@ export const stackSchema = z.strictObject({
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
   hostOverheadPerMicrobatch: quantity.optional(),
+  exchanges: sourced(z.enum(['at-once', 'one-by-one'])).optional(),
+  stageTransfers: sourced(z.enum(['whole', 'scattered'])).optional(),
   asynchronous: sourced(z.array(z.enum(COLLECTIVES))),
   collectives: sourced(
     z.strictObject({

@@ -332,6 +332,18 @@ export interface Stack {
    * issued.
    */
   readonly asynchronous: readonly CollectiveKind[];
+  /**
+   * Where a pipeline's transfers aren't overlapped with computing: whether a stage sends and receives `at-once`, so that
+   * what it gets comes while it sends, or `one-by-one`, so that each transfer keeps both stages by itself; `at-once` unless
+   * the profile says so.
+   */
+  readonly exchanges: 'at-once' | 'one-by-one';
+  /**
+   * Of what a pipeline's stages send each other and all chips along `model` have: each sends the `whole` of it to the one
+   * of its coordinates, or a part (`scattered`), which the others gather from it (Narayanan et al. 2021, §4.1); `whole`
+   * unless the profile says so.
+   */
+  readonly stageTransfers: 'whole' | 'scattered';
   /** The algorithms that its communication library has for a collective; all there are where absent. */
   readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */

@@ -21,6 +21,8 @@ const MAIN = join(ROOT, 'dist/src/cli/main.js');
 
 export interface Ended {
   readonly status: number | null;
+  /** Of one that a signal has ended. */
+  readonly killedBy?: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -29,6 +31,10 @@ export interface Started {
   readonly ended: Promise<Ended>;
   /** To all its processes, as a terminal sends it. */
   signal(name: NodeJS.Signals): void;
+  /** To the one that was started, as `kill` sends it. */
+  signalAlone(name: NodeJS.Signals): void;
+  /** The group that all its processes are of. */
+  readonly group: number;
   /** Whether any of its processes is still there. */
   isAlive(): boolean;
 }
@@ -41,7 +47,7 @@ export function startCli(args: readonly string[], cwd: string): Started {
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const ended = new Promise<Ended>((resolve, reject) => {
-    child.on('error', reject).on('close', (status) => resolve({ status, stdout, stderr }));
+    child.on('error', reject).on('close', (status, killedBy) => resolve({ status, killedBy, stdout, stderr }));
   });
   const signal = (name: NodeJS.Signals | 0): void => void process.kill(-child.pid!, name);
   const isAlive = (): boolean => {
@@ -52,7 +58,7 @@ export function startCli(args: readonly string[], cwd: string): Started {
       return false;
     }
   };
-  return { ended, signal, isAlive };
+  return { ended, signal, signalAlone: (name) => void child.kill(name), group: child.pid!, isAlive };
 }
 
 /** @param line arguments, separated by spaces */

@@ -39,7 +39,7 @@ export interface TrainFlags extends JobFlags {
 }
 
 /** What changes neither what a run computes nor how, so that it can go on in its own folder with another. */
-const FREE_FLAGS: readonly (keyof TrainFlags)[] = ['steps', 'epochs', 'checkpointEvery', 'keepCheckpoints'];
+const FREE_FLAGS: readonly (keyof TrainFlags)[] = ['steps', 'epochs', 'monitor', 'checkpointEvery', 'keepCheckpoints'];
 const OTHER_FLAGS: readonly (keyof TrainFlags)[] = ['resume', 'run', 'json'];
 
 /** What the demo and the UI train on where there are no images: 6 shapes × 4 textures × 6 colours, the first twelve. */
