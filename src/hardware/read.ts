@@ -1,7 +1,8 @@
 /** Finds and reads the shipped profiles, or one at a path of the user's. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { nearest } from '../text.js';
+import { readUtf8 } from '../encoding.js';
 import { MeshwrightError } from '../errors.js';
 import { reasonOf } from '../reason.js';
 import { omit } from '../omit.js';
@@ -50,7 +51,7 @@ const shown = (path: string): string => {
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readUtf8(path);
   } catch (error) {
     throw new MeshwrightError('HARDWARE_INVALID', {
       place: shown(path),

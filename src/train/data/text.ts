@@ -1,7 +1,7 @@
 /** A text as bytes: read, split into what is trained on and what is held out, and cut into sequences. */
-import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { notUtf8 } from '../../encoding.js';
 import { MeshwrightError } from '../../errors.js';
 import { reasonOf } from '../../reason.js';
 import { bytes, formatBytes } from '../../units.js';
@@ -35,24 +35,13 @@ async function filesOf(path: string): Promise<{ readonly path: string; readonly 
   return Promise.all(paths.map(async (file) => ({ path: file, length: (await stat(file)).size })));
 }
 
-/** How UTF-16 begins, in either order of its bytes. */
-const isUtf16 = ([first, second]: Uint8Array): boolean =>
-  (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
-
 /**
  * Any bytes could be tokens; those of a picture among the texts, or of another encoding, are not what was meant.
  *
  * @throws MeshwrightError DATA_INVALID
  */
 function requireText(text: Uint8Array, path: string): void {
-  const zero = text.indexOf(0);
-  const got = isUtf16(text)
-    ? 'UTF-16'
-    : zero >= 0
-      ? `a zero byte, at ${zero}`
-      : isUtf8(text)
-        ? undefined
-        : 'bytes that are not';
+  const got = notUtf8(text);
   if (got === undefined) return;
   throw new MeshwrightError('DATA_INVALID', {
     place: path,
