@@ -51,7 +51,7 @@ const onnx = (name: 'onnx' | 'onnx-webgpu' | 'onnx-cuda'): Loader => ({
 
 const LOADERS: Readonly<Record<FamilyName, Loader>> = {
   onnx: onnx('onnx'),
-  'onnx-webgpu': onnx('onnx-webgpu'),
+  'onnx-webgpu': { ...onnx('onnx-webgpu'), prepareProcess: async () => (await import('./onnx/turns.js')).shareTurn() },
   'onnx-cuda': onnx('onnx-cuda'),
   'tfjs-wasm': {
     create: async () =>

@@ -4,6 +4,7 @@ import { messageOf } from '../../failure.js';
 import type { FamilyName } from '../families.js';
 import type { Lacking } from './emitter.js';
 import type { Model } from './model.js';
+import { inTurn } from './turns.js';
 
 export type OnnxFamilyName = Extract<FamilyName, 'onnx' | `onnx-${string}`>;
 
@@ -13,20 +14,26 @@ interface Provider {
   device(threads: number): string;
   /** Operators that it lacks, so that onnxruntime would copy their operands to the host and compute there. */
   readonly lacks: Lacking;
+  /** How sessions are made, run and released: at once, or by one thread of the process at a time. */
+  readonly take: <T>(work: () => Promise<T>) => Promise<T>;
 }
+
+const atOnce: Provider['take'] = (work) => work();
 
 const PROVIDERS: Readonly<Record<OnnxFamilyName, Provider>> = {
   onnx: {
     name: 'cpu',
     device: (threads) => `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
     lacks: new Set(),
+    take: atOnce,
   },
   'onnx-webgpu': {
     name: 'webgpu',
     device: () => 'the GPU that WebGPU takes first',
     lacks: new Set(['FusedMatMul', 'LogSoftmax', 'OneHot']),
+    take: inTurn,
   },
-  'onnx-cuda': { name: 'cuda', device: () => 'the first CUDA GPU', lacks: new Set() },
+  'onnx-cuda': { name: 'cuda', device: () => 'the first CUDA GPU', lacks: new Set(), take: atOnce },
 };
 
 export const providerOf = (family: OnnxFamilyName): Provider => PROVIDERS[family];
@@ -65,7 +72,7 @@ export async function requireProvider(family: OnnxFamilyName, encode: (model: Mo
   if (family === 'onnx') return;
   try {
     const options = { ...sessionOptions(family, 1), logSeverityLevel: 4 } as const;
-    await (await InferenceSession.create(encode(TRIAL), options)).release();
+    await PROVIDERS[family].take(async () => (await InferenceSession.create(encode(TRIAL), options)).release());
   } catch (error) {
     // What stands before it is a place in onnxruntime's source, and the condition that did not hold.
     throw new Error(
