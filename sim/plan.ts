@@ -257,7 +257,10 @@ class Planner {
         by,
         bytes: bytes(typeBytes(types[index]!)),
       }));
-    const schedule = this.network.collective({ name, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    // A stack that sums gradients whole takes of the sum what the program's op leaves, where it lies.
+    const isWhole = this.#stack.gradientSums === 'whole' && op.phase === 'reduce' && name === 'reduce_scatter';
+    const run = isWhole ? 'all_reduce' : name;
+    const schedule = this.network.collective({ name: run, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
     const duration = timeAlone(schedule, this.network.sharing);
     const { sentBytes, memoryBytes } = chipTraffic(schedule);
     const step: CollectiveStep = {

@@ -27,7 +27,7 @@ const widens = (op: Op, norms: Norms): boolean =>
 
 const NO_VIEWS: ReadonlySet<string> = new Set();
 /** What makes another shape of the same memory. */
-const VIEWS: ReadonlySet<string> = new Set<ComputeName>(['merge_heads', 'split', 'split_heads']);
+const VIEWS: ReadonlySet<string> = new Set<ComputeName>(['copy_to_shards', 'merge_heads', 'split', 'split_heads']);
 
 /** Ops whose results are other views of their operand's memory. */
 export const viewsOf = ({ elementwise }: Pick<Stack, 'elementwise'>): ReadonlySet<string> =>

@@ -29,6 +29,8 @@ export interface MeasureRequest {
   readonly elements: number;
   readonly rounds: number;
   readonly workerUrl: URL;
+  /** See `PoolOptions`. */
+  readonly diaryFile: number | undefined;
 }
 
 export interface Measurements {
@@ -185,6 +187,7 @@ export async function measureDevices(
     family: request.family,
     threadsPerRank: request.threadsPerRank,
     workerUrl: request.workerUrl,
+    diaryFile: request.diaryFile,
   });
   const durations = new Map<string, number[]>();
   try {

@@ -89,15 +89,25 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
-const stepOptions = ({ attention, elementwise, norms, logits, recomputation, gatheredActivations }: Stack) => ({
+const stepOptions = ({
+  attention,
+  elementwise,
+  norms,
+  logits,
+  gates,
+  recomputation,
+  recomputedParts,
+  gatheredActivations,
+}: Stack) => ({
   fusedAttention: attention === 'fused',
   keeping: {
     casts: norms === 'composed',
     gathers: gatheredActivations === 'kept',
     views: viewsOf({ elementwise }),
     replays: recomputation === 'replayed',
+    modules: recomputedParts === 'modules',
   },
-  form: { norms, logits },
+  form: { norms, logits, gates },
 });
 
 /** The step as a stack runs it. */

@@ -16,11 +16,12 @@ serveChild<ChildRequests>({
     return args;
   },
   // The plan is whole by now: the parent has chosen the microbatches.
-  train: ({ job, ...options }, emit, signal) =>
-    train({ ...options, job: resolveJob(job, () => true), workerUrls }, emit, signal),
-  turns: ({ jobs, ...options }, emit, signal) => {
+  train: ({ job, ...options }, emit, signal, diaryFile) =>
+    train({ ...options, job: resolveJob(job, () => true), workerUrls, diaryFile }, emit, signal),
+  turns: ({ jobs, ...options }, emit, signal, diaryFile) => {
     const resolved = jobs.map(({ job, ...one }) => ({ ...one, job: resolveJob(job, () => true) }));
-    return trainInTurns({ ...options, jobs: resolved, workerUrls }, emit, signal);
+    return trainInTurns({ ...options, jobs: resolved, workerUrls, diaryFile }, emit, signal);
   },
-  measure: (request, emit, signal) => measureDevices({ ...request, workerUrl: workerUrls.rank }, emit, signal),
+  measure: (request, emit, signal, diaryFile) =>
+    measureDevices({ ...request, workerUrl: workerUrls.rank, diaryFile }, emit, signal),
 });

@@ -11,14 +11,17 @@ export interface Ping extends ChildExchange {
   readonly result: string;
 }
 
+/** What the child adds. */
+type OfChild = 'workerUrls' | 'diaryFile';
+
 export interface Train extends ChildExchange {
-  readonly args: Omit<TrainOptions, 'job' | 'workerUrls'> & { readonly job: JobInput };
+  readonly args: Omit<TrainOptions, 'job' | OfChild> & { readonly job: JobInput };
   readonly event: TrainEvent;
   readonly result: TrainReport;
 }
 
 export interface Turns extends ChildExchange {
-  readonly args: Omit<TurnsOptions, 'jobs' | 'workerUrls'> & {
+  readonly args: Omit<TurnsOptions, 'jobs' | OfChild> & {
     readonly jobs: readonly (Pick<SessionOptions, 'schedule'> & { readonly job: JobInput })[];
   };
   /** The number of the turn that is over. */
@@ -27,7 +30,7 @@ export interface Turns extends ChildExchange {
 }
 
 export interface Measure extends ChildExchange {
-  readonly args: Omit<MeasureRequest, 'workerUrl'>;
+  readonly args: Omit<MeasureRequest, 'workerUrl' | 'diaryFile'>;
   readonly event: string;
   readonly result: Measurements;
 }

@@ -8,7 +8,7 @@ import { packageRoot } from '../package-root.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, addLearningRate, amount, jitter, whole } from './options.js';
+import { addJobFlags, addLearningRate, amount, checkpointInterval, jitter, whole } from './options.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { HardwareFlags } from './commands/hardware.js';
@@ -26,6 +26,27 @@ const SIMULATION_FLAGS = [
   ...['json', 'trace', 'links', 'steps', 'tokens'],
   ...['unfold', 'jitter', 'seed', 'fault', 'collective'],
 ];
+
+/** Each says more. */
+const REPEATABLE = ['--model-option', '--fault', '--collective'];
+
+/** Of a flag with one value that is given twice, one value would be ignored. */
+function refuseRepeated(command: Command): void {
+  for (const option of command.options) {
+    const isSingle = (option.required || option.optional) && !option.variadic;
+    if (!isSingle || REPEATABLE.includes(option.long ?? '')) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven)
+        throw new MeshwrightError('USAGE', {
+          place: option.long!,
+          expected: 'one value',
+          got: 'several, one after the other',
+        });
+      isGiven = true;
+    });
+  }
+}
 
 function createProgram(): Command {
   const program = new Command('meshwright')
@@ -117,7 +138,22 @@ function createProgram(): Command {
     .option('--steps <count>', 'steps, instead of epochs', whole('--steps'))
     .option('--seed <number>', 'initial parameters, and what each batch holds', whole('--seed', 0))
     .addOption(new Option('--family <name>', 'kernel family').choices(FAMILY_NAMES))
+    .option(
+      '--monitor <steps>',
+      "every so many steps, measure the gradients' norm and the largest attention logit; 0 is never (default: 10)",
+      whole('--monitor', 0),
+    )
     .option('--run <folder>', 'run folder, must not exist (default: runs/MODEL)')
+    .option(
+      '--checkpoint-every <interval>',
+      'how often to write a checkpoint into the run folder, besides at the end: steps, as in 500, or seconds, as in 60s (default: 300s)',
+      checkpointInterval,
+    )
+    .option('--keep-checkpoints <count>', 'how many stay, 0 for none (default: 2)', whole('--keep-checkpoints', 0))
+    .option(
+      '--resume <path>',
+      "go on from a run folder's newest checkpoint, or from a checkpoint: with --steps, --epochs or nothing else in its folder, with other flags (a mesh, a learning rate) in a new one",
+    )
     .action(async (file: string | undefined, flags: TrainFlags) =>
       (await import('./commands/train.js')).train(file, flags),
     );
@@ -161,6 +197,7 @@ function createProgram(): Command {
     .option('--run <folder>', 'run folder, must not exist (default: runs/demo)')
     .option('--epochs <count>', 'passes over the images', whole('--epochs'), 12)
     .action(async (flags: DemoFlags) => (await import('./commands/demo.js')).demo(flags));
+  program.commands.forEach(refuseRepeated);
   // Only here, since commands take these from the program: so that `openUi` sees what is no command.
   return program.allowExcessArguments().allowUnknownOption().action(openUi);
 }

@@ -72,6 +72,22 @@ export const amount =
     throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
   };
 
+/** How far apart checkpoints are. */
+export type CheckpointInterval = { readonly everySteps: number } | { readonly everySeconds: number };
+
+/** Reads steps, `500`, or seconds, `60s`. @throws MeshwrightError USAGE */
+export function checkpointInterval(text: string): CheckpointInterval {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(s?)$/.exec(text) ?? [];
+  const value = Number(digits);
+  if (value > 0 && unit === 's') return { everySeconds: value };
+  if (Number.isSafeInteger(value) && value >= 1) return { everySteps: value };
+  throw new MeshwrightError('USAGE', {
+    place: '--checkpoint-every',
+    expected: 'steps, such as 500, or seconds, such as 60s',
+    got: JSON.stringify(text),
+  });
+}
+
 /** Reads a number of at least 0. @throws MeshwrightError USAGE naming the flag */
 const number =
   (flag: string) =>

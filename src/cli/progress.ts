@@ -2,18 +2,19 @@
 import { Presets, SingleBar } from 'cli-progress';
 
 export interface Progress {
-  advance(by?: number): void;
+  /** @param figures what is said beside it */
+  advance(by?: number, figures?: string): void;
   end(): void;
 }
 
 /** @param total 0 while it is not known */
 export function createProgress(what: string, quiet: boolean, total = 0): Progress {
   if (quiet || !process.stderr.isTTY) return { advance: () => undefined, end: () => undefined };
-  const format = total > 0 ? `{bar} {value}/{total} ${what}` : `{value} ${what}`;
+  const format = total > 0 ? `{bar} {value}/{total} ${what} {figures}` : `{value} ${what} {figures}`;
   const bar = new SingleBar(
     { format, hideCursor: true, clearOnComplete: true, fps: 10, stream: process.stderr },
     Presets.shades_classic,
   );
-  bar.start(total, 0);
-  return { advance: (by = 1) => bar.increment(by), end: () => bar.stop() };
+  bar.start(total, 0, { figures: '' });
+  return { advance: (by = 1, figures = '') => bar.increment(by, { figures }), end: () => bar.stop() };
 }

@@ -129,6 +129,15 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     epilogues: document.epilogues.value,
     accumulation: document.accumulation?.value ?? 'separate',
     attentionDropout: document.attentionDropout?.value ?? false,
+    hiddenDropout: document.hiddenDropout?.value ?? false,
+    ...(document.attentionCopies === undefined
+      ? {}
+      : {
+          attentionCopies: {
+            ...document.attentionCopies.value,
+            fromSequences: document.attentionCopies.value.fromSequences ?? 1,
+          },
+        }),
     softmaxMultiple: document.softmaxMultiple?.value ?? 1,
     operands: document.operands.value,
     reductions: document.reductions.value,
@@ -137,6 +146,11 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     gatheredActivations: document.gatheredActivations?.value ?? 'gathered-again',
     ...(document.attentionKernels === undefined ? {} : { attentionKernels: document.attentionKernels.value }),
     norms: document.norms?.value ?? 'fused',
+    rotary: document.rotary?.value ?? 'fused',
+    gates: document.gates?.value ?? 'joint',
+    gradientSums: document.gradientSums?.value ?? 'dealt',
+    ...(document.gradientPasses === undefined ? {} : { gradientPasses: document.gradientPasses.value }),
+    recomputedParts: document.recomputedParts?.value ?? 'layers',
     logits: document.logits?.value ?? 'sharded',
     ...(document.crossEntropy === undefined ? {} : { crossEntropy: document.crossEntropy.value }),
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
@@ -144,6 +158,8 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     hostTimePerOp: time('hostTimePerOp'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
     hostOverheadPerMicrobatch: time('hostOverheadPerMicrobatch'),
+    exchanges: document.exchanges?.value ?? 'at-once',
+    stageTransfers: document.stageTransfers?.value ?? 'whole',
     asynchronous: document.asynchronous.value,
     ...(document.collectives === undefined ? {} : { collectives: document.collectives.value }),
     reservedMemoryFraction: document.reservedMemoryFraction.value,

@@ -44,6 +44,9 @@ function resolveCheckpoint({
   return { everySteps, ...(everySeconds === undefined ? {} : { everySeconds }), keep };
 }
 
+/** What is looked at costs a step a few per cent (docs/metrics.md): in one of ten, less than a step varies. */
+const DEFAULT_MONITOR = 10;
+
 export interface Training {
   readonly images?: string;
   readonly text?: string;
@@ -53,6 +56,8 @@ export interface Training {
   readonly family: FamilyName;
   readonly threadsPerRank: number;
   readonly loaderWorkers: number;
+  /** Steps between two that measure the gradients' norm and the largest attention logit, from the first on; 0 is never. */
+  readonly monitor: number;
   readonly learningRate: number;
   readonly warmupSteps: number;
   readonly cooldownSteps: number;
@@ -129,6 +134,7 @@ export function resolveTask(input: JobInput, load: (name: string) => Hardware = 
       family: training?.family ?? DEFAULT_FAMILY,
       threadsPerRank: training?.threadsPerRank ?? 1,
       loaderWorkers: training?.loaderWorkers ?? 1,
+      monitor: training?.monitor ?? DEFAULT_MONITOR,
       learningRate: optimizer?.learningRate ?? 1e-3,
       warmupSteps: optimizer?.warmupSteps ?? 0,
       cooldownSteps: optimizer?.cooldownSteps ?? 0,

@@ -90,6 +90,8 @@ export const jobSchema = z.strictObject({
           keep: z.number().int('a whole number').min(0, 'at least 0').optional(),
         })
         .optional(),
+      /** Every so many steps the gradients' norm and the largest attention logit are measured; 0 is never. */
+      monitor: z.number().int().min(0, 'at least 0').optional(),
     })
     .optional(),
 });

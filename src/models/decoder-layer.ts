@@ -26,6 +26,19 @@ const mlpParts = ({ mlpWidth, gatedMlp }: DecoderConfig): number[] => (gatedMlp 
 interface Projection {
   readonly name: string;
   readonly sizes: readonly number[];
+  readonly ownGradient?: boolean;
+}
+
+/** An MLP's gate and up projection together, or one after the other. */
+function mlpProjections(m: ModelBuilder, config: DecoderConfig, joint: string): Projection[] {
+  const sizes = mlpParts(config);
+  const [gate, up] = sizes;
+  if (up === undefined || m.form.gates === 'joint') return [{ name: joint, sizes }];
+  const beside = joint.replace(/in$/, '');
+  return [
+    { name: `${beside}gate`, sizes: [gate!] },
+    { name: `${beside}up`, sizes: [up], ownGradient: true },
+  ];
 }
 
 /**
@@ -40,9 +53,9 @@ function project(
   attends: boolean,
 ): ValueId[] {
   const { width, headWidth, keyValueHeads, biases: bias } = config;
-  const hidden = projections.map(({ name, sizes }) => {
+  const hidden = projections.map(({ name, sizes, ownGradient = false }) => {
     const fused = sizes.length > 1 ? { segments: sizes } : {};
-    return { name, to: 'hidden', input: width, output: total(sizes), bias, ...fused } as const;
+    return { name, to: 'hidden', input: width, output: total(sizes), bias, ownGradient, ...fused } as const;
   });
   const whole = { name: 'key-value', to: 'whole', input: width, output: 2 * headWidth, bias } as const;
   const projected = linears(m, x, attends && keyValueHeads === 1 ? [...hidden, whole] : hidden);
@@ -90,10 +103,7 @@ function parallelLayer(m: ModelBuilder, config: DecoderConfig, x: ValueId): Valu
   const sizes = { attention: attentionParts(config), mlp: mlpParts(config) };
   const projections = joint
     ? [{ name: 'in', sizes: [...sizes.attention, ...sizes.mlp] }]
-    : [
-        { name: 'attention/in', sizes: sizes.attention },
-        { name: 'mlp/in', sizes: sizes.mlp },
-      ];
+    : [{ name: 'attention/in', sizes: sizes.attention }, ...mlpProjections(m, config, 'mlp/in')];
   const parts = project(m, config, normed, projections, true);
   const attended = m.in('attention', () => attend(m, config, parts.slice(0, 3)));
   const activated = m.in('mlp', () => activate(m, config, parts.slice(3)));
@@ -122,7 +132,7 @@ function serialLayer(m: ModelBuilder, config: DecoderConfig, x: ValueId): ValueI
   });
   return m.in('mlp', () => {
     const normed = m.norm('norm', middle, width, normOf(config));
-    const parts = project(m, config, normed, [{ name: 'in', sizes: mlpParts(config) }], false);
+    const parts = project(m, config, normed, mlpProjections(m, config, 'in'), false);
     const out = { to: 'stream', input: mlpWidth, output: width, bias } as const;
     return m.op('add', [middle, linear(m, 'out', activate(m, config, parts), out)], {}, 'residual');
   });

@@ -11,6 +11,11 @@ export interface ModelForm {
    * sums (Shoeybi et al. 2019, §3). `gathered`: every chip has all logits and computes the whole loss.
    */
   readonly logits: 'sharded' | 'gathered';
+  /**
+   * The gate and the up projection of a gated MLP. `joint`: one matmul. `apart`: a linear each, of which each completes the
+   * gradient of its input where that is replicated over `model`.
+   */
+  readonly gates: 'joint' | 'apart';
 }
 
-export const DEFAULT_FORM: ModelForm = { norms: 'fused', logits: 'sharded' };
+export const DEFAULT_FORM: ModelForm = { norms: 'fused', logits: 'sharded', gates: 'joint' };

@@ -14,6 +14,8 @@ export interface LinearOptions {
   /** The parts of a fused projection, dealt one by one: of the width on the hidden side. */
   readonly segments?: readonly number[];
   readonly bias?: boolean;
+  /** Whether it completes the gradient of a replicated input by itself, and not with others that read it; not unless given. */
+  readonly ownGradient?: boolean;
   /** The layout of its end in the stream; the model's unless given. */
   readonly layout?: ActivationLayout;
 }
@@ -55,12 +57,14 @@ export function linears(
   });
   const needsWhole = prepared.find(({ sharding }) => sharding !== 'rows');
   const whole = needsWhole === undefined ? x : m.in(needsWhole.name, () => m.gather(x));
-  return prepared.map(({ name, to, output, segments, bias, layout, sharding, kernel }) =>
+  return prepared.map(({ name, to, output, segments, bias, layout, sharding, kernel, ownGradient }) =>
     m.in(name, () => {
+      const copied = ownGradient === true && sharding === 'columns' && whole === x;
+      const read = copied ? m.copyToShards(x) : whole;
       const y =
         sharding === 'rows'
           ? m.settle(m.matmul(x, kernel, {}, 'matmul'), to === 'hidden' ? 'width' : layout)
-          : m.matmul(whole, kernel, {}, 'matmul');
+          : m.matmul(read, kernel, {}, 'matmul');
       if (bias !== true) return y;
       const sharded = m.shape(y).at(-1) === output ? {} : { model: 0 };
       const b = m.parameter('bias', [output], {

@@ -244,6 +244,12 @@ export class ModelBuilder {
     return this.op('all_gather', [x], { axis: 'model', dimensions: [dimension] }, 'gather');
   }
 
+  /** What is replicated over `model`, for one linear that sums up its part of the gradient by itself. */
+  copyToShards(x: ValueId): ValueId {
+    if (this.shards === 1 || this.state(x, 'model') !== 'replicated') return x;
+    return this.op('copy_to_shards', [x], { axis: 'model' }, 'copy');
+  }
+
   /** A pending sum → shards of a dimension. */
   scatter(x: ValueId, dimension: number): ValueId {
     if (this.shards === 1) return x;

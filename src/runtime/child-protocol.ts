@@ -10,9 +10,18 @@ export interface ChildExchange {
 }
 
 export type ToChild =
-  { readonly kind: 'request'; readonly request: string; readonly args: unknown } | { readonly kind: 'abort' };
+  | {
+      readonly kind: 'request';
+      readonly request: string;
+      readonly args: unknown;
+      /** A descriptor of the child's, see `Diary`; absent where no file could be made. */
+      readonly diaryFile: number | undefined;
+    }
+  | { readonly kind: 'abort' };
 
 export type FromChild =
   | { readonly kind: 'event'; readonly event: unknown }
   | { readonly kind: 'result'; readonly result: unknown }
-  | { readonly kind: 'error'; readonly error: PackedError };
+  | { readonly kind: 'error'; readonly error: PackedError }
+  /** It ended because it was asked to, and has no result. */
+  | { readonly kind: 'aborted' };

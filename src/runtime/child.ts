@@ -4,11 +4,17 @@
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from '../errors.js';
 import type { ChildExchange, FromChild, ToChild } from './child-protocol.js';
 import { unpackError } from './failure.js';
-import { MALLOC_ENVIRONMENT } from './kernels/index.js';
+import type { FamilyName } from './kernels/index.js';
+import { mallocEnvironment } from './kernels/index.js';
+import { lastWhereabouts } from './whereabouts.js';
 
 export interface ChildRequest<E extends ChildExchange> {
   /** Which of the child's handlers. */
@@ -23,11 +29,34 @@ export interface ChildOptions<E extends ChildExchange> {
   readonly signal?: AbortSignal;
   /** As aborting, after this long; without a result the request then fails with TIMED_OUT. */
   readonly timeoutSeconds?: number;
-  /** How long the child has to end once it was asked to, before it is killed. 5 by default. */
-  readonly graceSeconds?: number;
+  /**
+   * How long the child has to end once it was asked to, before it is killed; may be Infinity. Asked when it counts. 5 s by
+   * default.
+   */
+  readonly graceSeconds?: () => number;
   /** Size of the child's libuv pool, on which native kernels run: at least one thread a rank. */
   readonly poolThreads?: number;
+  /** What the child's kernels will be of: how its memory is managed depends on it. */
+  readonly family?: FamilyName;
 }
+
+/** The child's descriptor of the diary, after its standard ones and that of the messages. */
+const DIARY_DESCRIPTOR = 4;
+
+/** A file without a name, so that nothing is left of it. Nothing where there is nowhere to make one. */
+function openDiary(): number | undefined {
+  try {
+    const path = join(tmpdir(), `meshwright-${randomUUID()}`);
+    const file = openSync(path, 'wx+', 0o600);
+    unlinkSync(path);
+    return file;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How long a child whose work is over has to end, before it is killed. */
+const SECONDS_AFTER_ANSWER = 5;
 
 /** What of the child's error output is kept, for the message of a child that died. */
 const KEPT_OUTPUT = 2000;
@@ -38,36 +67,43 @@ const KEPT_OUTPUT = 2000;
  * @param hostUrl a compiled module that calls `serveChild`
  * @returns the handler's result
  * @throws what the handler threw, a MeshwrightError with code and detail kept; the signal's reason when aborted;
- *   MeshwrightError DEVICE_FAILED when the child died, TIMED_OUT after `timeoutSeconds`
+ *   MeshwrightError DEVICE_FAILED when the child died, naming what its ranks were at, TIMED_OUT after `timeoutSeconds`
  */
 export async function runInChild<E extends ChildExchange>(
   hostUrl: URL,
   request: ChildRequest<E>,
   options: ChildOptions<E> = {},
 ): Promise<E['result']> {
-  const { onEvent, signal, timeoutSeconds, graceSeconds = 5, poolThreads } = options;
+  const { onEvent, signal, timeoutSeconds, graceSeconds = () => 5, poolThreads, family } = options;
   signal?.throwIfAborted();
+  const diary = openDiary();
   const child = fork(fileURLToPath(hostUrl), [], {
     serialization: 'advanced',
     execArgv: [],
     // stdout would disturb what the parent prints.
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(diary === undefined ? [] : [diary])],
     env: {
       ...process.env,
-      ...MALLOC_ENVIRONMENT,
+      ...mallocEnvironment(family),
       ...(poolThreads === undefined ? {} : { UV_THREADPOOL_SIZE: String(poolThreads) }),
     },
   });
-  let timedOut = false;
+  let [timedOut, killed] = [false, false];
   const timers: NodeJS.Timeout[] = [];
+  const kill = (): void => {
+    killed = true;
+    child.kill('SIGKILL');
+  };
+  // The child would see for itself that its parent is gone, but not while it is busy.
+  process.on('exit', kill);
   const endWithin = (seconds: number): void => {
-    timers.push(setTimeout(() => child.kill('SIGKILL'), seconds * 1000));
+    if (Number.isFinite(seconds)) timers.push(setTimeout(kill, seconds * 1000));
   };
   const abort = (): void => {
     send(child, { kind: 'abort' });
-    endWithin(graceSeconds);
+    endWithin(graceSeconds());
   };
-  let answer: Extract<FromChild, { kind: 'result' | 'error' }> | undefined;
+  let answer: Exclude<FromChild, { kind: 'event' }> | undefined;
   child.on('message', (message: FromChild) => {
     if (message.kind === 'event') {
       onEvent?.(message.event);
@@ -76,7 +112,7 @@ export async function runInChild<E extends ChildExchange>(
     answer = message;
     // Without a parent to talk to it ends.
     if (child.connected) child.disconnect();
-    endWithin(graceSeconds);
+    endWithin(SECONDS_AFTER_ANSWER);
   });
   const died = ended(child);
   signal?.addEventListener('abort', abort);
@@ -88,19 +124,41 @@ export async function runInChild<E extends ChildExchange>(
       }, timeoutSeconds * 1000),
     );
   }
-  send(child, { kind: 'request', request: request.kind, args: request.args });
+  send(child, {
+    kind: 'request',
+    request: request.kind,
+    args: request.args,
+    diaryFile: diary === undefined ? undefined : DIARY_DESCRIPTOR,
+  });
   const { how, output } = await died;
   signal?.removeEventListener('abort', abort);
+  process.off('exit', kill);
   timers.forEach((timer) => clearTimeout(timer));
+  const ranks = answer === undefined ? ranksAt(diary) : '';
+  if (diary !== undefined) closeSync(diary);
 
   if (answer?.kind === 'result') return answer.result;
-  if (signal?.aborted === true) throw signal.reason;
   const place = `device process, ${request.kind}`;
   if (timedOut) {
     throw new MeshwrightError('TIMED_OUT', { place, expected: `an end within ${timeoutSeconds} s`, got: 'none' });
   }
-  if (answer) throw unpackError(answer.error);
-  throw new MeshwrightError('DEVICE_FAILED', { place, expected: 'an answer', got: output ? `${how}: ${output}` : how });
+  if (answer?.kind === 'error') throw unpackError(answer.error);
+  // What a terminal sends to parent and child ends a child that is only starting.
+  if (signal?.aborted === true && (answer || killed || /killed by SIG(INT|TERM|HUP)/.test(how))) throw signal.reason;
+  throw new MeshwrightError('DEVICE_FAILED', {
+    place,
+    expected: 'an answer',
+    got: `${how}${ranks}${output ? `: ${output}` : ''}`,
+    ...(how === 'killed by SIGKILL'
+      ? { hint: 'systems kill processes when memory runs out: see the system’s log' }
+      : {}),
+  });
+}
+
+/** `, rank 0 in encoder/gelu and rank 1 in sum`: what ranks were at when their process ended. */
+function ranksAt(diary: number | undefined): string {
+  const all = diary === undefined ? [] : lastWhereabouts(diary).filter(({ doing }) => doing !== 'idle');
+  return all.length === 0 ? '' : `, ${all.map(({ rank, what }) => `rank ${rank} in ${what}`).join(' and ')}`;
 }
 
 /** A child that is already gone takes no messages; how it went is told by its exit. */

@@ -5,6 +5,8 @@ import { attributesOf, elementCount, IN_PLACE, invalid, isCollective, isMove } f
 import { lastUses } from '../program/last-uses.js';
 import { reads } from '../program/passes/fuse.js';
 import type { CompiledKernel, KernelFamily, KernelSpec } from './kernels/family.js';
+import type { Pace } from './pace.js';
+import { firstPace } from './pace.js';
 
 interface StepBase {
   /** Values of this block that nothing after the step uses. */
@@ -17,6 +19,7 @@ export interface KernelStep extends StepBase {
   readonly operands: readonly ValueId[];
   readonly results: readonly KernelResult[];
   readonly kernel: CompiledKernel;
+  readonly pace: Pace;
 }
 
 export interface KernelResult {
@@ -113,7 +116,8 @@ export async function compileProgram(program: Program, family: KernelFamily, ran
       const { dtype, shape } = type(id);
       return { id, dtype, length: elementCount(shape), inPlaceOf: takenOver.get(id) };
     });
-    return { kind: 'kernel', op, operands, results, kernel, dying };
+    const pace = firstPace(program, ops, family.name);
+    return { kind: 'kernel', op, operands, results, kernel, pace, dying };
   }
 
   /** @param args those that the ops in `ahead` leave for the others */

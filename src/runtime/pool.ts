@@ -17,6 +17,8 @@ import type { Clock } from './clock.js';
 import { createClock } from './clock.js';
 import { unpackError } from './failure.js';
 import type { StateValue } from './initialize.js';
+import type { Inspection, NonFinite } from './inspector.js';
+import { earliest } from './inspector.js';
 import type { FamilyName, HostTensor } from './kernels/family.js';
 import { prepareProcess } from './kernels/index.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
@@ -26,6 +28,9 @@ import type { Feeds } from './adopt.js';
 import { stageTasks } from './stage-task.js';
 import type { ChannelTraffic, TransportMemory } from './transport/index.js';
 import { createTransportMemory, stopAll, traffic } from './transport/index.js';
+import type { Patience } from './watchdog.js';
+import { Watchdog } from './watchdog.js';
+import { createWhereabouts, readWhereabouts } from './whereabouts.js';
 
 export interface PoolOptions {
   readonly mesh: Mesh;
@@ -34,8 +39,10 @@ export interface PoolOptions {
   readonly threadsPerRank: number;
   /** The compiled worker module, `cli/rank-worker.js`: workers run JavaScript. */
   readonly workerUrl: URL;
-  /** How long a rank waits for a silent peer; longer than the longest kernel. 120 by default. */
-  readonly timeoutSeconds?: number;
+  /** When a rank is said to hang. */
+  readonly patience?: Patience;
+  /** Where the ranks write which kernel they are in, see `Diary`. */
+  readonly diaryFile?: number | undefined;
   /** Capacity of each ring between two ranks, see `TransportOptions`. */
   readonly ringBytes?: number;
   /** False forms the sums of collectives in plain loops even where there is SIMD. */
@@ -47,6 +54,8 @@ export interface RunOptions {
   readonly feeds?: readonly Feeds[] | ((rank: number) => Feeds);
   /** Names of the outputs to bring back; the state that a program replaces stays on the ranks either way. */
   readonly outputs?: readonly string[];
+  /** Looks for numbers that are not finite; the run is slower then. */
+  readonly inspection?: Inspection | undefined;
   /** Stops the ranks between kernels; the run rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -58,10 +67,15 @@ export interface PoolRun {
   readonly spans: readonly (readonly Span[])[];
   /** From the start of the step until the last rank was done. */
   readonly seconds: Seconds;
+  /** The first that there was on any rank, where they looked. */
+  readonly nonFinite?: NonFinite | undefined;
 }
 
+/** How often it is looked whether a rank hangs. */
+const LOOK_MILLISECONDS = 200;
+
 /** Looks again this often before a thread sleeps: waking one takes longer. Only where every rank has a core. */
-const SPINS = 2000;
+const SPINS = 4000;
 
 export class DevicePool {
   readonly mesh: Mesh;
@@ -69,10 +83,14 @@ export class DevicePool {
   readonly #memory: TransportMemory;
   readonly #ranks: readonly RankHandle[];
   readonly #clock: Clock = createClock();
+  readonly #whereabouts: SharedArrayBuffer;
+  readonly #watchdog: Watchdog;
+  readonly #looking: NodeJS.Timeout;
+  #lastLook: Seconds;
   #failure: Error | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor({ mesh, family, threadsPerRank, workerUrl, timeoutSeconds = 120, ...transport }: PoolOptions) {
+  private constructor({ mesh, family, threadsPerRank, workerUrl, patience, diaryFile, ...transport }: PoolOptions) {
     const count = rankCount(mesh);
     this.mesh = mesh;
     this.#memory = createTransportMemory(mesh, count, {
@@ -90,12 +108,34 @@ export class DevicePool {
     const broken = new Promise<never>((_, reject) => this.#piscina.on('error', reject));
     // Without a task left to end it is no news.
     broken.catch(() => undefined);
+    const whereabouts = createWhereabouts(count);
+    this.#whereabouts = whereabouts;
     this.#ranks = Array.from({ length: count }, (_, rank) => {
-      const task = { mesh, rank, family, threads: threadsPerRank, memory: this.#memory, timeoutSeconds };
-      return new RankHandle(rank, (port) =>
-        Promise.race([this.#piscina.run({ ...task, port } satisfies RankTask, { transferList: [port] }), broken]),
+      const task = { mesh, rank, family, threads: threadsPerRank, memory: this.#memory, whereabouts, diaryFile };
+      return new RankHandle(
+        rank,
+        (port) =>
+          Promise.race([this.#piscina.run({ ...task, port } satisfies RankTask, { transferList: [port] }), broken]),
+        () => readWhereabouts(whereabouts)[rank]!.what,
       );
     });
+    this.#watchdog = new Watchdog(patience);
+    this.#lastLook = this.#clock();
+    this.#looking = setInterval(() => this.#look(), LOOK_MILLISECONDS).unref();
+  }
+
+  /** Gives up a rank that hangs. */
+  #look(): void {
+    const now = this.#clock();
+    const passed = now - this.#lastLook;
+    this.#lastLook = now;
+    const busy = new Set(this.#ranks.filter(({ isBusy }) => isBusy).map(({ rank }) => rank));
+    // A longer pause was this thread's own.
+    const counted = Math.min(passed, (2 * LOOK_MILLISECONDS) / 1000);
+    const verdict = this.#watchdog.look(readWhereabouts(this.#whereabouts), busy, counted);
+    if (verdict === undefined) return;
+    const { rank, place, expected, got } = verdict;
+    this.#ranks[rank]!.abandon(place, expected, got);
   }
 
   /** @throws MeshwrightError DEVICE_MISSING where the kernel family can't be had, RANK_FAILED where a thread ends */
@@ -172,9 +212,9 @@ export class DevicePool {
   /**
    * Runs a loaded program on all ranks.
    *
-   * @throws MeshwrightError RANK_FAILED naming rank and op, with its cause; TIMED_OUT where a peer was silent
+   * @throws MeshwrightError RANK_FAILED naming rank and op, with its cause, where one failed, died or hangs
    */
-  async run(name: string, { feeds = [], outputs = [], signal }: RunOptions = {}): Promise<PoolRun> {
+  async run(name: string, { feeds = [], outputs = [], signal, inspection }: RunOptions = {}): Promise<PoolRun> {
     signal?.throwIfAborted();
     const feed = (rank: number): Feeds => (typeof feeds === 'function' ? feeds(rank) : (feeds[rank] ?? {}));
     const perRank = this.#ranks.map(({ rank }) => packFeeds(feed(rank)));
@@ -182,7 +222,13 @@ export class DevicePool {
     signal?.addEventListener('abort', stop);
     try {
       const startedAt = this.#clock();
-      const replies = await this.#callAll('run', (rank) => ({ name, feeds: perRank[rank]!, outputs, startedAt }));
+      const replies = await this.#callAll('run', (rank) => ({
+        name,
+        feeds: perRank[rank]!,
+        outputs,
+        startedAt,
+        inspection,
+      }));
       // Ranks that were done before they saw the flag: what the caller gave up stays given up.
       signal?.throwIfAborted();
       const runs = replies.map(unpackRun);
@@ -190,6 +236,7 @@ export class DevicePool {
         outputs: runs.map((run) => run.outputs),
         spans: runs.map((run) => run.spans),
         seconds: seconds(Math.max(...runs.map((run) => run.end))),
+        nonFinite: earliest(runs.map((run) => run.nonFinite)),
       };
     } catch (error) {
       this.#failure ??= error as Error;
@@ -206,7 +253,8 @@ export class DevicePool {
 
   /**
    * Asks the ranks to stop, waits until they have, and only then ends their threads: ending one during a kernel would
-   * abort the process. It waits as long as the kernel that runs takes.
+   * abort the process. It waits as long as the kernel that runs takes. Where a rank hangs the threads are left to the
+   * process, which is to be killed.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -216,6 +264,8 @@ export class DevicePool {
   async #close(): Promise<void> {
     stopAll(this.#memory.control);
     await Promise.allSettled(this.#ranks.map((rank) => rank.call({ kind: 'close', args: undefined })));
+    clearInterval(this.#looking);
+    if (this.#ranks.some(({ isAbandoned }) => isAbandoned)) return;
     await Promise.all(this.#ranks.map(({ task }) => task));
     await this.#piscina.destroy();
   }

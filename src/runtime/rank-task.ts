@@ -2,12 +2,14 @@
 import { createClock } from './clock.js';
 import { packError } from './failure.js';
 import { createKernelFamily } from './kernels/index.js';
+import { kernelName } from './kernels/family.js';
 import type { KernelFamily } from './kernels/index.js';
 import type { RankReply, RankRequest, RankTask } from './protocol.js';
 import type { HostTensor } from './kernels/tensors.js';
 import { pack, packRun, unpack, unpackFeeds } from './protocol.js';
 import { Rank } from './rank.js';
 import { RunStopped, stopAll, Transport } from './transport/index.js';
+import { Diary, PREPARING_SECONDS } from './whereabouts.js';
 
 const failed = (error: unknown): RankReply => ({
   ok: false,
@@ -37,30 +39,49 @@ async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
       return { ok: true, result: undefined };
     }
     case 'run': {
-      const { name, feeds, outputs, startedAt } = request.args;
-      return { ok: true, result: packRun(await rank.run(name, unpackFeeds(feeds), outputs, startedAt)) };
+      const { name, feeds, outputs, startedAt, inspection } = request.args;
+      const run = await rank.run(name, unpackFeeds(feeds), outputs, startedAt, inspection);
+      return { ok: true, result: packRun(run) };
     }
     case 'close':
       return { ok: true, result: undefined };
   }
 }
 
-/** The worker's task. It says once that it is ready (or why not), then answers calls; it never rejects. */
-export async function serveRank({ port, memory, rank, ...task }: RankTask): Promise<void> {
+/** A family that says which kernel it compiles. */
+const watched = (family: KernelFamily, diary: Diary): KernelFamily => ({
+  ...family,
+  compile: (spec) => {
+    diary.works(`compiling ${kernelName(spec)}`, PREPARING_SECONDS);
+    return family.compile(spec);
+  },
+});
+
+/**
+ * The worker's task. It says once that it is ready (or why not), then answers calls; it never rejects.
+ *
+ * @param createFamily the kernels to run, of the name that the task says
+ */
+export async function serveRank(
+  { port, memory, rank, whereabouts, diaryFile, ...task }: RankTask,
+  createFamily: typeof createKernelFamily = createKernelFamily,
+): Promise<void> {
+  const diary = new Diary(whereabouts, rank, diaryFile);
   let family: KernelFamily;
   try {
-    family = await createKernelFamily(task.family, { threads: task.threads });
+    family = watched(await createFamily(task.family, { threads: task.threads }), diary);
   } catch (error) {
     port.postMessage(failed(error));
     port.close();
     return;
   }
-  const transport = new Transport(memory, rank, task);
+  const transport = new Transport(memory, rank, diary);
   // Its arrays come by message: nobody else has them.
   const served = new Rank({ mesh: task.mesh, rank, family, transport, clock: createClock(), keepsArrays: true });
 
   const handle = async (request: RankRequest): Promise<void> => {
     let reply: RankReply;
+    diary.works(request.kind, request.kind === 'run' ? 0 : PREPARING_SECONDS);
     try {
       reply = await answer(served, request);
       if (request.kind === 'close') await family.dispose();
@@ -69,6 +90,7 @@ export async function serveRank({ port, memory, rank, ...task }: RankTask): Prom
       if (request.kind === 'run') stopAll(memory.control, rank);
       reply = failed(error);
     }
+    diary.idle();
     port.postMessage(reply);
   };
   await new Promise<void>((closed) => {
@@ -77,6 +99,7 @@ export async function serveRank({ port, memory, rank, ...task }: RankTask): Prom
       last = last.then(() => handle(request));
       if (request.kind === 'close') void last.then(closed);
     });
+    diary.idle();
     port.postMessage({ ok: true, result: undefined } satisfies RankReply);
   });
   port.close();

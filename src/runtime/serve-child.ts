@@ -7,11 +7,13 @@ import { messageOf, packError } from './failure.js';
  * Answers a kind of request.
  *
  * @param signal aborted when the parent wants an end; a result given after that still counts
+ * @param diaryFile where ranks are to write what they are at, see `Diary`
  */
 export type ChildHandler<E extends ChildExchange> = (
   args: E['args'],
   emit: (event: E['event']) => void,
   signal: AbortSignal,
+  diaryFile: number | undefined,
 ) => Promise<E['result']>;
 
 /** `T` maps kinds of request to what they carry. */
@@ -21,13 +23,13 @@ export type ChildHandlers<T extends Record<keyof T, ChildExchange>> = { readonly
 export function serveChild<T extends Record<keyof T, ChildExchange>>(handlers: ChildHandlers<T>): void {
   const table = new Map<string, ChildHandler<ChildExchange>>(Object.entries(handlers));
   const aborting = new AbortController();
-  // A terminal sends it to parent and child alike; it is for the parent to say when the child stops.
-  process.on('SIGINT', () => undefined);
+  // A terminal sends them to parent and child alike; it is for the parent to say when the child stops.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
   // The parent is gone or wants nothing more. Exiting would wait for, or abort in, a kernel that still runs.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   process.on('message', (message: ToChild) => {
     if (message.kind === 'abort') aborting.abort();
-    else void answer(table, message.request, message.args, aborting.signal).then(tell);
+    else void answer(table, message, aborting.signal).then(tell);
   });
 }
 
@@ -37,10 +39,10 @@ function tell(message: FromChild): void {
 
 async function answer(
   handlers: ReadonlyMap<string, ChildHandler<ChildExchange>>,
-  kind: string,
-  args: unknown,
+  { request: kind, args, diaryFile }: Extract<ToChild, { kind: 'request' }>,
   signal: AbortSignal,
 ): Promise<FromChild> {
+  const emit = (event: unknown): void => tell({ kind: 'event', event });
   try {
     const handler = handlers.get(kind);
     if (handler === undefined) {
@@ -50,8 +52,9 @@ async function answer(
         got: kind,
       });
     }
-    return { kind: 'result', result: await handler(args, (event) => tell({ kind: 'event', event }), signal) };
+    return { kind: 'result', result: await handler(args, emit, signal, diaryFile) };
   } catch (error) {
+    if (signal.aborted && error === signal.reason) return { kind: 'aborted' };
     if (error instanceof MeshwrightError) return { kind: 'error', error: packError(error) };
     const detail = { place: `device process, ${kind}`, expected: 'an answer', got: messageOf(error) };
     return { kind: 'error', error: packError(new MeshwrightError('INTERNAL', detail, { cause: error })) };

@@ -3,6 +3,7 @@
  * collective adds what it takes while neither works, its exposed time; where several run then, the time is that of the
  * one which began first. So added up, the spans of a rank are the time in which anything of it went on.
  */
+import type { Seconds } from '../units.js';
 import type { Span } from './trace.js';
 
 /** In seconds, or in whatever time is counted. */
@@ -40,4 +41,22 @@ export function exposedTimes<T extends number>(spans: readonly Timed<T>[]): T[] 
     else if (working === ending) working = undefined;
   }
   return exposed as T[];
+}
+
+/**
+ * What of a step's communication no kernel hides, in seconds: the mean over all ranks, and that of the rank with most. In a
+ * pipeline a stage that waits for another one, which sends nothing yet, does not communicate.
+ */
+export function exposedCommunication(spansByRank: readonly (readonly Timed<Seconds>[])[]): {
+  readonly exposedCommunicationSeconds: number;
+  readonly worstExposedCommunicationSeconds: number;
+} {
+  const byRank = spansByRank.map((spans) => {
+    const exposed = exposedTimes(spans);
+    return spans.reduce((total, { kind }, index) => (kind === 'collective' ? total + exposed[index]! : total), 0);
+  });
+  return {
+    exposedCommunicationSeconds: byRank.reduce((total, one) => total + one, 0) / byRank.length,
+    worstExposedCommunicationSeconds: Math.max(...byRank),
+  };
 }

@@ -32,4 +32,14 @@ export interface StepMetrics {
   readonly mfu: number;
   /** Where the loss is scaled: the next step's scale; smaller than before after a step that was left out. */
   readonly lossScale?: number;
+  /** What of communication no kernel hides, in seconds: the mean over all ranks, and that of the rank with most. */
+  readonly exposedCommunicationSeconds: number;
+  readonly worstExposedCommunicationSeconds: number;
+  /**
+   * Of steps that are looked at (`training.monitor`): the L2 norm of all gradients together, as the optimizer gets them;
+   * null where one of them is infinite or no number.
+   */
+  readonly gradientNorm?: number | null;
+  /** Of the same steps: the largest magnitude of an attention logit, q·k/√d before the mask, over layers, heads and batch. */
+  readonly largestAttentionLogit?: number | null;
 }

@@ -7,15 +7,17 @@ import type { Job } from '../job/index.js';
 import { isPipeline, lowerEvaluation, lowerJob, lowerJobPipeline, lowerPipelineEvaluation } from '../job/index.js';
 import { coordinate } from '../mesh/index.js';
 import type { Mesh } from '../mesh/index.js';
-import { forwardSchedule } from '../program/index.js';
+import { forwardSchedule, isMonitor } from '../program/index.js';
 import type { Pipeline, Program } from '../program/index.js';
 import type { Schedule } from '../program/schedules/index.js';
-import type { DevicePool, HostTensor, PoolRun } from '../runtime/index.js';
+import type { DevicePool, HostTensor, Inspection, NonFinite, PoolRun } from '../runtime/index.js';
 import { assembleGlobal, numbersOf } from '../runtime/index.js';
 import type { StateTensor } from './checkpoint/index.js';
 import { pipelineState, programState } from './checkpoint/index.js';
 import type { Batch } from './feeds.js';
 import { rankFeeds, stageFeeds } from './feeds.js';
+import type { Monitored } from './monitored.js';
+import { monitoredOf, monitorOutputs, pipelineMonitorOutputs } from './monitored.js';
 import type { HeldOut, RunForward } from './source.js';
 
 export interface ExecutedStep {
@@ -23,19 +25,33 @@ export interface ExecutedStep {
   readonly loss: number;
   /** Where the loss is scaled: what it is by after the step. */
   readonly lossScale?: number;
+  /** Of a step that was looked at. */
+  readonly monitored?: Monitored;
   readonly spans: PoolRun['spans'];
+  /** Of a step that was inspected: what was not finite first. */
+  readonly nonFinite?: NonFinite | undefined;
 }
 
 export interface Executable {
   /** What the ranks hold from step to step. */
   readonly state: readonly StateTensor[];
-  /** @param scalars `learning-rate` and `step` */
-  step(batch: Batch, scalars: Readonly<Record<string, number>>): Promise<ExecutedStep>;
+  /**
+   * @param scalars `learning-rate` and `step`
+   * @param isMonitored whether it is looked at, see `Monitored`; never where the job does not ask for it
+   * @param inspection looks for numbers that are not finite; the step is slower then
+   */
+  step(
+    batch: Batch,
+    scalars: Readonly<Record<string, number>>,
+    isMonitored: boolean,
+    inspection?: Inspection,
+  ): Promise<ExecutedStep>;
   /** @returns the forward pass alone as a function of a batch of `examples` */
   forward(output: HeldOut['output'], examples: number): Promise<RunForward>;
 }
 
 const STEP = 'step';
+const MONITORED_STEP = 'monitored step';
 const EVALUATION = 'evaluation';
 const LOSS = 'loss';
 const LOSS_SCALE = 'counter:loss-scale';
@@ -54,19 +70,48 @@ function wholeOf({ outputs, values, mesh }: Program, name: string, run: PoolRun)
   return numbersOf(assembleGlobal(mesh, shards, type));
 }
 
+/** The programs of a step, and those of one that is looked at: what is the same in both is compiled once. */
+const VERSIONS = [
+  { name: STEP, monitored: false },
+  { name: MONITORED_STEP, monitored: true },
+] as const;
+
+/** Which of them a job runs. */
+const versionsOf = ({ training: { monitor } }: Job) =>
+  VERSIONS.filter(({ monitored }) => (monitored ? monitor > 0 : monitor !== 1));
+
+const versionName = (isMonitored: boolean): string => (isMonitored ? MONITORED_STEP : STEP);
+
+/** @param wanted outputs that a step is run with besides the loss */
+function executed({ outputs, spans, nonFinite }: PoolRun, isScaled: boolean, wanted: readonly string[]): ExecutedStep {
+  const own = spans.map((list) => list.filter((span) => !isMonitor(span)));
+  return {
+    loss: scalarOf(outputs, LOSS),
+    nonFinite,
+    ...(isScaled ? { lossScale: scalarOf(outputs, LOSS_SCALE) } : {}),
+    ...(wanted.length === 0 ? { spans } : { spans: own, monitored: monitoredOf(outputs) }),
+  };
+}
+
 async function loadProgram(pool: DevicePool, job: Job): Promise<Executable> {
+  let looked: readonly string[] = [];
   const program = lowerJob(job);
-  await pool.load(STEP, program);
+  for (const { name, monitored } of versionsOf(job)) {
+    const version = monitored ? lowerJob(job, { monitored }) : program;
+    await pool.load(name, version);
+    looked = monitorOutputs(version);
+  }
   const isScaled = program.outputs.some(({ name }) => name === LOSS_SCALE);
   return {
     state: programState(program),
-    async step(batch, scalars) {
-      const { outputs, spans } = await pool.run(STEP, {
+    async step(batch, scalars, isMonitored, inspection) {
+      const wanted = isMonitored ? looked : [];
+      const run = await pool.run(versionName(isMonitored), {
         feeds: (rank) => rankFeeds(program, rank, batch, scalars),
-        outputs: [LOSS, ...(isScaled ? [LOSS_SCALE] : [])],
+        outputs: [LOSS, ...(isScaled ? [LOSS_SCALE] : []), ...wanted],
+        inspection,
       });
-      const loss = scalarOf(outputs, LOSS);
-      return { loss, ...(isScaled ? { lossScale: scalarOf(outputs, LOSS_SCALE) } : {}), spans };
+      return executed(run, isScaled, wanted);
     },
     async forward(output, examples) {
       const evaluation = lowerEvaluation(job, examples, output);
@@ -89,16 +134,21 @@ const feedsOf =
 async function loadPipeline(pool: DevicePool, job: Job, schedule: Schedule): Promise<Executable> {
   const { mesh, microbatches } = job.plan;
   const pipeline = lowerJobPipeline(job);
-  await pool.loadPipeline(STEP, pipeline, schedule);
+  let looked: readonly string[] = [];
+  for (const { name, monitored } of versionsOf(job)) {
+    const version = monitored ? lowerJobPipeline(job, { monitored }) : pipeline;
+    await pool.loadPipeline(name, version, schedule);
+    looked = pipelineMonitorOutputs(version);
+  }
   const isScaled = job.precision.compute === 'f16';
   const stepFeeds = feedsOf(pipeline, mesh, microbatches);
   return {
     state: pipelineState(pipeline, mesh),
-    async step(batch, scalars) {
-      const wanted = [LOSS, ...(isScaled ? [LOSS_SCALE] : [])];
-      const { outputs, spans } = await pool.run(STEP, { feeds: stepFeeds(batch, scalars), outputs: wanted });
-      const loss = scalarOf(outputs, LOSS);
-      return { loss, ...(isScaled ? { lossScale: scalarOf(outputs, LOSS_SCALE) } : {}), spans };
+    async step(batch, scalars, isMonitored, inspection) {
+      const wanted = isMonitored ? looked : [];
+      const outputs = [LOSS, ...(isScaled ? [LOSS_SCALE] : []), ...wanted];
+      const run = await pool.run(versionName(isMonitored), { feeds: stepFeeds(batch, scalars), outputs, inspection });
+      return executed(run, isScaled, wanted);
     },
     async forward(output, examples) {
       const evaluation = lowerPipelineEvaluation(job, examples, output);

@@ -8,8 +8,10 @@ import type { Job } from '../job/index.js';
 import { formatPlan, modelFlops } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import type { Schedule } from '../program/schedules/index.js';
+import type { Inspection } from '../runtime/index.js';
 import { DevicePool, numbersOf } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
+import { exposedCommunication } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
@@ -24,10 +26,13 @@ import {
   saveState,
   writeCheckpoint,
 } from './checkpoint/index.js';
-import type { Executable } from './executable.js';
+import type { Executable, ExecutedStep } from './executable.js';
 import { loadJob } from './executable.js';
 import { openJobData } from './job-data.js';
 import { continueMetrics, MetricsFile } from './metrics-file.js';
+import type { Monitored } from './monitored.js';
+import type { Course } from './replay.js';
+import { explained, findNonFinite } from './replay.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingBatch, TrainingData, TrainingSource } from './source.js';
 
@@ -39,6 +44,8 @@ export interface WorkerUrls {
 export interface SessionOptions {
   readonly job: Job;
   readonly workerUrls: WorkerUrls;
+  /** See `PoolOptions`. */
+  readonly diaryFile?: number | undefined;
   /**
    * Of a pipeline: what its stages follow. The one that was simulated, since some orders hang on how long slots are
    * expected to take.
@@ -49,6 +56,16 @@ export interface SessionOptions {
   /** The checkpoint to go on from: in its own run folder, whose metrics of later steps are dropped, or in another. */
   readonly resume?: string;
 }
+
+/** The first and the last step, and every so many between them. */
+const isLookedAt = (step: number, steps: number, every: number): boolean =>
+  every > 0 && ((step - 1) % every === 0 || step === steps);
+
+/** JSON has no infinite numbers. */
+const finiteOnly = ({ gradientNorm, largestAttentionLogit }: Monitored) => ({
+  gradientNorm: Number.isFinite(gradientNorm) ? gradientNorm : null,
+  largestAttentionLogit: Number.isFinite(largestAttentionLogit) ? largestAttentionLogit : null,
+});
 
 type Emit = (event: TrainEvent) => void;
 
@@ -62,6 +79,15 @@ interface Start {
   readonly appliedSteps: number;
   /** The id that the run's checkpoints carry: the same one as long as it goes on in its own folder. */
   readonly run: string;
+}
+
+async function restoreFrom(path: string, pool: DevicePool, { state }: Executable): Promise<void> {
+  const checkpoint = new Checkpoint(path);
+  try {
+    await checkpoint.restore(pool, state);
+  } finally {
+    checkpoint.close();
+  }
 }
 
 async function startOf(
@@ -151,7 +177,7 @@ export class Session {
    *   DEVICE_FAILED, DTYPE_UNSUPPORTED
    */
   static async open(options: SessionOptions, emit: Emit): Promise<Session> {
-    const { job, schedule, workerUrls, resume, runFolder } = options;
+    const { job, schedule, workerUrls, diaryFile, resume, runFolder } = options;
     const { plan, training } = job;
     emit({ kind: 'phase', text: 'reading the data to train on' });
     const data = await openJobData(job);
@@ -161,6 +187,7 @@ export class Session {
       family: training.family,
       threadsPerRank: training.threadsPerRank,
       workerUrl: workerUrls.rank,
+      diaryFile,
     });
     try {
       const executable = await loadJob(pool, job, schedule);
@@ -178,7 +205,7 @@ export class Session {
    * Trains up to `count` more steps, with the checkpoints that fall due meanwhile.
    *
    * @param signal ends it after the step in flight
-   * @throws MeshwrightError RANK_FAILED, TIMED_OUT, and as `checkpoint`
+   * @throws MeshwrightError RANK_FAILED, LOSS_NOT_FINITE, WRITE_FAILED, and as `checkpoint`
    */
   async advance(count: number, signal: AbortSignal): Promise<MeasuredStep[]> {
     const measured: MeasuredStep[] = [];
@@ -258,16 +285,54 @@ export class Session {
     };
   }
 
+  #learningRate(step: number): number {
+    const { learningRate: peak, warmupSteps, cooldownSteps } = this.#options.job.training;
+    return learningRateAt(step, { peak, steps: this.steps, warmupSteps, cooldownSteps });
+  }
+
+  /** A step from the state that the ranks hold. */
+  #run(step: number, batch: TrainingBatch, inspection?: Inspection): Promise<ExecutedStep> {
+    const scalars = { 'learning-rate': this.#learningRate(step), step: step - this.#skippedUpdates };
+    const isMonitored = isLookedAt(step, this.steps, this.#options.job.training.monitor);
+    return this.#executable.step(batch.data, scalars, isMonitored, inspection);
+  }
+
+  /**
+   * Where a number that is not finite came from. It makes the steps since the newest checkpoint again, which ends what
+   * the session holds: it can only be closed then.
+   *
+   * @param error LOSS_NOT_FINITE, of `advance` or `checkpoint`
+   * @param signal gives up
+   * @returns the error, naming the first op that gave such a number where one was found
+   */
+  async explain(error: MeshwrightError, signal: AbortSignal): Promise<MeshwrightError> {
+    const { job, resume, workerUrls } = this.#options;
+    const { path = resume, step: before = this.#start.step } = this.#saved ?? {};
+    const [first, last] = [before + 1, Math.min(this.step + 1, this.steps)];
+    this.#emit({ kind: 'phase', text: `not finite: making steps ${first} to ${last} again to find the op` });
+    await this.#pool.initialize(job.training.seed);
+    if (path !== undefined) await restoreFrom(path, this.#pool, this.#executable);
+    const onSkipped = (): void => undefined;
+    const source = this.#data.start({ imageWorker: workerUrls.image, onSkipped, startBatch: before });
+    // Scaled gradients that overflow are in order: their step is left out.
+    const inspection: Inspection = job.precision.compute === 'f16' ? 'forward' : 'all';
+    try {
+      const step: Course['step'] = async (at, batch) => (await this.#run(at, batch, inspection)).nonFinite;
+      const found = await findNonFinite({ first, last, source, step }, signal);
+      return found === undefined ? error : explained(error, found);
+    } finally {
+      await source.close();
+    }
+  }
+
   async #step(batch: TrainingBatch, inputStallSeconds: number): Promise<MeasuredStep> {
     const { job } = this.#options;
-    const { training, hardware, precision } = job;
+    const { hardware, precision } = job;
     const step = this.step + 1;
     const { steps } = this;
-    const { learningRate: peak, warmupSteps, cooldownSteps } = training;
-    const learningRate = learningRateAt(step, { peak, steps, warmupSteps, cooldownSteps });
-    const scalars = { 'learning-rate': learningRate, step: step - this.#skippedUpdates };
+    const learningRate = this.#learningRate(step);
     const start = performance.now();
-    const { loss, lossScale, spans } = await this.#executable.step(batch.data, scalars);
+    const { loss, lossScale, monitored, spans } = await this.#run(step, batch);
     const stepTimeSeconds = (performance.now() - start) / 1e3;
     const available = hardware.chip.matmul[precision.compute]!.peak * job.chips * stepTimeSeconds;
     if (!Number.isFinite(loss)) {
@@ -287,7 +352,9 @@ export class Session {
       inputStallSeconds,
       tokensPerSecond: (job.batch * tokensPerExample(job.model)) / stepTimeSeconds,
       mfu: this.#modelFlops / available,
+      ...exposedCommunication(spans),
       ...(lossScale === undefined ? {} : { lossScale }),
+      ...(monitored === undefined ? {} : finiteOnly(monitored)),
     };
     this.metrics.push(line);
     this.#metricsFile?.append(line);

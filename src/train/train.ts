@@ -1,4 +1,5 @@
 /** Whole runs: a job from its first step to its evaluation, or several jobs that take turns to be compared. */
+import { MeshwrightError } from '../errors.js';
 import type { MeasuredStep, TimedSpan } from '../trace/index.js';
 import { summarizeSteps } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
@@ -48,7 +49,8 @@ function timingOf(steps: readonly MeasuredStep[]): Timing {
  * Trains a job on this machine's devices.
  *
  * @param signal ends the run after the step in flight; what was trained until then is reported
- * @throws MeshwrightError as `Session.open` and `Session.advance`; the signal's reason when no step was made
+ * @throws MeshwrightError as `Session.open` and `Session.advance`, LOSS_NOT_FINITE naming the first op that gave such a
+ *   number; the signal's reason when no step was made
  */
 export async function train(
   options: TrainOptions,
@@ -57,34 +59,51 @@ export async function train(
 ): Promise<TrainReport> {
   const session = await Session.open(options, emit);
   try {
-    emit({ kind: 'phase', text: 'training' });
-    const kept: MeasuredStep[] = [];
-    while (session.step < session.steps && !signal.aborted) {
-      const measured = await session.advance(Math.min(STRETCH, session.steps - session.step), signal);
-      kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
+    return await course(session, options, emit, signal);
+  } catch (error) {
+    if (error instanceof MeshwrightError && error.code === 'LOSS_NOT_FINITE') {
+      // Whatever happens on the way to a better message, this is the error.
+      throw await session.explain(error, signal).catch(() => error);
     }
-    if (kept.length === 0) throw signal.reason;
-    await session.checkpoint();
-    const evaluation = options.evaluate && !signal.aborted ? await session.evaluate() : undefined;
-    // A run that is cut short, or only a few steps long, is timed on what there is.
-    const untimed = Math.min(options.untimedSteps, kept.length - 1);
-    const { metrics, skipped, saved } = session;
-    return {
-      ...timingOf(kept.slice(untimed)),
-      metrics,
-      skipped,
-      ...(saved ? { checkpoint: saved } : {}),
-      ...(evaluation ? { evaluation } : {}),
-    };
+    throw error;
   } finally {
     await session.close();
   }
+}
+
+async function course(
+  session: Session,
+  { evaluate, untimedSteps }: TrainOptions,
+  emit: (event: TrainEvent) => void,
+  signal: AbortSignal,
+): Promise<TrainReport> {
+  emit({ kind: 'phase', text: 'training' });
+  const kept: MeasuredStep[] = [];
+  while (session.step < session.steps && !signal.aborted) {
+    const measured = await session.advance(Math.min(STRETCH, session.steps - session.step), signal);
+    kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
+  }
+  if (kept.length === 0) throw signal.reason;
+  await session.checkpoint();
+  const evaluation = evaluate && !signal.aborted ? await session.evaluate() : undefined;
+  // A run that is cut short, or only a few steps long, is timed on what there is.
+  const untimed = Math.min(untimedSteps, kept.length - 1);
+  const { metrics, skipped, saved } = session;
+  return {
+    ...timingOf(kept.slice(untimed)),
+    metrics,
+    skipped,
+    ...(saved ? { checkpoint: saved } : {}),
+    ...(evaluation ? { evaluation } : {}),
+  };
 }
 
 export interface TurnsOptions {
   /** Each with the schedule that its stages follow, where it is a pipeline. */
   readonly jobs: readonly Pick<SessionOptions, 'job' | 'schedule'>[];
   readonly workerUrls: WorkerUrls;
+  /** See `PoolOptions`; the sessions run one at a time, so it is of whichever does. */
+  readonly diaryFile?: number | undefined;
   readonly turns: number;
   /** Timed steps of a job in each of its turns, after one that brings its data back into the caches. */
   readonly stepsPerTurn: number;
@@ -96,13 +115,17 @@ export interface TurnsOptions {
  * are decoded for the first time, are not timed.
  */
 export async function trainInTurns(
-  { jobs, workerUrls, turns, stepsPerTurn }: TurnsOptions,
+  { jobs, workerUrls, diaryFile, turns, stepsPerTurn }: TurnsOptions,
   emit: (turn: number) => void,
   signal: AbortSignal,
 ): Promise<Timing[]> {
   const sessions: Session[] = [];
   try {
-    for (const job of jobs) sessions.push(await Session.open({ ...job, workerUrls }, () => undefined));
+    for (const { job, ...rest } of jobs) {
+      // Nothing beside the step is measured of what is only timed.
+      const timed = { ...job, training: { ...job.training, monitor: 0 } };
+      sessions.push(await Session.open({ ...rest, job: timed, workerUrls, diaryFile }, () => undefined));
+    }
     const steps = jobs.map((): MeasuredStep[] => []);
     for (const session of sessions) await session.advance(session.coldBatches, signal);
     for (let turn = 1; turn <= turns; turn++) {

@@ -62,6 +62,11 @@ export type TrainEvent =
       readonly tokensPerSecond: number;
       readonly mfu: number;
       readonly inputStallSeconds: number;
+      /** Of the rank with most. */
+      readonly worstExposedCommunicationSeconds: number;
+      /** Of steps that are looked at; null where they are not finite. */
+      readonly gradientNorm?: number | null;
+      readonly largestAttentionLogit?: number | null;
     }
   | ({ readonly kind: 'evaluated' } & EvaluationWords);
 

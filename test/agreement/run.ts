@@ -75,6 +75,7 @@ export function agreementJob(
       family,
       threadsPerRank: 1,
       loaderWorkers: 1,
+      monitor: 0,
       learningRate,
       warmupSteps: 0,
       cooldownSteps: 0,

@@ -1,6 +1,7 @@
 /** How a framework writes a model down and what it keeps: the same numbers, other ops, other memory. */
 import { describe, expect, test } from 'vitest';
 import type { ModelForm } from '../../src/models/index.js';
+import { DEFAULT_FORM } from '../../src/models/index.js';
 import type { Op, Program, ValueType } from '../../src/program/index.js';
 import { countMatmulFlops, forEachOp, typeBytes, unstacked } from '../../src/program/index.js';
 import { KEEP_LEAST } from '../../src/program/passes/keeping.js';
@@ -18,8 +19,9 @@ const stepOf = (plan: Partial<PlanCase>, types: Partial<StepCase> = {}): StepCas
   ...types,
 });
 
-const COMPOSED: ModelForm = { norms: 'composed', logits: 'sharded' };
-const GATHERED: ModelForm = { norms: 'fused', logits: 'gathered' };
+const COMPOSED: ModelForm = { ...DEFAULT_FORM, norms: 'composed' };
+const GATHERED: ModelForm = { ...DEFAULT_FORM, logits: 'gathered' };
+const APART: ModelForm = { ...DEFAULT_FORM, gates: 'apart' };
 
 /** What the layers leave for the backward pass, each an element of a stack. */
 function residuals({ ops, values }: Program): ValueType[] {
@@ -47,6 +49,27 @@ describe('a model as a framework writes it', () => {
     const got = interpretStep(stepOf({ ...plan, form }));
     expect([...got.keys()].sort()).toEqual([...expected.keys()].sort());
     expect(worstTensor(expected, got).error).toBeLessThan(1e-9);
+  });
+
+  test.each([
+    ['whole', { mesh: { model: 2 }, activations: 'replicated' }],
+    ['by tokens', { mesh: { model: 2 }, activations: 'sequence' }],
+    ['by width', { mesh: { model: 2 } }],
+  ] as const)('has the same with gate and up projection apart, a stream that is sharded %s', (_, plan) => {
+    const expected = interpretStep(stepOf({ form: APART }));
+    expect(worstTensor(expected, interpretStep(stepOf({ ...plan, form: APART }))).error).toBeLessThan(1e-9);
+  });
+
+  test('with gate and up projection apart each sums the gradient of a whole input: five sums a layer, not four', () => {
+    const sums = (form: ModelForm, activations: 'replicated' | 'sequence'): number => {
+      let found = 0;
+      forEachOp(lowerStep(stepOf({ mesh: { model: 2 }, activations, form })).ops, ({ name, id, phase }, times) => {
+        if (name === 'all_reduce' && phase !== 'reduce' && id.startsWith('decoder')) found += times;
+      });
+      return found / SMALL_DECODER.depth;
+    };
+    expect([sums(DEFAULT_FORM, 'replicated'), sums(APART, 'replicated')]).toEqual([4, 5]);
+    expect(sums(APART, 'sequence')).toBe(0);
   });
 
   test('gathers logits once a microbatch, and each chip then has all of them', () => {
@@ -107,10 +130,18 @@ describe('what is kept for the backward pass', () => {
     expect(replayed - needed).toBe(last);
   });
 
-  test('replaying changes no number', () => {
+  test('where all modules are replayed, the head is multiplied again too', () => {
+    const backward = (modules: boolean): number =>
+      countMatmulFlops(lowerStep(stepOf({ rematerialize: 'full', keeping: { ...KEEP_LEAST, replays: true, modules } })))
+        .backward;
+    const { sequence, width, vocabulary } = SMALL_DECODER;
+    expect(backward(true) - backward(false)).toBe(2 * 4 * sequence * width * vocabulary);
+  });
+
+  test.each([false, true])('replaying changes no number, all modules: %s', (modules) => {
     const plan = { mesh: { model: 2 }, rematerialize: 'full' } as const;
     const expected = interpretStep(stepOf(plan));
-    const got = interpretStep(stepOf({ ...plan, keeping: { ...KEEP_LEAST, replays: true } }));
+    const got = interpretStep(stepOf({ ...plan, keeping: { ...KEEP_LEAST, replays: true, modules } }));
     expect(worstTensor(expected, got).error).toBe(0);
   });
 });

@@ -185,7 +185,7 @@ describe('asynchronous collectives', () => {
   });
 
   it('that wait for a rank that failed are stopped, and it is the one that is named', async () => {
-    const pool = await poolOf(pair, { timeoutSeconds: 60 });
+    const pool = await poolOf(pair);
     await pool.load('step', summed());
     // Rank 1 has no state, so it fails before it starts anything.
     await pool.setState('parameter:x', [new Float64Array(LENGTH), new Float64Array(LENGTH)]);

@@ -261,7 +261,7 @@ it('values are dropped after their last use', async () => {
   };
   const memory = new Memory();
   env[x.value] = Handle.owned(memory, one(1)).hold();
-  const transport = new Transport(createTransportMemory(single, 1), 0, { timeoutSeconds: 1 });
+  const transport = new Transport(createTransportMemory(single, 1), 0);
   const around = { mesh: single, rank: 0, transport, memory, clock: () => seconds(0), startedAt: seconds(0) };
   await new Execution(await compileProgram(program, family, 0), env, around).run();
   expect(held).toEqual([1, 1, 1, 1, 1, 1]);

@@ -83,7 +83,7 @@ it.each(['bf16', 'f16'] as const)('%s stays what it is between threads, two byte
 });
 
 it('a rank that fails is named with op and cause, and the rank that waits for it is stopped', async () => {
-  const ranks = await loaded({ timeoutSeconds: 60 });
+  const ranks = await loaded();
   const feeds = (rank: number) => ({ images: new Float64Array(rank === 1 ? 3 : 2) });
   const failure = await ranks.run('step', { feeds }).catch((error: unknown) => error);
   expect(failure).toMatchObject({
@@ -97,7 +97,7 @@ it('a rank that fails is named with op and cause, and the rank that waits for it
 });
 
 it('a run that is aborted rejects with the reason of the signal', async () => {
-  const ranks = await loaded({ timeoutSeconds: 60 });
+  const ranks = await loaded();
   const reason = new Error('not wanted any more');
   await expect(ranks.run('step', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   const abort = new AbortController();

@@ -19,14 +19,13 @@ export const createPool = (mesh: Mesh, options: Partial<PoolOptions> = {}): Prom
     family: 'reference',
     threadsPerRank: 1,
     workerUrl: WORKER,
-    timeoutSeconds: 10,
     ...options,
   });
 
 /** The one rank of a mesh without axes, on this thread. */
 export function createSingleRank(options: Partial<Pick<RankOptions, 'family' | 'keepsArrays'>> = {}): Rank {
   const mesh = createMesh({});
-  const transport = new Transport(createTransportMemory(mesh, 1), 0, { timeoutSeconds: 1 });
+  const transport = new Transport(createTransportMemory(mesh, 1), 0);
   return new Rank({ mesh, rank: 0, family: createReferenceFamily(), transport, clock: createClock(), ...options });
 }
 

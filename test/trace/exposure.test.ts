@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SpanKind } from '../../src/trace/index.js';
-import { exposedTimes } from '../../src/trace/index.js';
+import { exposedCommunication, exposedTimes } from '../../src/trace/index.js';
 import { seconds } from '../../src/units.js';
 
 const span = (kind: SpanKind, start: number, end: number) => ({ kind, start: seconds(start), end: seconds(end) });
@@ -55,5 +55,18 @@ describe('exposed time', () => {
         expect(exposedTimes(spans)).toEqual(expected);
       }),
     );
+  });
+});
+
+describe('exposed communication of a step', () => {
+  it('is what no kernel hides of all collectives of a rank: the mean, and the worst', () => {
+    const step = [
+      [span('kernel', 0, 4), span('collective', 2, 6), span('collective', 5, 7)],
+      [span('kernel', 0, 7), span('collective', 2, 6)],
+    ];
+    expect(exposedCommunication(step)).toEqual({
+      exposedCommunicationSeconds: 1.5,
+      worstExposedCommunicationSeconds: 3,
+    });
   });
 });

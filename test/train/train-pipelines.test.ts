@@ -11,8 +11,8 @@ interface RunDocument {
   readonly comparison: PlanComparison;
 }
 
-const GPT = 'train --model gpt-tiny --model-option depth=2 --text text.txt --batch 16 --steps 6 --seed 3';
-const VIT = 'train --model vit-tiny --images set --batch 16 --steps 4 --seed 3';
+const GPT = 'train --model gpt-tiny --model-option depth=2 --text text.txt --batch 16 --steps 6 --seed 3 --monitor 2';
+const VIT = 'train --model vit-tiny --images set --batch 16 --steps 4 --seed 3 --monitor 2';
 const RUNS = {
   gpt: `${GPT} --chips 1`,
   'gpt in stages': `${GPT} --mesh pipe=2 --microbatches 4 --schedule 1f1b`,
@@ -53,6 +53,14 @@ describe.each(STAGED)('a training of %s-tiny in stages', (model) => {
 
   it('has the losses of one rank, step by step, to rounding', () =>
     expect(worstDifference(lossesOf(metricsOf(name)), lossesOf(metricsOf(model)))).toBeLessThan(1e-4));
+
+  it.each(['gradientNorm', 'largestAttentionLogit'] as const)('has the %s of one rank, to rounding', (metric) => {
+    const of = (metrics: readonly StepMetrics[]) => metrics.flatMap((line) => line[metric] ?? []);
+    const expected = of(metricsOf(model));
+    // The first step, every other one, and the last.
+    expect(expected).toHaveLength(model === 'gpt' ? 4 : 3);
+    expect(worstDifference(of(metricsOf(name)), expected)).toBeLessThan(1e-4);
+  });
 
   it('is evaluated as one rank is', () => {
     const [got, expected] = [runs.get(name)!.evaluation, runs.get(model)!.evaluation];

@@ -77,6 +77,7 @@ describe('a training on two ranks', () => {
   it('leaves its job, metrics, trace and comparison in the run folder', () => {
     expect(run).toMatchObject({ schema: 'meshwright/run@1', runFolder: 'runs/data', steps: STEPS, skipped: [] });
     expect(readdirSync(join(folder, 'runs/data')).sort()).toEqual([
+      'checkpoints',
       'comparison.json',
       'job.yaml',
       'metrics.jsonl',
@@ -97,6 +98,16 @@ describe('a training on two ranks', () => {
       expect(line.tokensPerSecond * line.stepTimeSeconds).toBeCloseTo(16 * 64, 3);
     }
     expect(metrics.at(-1)).toEqual(run.last);
+    expect(metrics.flatMap(({ step, gradientNorm }) => (gradientNorm === undefined ? [] : [step]))).toEqual([
+      1,
+      11,
+      STEPS,
+    ]);
+    for (const { exposedCommunicationSeconds: mean, worstExposedCommunicationSeconds: worst, ...line } of metrics) {
+      expect(mean).toBeGreaterThan(0);
+      expect(worst).toBeGreaterThanOrEqual(mean);
+      expect(worst).toBeLessThan(line.stepTimeSeconds);
+    }
     expect(new Set(metrics.map(({ epoch }) => epoch)).size).toBe((STEPS * 16) / (CLASSES * IMAGES_PER_CLASS));
   });
 

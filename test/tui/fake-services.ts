@@ -155,5 +155,9 @@ export function stepOf(step: number, steps: number, row: PlanRow): Extract<Train
     tokensPerSecond: 8192 / stepTimeSeconds,
     mfu: (row.mfu * row.stepTimeSeconds) / stepTimeSeconds,
     inputStallSeconds: 0.0021 + wobble * 0.001,
+    worstExposedCommunicationSeconds: 0.031 + wobble * 0.01,
+    ...((step - 1) % 10 === 0 || step === steps
+      ? { gradientNorm: 1.9 - step / steps + wobble * 0.2, largestAttentionLogit: 2.5 + (4 * step) / steps }
+      : {}),
   };
 }

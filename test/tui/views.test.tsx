@@ -158,7 +158,11 @@ describe('what a person reads', () => {
     expect(shown).toContain('Loss over 40 steps');
     expect(shown).toMatch(/step time {6}\d+ ms \(predicted 390 ms\)/);
     expect(shown).toMatch(/MFU {12}\d\d\.\d % \(predicted 54.9 %\)/);
+    expect(shown).toMatch(/gradient norm {2}\d\.\d+ \(step 31\)/);
+    expect(shown).toMatch(/largest logit {2}4\.\d+ \(step 31\)/);
+    expect(shown).toMatch(/exposed comm\. {2}[\d.]+ ms \(\d+ % of the step\)/);
     expect(shown).toMatch(/input stall {4}[\d.]+ ms \(<?1 % of the step\)/);
+    expect(text(STATES['train']!, LARGE)).toMatch(/Gradient norm +Largest attention logit/);
     expect(text(STATES['train, done']!)).toContain('Held-out accuracy 87.2 % (chance 10.0 %)');
   });
 

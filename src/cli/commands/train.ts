@@ -14,10 +14,13 @@ import { comparePlan, predictedFigures, writeRunFiles, printComparison } from '.
 import { requireFamily } from '../devices.js';
 import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
-import type { JobFlags } from '../options.js';
+import { omit } from '../../omit.js';
+import type { CheckpointInterval, JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
+import type { Resumption } from '../resume.js';
+import { findCheckpoint, jobFileOf, stepToGoOnFrom } from '../resume.js';
 import { createRunFolder, freeRunFolder, writeText } from '../run-folder.js';
 import type { Trial } from '../trial.js';
 
@@ -29,7 +32,15 @@ export interface TrainFlags extends JobFlags {
   readonly seed?: number;
   readonly family?: FamilyName;
   readonly run?: string;
+  readonly monitor?: number;
+  readonly resume?: string;
+  readonly checkpointEvery?: CheckpointInterval;
+  readonly keepCheckpoints?: number;
 }
+
+/** What changes neither what a run computes nor how, so that it can go on in its own folder with another. */
+const FREE_FLAGS: readonly (keyof TrainFlags)[] = ['steps', 'epochs', 'monitor', 'checkpointEvery', 'keepCheckpoints'];
+const OTHER_FLAGS: readonly (keyof TrainFlags)[] = ['resume', 'run', 'json'];
 
 /** What the demo and the UI train on where there are no images: 6 shapes × 4 textures × 6 colours, the first twelve. */
 export const DRAWN_IMAGES = {
@@ -85,20 +96,42 @@ export function writeJob(folder: string, job: Job): void {
   writeText(folder, 'job.yaml', formatJob({ ...job, hardwareName }, folder));
 }
 
+const precise = (value: number | null | undefined): string => (value == null ? 'not finite' : value.toPrecision(4));
+
+/** A step's figures on one line. @param looked the last step whose gradients and attention logits were looked at */
+function figuresOf(metrics: StepMetrics, looked: StepMetrics | undefined): string {
+  const time = (value: number): string => formatSeconds(seconds(value));
+  const { loss, learningRate, stepTimeSeconds, tokensPerSecond, mfu } = metrics;
+  return [
+    `loss ${loss.toFixed(4)}`,
+    `learning rate ${learningRate.toExponential(1)}`,
+    ...(looked === undefined
+      ? []
+      : [`gradient norm ${precise(looked.gradientNorm)}`, `largest logit ${precise(looked.largestAttentionLogit)}`]),
+    time(stepTimeSeconds),
+    `${tokensPerSecond.toFixed(0)} tokens/s`,
+    `MFU ${formatPercent(mfu)}`,
+    `exposed ${time(metrics.worstExposedCommunicationSeconds)}`,
+    `stall ${time(metrics.inputStallSeconds)}`,
+  ].join('  ');
+}
+
 /** Progress of a run: a bar on a terminal, a line now and then elsewhere. */
 export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): void; end(): void } {
   let bar: ReturnType<typeof createProgress> | undefined;
-  const describe = ({ step, loss, stepTimeSeconds, tokensPerSecond, mfu }: StepMetrics, steps: number) =>
-    `step ${step}/${steps}  loss ${loss.toFixed(4)}  ${formatSeconds(seconds(stepTimeSeconds))}  ${tokensPerSecond.toFixed(0)} tokens/s  MFU ${formatPercent(mfu)}`;
+  // Of the last step that was looked at.
+  let looked: StepMetrics | undefined;
   return {
     onEvent(event) {
       if (event.kind === 'skipped') process.stderr.write(`skipped ${event.image.path}: ${event.image.reason}\n`);
       if (quiet) return;
       if (event.kind === 'step') {
         const { metrics, steps } = event;
-        if (process.stderr.isTTY) (bar ??= createProgress('steps', false, steps)).advance();
+        if (metrics.gradientNorm !== undefined) looked = metrics;
+        if (process.stderr.isTTY)
+          (bar ??= createProgress('steps', false, steps)).advance(1, figuresOf(metrics, looked));
         else if (metrics.step === 1 || metrics.step === steps || metrics.step % Math.ceil(steps / 10) === 0)
-          printLine(describe(metrics, steps));
+          printLine(`step ${metrics.step}/${steps}  ${figuresOf(metrics, looked)}`);
       }
     },
     end: () => bar?.end(),
@@ -133,33 +166,108 @@ export function summarizeEvaluation(evaluation: Evaluation): string {
   return `held-out ${what} ${value} (${baseline})`;
 }
 
+/** The job that a file, or that of the run which is gone on with, and flags describe. */
+async function trainingInput(
+  file: string | undefined,
+  flags: TrainFlags,
+  resumed: Resumption | undefined,
+): Promise<JobInput> {
+  const { images, text, epochs, steps, seed, family, monitor, checkpointEvery, keepCheckpoints: keep } = flags;
+  const base = jobInput(file ?? (resumed === undefined ? undefined : jobFileOf(resumed)), flags);
+  const before = base.training?.checkpoint;
+  const every = checkpointEvery ?? { everySteps: before?.everySteps, everySeconds: before?.everySeconds };
+  const checkpoint = given({ ...every, keep: keep ?? before?.keep });
+  // Either of steps and epochs says how long it takes: of a run's own job the one that isn't asked for is left behind.
+  const length = epochs === undefined ? {} : { steps: undefined };
+  const training = {
+    ...length,
+    ...given({ images, text, epochs, steps, seed, family, monitor }),
+    ...(Object.keys(checkpoint).length > 0 ? { checkpoint } : {}),
+  };
+  const merged = mergeJobs(base, { training });
+  const isRemeshed = file === undefined && resumed !== undefined && flags.chips === undefined;
+  // The mesh says how many.
+  return fitClasses(isRemeshed && (flags.mesh ?? flags.plan) !== undefined ? omit(merged, 'chips') : merged);
+}
+
+const given = (settings: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+
+/** Whether a run goes on in its own folder: from its newest checkpoint and with its own job, but for how long it takes. */
+function goesOn(file: string | undefined, flags: TrainFlags, { isNewest }: Resumption): boolean {
+  const allowed: readonly string[] = [...FREE_FLAGS, ...OTHER_FLAGS];
+  const changes = Object.keys(given({ ...flags })).filter((name) => !allowed.includes(name));
+  return isNewest && file === undefined && flags.run === undefined && changes.length === 0;
+}
+
+interface RunFolder {
+  readonly folder: string;
+  /** Takes back a folder that was made. */
+  readonly takeBack: () => void;
+}
+
+/** The folder of a run, with its job. */
+function prepareFolder(
+  job: Job,
+  file: string | undefined,
+  flags: TrainFlags,
+  resumed: Resumption | undefined,
+): RunFolder {
+  if (resumed?.runFolder !== undefined && goesOn(file, flags, resumed)) {
+    if (FREE_FLAGS.some((name) => flags[name] !== undefined)) writeJob(resumed.runFolder, job);
+    return { folder: resumed.runFolder, takeBack: () => undefined };
+  }
+  const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
+  const takeBack = createRunFolder(folder, '--run');
+  writeJob(folder, job);
+  return { folder, takeBack };
+}
+
+/** What is wrong with the input may only show when work begins: then no folder is left of a run that made no step. */
+async function orTakeBack<T>(takeBack: () => void, hasStepped: () => boolean, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof MeshwrightError && error.exitStatus === 2 && !hasStepped()) takeBack();
+    throw error;
+  }
+}
+
 /** `meshwright train`: executes a job on this machine's devices and compares it with its prediction. */
 export async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
-  const { images, text, epochs, steps, seed, family } = flags;
-  const given = Object.fromEntries(
-    Object.entries({ images, text, epochs, steps, seed, family }).filter(([, value]) => value !== undefined),
-  );
-  const input = await fitClasses(mergeJobs(jobInput(file, flags), { training: given }));
+  const resumed = flags.resume === undefined ? undefined : findCheckpoint(flags.resume);
+  const input = await trainingInput(file, flags, resumed);
   const assessor = new Assessor();
   const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
   requireLocal(job);
   await requireFamily(job);
-  await openJobData(job);
+  const data = await openJobData(job);
+  const step = resumed === undefined ? 0 : stepToGoOnFrom(resumed, job, data);
   const predicted = assessor.assessAny(job);
   requireFits(predicted);
-  const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
-  createRunFolder(folder, '--run');
-  writeJob(folder, job);
+  const { folder, takeBack } = prepareFolder(job, file, flags, resumed);
   if (!flags.json) {
+    if (resumed !== undefined) printLine(`going on after step ${step}, from ${resumed.checkpoint}`);
     printLine(`run folder ${folder}`);
     const { stepTimeSeconds, mfu } = predictedFigures(predicted);
     printLine(`predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}`);
   }
   const reporter = trainReporter(flags.json === true);
-  const { report, interrupted } = await interruptible(async (signal) => {
+  let hasStepped = false;
+  const onEvent = (event: TrainEvent): void => {
+    hasStepped ||= event.kind === 'step';
+    reporter.onEvent(event);
+  };
+  const work = (signal: AbortSignal) => {
     const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, runFolder: folder };
-    return runJob(predicted, settings, reporter.onEvent, signal);
-  }, reporter.end);
+    const resume = resumed === undefined ? {} : { resume: resumed.checkpoint };
+    return orTakeBack(
+      takeBack,
+      () => hasStepped,
+      () => runJob(predicted, { ...settings, ...resume }, onEvent, signal),
+    );
+  };
+  const { report, interrupted } = await interruptible(work, reporter.end);
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
   writeRunFiles(folder, trial, [row], report);
@@ -167,8 +275,10 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printJson({
       schema: 'meshwright/run@1',
       runFolder: folder,
+      resumedAfterStep: resumed === undefined ? null : step,
       steps: report.metrics.length,
       last: report.metrics.at(-1),
+      checkpoint: report.checkpoint ?? null,
       skipped: report.skipped,
       evaluation: report.evaluation ?? null,
       comparison: row,
@@ -177,6 +287,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine();
     printLine(summarizeLoss(report));
     if (report.evaluation) printLine(summarizeEvaluation(report.evaluation));
+    if (report.checkpoint) printLine(`checkpoint ${report.checkpoint.path}`);
     if (report.skipped.length > 0) printLine(`${report.skipped.length} images could not be decoded and were skipped`);
     printLine();
     printComparison([row]);

@@ -25,6 +25,7 @@ export interface ComputeAttributes {
   add: None;
   multiply: None;
   scale: { readonly factor: number };
+  copy_to_shards: { readonly axis: AxisName };
   /** Dimensions are summed away. */
   sum: { readonly dimensions: readonly number[] };
   /** The transpose of `sum`: `dimensions` are those of the result; each has a local size, and may be sharded. */

@@ -1,5 +1,5 @@
 /** Elementwise ops. `add` and `multiply` broadcast their second operand over the leading dimensions of the first. */
-import { normalizeStates } from '../../mesh/index.js';
+import { axisSize, normalizeStates, stateOf } from '../../mesh/index.js';
 import type { ValueId } from '../types.js';
 import type { OpRecord, VjpContext } from './record.js';
 import { elements, inferByRule, invalid, labels, trailing, vector } from './record.js';
@@ -55,6 +55,28 @@ export const add: OpRecord<'add'> = {
       ? sumLeading(context, cotangent!, context.type(op.operands[1]!).shape.length, 'backward-bias')
       : undefined,
   ],
+};
+
+/**
+ * x, replicated over an axis, as one linear reads it that is sharded over the axis. Its part of x's gradient is summed up
+ * at once, by itself (Shoeybi et al. 2019, §3: f), and goes on as equal shares of the sum.
+ */
+export const copy_to_shards: OpRecord<'copy_to_shards'> = {
+  infer: ([operand], { axis }, mesh) => {
+    const got = operand === undefined ? 'no operand' : stateOf(operand.states, axis);
+    if (got !== 'replicated' || axisSize(mesh, axis) === 1)
+      throw invalid(`copy_to_shards, axis ${axis}`, 'replicated', String(got));
+    return [operand!];
+  },
+  work: () => ({ vectorFlops: 0 }),
+  vjp: (context, op, [cotangent]) => {
+    const { axis } = op.attributes;
+    const whole = context.emit('all_reduce', [cotangent!], { axis }, 'backward-sum');
+    const { dtype } = context.type(whole);
+    const share = { shape: [], value: 1 / axisSize(context.mesh, axis), dtype, states: { [axis]: 'partial' as const } };
+    const term = context.emit('constant', [], share, 'backward-share');
+    return [context.emit('multiply', [whole, term], {}, 'backward')];
+  },
 };
 
 /** a · b, elementwise: [..., n...] · [n...]. */

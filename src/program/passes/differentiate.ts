@@ -53,6 +53,9 @@ function dependents(program: Program): Set<ValueId> {
 const isWanted = (input: ProgramInput): input is ParameterInput | PortInput =>
   input.kind === 'parameter' || input.kind === 'port';
 
+/** The loss of logits, with the cast that it takes them in. */
+const isOfLoss = (id: string): boolean => id.startsWith('loss/') || id === 'widen';
+
 const SENT = 'send:';
 
 /** The port through which the cotangent of what went through another one comes back. */
@@ -263,6 +266,29 @@ class Differentiation {
     }
   }
 
+  /**
+   * The modules around layers once more, the loss aside.
+   *
+   * @returns what of the forward pass was made again, as it was
+   */
+  replayModules(ops: readonly Op[]): ReadonlyMap<ValueId, ValueId> {
+    const again = new Map<ValueId, ValueId>();
+    for (const { name, id, operands, results, attributes } of ops) {
+      if (!isCompute(name) && !isCollective(name)) continue;
+      if (!results.some((result) => this.#depends.has(result)) || isOfLoss(id)) continue;
+      const options = {
+        id: `${id}#again`,
+        phase: 'backward' as const,
+        role: this.builder.role(results[0]!),
+        unread: true,
+      };
+      const inputs = operands.map((operand) => again.get(operand) ?? operand);
+      const made = this.builder.emitAll(name, inputs, attributes as never, options);
+      results.forEach((result, index) => again.set(result, made[index]!));
+    }
+    return again;
+  }
+
   /** Marks a value made for the backward pass by the forward one. */
   addForward(value: ValueId): void {
     this.#forward.add(value);
@@ -326,8 +352,14 @@ export function differentiate(program: Program, options: DifferentiateOptions = 
     const port = cotangentOf(name.slice(SENT.length));
     return { kind: 'port', name: port, value: builder.value(pass.dual(value), 'activation', port) };
   });
-  const scope: Scope = { cotangents: new Map(), gathered: new Map(), resolve: (value) => value };
+  const isReplayed =
+    keeping.replays &&
+    keeping.modules &&
+    program.ops.some((op) => op.name === 'repeat' && rematerialize(op) === 'full');
+  const again = new Map<ValueId, ValueId>();
+  const scope: Scope = { cotangents: new Map(), gathered: new Map(), resolve: (value) => again.get(value) ?? value };
   const { ops } = builder.block(() => {
+    if (isReplayed) pass.replayModules(program.ops).forEach((made, value) => again.set(value, made));
     if (loss !== undefined) scope.cotangents.set(loss, seedLoss(pass, loss, options.scale));
     sent.forEach(({ value }, index) => scope.cotangents.set(value, returned[index]!.value));
     pass.backward(program.ops, scope);

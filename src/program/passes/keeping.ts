@@ -10,10 +10,12 @@ export interface Keeping {
   readonly views: ReadonlySet<string>;
   /** Whether a layer that is made again runs as a whole, ops included that nothing needs again, such as its last matmul. */
   readonly replays: boolean;
+  /** Whether what comes before and after layers that are made again is made again with them, up to the loss. */
+  readonly modules: boolean;
 }
 
 /** As compilers and Megatron-LM do. */
-export const KEEP_LEAST: Keeping = { casts: false, gathers: false, views: new Set(), replays: false };
+export const KEEP_LEAST: Keeping = { casts: false, gathers: false, views: new Set(), replays: false, modules: false };
 
 /**
  * Whether an op's result is made again rather than kept in any case. Parameters are there anyway, so that what is

@@ -7,6 +7,7 @@ import { MeshwrightError } from '../../errors.js';
 import type { HostTensor } from '../kernels/family.js';
 import type { Add } from '../sums/index.js';
 import { createAdd } from '../sums/index.js';
+import { createWhereabouts, Diary } from '../whereabouts.js';
 import type { TransportMemory } from './memory.js';
 import { bellWord, NOT_STOPPED, STOP_WORD, stoppedBy, waitingWord } from './memory.js';
 import { Channel, Incoming, Outgoing } from './message.js';
@@ -16,15 +17,28 @@ const SLEEP_MILLISECONDS = 250;
 
 /** Thrown where a rank finds the stop flag raised: somebody else failed, or the run is not wanted any more. */
 export class RunStopped extends Error {
-  constructor(readonly by: number | 'host') {
-    super(by === 'host' ? 'stopped by the host' : `stopped because rank ${by} failed`);
+  constructor(
+    readonly by: number | 'host',
+    waiting?: Blame,
+  ) {
+    const why = by === 'host' ? 'stopped by the host' : `stopped because rank ${by} failed`;
+    super(waiting === undefined ? why : `${why}, in ${waiting.opId}, waiting for ${waiting.awaited}`);
     this.name = 'RunStopped';
   }
 }
 
+/** What a rank waits in, and whom for. */
+export interface Blame {
+  readonly opId: string;
+  readonly awaited: string;
+}
+
+/** A message; pieces are arrays of one kind, and one without elements is not sent. */
 export interface Sending {
   readonly to: number;
   readonly pieces: readonly HostTensor[];
+  /** How many of the exchange's messages have to be received before: those whose data it passes on. Default 0. */
+  readonly after?: number;
 }
 
 export interface Receiving {
@@ -36,48 +50,101 @@ export interface Receiving {
 }
 
 /**
- * Messages that a rank sends and receives at the same time, each as large as it likes, no two to or from one peer.
- * Pieces of a message are arrays of one kind; one without elements is not sent.
+ * Messages that a rank sends and receives at the same time, each as large as it likes; those to or from one peer in the
+ * order of the list.
  */
 export interface Exchange {
   readonly sending: readonly Sending[];
   readonly receiving: readonly Receiving[];
 }
 
-interface Flow {
+/** Messages to one peer, or from one. */
+class Flow<M extends Outgoing | Incoming> {
   readonly peer: number;
-  readonly message: Outgoing | Incoming;
+  readonly #messages: readonly M[];
+  #next = 0;
+
+  constructor(peer: number, messages: readonly M[]) {
+    this.peer = peer;
+    this.#messages = messages;
+    this.#skip();
+  }
+
+  /** The message whose turn it is. */
+  get current(): M | undefined {
+    return this.#messages[this.#next];
+  }
+
+  /** How many have gone or come. */
+  get past(): number {
+    return this.#next;
+  }
+
+  /** @returns whether anything moved */
+  advance(): boolean {
+    const moved = this.current?.advance() ?? false;
+    if (moved) this.#skip();
+    return moved;
+  }
+
+  #skip(): void {
+    while (this.current?.done === true) this.#next++;
+  }
+}
+
+/** The list's elements by the peer they name, in their order. */
+function byPeer<T, M extends Outgoing | Incoming>(
+  list: readonly T[],
+  peerOf: (one: T) => number,
+  message: (one: T) => M,
+): Flow<M>[] {
+  const peers = [...new Set(list.map(peerOf))];
+  return peers.map((peer) => new Flow(peer, list.filter((one) => peerOf(one) === peer).map(message)));
 }
 
 /** An exchange on its way. */
 export class Transfer {
-  readonly #flows: readonly Flow[];
+  readonly #outgoing: readonly Flow<Outgoing>[];
+  readonly #incoming: readonly Flow<Incoming>[];
   readonly #ring: (peer: number) => void;
 
-  constructor(flows: readonly Flow[], ring: (peer: number) => void) {
-    this.#flows = flows;
+  constructor(outgoing: readonly Flow<Outgoing>[], incoming: readonly Flow<Incoming>[], ring: (peer: number) => void) {
+    this.#outgoing = outgoing;
+    this.#incoming = incoming;
     this.#ring = ring;
   }
 
   get done(): boolean {
-    return this.#flows.every(({ message }) => message.done);
+    const isOver = ({ current }: Flow<Outgoing | Incoming>): boolean => current === undefined;
+    return this.#outgoing.every(isOver) && this.#incoming.every(isOver);
   }
 
   /** Moves what there is room for, without waiting. @returns whether anything moved */
   advance(): boolean {
     let moved = false;
-    for (const { peer, message } of this.#flows) {
-      if (!message.advance()) continue;
-      moved = true;
-      this.#ring(peer);
-    }
+    for (const flow of this.#outgoing) if (this.#mayGo(flow) && this.#advance(flow)) moved = true;
+    for (const flow of this.#incoming) if (this.#advance(flow)) moved = true;
     return moved;
   }
 
   /** What it still takes, for messages. */
   get awaited(): string {
-    const open = this.#flows.filter(({ message }) => !message.done);
-    return open.map(({ peer, message }) => `rank ${peer} to ${message.awaits}`).join(' and ');
+    const going = this.#outgoing.filter((flow) => this.#mayGo(flow));
+    const open = [...going, ...this.#incoming.filter(({ current }) => current !== undefined)];
+    return open.map(({ peer, current }) => `rank ${peer} to ${current!.awaits}`).join(' and ');
+  }
+
+  #mayGo({ current }: Flow<Outgoing>): boolean {
+    if (current === undefined) return false;
+    let received = 0;
+    for (const { past } of this.#incoming) received += past;
+    return current.after <= received;
+  }
+
+  #advance(flow: Flow<Outgoing | Incoming>): boolean {
+    const moved = flow.advance();
+    if (moved) this.#ring(flow.peer);
+    return moved;
   }
 }
 
@@ -87,7 +154,7 @@ export interface Waiting {
   advance(): boolean;
   isOver(): boolean;
   /** Whom to name where nothing moves, and what it takes. */
-  blame(): { readonly opId: string; readonly awaited: string };
+  blame(): Blame;
 }
 
 export class Transport {
@@ -96,14 +163,15 @@ export class Transport {
   readonly #control: Int32Array;
   readonly #outgoing: ReadonlyMap<number, Channel>;
   readonly #incoming: ReadonlyMap<number, Channel>;
-  readonly #timeoutSeconds: number;
+  /** Where the rank says what it is at. */
+  readonly diary: Diary;
   readonly #add: Add;
 
-  constructor(memory: TransportMemory, rank: number, options: { readonly timeoutSeconds: number }) {
+  constructor(memory: TransportMemory, rank: number, diary = new Diary(createWhereabouts(rank + 1), rank)) {
     this.rank = rank;
+    this.diary = diary;
     this.#memory = memory;
     this.#control = new Int32Array(memory.control);
-    this.#timeoutSeconds = options.timeoutSeconds;
     this.#add = createAdd(memory);
     const channel = (ring: SharedArrayBuffer): Channel => new Channel(ring, memory.ringBytes);
     // Two axes never share a pair of ranks, so a peer names one ring.
@@ -111,48 +179,50 @@ export class Transport {
     this.#incoming = new Map(memory.rings.filter((ring) => ring.to === rank).map((r) => [r.from, channel(r.memory)]));
   }
 
-  /** @throws RunStopped when the stop flag is raised */
-  checkStopped(): void {
+  /**
+   * @param waiting says what the rank waits for, if it does
+   * @throws RunStopped when the stop flag is raised
+   */
+  checkStopped(waiting?: Waiting): void {
     if (Atomics.load(this.#control, STOP_WORD) === NOT_STOPPED) return;
-    throw new RunStopped(stoppedBy(this.#memory.control) ?? 'host');
+    throw new RunStopped(stoppedBy(this.#memory.control) ?? 'host', waiting?.blame());
   }
 
   /** Only one exchange with a peer may be under way. Nothing moves yet. */
   begin({ sending, receiving }: Exchange): Transfer {
-    const flows = [
-      ...sending.map(({ to, pieces }) => ({
-        peer: to,
-        message: new Outgoing(this.#channel(this.#outgoing, to), pieces),
-      })),
-      ...receiving.map(({ from, pieces, plus }) => ({
-        peer: from,
-        message: new Incoming(this.#channel(this.#incoming, from), pieces, plus && { pieces: plus, add: this.#add }),
-      })),
-    ];
-    return new Transfer(flows, (peer) => this.#ring(peer));
+    const outgoing = byPeer(
+      sending,
+      ({ to }) => to,
+      ({ to, pieces, after }) => new Outgoing(this.#channel(this.#outgoing, to), pieces, after),
+    );
+    const incoming = byPeer(
+      receiving,
+      ({ from }) => from,
+      ({ from, pieces, plus }) => {
+        const terms = plus && { pieces: plus, add: this.#add };
+        return new Incoming(this.#channel(this.#incoming, from), pieces, terms);
+      },
+    );
+    return new Transfer(outgoing, incoming, (peer) => this.#ring(peer));
   }
 
   /**
-   * Blocks until the wait is over, asleep while nothing moves.
+   * Blocks until the wait is over, asleep while nothing moves; for as long as it takes, since the host sees who hangs.
    *
    * @throws RunStopped when the stop flag is raised
-   * @throws MeshwrightError TIMED_OUT when no peer sends or reads anything for the timeout
    */
   wait(waiting: Waiting): void {
-    let idleSince: number | undefined;
+    let slept = false;
     for (;;) {
       const bell = Atomics.load(this.#control, bellWord(this.rank));
       const moved = waiting.advance();
-      if (waiting.isOver()) return;
-      this.checkStopped();
-      if (moved) {
-        idleSince = undefined;
-        continue;
-      }
-      idleSince ??= performance.now();
-      const idleSeconds = (performance.now() - idleSince) / 1000;
-      if (idleSeconds >= this.#timeoutSeconds) throw this.#timedOut(waiting.blame());
-      this.#sleep(bell, this.#timeoutSeconds - idleSeconds);
+      const isOver = waiting.isOver();
+      if (moved || (isOver && slept)) this.diary.goesOn();
+      if (isOver) return;
+      this.checkStopped(waiting);
+      if (moved) continue;
+      this.#sleep(bell, waiting);
+      slept = true;
     }
   }
 
@@ -172,23 +242,15 @@ export class Transport {
     if (Atomics.load(this.#control, waitingWord(peer)) === 1) Atomics.notify(this.#control, bellWord(peer));
   }
 
-  /** Sleeps until the bell is no longer `seen`, or for the time given. */
-  #sleep(seen: number, seconds: number): void {
+  /** Sleeps until the bell is no longer `seen`, or for some time. */
+  #sleep(seen: number, waiting: Waiting): void {
     const bell = bellWord(this.rank);
     for (let spin = 0; spin < this.#memory.spins; spin++) {
       if (Atomics.load(this.#control, bell) !== seen) return;
     }
+    this.diary.waits(waiting.blame());
     Atomics.store(this.#control, waitingWord(this.rank), 1);
-    Atomics.wait(this.#control, bell, seen, Math.min(seconds * 1000, SLEEP_MILLISECONDS));
+    Atomics.wait(this.#control, bell, seen, SLEEP_MILLISECONDS);
     Atomics.store(this.#control, waitingWord(this.rank), 0);
-  }
-
-  #timedOut({ opId, awaited }: ReturnType<Waiting['blame']>): MeshwrightError {
-    return new MeshwrightError('TIMED_OUT', {
-      place: `rank ${this.rank}, ${opId}`,
-      expected: `${awaited} within ${this.#timeoutSeconds} s`,
-      got: 'nothing',
-      hint: 'it may still run a long kernel: raise the timeout, or look at what that rank does',
-    });
   }
 }

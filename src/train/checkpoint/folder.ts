@@ -109,7 +109,7 @@ export async function writeCheckpoint<T>(
     rotate(dirname(folder), run, keep);
     return result;
   } catch (error) {
-    rmSync(under, { force: true });
+    removeIfThere(under);
     if (error instanceof MeshwrightError) throw error;
     throw new MeshwrightError('WRITE_FAILED', {
       place: path,
@@ -117,6 +117,15 @@ export async function writeCheckpoint<T>(
       got: (error as Error).message,
       hint: 'the checkpoints before it are whole: make room and go on with --resume',
     });
+  }
+}
+
+/** After a failure, which is what is to be told of. */
+function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // What was in the way of the file is in the way of this too.
   }
 }
 

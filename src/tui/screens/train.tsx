@@ -14,8 +14,9 @@ import type { TrainState } from '../state/train.js';
 import { isUnderWay, remainingSeconds } from '../state/train.js';
 
 /** All lines but the charts'. */
-const OTHER_ROWS = 9;
+const OTHER_ROWS = 11;
 const CHART_ROWS_AT_MOST = 20;
+const CHART_ROWS_AT_LEAST = 6;
 const PROGRESS_COLUMNS = 30;
 
 const lossText = (value: number): string => (Number.isFinite(value) ? value.toPrecision(4) : String(value));
@@ -73,27 +74,34 @@ interface Figure {
   readonly aside?: string;
 }
 
-function figures({ latest, plan }: TrainState): Figure[] {
+/** Of the last step that was looked at. */
+const lookedText = (value: number | null | undefined): string =>
+  value === undefined ? '-' : value === null ? 'not finite' : lossText(value);
+
+function figures({ latest, latestLooked, plan }: TrainState): Figure[] {
   if (latest === undefined) return [];
+  const ofStep = (seconds: number): string => `${share(seconds, latest.stepTimeSeconds)} of the step`;
+  const at = latestLooked === undefined || latestLooked === latest ? {} : { aside: `step ${latestLooked.step}` };
+  const exposed = latest.worstExposedCommunicationSeconds;
   return [
     { name: 'loss', value: lossText(latest.loss) },
     { name: 'step time', value: clock(latest.stepTimeSeconds), aside: `predicted ${clock(plan.stepTimeSeconds)}` },
-    { name: 'learning rate', value: latest.learningRate.toExponential(2) },
+    { name: 'gradient norm', value: lookedText(latestLooked?.gradientNorm), ...at },
     { name: 'MFU', value: formatPercent(latest.mfu), aside: `predicted ${formatPercent(plan.mfu)}` },
+    { name: 'largest logit', value: lookedText(latestLooked?.largestAttentionLogit), ...at },
+    { name: 'exposed comm.', value: clock(exposed), aside: ofStep(exposed) },
+    { name: 'learning rate', value: latest.learningRate.toExponential(2) },
+    { name: 'input stall', value: clock(latest.inputStallSeconds), aside: ofStep(latest.inputStallSeconds) },
     { name: 'tokens/s', value: short(latest.tokensPerSecond) },
-    {
-      name: 'input stall',
-      value: clock(latest.inputStallSeconds),
-      aside: `${share(latest.inputStallSeconds, latest.stepTimeSeconds)} of the step`,
-    },
   ];
 }
 
 function FigureGrid({ state, width }: { readonly state: TrainState; readonly width: number }): ReactNode {
+  const left = Math.floor(width * 0.45);
   return (
     <Box flexWrap="wrap" width={width} flexShrink={0}>
       {figures(state).map(({ name, value, aside }, index) => (
-        <Box key={name} width={index % 2 === 0 ? Math.floor(width * 0.4) : width - Math.floor(width * 0.4)}>
+        <Box key={name} width={index % 2 === 0 ? left : width - left}>
           <Box width={15} flexShrink={0}>
             <Text dimColor>{name}</Text>
           </Box>
@@ -110,9 +118,12 @@ function FigureGrid({ state, width }: { readonly state: TrainState; readonly wid
 export function TrainScreen({ state, size }: { readonly state: TrainState; readonly size: Size }): ReactNode {
   const look = useLook();
   const width = bodyColumns(size);
+  const rows = bodyRows(size) - OTHER_ROWS;
+  // What is looked at gets charts of its own where there is room for a second row; it is among the figures in any case.
+  const isTall = rows > 2 * CHART_ROWS_AT_LEAST;
   const chart = {
     width: Math.floor((width - 2) / 2),
-    height: Math.max(4, Math.min(CHART_ROWS_AT_MOST, bodyRows(size) - OTHER_ROWS)),
+    height: Math.max(4, Math.min(CHART_ROWS_AT_MOST, isTall ? Math.floor((rows - 1) / 2) : rows)),
   };
   const { evaluated, latest } = state;
   const over = latest === undefined ? '' : ` over ${latest.step} ${latest.step === 1 ? 'step' : 'steps'}`;
@@ -133,6 +144,18 @@ export function TrainScreen({ state, size }: { readonly state: TrainState; reado
           {...chart}
         />
       </Box>
+      {isTall && (
+        <Box columnGap={2} flexShrink={0} marginTop={1}>
+          <Chart title="Gradient norm" points={state.gradientNorm.points} format={lossText} hue="third" {...chart} />
+          <Chart
+            title="Largest attention logit"
+            points={state.largestAttentionLogit.points}
+            format={lossText}
+            hue="fourth"
+            {...chart}
+          />
+        </Box>
+      )}
       <Text> </Text>
       <FigureGrid state={state} width={width} />
       {evaluated !== undefined && (

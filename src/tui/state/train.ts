@@ -13,6 +13,10 @@ export interface TrainState {
   readonly latest?: StepEvent;
   readonly loss: History;
   readonly tokensPerSecond: History;
+  /** Of the steps that are looked at. */
+  readonly gradientNorm: History;
+  readonly largestAttentionLogit: History;
+  readonly latestLooked?: StepEvent;
   readonly evaluated?: Evaluation;
   readonly comparison?: Comparison;
 }
@@ -23,6 +27,8 @@ export const initialTrain = (plan: PlanRow): TrainState => ({
   phase: 'starting',
   loss: EMPTY_HISTORY,
   tokensPerSecond: EMPTY_HISTORY,
+  gradientNorm: EMPTY_HISTORY,
+  largestAttentionLogit: EMPTY_HISTORY,
 });
 
 export const isUnderWay = ({ status }: TrainState): boolean => status === 'running' || status === 'stopping';
@@ -39,9 +45,17 @@ export function onTrainEvent(state: TrainState, event: TrainEvent): TrainState {
         latest: event,
         loss: append(state.loss, event.loss),
         tokensPerSecond: append(state.tokensPerSecond, event.tokensPerSecond),
+        ...(event.gradientNorm === undefined ? {} : looked(state, event)),
       };
   }
 }
+
+const looked = (state: TrainState, event: StepEvent) => ({
+  latestLooked: event,
+  // What is not finite is left out.
+  gradientNorm: append(state.gradientNorm, event.gradientNorm ?? Infinity),
+  largestAttentionLogit: append(state.largestAttentionLogit, event.largestAttentionLogit ?? Infinity),
+});
 
 /** Seconds of steps that are left, at the pace of the latest. */
 export function remainingSeconds({ latest }: TrainState): number | undefined {

@@ -57,6 +57,7 @@ export const CASES: { readonly [N in ComputeName]: readonly Case<N>[] } = {
   ],
   multiply: [given({}, of([2, 3, 5]), of([2, 3, 5])), given({}, of([2, 3, 5]), of([5])), given({}, of([7]), of([]))],
   scale: [given({ factor: -0.37 }, of([3, 5])), given({ factor: 2 }, of([]))],
+  copy_to_shards: [given({ axis: 'model' }, of([2, 3]))],
   sum: [
     given({ dimensions: [0, 1] }, of([2, 3, 5])),
     given({ dimensions: [1] }, of([2, 3, 5])),

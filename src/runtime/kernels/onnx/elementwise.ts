@@ -7,6 +7,10 @@ export const constant: OnnxKernel<'constant'> = ({ emitter, attributes: { shape,
 ];
 
 /** All floats are float32 here; what is of a narrower type is rounded as every result is. */
+export const copy_to_shards: OnnxKernel<'copy_to_shards'> = ({ emitter, operands: [x] }) => [
+  emitter.node('Identity', [x!]),
+];
+
 export const cast: OnnxKernel<'cast'> = ({ emitter, operands: [x], types: [type], attributes: { dtype } }) => {
   if ((dtype === 'i32') === (type!.dtype === 'i32')) return [x!];
   return [emitter.convert(x!, dtype === 'i32' ? 'int32' : 'float')];

@@ -1,4 +1,5 @@
 /** The onnx families: a kernel becomes an ONNX model, which onnxruntime runs in float32, on the CPU or a GPU. */
+import type { Tensor } from 'onnxruntime-node';
 import { InferenceSession } from 'onnxruntime-node';
 import { invalid, isCompute } from '../../../program/ops/index.js';
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
@@ -45,6 +46,7 @@ const MOVES: ReadonlySet<ComputeName> = new Set([
   'expand',
   'split',
   'concat',
+  'copy_to_shards',
   'split_heads',
   'merge_heads',
   'group_heads',
@@ -83,6 +85,35 @@ export function buildModel(spec: KernelSpec, lacks?: Lacking): Model {
   );
 }
 
+/**
+ * onnxruntime-node writes results to the tensors that it is given for them, and then makes copies of all of them to give
+ * back, which costs more than many a kernel: new memory is zeroed, and written. It stops at an output that is no tensor,
+ * which it refuses to convert once everything is computed and written. So a model's first output is an empty sequence.
+ */
+const NO_COPIES = { name: 'no-copies', refusal: 'Non tensor type is temporarily not supported.' } as const;
+
+const withoutCopies = (model: Model): Model => ({
+  ...model,
+  sequence: NO_COPIES.name,
+  nodes: [
+    ...model.nodes,
+    { opType: 'SequenceEmpty', domain: '', inputs: [], outputs: [NO_COPIES.name], attributes: {} },
+  ],
+});
+
+/** Runs a session whose results are all in `fetches`, where it writes them. */
+async function runInto(session: InferenceSession, feeds: Tensors, fetches: Tensors, memory: Memory): Promise<void> {
+  try {
+    const copies = await session.run(feeds, { [NO_COPIES.name]: null, ...fetches });
+    // A version that takes sequences gives copies.
+    for (const name of Object.keys(fetches)) memory.free(copies[name]!.data as HostTensor);
+  } catch (error) {
+    if (!(error instanceof Error && error.message === NO_COPIES.refusal)) throw error;
+  }
+}
+
+type Tensors = Readonly<Record<string, Tensor>>;
+
 /** Tensors of one run by the names of their ports. onnxruntime-node has none of bf16: it is given float32 ones. */
 function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: Memory) {
   const staged = tensors.map((tensor) =>
@@ -107,17 +138,16 @@ export async function createOnnxFamily(name: OnnxFamilyName, { threads }: { thre
   const { device, lacks, take } = providerOf(name);
   await requireProvider(name, encodeModel);
   return cachingFamily({ name, device: device(threads) }, async (spec): Promise<BuiltKernel> => {
-    const { inputs, outputs, ...body } = buildModel(spec, lacks);
-    const model = encodeModel({ inputs, outputs, ...body });
-    const session = await take(() => InferenceSession.create(model, sessionOptions(name, threads)));
+    const model = withoutCopies(buildModel(spec, lacks));
+    const { inputs, outputs } = model;
+    const encoded = encodeModel(model);
+    const session = await take(() => InferenceSession.create(encoded, sessionOptions(name, threads)));
     return {
       async run(operands, results) {
         const feeds = stage(operands, inputs, memory);
-        // onnxruntime writes its results to where they are wanted, and gives copies of them back all the same.
         const fetches = stage(results, outputs, memory);
         feeds.convert(decode);
-        const copies = await take(() => session.run(feeds.byName, fetches.byName));
-        for (const port of outputs) memory.free(copies[port.name]!.data as HostTensor);
+        await take(() => runInto(session, feeds.byName, fetches.byName, memory));
         fetches.convert((half, single) => encode(single, half));
         feeds.end();
         fetches.end();

@@ -57,7 +57,10 @@ const SCHEMA = {
       },
     },
     ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
-    TypeProto: { fields: { tensorType: { type: 'TensorTypeProto', id: 1 } } },
+    TypeProto: {
+      fields: { tensorType: { type: 'TensorTypeProto', id: 1 }, sequenceType: { type: 'SequenceTypeProto', id: 4 } },
+    },
+    SequenceTypeProto: { fields: { elemType: { type: 'TypeProto', id: 1 } } },
     TensorTypeProto: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShapeProto', id: 2 } } },
     TensorShapeProto: { fields: { dim: { rule: 'repeated', type: 'DimensionProto', id: 1 } } },
     DimensionProto: { fields: { dimValue: { type: 'int64', id: 1 } } },
@@ -107,6 +110,8 @@ export interface Port {
 
 export interface Model {
   readonly inputs: readonly Port[];
+  /** An output before all others that is an empty sequence of tensors, if there is one: see `NO_COPIES`. */
+  readonly sequence?: string;
   readonly outputs: readonly Port[];
   readonly initializers: readonly TensorLiteral[];
   readonly nodes: readonly Node[];
@@ -132,10 +137,15 @@ const port = ({ name, type, shape }: Port): object => ({
   type: { tensorType: { elemType: ELEMENT_TYPES[type], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
 });
 
+const sequence = (name: string): object => ({
+  name,
+  type: { sequenceType: { elemType: { tensorType: { elemType: ELEMENT_TYPES.float } } } },
+});
+
 /** Makes the function that writes a model's bytes. */
 export function createEncoder(): (model: Model) => Uint8Array {
   const type = protobuf.Root.fromJSON(SCHEMA).lookupType('ModelProto');
-  return ({ inputs, outputs, initializers, nodes }) =>
+  return ({ inputs, sequence: first, outputs, initializers, nodes }) =>
     type
       .encode({
         irVersion: IR_VERSION,
@@ -147,7 +157,7 @@ export function createEncoder(): (model: Model) => Uint8Array {
         graph: {
           name: 'kernel',
           input: inputs.map(port),
-          output: outputs.map(port),
+          output: [...(first === undefined ? [] : [sequence(first)]), ...outputs.map(port)],
           initializer: initializers.map(tensor),
           node: nodes.map((node, index) => ({
             name: `n${index}`,

@@ -45,9 +45,10 @@ export const sessionOptions = (family: OnnxFamilyName, threads: number): Inferen
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
   // A session's arena keeps the peak of its kernel's temporaries for good, rounded up, and a rank has a session for
-  // every structure. The C library's allocator reuses the same memory for all of them (see MALLOC_ENVIRONMENT).
+  // every structure. The C library's allocator reuses the same memory for all of them (see SYSTEM_BLOCKS): shapes
+  // are known, so that from the second run on all temporaries lie in one block, each at its place.
   enableCpuMemArena: false,
-  enableMemPattern: false,
+  enableMemPattern: true,
   // Only errors: warnings of graph clean-ups go straight to the process's stderr.
   logSeverityLevel: 3,
   // Ranks share the cores: a thread that waits must not burn one.

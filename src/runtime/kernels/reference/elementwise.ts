@@ -7,6 +7,8 @@ export const constant: ReferenceKernel<'constant'> = ({ attributes }) => [
 ];
 
 /** Rounding to the result's type happens where every result is stored. */
+export const copy_to_shards: ReferenceKernel<'copy_to_shards'> = ({ operands: [x] }) => [Float64Array.from(x!)];
+
 export const cast: ReferenceKernel<'cast'> = ({ operands: [x] }) => [Float64Array.from(x!)];
 
 /** a [..., n...] + b [n...]: b lies under the trailing dimensions, so it repeats with its own length. */

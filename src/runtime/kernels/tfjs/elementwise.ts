@@ -6,6 +6,9 @@ export const constant: TfjsKernel<'constant'> = ({ attributes: { shape, value, d
   tf.fill([...shape], value, dtype === 'i32' ? 'int32' : 'float32'),
 ];
 
+/** tfjs counts who holds an array: another name for it is enough. */
+export const copy_to_shards: TfjsKernel<'copy_to_shards'> = ({ operands: [x] }) => [x!];
+
 export const cast: TfjsKernel<'cast'> = ({ operands: [x], types: [type], attributes: { dtype } }) => {
   if (type!.dtype === dtype) return [x!];
   return [tf.cast(x!, dtype === 'i32' ? 'int32' : 'float32')];
@@ -16,7 +19,9 @@ export const add: TfjsKernel<'add'> = ({ operands: [a, b] }) => [tf.add(a!, b!)]
 
 export const multiply: TfjsKernel<'multiply'> = ({ operands: [a, b] }) => [tf.mul(a!, b!)];
 
-export const scale: TfjsKernel<'scale'> = ({ operands: [x], attributes: { factor } }) => [tf.mul(x!, factor)];
+export const scale: TfjsKernel<'scale'> = ({ operands: [x], attributes: { factor }, number }) => [
+  tf.mul(x!, number(factor)),
+];
 
 export const reciprocal: TfjsKernel<'reciprocal'> = ({ operands: [x] }) => [tf.reciprocal(x!)];
 

@@ -1,0 +1,66 @@
+/**
+ * A rank whose kernels fail: what goes wrong, on which rank and in which run of the kernel named `scale` is told by the
+ * environment of the process that the test starts.
+ */
+import process from 'node:process';
+import { setImmediate, setTimeout } from 'node:timers';
+import { serveRank } from '../../dist/src/runtime/rank-task.js';
+import { createReferenceFamily } from '../../dist/src/runtime/kernels/reference/index.js';
+
+const never = () => new Promise(() => undefined);
+const spin = () => {
+  for (;;);
+};
+
+const FAULTS = {
+  throws: () => {
+    throw new Error('the card is on fire');
+  },
+  uncaught: () => {
+    setTimeout(() => {
+      throw new Error('nobody caught this');
+    });
+    return never();
+  },
+  exits: () => process.exit(3),
+  aborts: () => {
+    process.kill(process.pid, 'SIGABRT');
+    return never();
+  },
+  killed: () => {
+    process.kill(process.pid, 'SIGKILL');
+    return never();
+  },
+  'takes all memory': () => {
+    const kept = [];
+    for (;;) kept.push(new Array(1e6).fill(kept.length));
+  },
+  'wants too large an array': () => new Float64Array(2 ** 52),
+  'never returns': never,
+  'blocks its thread': spin,
+  /** Once this run is over, which reads no more messages. */
+  'never begins again': () => void setImmediate(spin),
+};
+
+const { FAULT, FAULTY_RANK, FAULTY_RUN } = process.env;
+
+export default function serve(task) {
+  const isFaulty = String(task.rank) === FAULTY_RANK;
+  let runs = 0;
+  return serveRank(task, async () => {
+    const family = createReferenceFamily();
+    return {
+      ...family,
+      async compile(spec) {
+        const kernel = await family.compile(spec);
+        if (!isFaulty || spec.ops[0].id !== 'scale') return kernel;
+        return {
+          async run(...args) {
+            if (++runs === Number(FAULTY_RUN)) await FAULTS[FAULT]();
+            return kernel.run(...args);
+          },
+        };
+      },
+    };
+  });
+}
