@@ -68,6 +68,13 @@ const LOADERS: Readonly<Record<FamilyName, Loader>> = {
       ),
     prepareProcess: async (threads) => (await import('./tfjs/native.js')).prepareNative(threads),
   },
+  'tfjs-webgpu': {
+    create: async () =>
+      (await import('./tfjs/index.js')).createTfjsFamily(
+        'tfjs-webgpu',
+        await (await import('./tfjs/webgpu.js')).loadWebgpu(),
+      ),
+  },
   reference: { create: async () => (await import('./reference/index.js')).createReferenceFamily() },
 };
 
