@@ -7,6 +7,7 @@ import type { Job } from '../job/index.js';
 import { modelFlops } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import type { Schedule } from '../program/schedules/index.js';
+import type { Inspection } from '../runtime/index.js';
 import { DevicePool } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
 import { exposedCommunication } from '../trace/index.js';
@@ -15,14 +16,16 @@ import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
 import type { SavedCheckpoint, StepMetrics, TrainEvent } from './events.js';
 import { Checkpointer } from './checkpointer.js';
-import type { Executable } from './executable.js';
+import type { Executable, ExecutedStep } from './executable.js';
 import { loadJob } from './executable.js';
 import { openJobData } from './job-data.js';
 import { continueMetrics, MetricsFile } from './metrics-file.js';
 import type { Monitored } from './monitored.js';
+import type { Course } from './replay.js';
+import { explained, findNonFinite } from './replay.js';
 import { learningRateAt } from './schedule.js';
 import type { Start } from './start.js';
-import { beginning, startFrom, stepsOf } from './start.js';
+import { beginning, restoreFrom, startFrom, stepsOf } from './start.js';
 import type { TrainingBatch, TrainingData, TrainingSource } from './source.js';
 
 export interface WorkerUrls {
@@ -72,6 +75,7 @@ export class Session {
   readonly #executable: Executable;
   readonly #pool: DevicePool;
   readonly #modelFlops: number;
+  readonly #data: TrainingData;
   readonly #start: Start;
   readonly #metricsFile: MetricsFile | undefined;
   readonly #checkpointer: Checkpointer;
@@ -85,6 +89,7 @@ export class Session {
     start: Start,
   ) {
     const { job, workerUrls, runFolder } = options;
+    this.#data = data;
     this.#start = start;
     this.#metricsFile = runFolder === undefined ? undefined : new MetricsFile(runFolder);
     this.#options = options;
@@ -175,17 +180,54 @@ export class Session {
     return saved;
   }
 
+  #learningRate(step: number): number {
+    const { learningRate: peak, warmupSteps, cooldownSteps } = this.#options.job.training;
+    return learningRateAt(step, { peak, steps: this.steps, warmupSteps, cooldownSteps });
+  }
+
+  /** A step from the state that the ranks hold. */
+  #run(step: number, batch: TrainingBatch, inspection?: Inspection): Promise<ExecutedStep> {
+    const scalars = { 'learning-rate': this.#learningRate(step), step: step - this.#start.skippedUpdates };
+    const isMonitored = isLookedAt(step, this.steps, this.#options.job.training.monitor);
+    return this.#executable.step(batch.data, scalars, isMonitored, inspection);
+  }
+
+  /**
+   * Where a number that is not finite came from. It makes the steps since the newest checkpoint again, which ends what
+   * the session holds: it can only be closed then.
+   *
+   * @param error LOSS_NOT_FINITE, of `advance` or `checkpoint`
+   * @param signal gives up
+   * @returns the error, naming the first op that gave such a number where one was found
+   */
+  async explain(error: MeshwrightError, signal: AbortSignal): Promise<MeshwrightError> {
+    const { job, resume, workerUrls } = this.#options;
+    const { path = resume, step: before = this.#start.step } = this.saved ?? {};
+    const [first, last] = [before + 1, Math.min(this.step + 1, this.steps)];
+    this.#emit({ kind: 'phase', text: `not finite: making steps ${first} to ${last} again to find the op` });
+    await this.#pool.initialize(job.training.seed);
+    if (path !== undefined) await restoreFrom(path, this.#pool, this.#executable.state);
+    const onSkipped = (): void => undefined;
+    const source = this.#data.start({ imageWorker: workerUrls.image, onSkipped, startBatch: before });
+    // Scaled gradients that overflow are in order: their step is left out.
+    const inspection: Inspection = job.precision.compute === 'f16' ? 'forward' : 'all';
+    try {
+      const step: Course['step'] = async (at, batch) => (await this.#run(at, batch, inspection)).nonFinite;
+      const found = await findNonFinite({ first, last, source, step }, signal);
+      return found === undefined ? error : explained(error, found);
+    } finally {
+      await source.close();
+    }
+  }
+
   async #step(batch: TrainingBatch, inputStallSeconds: number): Promise<MeasuredStep> {
     const { job } = this.#options;
-    const { training, hardware, precision } = job;
+    const { hardware, precision } = job;
     const step = this.step + 1;
     const { steps } = this;
-    const { learningRate: peak, warmupSteps, cooldownSteps } = training;
-    const learningRate = learningRateAt(step, { peak, steps, warmupSteps, cooldownSteps });
-    const scalars = { 'learning-rate': learningRate, step: step - this.#start.skippedUpdates };
+    const learningRate = this.#learningRate(step);
     const start = performance.now();
-    const isMonitored = isLookedAt(step, steps, training.monitor);
-    const { loss, lossScale, monitored, spans } = await this.#executable.step(batch.data, scalars, isMonitored);
+    const { loss, lossScale, monitored, spans } = await this.#run(step, batch);
     const stepTimeSeconds = (performance.now() - start) / 1e3;
     const available = hardware.chip.matmul[precision.compute]!.peak * job.chips * stepTimeSeconds;
     if (!Number.isFinite(loss)) {

@@ -21,8 +21,18 @@ export const stepsOf = ({ training }: Job, { batchesPerEpoch }: TrainingData): n
 
 export const beginning = (): Start => ({ step: 0, skippedUpdates: 0, run: randomBytes(8).toString('hex') });
 
+/** Gives the ranks what is in a checkpoint that is known to fit. @throws MeshwrightError CHECKPOINT_INVALID */
+export async function restoreFrom(path: string, pool: DevicePool, state: readonly StateTensor[]): Promise<void> {
+  const checkpoint = new Checkpoint(path);
+  try {
+    await checkpoint.restore(pool, state);
+  } finally {
+    checkpoint.close();
+  }
+}
+
 /**
- * Gives the ranks what is in a checkpoint.
+ * As `restoreFrom`, for a run to go on from.
  *
  * @param runFolder that the run goes on in, if any
  * @throws MeshwrightError CHECKPOINT_INVALID, and JOB_INVALID of a job that can't go on from it
