@@ -61,6 +61,7 @@ export async function runJob(
         // A step and a checkpoint take as long as they take; ranks that hang are found by who runs them.
         graceSeconds: () => (hasStepped ? Infinity : SECONDS_WITHOUT_A_STEP),
         poolThreads: predicted.job.chips + 4,
+        family: predicted.job.training.family,
       },
     );
   } catch (error) {
@@ -101,7 +102,13 @@ export function runInTurns(
   return runInChild<Turns>(
     HOST,
     { kind: 'turns', args },
-    { onEvent: onTurn, signal, graceSeconds: () => SECONDS_WITHOUT_A_STEP, poolThreads: ranks + 4 },
+    {
+      onEvent: onTurn,
+      signal,
+      graceSeconds: () => SECONDS_WITHOUT_A_STEP,
+      poolThreads: ranks + 4,
+      family: predicted[0]!.job.training.family,
+    },
   );
 }
 
@@ -150,7 +157,7 @@ export async function writeProfile(
   const measured = await runInChild<Measure>(
     HOST,
     { kind: 'measure', args },
-    { onEvent: onText, signal, graceSeconds: () => SECONDS_WITHOUT_A_STEP, poolThreads: ranks + 4 },
+    { onEvent: onText, signal, graceSeconds: () => SECONDS_WITHOUT_A_STEP, poolThreads: ranks + 4, family },
   );
   const source = `${family} on ${ranks} ranks × ${threadsPerRank} thread at once, first quartile of ${MEASURING_ROUNDS} rounds, ${today()}`;
   // What is measured first of a machine stays beside its runs: its peak is what MFU is relative to in all of them.

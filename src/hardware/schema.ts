@@ -171,6 +171,9 @@ const planDefault = z.strictObject({
     .optional(),
 });
 
+/** Of queries, keys and values, and of what attention leaves of them; of their gradients. */
+const copies = z.strictObject({ operands: z.int().nonnegative(), result: z.int().nonnegative() });
+
 const algorithms = z.array(z.enum(ALGORITHMS)).min(1).optional();
 
 export const stackSchema = z.strictObject({
@@ -181,6 +184,10 @@ export const stackSchema = z.strictObject({
   epilogues: sourced(z.enum(['fused', 'bias', 'separate'])),
   accumulation: sourced(z.enum(['fused', 'separate'])).optional(),
   attentionDropout: flag.optional(),
+  hiddenDropout: flag.optional(),
+  attentionCopies: sourced(
+    z.strictObject({ forward: copies, backward: copies, fromSequences: z.int().positive().optional() }),
+  ).optional(),
   softmaxMultiple: count.optional(),
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
@@ -206,6 +213,8 @@ export const stackSchema = z.strictObject({
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
   hostOverheadPerMicrobatch: quantity.optional(),
+  exchanges: sourced(z.enum(['at-once', 'one-by-one'])).optional(),
+  stageTransfers: sourced(z.enum(['whole', 'scattered'])).optional(),
   asynchronous: sourced(z.array(z.enum(COLLECTIVES))),
   collectives: sourced(
     z.strictObject({

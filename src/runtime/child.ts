@@ -12,7 +12,8 @@ import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from '../errors.js';
 import type { ChildExchange, FromChild, ToChild } from './child-protocol.js';
 import { unpackError } from './failure.js';
-import { MALLOC_ENVIRONMENT } from './kernels/index.js';
+import type { FamilyName } from './kernels/index.js';
+import { mallocEnvironment } from './kernels/index.js';
 import { lastWhereabouts } from './whereabouts.js';
 
 export interface ChildRequest<E extends ChildExchange> {
@@ -35,6 +36,8 @@ export interface ChildOptions<E extends ChildExchange> {
   readonly graceSeconds?: () => number;
   /** Size of the child's libuv pool, on which native kernels run: at least one thread a rank. */
   readonly poolThreads?: number;
+  /** What the child's kernels will be of: how its memory is managed depends on it. */
+  readonly family?: FamilyName;
 }
 
 /** The child's descriptor of the diary, after its standard ones and that of the messages. */
@@ -71,7 +74,7 @@ export async function runInChild<E extends ChildExchange>(
   request: ChildRequest<E>,
   options: ChildOptions<E> = {},
 ): Promise<E['result']> {
-  const { onEvent, signal, timeoutSeconds, graceSeconds = () => 5, poolThreads } = options;
+  const { onEvent, signal, timeoutSeconds, graceSeconds = () => 5, poolThreads, family } = options;
   signal?.throwIfAborted();
   const diary = openDiary();
   const child = fork(fileURLToPath(hostUrl), [], {
@@ -81,7 +84,7 @@ export async function runInChild<E extends ChildExchange>(
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(diary === undefined ? [] : [diary])],
     env: {
       ...process.env,
-      ...MALLOC_ENVIRONMENT,
+      ...mallocEnvironment(family),
       ...(poolThreads === undefined ? {} : { UV_THREADPOOL_SIZE: String(poolThreads) }),
     },
   });

@@ -5,12 +5,13 @@
  * What each rank sends is what `collectiveBytes` says, where parts divide evenly.
  */
 import type { Attributes, CollectiveName, DType, Op } from '../program/index.js';
+import { DTYPE_BYTES } from '../program/index.js';
 import type { Cut } from './blocks.js';
 import { cut, isContiguous, packPart, partLength, unpackPart, viewPart } from './blocks.js';
 import type { HostTensor } from './kernels/tensors.js';
 import { dtypeOf } from './kernels/tensors.js';
 import type { Memory } from './memory.js';
-import type { Exchange } from './transport/index.js';
+import type { Exchange, Receiving, Sending } from './transport/index.js';
 
 /** The ranks that take part, in the axis' order, as one of them sees them. */
 export interface Group {
@@ -25,9 +26,11 @@ export interface Group {
 export interface Operand {
   readonly data: HostTensor;
   readonly shape: readonly number[];
+  /** Whether nothing else reads it, so that a result may lie in its place. */
+  readonly isSpent?: boolean;
 }
 
-/** Gives the results, in memory of their own; operands are only read. */
+/** Gives the results, in memory of their own or where a spent operand was; others are only read. */
 export type Algorithm = Generator<Exchange, HostTensor[], void>;
 
 const place = ({ ranks }: Group, index: number): number => ((index % ranks.length) + ranks.length) % ranks.length;
@@ -137,38 +140,82 @@ function* reduceScatter(group: Group, operands: readonly Operand[], dimensions: 
   );
 }
 
-/** The elements [start, end) of tensors that count as one run. */
-function slice(tensors: readonly HostTensor[], start: number, end: number): HostTensor[] {
-  const pieces: HostTensor[] = [];
-  let offset = 0;
-  for (const tensor of tensors) {
-    const from = Math.max(start - offset, 0);
-    const to = Math.min(end - offset, tensor.length);
-    if (from < to) pieces.push(tensor.subarray(from, to));
-    offset += tensor.length;
+/** Tensors that count as one run of elements. */
+class Joined {
+  readonly length: number;
+  readonly #tensors: readonly HostTensor[];
+  readonly #ends: readonly number[];
+
+  constructor(tensors: readonly HostTensor[]) {
+    this.#tensors = tensors;
+    let end = 0;
+    this.#ends = tensors.map(({ length }) => (end += length));
+    this.length = end;
   }
-  return pieces;
+
+  /** The elements from `start` to before `end`. */
+  slice(start: number, end: number): HostTensor[] {
+    const pieces: HostTensor[] = [];
+    let [low, high] = [0, this.#tensors.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#ends[middle]! <= start) low = middle + 1;
+      else high = middle;
+    }
+    for (let index = low; index < this.#tensors.length; index++) {
+      const tensor = this.#tensors[index]!;
+      const offset = this.#ends[index]! - tensor.length;
+      if (offset >= end) break;
+      pieces.push(tensor.subarray(Math.max(start - offset, 0), Math.min(end - offset, tensor.length)));
+    }
+    return pieces;
+  }
 }
 
-/** Sums each of the tensors over the ranks. */
+/** Of each rank's part of a block: what is under way of a few of them fits into a core's second cache. */
+const PART_BYTES = 2 ** 18;
+
+/**
+ * Sums each of the tensors over the ranks, block by block: of each block every rank sums up one part, which goes around
+ * the ring once to be summed and once more, whole. A rank sends on what it has just received, while that is in its
+ * cache, and meanwhile what it has of other blocks.
+ */
 function* allReduce(group: Group, operands: readonly Operand[]): Algorithm {
-  const count = group.ranks.length;
+  const { memory, ranks, index } = group;
+  const count = ranks.length;
   return yield* byType(operands, function* (dtype, alike) {
-    const terms = alike.map(({ data }) => data);
-    const results = terms.map(({ length }) => group.memory.allocate(dtype, length));
-    const total = terms.reduce((sum, tensor) => sum + tensor.length, 0);
-    const chunk = (of: readonly HostTensor[], at: number): HostTensor[] => {
-      const index = place(group, at);
-      return slice(of, Math.floor((total * index) / count), Math.floor((total * (index + 1)) / count));
+    const tensors = alike.map(({ data, isSpent }) => (isSpent === true ? data : memory.allocate(dtype, data.length)));
+    const [terms, results] = [new Joined(alike.map(({ data }) => data)), new Joined(tensors)];
+    const { length } = terms;
+    const blockLength = (count * PART_BYTES) / DTYPE_BYTES[dtype];
+    const blocks = Math.ceil(length / blockLength);
+    const part = (of: Joined, block: number, at: number): HostTensor[] => {
+      const start = block * blockLength;
+      const size = Math.min(blockLength, length - start);
+      const owner = place(group, at);
+      return of.slice(start + Math.floor((size * owner) / count), start + Math.floor((size * (owner + 1)) / count));
     };
-    for (let step = 1; step < count; step++) {
-      const [sent, summed] = [group.index - step, group.index - step - 1];
-      yield shiftAround(group, chunk(step === 1 ? terms : results, sent), chunk(results, summed), chunk(terms, summed));
+    const hops = 2 * (count - 1);
+    const sending: Sending[] = [];
+    const receiving: Receiving[] = [];
+    // Of each block's latest hop, the place among messages. All ranks send in the same order.
+    const places = new Array<number>(blocks);
+    for (let turn = 0; turn < blocks + hops - 1; turn++) {
+      for (let hop = 0; hop < hops; hop++) {
+        const block = turn - hop;
+        if (block < 0 || block >= blocks) continue;
+        const sent = part(hop === 0 ? terms : results, block, index - hop - 1);
+        sending.push({ to: rankAt(group, index + 1), pieces: sent, after: hop === 0 ? 0 : places[block]! + 1 });
+        places[block] = receiving.length;
+        const from = rankAt(group, index - 1);
+        const pieces = part(results, block, index - hop - 2);
+        receiving.push(
+          hop < count - 1 ? { from, pieces, plus: part(terms, block, index - hop - 2) } : { from, pieces },
+        );
+      }
     }
-    for (let step = 0; step < count - 1; step++) {
-      yield shiftAround(group, chunk(results, group.index - step), chunk(results, group.index - step - 1));
-    }
-    return results;
+    yield { sending, receiving };
+    return tensors;
   });
 }
 

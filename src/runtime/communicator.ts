@@ -74,7 +74,8 @@ export class Communicator {
   }
 
   /**
-   * Starts a collective of a program; operands may be results of others that are not done.
+   * Starts a collective of a program; operands may be results of others that are not done. Those that nobody else holds
+   * by the time it begins may be overwritten.
    *
    * @param finished called once with the bytes that this rank sent for it
    * @returns what its results are bound to
@@ -94,9 +95,10 @@ export class Communicator {
     const operands = bindings.flatMap(handlesOf);
     const owners = bindings.flatMap((binding, index) => handlesOf(binding).map(() => index));
     const begin = (): Algorithm => {
-      const moved = operands.map(({ data }, at) => {
+      const moved = operands.map(({ data, isExclusive }, at) => {
         const { shape } = program.values[op.operands[owners[at]!]!]!.type;
-        return { data, shape };
+        // Held by the collective alone.
+        return { data, shape, isSpent: isExclusive };
       });
       return collective(group, op, moved, owners);
     };
@@ -184,7 +186,9 @@ export class Communicator {
     running.transfer = undefined;
     running.isDone = true;
     running.results.forEach((handle, index) => {
-      handle.fill(value[index]!);
+      const [operand, tensor] = [running.operands[index], value[index]!];
+      if (operand?.data === tensor) operand.surrender();
+      handle.fill(tensor);
       this.#makers.delete(handle);
     });
     for (const handle of [...running.operands, ...running.results]) handle.release();

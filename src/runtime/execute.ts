@@ -133,7 +133,7 @@ export class Execution {
     this.spans.push({ id, kind: 'kernel', name: 'kernel', phase: op.phase, rank, start, end });
   }
 
-  #runCollective({ op, isQueued }: CollectiveStep): void {
+  #runCollective({ op, isQueued, dying }: CollectiveStep): void {
     this.#communicator.wait(this.#latest.get(op) ?? []);
     const id = this.#spanId(op);
     const { name, phase } = op;
@@ -157,6 +157,8 @@ export class Execution {
     const bindings = op.operands.map((operand) => this.#env[operand]!);
     const made = this.#communicator.start(this.#program, op, bindings, finished);
     op.results.forEach((result, index) => this.#bind(result, made[index]!));
+    // Now, so that it may have their memory.
+    op.operands.filter((id) => dying.includes(id)).forEach((id) => this.#drop(id));
     const handles = made.flatMap(handlesOf);
     if (op.asynchronous !== true) this.#communicator.wait(handles);
     else if (!isQueued) this.#latest.set(op, handles);

@@ -11,7 +11,7 @@ export class Handle {
   #data: HostTensor | undefined;
   #holders = 0;
   readonly #isOwned: boolean;
-  readonly #end: ((data: HostTensor) => void) | undefined;
+  #end: ((data: HostTensor) => void) | undefined;
 
   private constructor(data: HostTensor | undefined, isOwned: boolean, end?: (data: HostTensor) => void) {
     this.#data = data;
@@ -48,6 +48,12 @@ export class Handle {
   /** Whether its only holder may write to it. */
   get isExclusive(): boolean {
     return this.#isOwned && this.#holders === 1;
+  }
+
+  /** Its memory, which is the caller's from then on. Only for who knows that nobody reads it any more. */
+  surrender(): HostTensor {
+    this.#end = undefined;
+    return this.data;
   }
 
   fill(data: HostTensor): void {

@@ -75,7 +75,7 @@ export interface PoolRun {
 const LOOK_MILLISECONDS = 200;
 
 /** Looks again this often before a thread sleeps: waking one takes longer. Only where every rank has a core. */
-const SPINS = 2000;
+const SPINS = 4000;
 
 export class DevicePool {
   readonly mesh: Mesh;

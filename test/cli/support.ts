@@ -7,7 +7,8 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
-  statSync,
+  lstatSync,
+  readlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,7 +73,7 @@ export async function json<T>(line: string, cwd: string): Promise<T> {
 }
 
 /** A new folder with these files in it, `path: text`; a path that ends in `/` is a folder. */
-export function createFolder(files: Readonly<Record<string, string>> = {}): string {
+export function createFolder(files: Readonly<Record<string, string | Uint8Array>> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'meshwright-cli-'));
   for (const [path, text] of Object.entries(files)) {
     const full = join(folder, path);
@@ -84,13 +85,15 @@ export function createFolder(files: Readonly<Record<string, string>> = {}): stri
 
 export const removeFolder = (folder: string): void => rmSync(folder, { recursive: true, force: true });
 
-/** Everything in a folder: the text of files by path, folders with a `/` at the end. */
+/** Everything in a folder: the text of files and the targets of links by path, folders with a `/` at the end. */
 export function contents(folder: string): Record<string, string> {
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
   return Object.fromEntries(
     paths.map((path) => {
       const full = join(folder, path);
-      return statSync(full).isDirectory() ? [`${path}/`, ''] : [path, readFileSync(full, 'latin1')];
+      const found = lstatSync(full);
+      if (found.isSymbolicLink()) return [path, readlinkSync(full)];
+      return found.isDirectory() ? [`${path}/`, ''] : [path, readFileSync(full, 'latin1')];
     }),
   );
 }

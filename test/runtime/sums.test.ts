@@ -4,7 +4,7 @@ import { DTYPES } from '../../src/program/index.js';
 import { HalfArray } from '../../src/runtime/kernels/half.js';
 import { allocate, numbersOf, stored, viewOf } from '../../src/runtime/kernels/tensors.js';
 import type { HostTensor } from '../../src/runtime/kernels/tensors.js';
-import { addPlain, createAdd } from '../../src/runtime/sums/index.js';
+import { addPlain, createAdd, createCopy } from '../../src/runtime/sums/index.js';
 import { createSimdModule, RUN_BYTES } from '../../src/runtime/sums/simd.js';
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: HostTensor): Buffer => Buffer.from(buffer, byteOffset, byteLength);
@@ -83,4 +83,25 @@ it.each(['bf16', 'f16'] as const)('every %s plus zero or itself is what plain lo
     add(simd, all, other);
     expect(numbersOf(simd)).toEqual(numbersOf(plain));
   }
+});
+
+it('copies between own and shared memory keep every byte, however the two lie', () => {
+  const copy = createCopy();
+  const property = fc.property(
+    fc.nat(9),
+    fc.nat(9),
+    fc.oneof(fc.nat(200), fc.integer({ min: 32_000, max: 34_000 })),
+    fc.boolean(),
+    (ownAt, sharedAt, length, isOut) => {
+      const own = viewOf('bf16', new ArrayBuffer(80_000), 2 * ownAt, length);
+      const shared = viewOf('bf16', new SharedArrayBuffer(80_000), 2 * sharedAt, length);
+      const [target, source] = isOut ? [shared, own] : [own, shared];
+      source.forEach((_, index) => (source[index] = index + 1));
+      copy(target, source);
+      expect(Buffer.compare(bytesOf(target), bytesOf(source))).toBe(0);
+      // Nothing around it is touched.
+      expect(new Uint16Array(target.buffer).reduce((total, value) => total + Math.sign(value), 0)).toBe(length);
+    },
+  );
+  fc.assert(property, { numRuns: 60 });
 });

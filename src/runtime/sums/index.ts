@@ -3,9 +3,13 @@ import type { DType } from '../../program/index.js';
 import { DTYPE_BYTES, DTYPES } from '../../program/index.js';
 import type { HostTensor } from '../kernels/tensors.js';
 import { dtypeOf, viewOf } from '../kernels/tensors.js';
+import type { Copy } from './copy.js';
+import { createCopy } from './copy.js';
 import { addPlain } from './plain.js';
 import { createSimdModule, RUN_BYTES } from './simd.js';
 
+export type { Copy } from './copy.js';
+export { createCopy } from './copy.js';
 export { addPlain } from './plain.js';
 
 /**
@@ -20,13 +24,13 @@ const SHORT_BYTES = 256;
 /** @param simd false for plain loops in any case */
 export function createAdd({ simd = true }: { readonly simd?: boolean } = {}): Add {
   const module = simd ? createSimdModule() : undefined;
+  const copy: Copy = createCopy();
   if (module === undefined) return addPlain;
-  const run = (dtype: DType, index: number): HostTensor =>
+  const runOf = (dtype: DType, index: number): HostTensor =>
     viewOf(dtype, module.memory, index * RUN_BYTES, RUN_BYTES / DTYPE_BYTES[dtype]);
-  const runs = Object.fromEntries(DTYPES.map((dtype) => [dtype, [run(dtype, 0), run(dtype, 1)]])) as unknown as Record<
-    DType,
-    readonly [HostTensor, HostTensor]
-  >;
+  const runs = Object.fromEntries(
+    DTYPES.map((dtype) => [dtype, [runOf(dtype, 0), runOf(dtype, 1)]]),
+  ) as unknown as Record<DType, readonly [HostTensor, HostTensor]>;
 
   return (target, left, right) => {
     if (target.byteLength < SHORT_BYTES) {
@@ -39,10 +43,12 @@ export function createAdd({ simd = true }: { readonly simd?: boolean } = {}): Ad
     for (let start = 0; start < length; start += first.length) {
       const count = Math.min(first.length, length - start);
       const whole = count === length;
-      first.set(whole ? left : left.subarray(start, start + count));
-      second.set(whole ? right : right.subarray(start, start + count));
+      const part = (tensor: HostTensor): HostTensor => (whole ? tensor : tensor.subarray(start, start + count));
+      const run = (tensor: HostTensor): HostTensor => (count === tensor.length ? tensor : tensor.subarray(0, count));
+      copy(run(first), part(left));
+      copy(run(second), part(right));
       module.add[dtype](count * first.BYTES_PER_ELEMENT);
-      target.set(count === first.length ? first : first.subarray(0, count), start);
+      copy(part(target), run(first));
     }
   };
 }

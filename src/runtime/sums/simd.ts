@@ -7,8 +7,8 @@ import type { DType } from '../../program/index.js';
 import type { Bytes, WasmFunction } from './assembler.js';
 import { assemble, get, i32Add, i32Const, i32LessThan, PARAMETER, repeatWhile, set, tee, v128 } from './assembler.js';
 
-/** Of each of the two runs: both fit into a core's first cache, of 32 KiB or more. */
-export const RUN_BYTES = 2 ** 14;
+/** Of each of the two runs: both fit into a core’s second cache. */
+export const RUN_BYTES = 2 ** 15;
 /** Bytes that one turn of a loop adds. What is beyond a run's last element is added as well, and never read. */
 const TURN_BYTES = 64;
 

@@ -51,8 +51,8 @@ export interface TransportOptions {
   readonly simd?: boolean;
 }
 
-/** Larger rings gain nothing: a slice is still in the cache when the other side reads it. */
-const DEFAULT_RING_BYTES = 2 ** 18;
+/** Some slices; larger rings don't stay in a core's cache. */
+const DEFAULT_RING_BYTES = 2 ** 20;
 
 export function createTransportMemory(mesh: Mesh, ranks: number, options: TransportOptions = {}): TransportMemory {
   const ringBytes = options.ringBytes ?? DEFAULT_RING_BYTES;

@@ -9,16 +9,24 @@ import type { DType } from '../../program/index.js';
 import { DTYPE_BYTES, DTYPES } from '../../program/index.js';
 import type { HostTensor } from '../kernels/tensors.js';
 import { dtypeOf, viewOf } from '../kernels/tensors.js';
-import type { Add } from '../sums/index.js';
+import type { Add, Copy } from '../sums/index.js';
+import { createCopy } from '../sums/index.js';
 import { HEADER_BYTES, READ_WORD, SENT_DOUBLE, WRITTEN_WORD } from './memory.js';
 
-/** Most bytes moved before the other side is told: the receiver works on one slice while the next is written. */
-const SLICE_BYTES = 2 ** 16;
+/**
+ * Most bytes moved before the other side is told: the receiver works on one slice while the next is written. Each side
+ * waits for the other less often where they are larger: 44 MB summed over two ranks took a fifth longer with 64 KiB.
+ */
+const SLICE_BYTES = 2 ** 18;
+
+const CACHE_LINE_WORDS = 16;
 
 /** The ends of one ring. */
 export class Channel {
   readonly words: Int32Array;
   readonly capacity: number;
+  readonly copy: Copy = createCopy();
+  readonly #ring: Int32Array;
   readonly #doubles: Float64Array;
   readonly #views: ReadonlyMap<DType, HostTensor>;
 
@@ -26,6 +34,7 @@ export class Channel {
     this.words = new Int32Array(memory, 0, HEADER_BYTES / 4);
     this.#doubles = new Float64Array(memory, 0, HEADER_BYTES / 8);
     this.capacity = capacity;
+    this.#ring = new Int32Array(memory, HEADER_BYTES, capacity / 4);
     this.#views = new Map(
       DTYPES.map((dtype) => [dtype, viewOf(dtype, memory, HEADER_BYTES, capacity / DTYPE_BYTES[dtype])]),
     );
@@ -34,6 +43,18 @@ export class Channel {
   /** The ring's bytes as elements of the kind that `like` has. */
   elements(like: HostTensor): HostTensor {
     return this.#views.get(dtypeOf(like))!;
+  }
+
+  /**
+   * Writes to each cache line of what was just read, whose data nobody needs any more. A core that writes to lines which
+   * another one has only read waits for each of them in turn, but not for those that the other one has changed: on two
+   * cores of an EPYC without a common cache the sender's next lap ran at 16 GB/s in place of 2 (with one, 28 in place
+   * of 8).
+   */
+  own(position: number, bytes: number): void {
+    const start = (position & (this.capacity - 1)) / 4;
+    const ring = this.#ring;
+    for (let word = start; word < start + bytes / 4; word += CACHE_LINE_WORDS) ring[word] = 0;
   }
 
   /** Only the sender writes it, and it is read when nothing runs. */
@@ -114,9 +135,16 @@ abstract class Message {
 export class Outgoing extends Message {
   /** What the other side has to do. */
   readonly awaits = 'read';
+  /** How many messages have to be received before it may go. */
+  readonly after: number;
+
+  constructor(channel: Channel, pieces: readonly HostTensor[], after = 0) {
+    super(channel, pieces);
+    this.after = after;
+  }
 
   protected override move(_index: number, _at: number, part: HostTensor, ring: HostTensor, ringAt: number): void {
-    ring.set(part, ringAt);
+    this.channel.copy(ring.subarray(ringAt, ringAt + part.length), part);
   }
 
   /** Writes what fits. @returns whether anything moved */
@@ -146,7 +174,7 @@ export class Incoming extends Message {
     const { length } = part;
     const arrived = ring.subarray(ringAt, ringAt + length);
     if (this.#terms === undefined) {
-      part.set(arrived);
+      this.channel.copy(part, arrived);
       return;
     }
     const term = this.#terms.pieces[index]!;
@@ -160,6 +188,7 @@ export class Incoming extends Message {
     const available = (Atomics.load(words, WRITTEN_WORD) - read) >>> 0;
     const received = this.transfer(read, available);
     if (received === 0) return false;
+    this.channel.own(read, received);
     Atomics.store(words, READ_WORD, (read + paddedBytes(received)) | 0);
     return true;
   }

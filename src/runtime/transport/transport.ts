@@ -33,9 +33,12 @@ export interface Blame {
   readonly awaited: string;
 }
 
+/** A message; pieces are arrays of one kind, and one without elements is not sent. */
 export interface Sending {
   readonly to: number;
   readonly pieces: readonly HostTensor[];
+  /** How many of the exchange's messages have to be received before: those whose data it passes on. Default 0. */
+  readonly after?: number;
 }
 
 export interface Receiving {
@@ -47,48 +50,101 @@ export interface Receiving {
 }
 
 /**
- * Messages that a rank sends and receives at the same time, each as large as it likes, no two to or from one peer.
- * Pieces of a message are arrays of one kind; one without elements is not sent.
+ * Messages that a rank sends and receives at the same time, each as large as it likes; those to or from one peer in the
+ * order of the list.
  */
 export interface Exchange {
   readonly sending: readonly Sending[];
   readonly receiving: readonly Receiving[];
 }
 
-interface Flow {
+/** Messages to one peer, or from one. */
+class Flow<M extends Outgoing | Incoming> {
   readonly peer: number;
-  readonly message: Outgoing | Incoming;
+  readonly #messages: readonly M[];
+  #next = 0;
+
+  constructor(peer: number, messages: readonly M[]) {
+    this.peer = peer;
+    this.#messages = messages;
+    this.#skip();
+  }
+
+  /** The message whose turn it is. */
+  get current(): M | undefined {
+    return this.#messages[this.#next];
+  }
+
+  /** How many have gone or come. */
+  get past(): number {
+    return this.#next;
+  }
+
+  /** @returns whether anything moved */
+  advance(): boolean {
+    const moved = this.current?.advance() ?? false;
+    if (moved) this.#skip();
+    return moved;
+  }
+
+  #skip(): void {
+    while (this.current?.done === true) this.#next++;
+  }
+}
+
+/** The list's elements by the peer they name, in their order. */
+function byPeer<T, M extends Outgoing | Incoming>(
+  list: readonly T[],
+  peerOf: (one: T) => number,
+  message: (one: T) => M,
+): Flow<M>[] {
+  const peers = [...new Set(list.map(peerOf))];
+  return peers.map((peer) => new Flow(peer, list.filter((one) => peerOf(one) === peer).map(message)));
 }
 
 /** An exchange on its way. */
 export class Transfer {
-  readonly #flows: readonly Flow[];
+  readonly #outgoing: readonly Flow<Outgoing>[];
+  readonly #incoming: readonly Flow<Incoming>[];
   readonly #ring: (peer: number) => void;
 
-  constructor(flows: readonly Flow[], ring: (peer: number) => void) {
-    this.#flows = flows;
+  constructor(outgoing: readonly Flow<Outgoing>[], incoming: readonly Flow<Incoming>[], ring: (peer: number) => void) {
+    this.#outgoing = outgoing;
+    this.#incoming = incoming;
     this.#ring = ring;
   }
 
   get done(): boolean {
-    return this.#flows.every(({ message }) => message.done);
+    const isOver = ({ current }: Flow<Outgoing | Incoming>): boolean => current === undefined;
+    return this.#outgoing.every(isOver) && this.#incoming.every(isOver);
   }
 
   /** Moves what there is room for, without waiting. @returns whether anything moved */
   advance(): boolean {
     let moved = false;
-    for (const { peer, message } of this.#flows) {
-      if (!message.advance()) continue;
-      moved = true;
-      this.#ring(peer);
-    }
+    for (const flow of this.#outgoing) if (this.#mayGo(flow) && this.#advance(flow)) moved = true;
+    for (const flow of this.#incoming) if (this.#advance(flow)) moved = true;
     return moved;
   }
 
   /** What it still takes, for messages. */
   get awaited(): string {
-    const open = this.#flows.filter(({ message }) => !message.done);
-    return open.map(({ peer, message }) => `rank ${peer} to ${message.awaits}`).join(' and ');
+    const going = this.#outgoing.filter((flow) => this.#mayGo(flow));
+    const open = [...going, ...this.#incoming.filter(({ current }) => current !== undefined)];
+    return open.map(({ peer, current }) => `rank ${peer} to ${current!.awaits}`).join(' and ');
+  }
+
+  #mayGo({ current }: Flow<Outgoing>): boolean {
+    if (current === undefined) return false;
+    let received = 0;
+    for (const { past } of this.#incoming) received += past;
+    return current.after <= received;
+  }
+
+  #advance(flow: Flow<Outgoing | Incoming>): boolean {
+    const moved = flow.advance();
+    if (moved) this.#ring(flow.peer);
+    return moved;
   }
 }
 
@@ -134,17 +190,20 @@ export class Transport {
 
   /** Only one exchange with a peer may be under way. Nothing moves yet. */
   begin({ sending, receiving }: Exchange): Transfer {
-    const flows = [
-      ...sending.map(({ to, pieces }) => ({
-        peer: to,
-        message: new Outgoing(this.#channel(this.#outgoing, to), pieces),
-      })),
-      ...receiving.map(({ from, pieces, plus }) => ({
-        peer: from,
-        message: new Incoming(this.#channel(this.#incoming, from), pieces, plus && { pieces: plus, add: this.#add }),
-      })),
-    ];
-    return new Transfer(flows, (peer) => this.#ring(peer));
+    const outgoing = byPeer(
+      sending,
+      ({ to }) => to,
+      ({ to, pieces, after }) => new Outgoing(this.#channel(this.#outgoing, to), pieces, after),
+    );
+    const incoming = byPeer(
+      receiving,
+      ({ from }) => from,
+      ({ from, pieces, plus }) => {
+        const terms = plus && { pieces: plus, add: this.#add };
+        return new Incoming(this.#channel(this.#incoming, from), pieces, terms);
+      },
+    );
+    return new Transfer(outgoing, incoming, (peer) => this.#ring(peer));
   }
 
   /**

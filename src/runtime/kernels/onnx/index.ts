@@ -135,23 +135,24 @@ function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: M
 export async function createOnnxFamily(name: OnnxFamilyName, { threads }: { threads: number }): Promise<KernelFamily> {
   const encodeModel = createEncoder();
   const memory = new Memory();
-  const { device, lacks } = providerOf(name);
+  const { device, lacks, take } = providerOf(name);
   await requireProvider(name, encodeModel);
   return cachingFamily({ name, device: device(threads) }, async (spec): Promise<BuiltKernel> => {
     const model = withoutCopies(buildModel(spec, lacks));
     const { inputs, outputs } = model;
-    const session = await InferenceSession.create(encodeModel(model), sessionOptions(name, threads));
+    const encoded = encodeModel(model);
+    const session = await take(() => InferenceSession.create(encoded, sessionOptions(name, threads)));
     return {
       async run(operands, results) {
         const feeds = stage(operands, inputs, memory);
         const fetches = stage(results, outputs, memory);
         feeds.convert(decode);
-        await runInto(session, feeds.byName, fetches.byName, memory);
+        await take(() => runInto(session, feeds.byName, fetches.byName, memory));
         fetches.convert((half, single) => encode(single, half));
         feeds.end();
         fetches.end();
       },
-      dispose: () => session.release(),
+      dispose: () => take(() => session.release()),
     };
   });
 }

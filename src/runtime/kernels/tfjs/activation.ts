@@ -2,9 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { elementCount } from '../../../program/types.js';
 import { tokenPlaces } from '../family.js';
-import type { Backend } from './backend.js';
 import { shapeOf, sumLast } from './kernel.js';
-import type { TfjsKernel } from './kernel.js';
+import type { AnyCall, TfjsKernel } from './kernel.js';
 
 /** [rows, columns]: 0 where a row's token is no earlier than a column's, −∞ elsewhere. */
 function causalMask({ own, all }: ReturnType<typeof tokenPlaces>): Tensor {
@@ -31,35 +30,49 @@ export const softmax_backward: TfjsKernel<'softmax_backward'> = ({ operands: [y,
 ];
 
 /**
- * 2·Φ(−|x|) = erfc(|x|/√2) and e^(−x²/2). Abramowitz and Stegun 7.1.26, whose error is at most 1.5e-7, about that of a
- * float32 next to 1: its passes took a third of the time of tfjs's `erf`, on WASM as on libtensorflow.
+ * |x|, Φ(−|x|) = ½·erfc(|x|/√2) and e^(−x²/2). Abramowitz and Stegun 7.1.26, whose error of erf is at most 1.5e-7, about
+ * that of a float32 next to 1: its passes took a third of the time of tfjs's `erf`, on WASM as on libtensorflow.
  */
-function normalTail(backend: Backend, x: Tensor): { tail: Tensor; bell: Tensor } {
-  const bell = backend.decay(tf.mul(tf.square(x), -0.5));
-  const t = tf.reciprocal(tf.add(tf.mul(tf.abs(x), 0.3275911 * Math.SQRT1_2), 1));
-  const [last, ...coefficients] = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592];
-  const sum = coefficients.reduce<Tensor>((total, a) => tf.mul(tf.add(total, a), t), tf.mul(t, last!));
-  return { tail: tf.mul(sum, bell), bell };
+function normalTail({ backend, number }: Pick<AnyCall, 'backend' | 'number'>, x: Tensor) {
+  const size = tf.abs(x);
+  const bell = backend.decay(tf.mul(tf.square(x), number(-0.5)));
+  const t = tf.reciprocal(tf.add(tf.mul(size, number(0.3275911 * Math.SQRT1_2)), number(1)));
+  const [last, ...coefficients] = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592].map((a) =>
+    number(a / 2),
+  );
+  const sum = coefficients.reduce((total, a) => tf.mul(tf.add(total, a), t), tf.mul(t, last!));
+  return { size, tail: tf.mul(sum, bell), bell };
 }
 
 /** x·Φ(x) = max(x, 0) − |x|·Φ(−|x|). */
-export const gelu: TfjsKernel<'gelu'> = ({ backend, operands: [x] }) => [
-  tf.sub(tf.relu(x!), tf.mul(tf.mul(tf.abs(x!), 0.5), normalTail(backend, x!).tail)),
-];
+export const gelu: TfjsKernel<'gelu'> = (call) => {
+  const x = call.operands[0]!;
+  const { size, tail } = normalTail(call, x);
+  return [tf.sub(tf.relu(x), tf.mul(size, tail))];
+};
 
-/** (x, dy) → dy · (Φ(x) + x·φ(x)), where Φ(x) is half of the tail below 0 and 1 − half of it above. */
-export const gelu_backward: TfjsKernel<'gelu_backward'> = ({ backend, operands: [x, dy] }) => {
-  const { tail, bell } = normalTail(backend, x!);
-  const probability = tf.add(tf.mul(tf.step(x!), tf.sub(1, tail)), tf.mul(tail, 0.5));
-  const moved = tf.mul(tf.mul(x!, 1 / Math.sqrt(2 * Math.PI)), bell);
-  return [tf.mul(tf.add(probability, moved), dy!)];
+/** Times it, a number of any size that matters is beyond 6, so that `relu6` tells its sign. */
+const HUGE = 1e38;
+
+/**
+ * (x, dy) → dy · (Φ(x) + x·φ(x)), where Φ(x) is the tail below 0 and 1 − tail above it: with 6 for positive x and 0 for
+ * others, tail + 6·(1 − 2·tail)/6. (tfjs's `step` and `sign` are many passes each.)
+ */
+export const gelu_backward: TfjsKernel<'gelu_backward'> = (call) => {
+  const [x, dy] = call.operands as [Tensor, Tensor];
+  const { number } = call;
+  const { tail, bell } = normalTail(call, x);
+  const isPositive = tf.relu6(tf.mul(x, number(HUGE)));
+  const above = tf.mul(isPositive, tf.add(tf.mul(tail, number(-1 / 3)), number(1 / 6)));
+  const moved = tf.mul(tf.mul(x, number(1 / Math.sqrt(2 * Math.PI))), bell);
+  return [tf.mul(tf.add(tf.add(tail, above), moved), dy)];
 };
 
 export const silu: TfjsKernel<'silu'> = ({ operands: [x] }) => [tf.mul(x!, tf.sigmoid(x!))];
 
-/** With σ = σ(x) and y = x·σ: dy · (σ + y·(1 − σ)). */
+/** With σ = σ(x) and y = x·σ: dy · (σ + y − y·σ). */
 export const silu_backward: TfjsKernel<'silu_backward'> = ({ operands: [x, dy] }) => {
   const probability = tf.sigmoid(x!);
   const y = tf.mul(x!, probability);
-  return [tf.mul(tf.add(probability, tf.mul(y, tf.sub(1, probability))), dy!)];
+  return [tf.mul(tf.add(probability, tf.sub(y, tf.mul(y, probability))), dy!)];
 };

@@ -56,9 +56,24 @@ function dyingAfter({ ops, operands, results }: KernelSpec): ValueId[][] {
   return ops.map((_, index) => [...last.keys()].filter((id) => last.get(id) === index));
 }
 
-function build(spec: KernelSpec, backend: Backend): BuiltKernel {
+/** What `make` gives, under a name: made once, and kept until the map's tensors are disposed. */
+function once(tensors: Map<string, Tensor>, name: string, make: () => Tensor): Tensor {
+  const tensor = tensors.get(name) ?? tf.keep(tf.tidy(make));
+  tensors.set(name, tensor);
+  return tensor;
+}
+
+function disposeAll(tensors: Map<unknown, Tensor>): void {
+  for (const tensor of tensors.values()) tensor.dispose();
+  tensors.clear();
+}
+
+/** @param numbers scalars by their value, of all kernels of the family */
+function build(spec: KernelSpec, backend: Backend, numbers: Map<string, Tensor>): BuiltKernel {
   /** By the op's place and the name. */
   const kept = new Map<string, Tensor>();
+  /** Of the run that is under way. */
+  const shared = new Map<string, Tensor>();
 
   function runnerOf(op: Op, place: number): Step['run'] {
     const { name, attributes } = op;
@@ -69,12 +84,9 @@ function build(spec: KernelSpec, backend: Backend): BuiltKernel {
       resultTypes: op.results.map((id) => spec.type(id)),
       attributes: attributes as Attributes[ComputeName],
       coordinate: (axis) => spec.coordinate(axis),
-      kept: (what, make) => {
-        const key = `${place} ${what}`;
-        const tensor = kept.get(key) ?? tf.keep(make());
-        kept.set(key, tensor);
-        return tensor;
-      },
+      number: (value) => once(numbers, String(value), () => tf.scalar(value, 'float32')),
+      kept: (what, make) => once(kept, `${place} ${what}`, make),
+      shared: (what, make) => once(shared, what, make),
     };
     return (operands) => kernelOf(name)({ ...call, operands });
   }
@@ -111,15 +123,24 @@ function build(spec: KernelSpec, backend: Backend): BuiltKernel {
         compute(operands, values);
         await Promise.all(spec.results.map((id, index) => backend.read(values.get(id)!, results[index] as Numbers)));
       } finally {
-        for (const tensor of values.values()) tensor.dispose();
+        disposeAll(values);
+        disposeAll(shared);
       }
     },
     async dispose() {
-      for (const tensor of kept.values()) tensor.dispose();
-      kept.clear();
+      disposeAll(kept);
     },
   };
 }
 
-export const createTfjsFamily = (name: FamilyName, backend: Backend): KernelFamily =>
-  cachingFamily({ name, device: backend.device }, async (spec) => build(spec, backend));
+export function createTfjsFamily(name: FamilyName, backend: Backend): KernelFamily {
+  const numbers = new Map<string, Tensor>();
+  const family = cachingFamily({ name, device: backend.device }, async (spec) => build(spec, backend, numbers));
+  return {
+    ...family,
+    async dispose() {
+      await family.dispose();
+      disposeAll(numbers);
+    },
+  };
+}
