@@ -129,6 +129,15 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     epilogues: document.epilogues.value,
     accumulation: document.accumulation?.value ?? 'separate',
     attentionDropout: document.attentionDropout?.value ?? false,
+    hiddenDropout: document.hiddenDropout?.value ?? false,
+    ...(document.attentionCopies === undefined
+      ? {}
+      : {
+          attentionCopies: {
+            ...document.attentionCopies.value,
+            fromSequences: document.attentionCopies.value.fromSequences ?? 1,
+          },
+        }),
     softmaxMultiple: document.softmaxMultiple?.value ?? 1,
     operands: document.operands.value,
     reductions: document.reductions.value,

@@ -171,6 +171,9 @@ const planDefault = z.strictObject({
     .optional(),
 });
 
+/** Of queries, keys and values, and of what attention leaves of them; of their gradients. */
+const copies = z.strictObject({ operands: z.int().nonnegative(), result: z.int().nonnegative() });
+
 const algorithms = z.array(z.enum(ALGORITHMS)).min(1).optional();
 
 export const stackSchema = z.strictObject({
@@ -181,6 +184,10 @@ export const stackSchema = z.strictObject({
   epilogues: sourced(z.enum(['fused', 'bias', 'separate'])),
   accumulation: sourced(z.enum(['fused', 'separate'])).optional(),
   attentionDropout: flag.optional(),
+  hiddenDropout: flag.optional(),
+  attentionCopies: sourced(
+    z.strictObject({ forward: copies, backward: copies, fromSequences: z.int().positive().optional() }),
+  ).optional(),
   softmaxMultiple: count.optional(),
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),

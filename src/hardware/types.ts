@@ -225,6 +225,20 @@ export interface CrossEntropyPasses {
 }
 
 /** What software does with a chip. The same for every model and every number of chips. */
+/** Of queries, keys and values (`operands`) and of what attention leaves (`result`). */
+interface Copies {
+  readonly operands: number;
+  readonly result: number;
+}
+
+export interface AttentionCopies {
+  readonly forward: Copies;
+  /** Of their gradients. */
+  readonly backward: Copies;
+  /** Sequences of a chip's microbatch from which on they are made: of one alone, other layouts are the same memory. */
+  readonly fromSequences: number;
+}
+
 export interface Stack {
   readonly name: string;
   readonly title: string;
@@ -246,6 +260,13 @@ export interface Stack {
   readonly accumulation: 'fused' | 'separate';
   /** Whether unfused attention drops out scores, in a kernel of its own forward and backward, with a mask of bytes. */
   readonly attentionDropout: boolean;
+  /**
+   * Whether what attention and the MLP leave is dropped out before it comes back into the stream, in the kernel that adds
+   * it: a mask of bytes is kept, and its gradient is a pass of its own.
+   */
+  readonly hiddenDropout: boolean;
+  /** Copies into the layout that a fused attention wants, and back; none where absent. */
+  readonly attentionCopies?: AttentionCopies;
   /**
    * Heads times sequences that its one kernel for scaling, masking and softmax wants a multiple of; others go op by op, in
    * f32.

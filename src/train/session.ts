@@ -8,6 +8,7 @@ import type { Job } from '../job/index.js';
 import { formatPlan, modelFlops } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import type { Schedule } from '../program/schedules/index.js';
+import type { Inspection } from '../runtime/index.js';
 import { DevicePool, numbersOf } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
 import { exposedCommunication } from '../trace/index.js';
@@ -25,11 +26,13 @@ import {
   saveState,
   writeCheckpoint,
 } from './checkpoint/index.js';
-import type { Executable } from './executable.js';
+import type { Executable, ExecutedStep } from './executable.js';
 import { loadJob } from './executable.js';
 import { openJobData } from './job-data.js';
 import { continueMetrics, MetricsFile } from './metrics-file.js';
 import type { Monitored } from './monitored.js';
+import type { Course } from './replay.js';
+import { explained, findNonFinite } from './replay.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingBatch, TrainingData, TrainingSource } from './source.js';
 
@@ -76,6 +79,15 @@ interface Start {
   readonly appliedSteps: number;
   /** The id that the run's checkpoints carry: the same one as long as it goes on in its own folder. */
   readonly run: string;
+}
+
+async function restoreFrom(path: string, pool: DevicePool, { state }: Executable): Promise<void> {
+  const checkpoint = new Checkpoint(path);
+  try {
+    await checkpoint.restore(pool, state);
+  } finally {
+    checkpoint.close();
+  }
 }
 
 async function startOf(
@@ -273,17 +285,54 @@ export class Session {
     };
   }
 
+  #learningRate(step: number): number {
+    const { learningRate: peak, warmupSteps, cooldownSteps } = this.#options.job.training;
+    return learningRateAt(step, { peak, steps: this.steps, warmupSteps, cooldownSteps });
+  }
+
+  /** A step from the state that the ranks hold. */
+  #run(step: number, batch: TrainingBatch, inspection?: Inspection): Promise<ExecutedStep> {
+    const scalars = { 'learning-rate': this.#learningRate(step), step: step - this.#skippedUpdates };
+    const isMonitored = isLookedAt(step, this.steps, this.#options.job.training.monitor);
+    return this.#executable.step(batch.data, scalars, isMonitored, inspection);
+  }
+
+  /**
+   * Where a number that is not finite came from. It makes the steps since the newest checkpoint again, which ends what
+   * the session holds: it can only be closed then.
+   *
+   * @param error LOSS_NOT_FINITE, of `advance` or `checkpoint`
+   * @param signal gives up
+   * @returns the error, naming the first op that gave such a number where one was found
+   */
+  async explain(error: MeshwrightError, signal: AbortSignal): Promise<MeshwrightError> {
+    const { job, resume, workerUrls } = this.#options;
+    const { path = resume, step: before = this.#start.step } = this.#saved ?? {};
+    const [first, last] = [before + 1, Math.min(this.step + 1, this.steps)];
+    this.#emit({ kind: 'phase', text: `not finite: making steps ${first} to ${last} again to find the op` });
+    await this.#pool.initialize(job.training.seed);
+    if (path !== undefined) await restoreFrom(path, this.#pool, this.#executable);
+    const onSkipped = (): void => undefined;
+    const source = this.#data.start({ imageWorker: workerUrls.image, onSkipped, startBatch: before });
+    // Scaled gradients that overflow are in order: their step is left out.
+    const inspection: Inspection = job.precision.compute === 'f16' ? 'forward' : 'all';
+    try {
+      const step: Course['step'] = async (at, batch) => (await this.#run(at, batch, inspection)).nonFinite;
+      const found = await findNonFinite({ first, last, source, step }, signal);
+      return found === undefined ? error : explained(error, found);
+    } finally {
+      await source.close();
+    }
+  }
+
   async #step(batch: TrainingBatch, inputStallSeconds: number): Promise<MeasuredStep> {
     const { job } = this.#options;
-    const { training, hardware, precision } = job;
+    const { hardware, precision } = job;
     const step = this.step + 1;
     const { steps } = this;
-    const { learningRate: peak, warmupSteps, cooldownSteps } = training;
-    const learningRate = learningRateAt(step, { peak, steps, warmupSteps, cooldownSteps });
-    const scalars = { 'learning-rate': learningRate, step: step - this.#skippedUpdates };
+    const learningRate = this.#learningRate(step);
     const start = performance.now();
-    const isMonitored = isLookedAt(step, steps, training.monitor);
-    const { loss, lossScale, monitored, spans } = await this.#executable.step(batch.data, scalars, isMonitored);
+    const { loss, lossScale, monitored, spans } = await this.#run(step, batch);
     const stepTimeSeconds = (performance.now() - start) / 1e3;
     const available = hardware.chip.matmul[precision.compute]!.peak * job.chips * stepTimeSeconds;
     if (!Number.isFinite(loss)) {
