@@ -11,6 +11,7 @@ import { bytes, computeTime, flops, seconds, transferTime } from '../../src/unit
 import { attentionKernelOf, attentionMatmulTime, attentionTime, filledFlops } from './attention-time.js';
 import type { Widened } from './functions.js';
 import { NONE_WIDENED } from './functions.js';
+import { memoryTime } from './memory-time.js';
 import { achievableRate, tilingOf } from './matmul.js';
 import type { Piece } from './pieces.js';
 import { piecesOf } from './pieces.js';
@@ -123,7 +124,7 @@ export function kernelCost(
     const matrix = matrixOf(piece, values, chip, stack);
     const matmul = matrix.seconds * matmulSlowdown;
     const moved = piece.memoryBytes + matrix.splitBytes;
-    const memory = transferTime(bytes(moved), chip.memoryBandwidth.achievable);
+    const memory = memoryTime(bytes(moved), chip);
     const vectorFlops = (piece.attention?.share ?? 1) * piece.vectorFlops;
     const vector = computeTime(flops(vectorFlops), chip.vectorRate);
     const longest = Math.max(matmul, memory, vector);

@@ -74,6 +74,14 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
     memoryCapacity: positive(memory.capacity.value, 'bytes', place(['chip', 'memory', 'capacity', 'value'])),
     // Kernels whose data lies in the caches may beat a copy through memory, which a first measurement is.
     memoryBandwidth: bandwidth(memory.bandwidth, ['chip', 'memory', 'bandwidth'], place, peakVersion !== undefined),
+    ...(memory.smallTransfers === undefined
+      ? {}
+      : {
+          smallTransfers: memory.smallTransfers.values.map(({ below, share }, index) => ({
+            below: positive(below, 'bytes', place(['chip', 'memory', 'smallTransfers', 'values', index, 'below'])),
+            share,
+          })),
+        }),
     matmul,
     matrixUnit: {
       rows: unit.rows.value,

@@ -72,6 +72,8 @@ export interface FusedAttention {
 export interface Chip {
   readonly memoryCapacity: Bytes;
   readonly memoryBandwidth: Bandwidth;
+  /** Shares of the peak that kernels reach which move less than `below`; all reach what is achievable where absent. */
+  readonly smallTransfers?: readonly { readonly below: Bytes; readonly share: number }[];
   readonly matmul: Readonly<Partial<Record<MatmulDType, MatmulRate>>>;
   readonly matrixUnit: MatrixUnit;
   /** How many of the matrix unit's `units` a collective takes while it runs; 0 where copy engines do all of it. */
