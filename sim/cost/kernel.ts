@@ -120,6 +120,7 @@ export function kernelCost(
 
   const total = { matmul: 0, memory: 0, vector: 0, flops: 0, padded: 0, vectorFlops: 0, bytes: 0 };
   let hostPath = 0;
+  let waits = 0;
   pieces.forEach((piece, index) => {
     const matrix = matrixOf(piece, values, chip, stack);
     const matmul = matrix.seconds * matmulSlowdown;
@@ -135,10 +136,12 @@ export function kernelCost(
     total.vectorFlops += vectorFlops;
     total.flops += matrix.flops;
     total.padded += matrix.padded;
-    const launch = stack.opOverhead + (index === 0 ? stack.kernelLaunchOverhead : 0);
+    const waited = piece.attention?.backward === false ? stack.hostOverheadPerAttention : 0;
+    waits += waited;
+    const launch = stack.opOverhead + (index === 0 ? stack.kernelLaunchOverhead : 0) + waited;
     hostPath = Math.max(hostPath, (index + 1) * stack.hostTimePerOp) + (longest + launch) * computeSlowdown;
   });
-  const overhead = stack.kernelLaunchOverhead + pieces.length * stack.opOverhead;
+  const overhead = stack.kernelLaunchOverhead + pieces.length * stack.opOverhead + waits;
   return {
     matmulSeconds: seconds(total.matmul * computeSlowdown),
     memorySeconds: seconds(total.memory * computeSlowdown),

@@ -123,7 +123,13 @@ export function resolveHardware({ value: document, place }: SourceFile<HardwareD
 /** @throws MeshwrightError QUANTITY_INVALID, with the file and line */
 export function resolveStack({ value: document, place }: SourceFile<StackDocument>): Stack {
   const time = (
-    name: 'kernelLaunchOverhead' | 'opOverhead' | 'hostTimePerOp' | 'hostOverheadPerStep' | 'hostOverheadPerMicrobatch',
+    name:
+      | 'kernelLaunchOverhead'
+      | 'opOverhead'
+      | 'hostTimePerOp'
+      | 'hostOverheadPerStep'
+      | 'hostOverheadPerMicrobatch'
+      | 'hostOverheadPerAttention',
   ): Seconds => {
     const field = document[name];
     return field === undefined ? seconds(0) : parseQuantity(field.value, 'time', place([name, 'value']));
@@ -166,6 +172,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     hostTimePerOp: time('hostTimePerOp'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
     hostOverheadPerMicrobatch: time('hostOverheadPerMicrobatch'),
+    hostOverheadPerAttention: time('hostOverheadPerAttention'),
     exchanges: document.exchanges?.value ?? 'at-once',
     stageTransfers: document.stageTransfers?.value ?? 'whole',
     asynchronous: document.asynchronous.value,

@@ -219,6 +219,7 @@ export const stackSchema = z.strictObject({
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
   hostOverheadPerMicrobatch: quantity.optional(),
+  hostOverheadPerAttention: quantity.optional(),
   exchanges: sourced(z.enum(['at-once', 'one-by-one'])).optional(),
   stageTransfers: sourced(z.enum(['whole', 'scattered'])).optional(),
   asynchronous: sourced(z.array(z.enum(COLLECTIVES))),

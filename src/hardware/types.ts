@@ -350,6 +350,8 @@ export interface Stack {
    * what is on the chip can't run ahead of it.
    */
   readonly hostOverheadPerMicrobatch: Seconds;
+  /** The same before each forward kernel of a fused attention, which is launched after the host has looked at its input. */
+  readonly hostOverheadPerAttention: Seconds;
   /**
    * The collectives that run beside kernels, where the program says that they may; others are waited for when they are
    * issued.
