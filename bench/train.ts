@@ -46,7 +46,7 @@ const SLOW_BLAS = 20e9;
 
 const CHILD = new URL('./train/child.js', import.meta.url);
 const ask = <K extends keyof Requests>(kind: K, args: Requests[K]['args']): Promise<Requests[K]['result']> =>
-  runInChild<Requests[K]>(CHILD, { kind, args }, { poolThreads: 4 });
+  runInChild<Requests[K]>(CHILD, { kind, args }, { poolThreads: 4, family });
 
 /** The median step after the first, which allocates. */
 async function ownBlock(ranks: number, batch: number): Promise<number> {

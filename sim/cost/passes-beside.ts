@@ -1,11 +1,11 @@
 /**
  * Passes over memory that a framework makes beside the ops of a program: dropout, which programs leave out as it changes
- * nothing but the data; and what it computes op by op where the program has it in one: a softmax, a rotary embedding, the
+ * nothing but the data; copies into the layout that an attention kernel wants; and what it computes op by op where the program has it in one: a softmax, a rotary embedding, the
  * buckets that gradients are summed in.
  */
 import type { Stack } from '../../src/hardware/index.js';
 import type { Op, Value } from '../../src/program/index.js';
-import { attributesOf, elementCount } from '../../src/program/index.js';
+import { DTYPE_BYTES, attributesOf, elementCount } from '../../src/program/index.js';
 import { isWidening } from './functions.js';
 
 /** Each is a launch of its own. */
@@ -19,6 +19,8 @@ interface Passes {
   readonly elements: number;
   readonly bytes: readonly number[];
 }
+
+const NONE: Passes = { elements: 0, bytes: [] };
 
 /** On what softmax leaves, a byte an element of a mask besides; the gradient reads the mask. */
 const DROPOUT = [2 + 2 + 1];
@@ -52,6 +54,30 @@ function ofSoftmax({ name }: Op, shape: readonly number[], stack: Stack): readon
   ];
 }
 
+/** A copy reads and writes. */
+const copiesOf = (id: number, values: readonly Value[], count: number): Passes => ({
+  elements: elementCount(values[id]!.type.shape),
+  bytes: Array.from({ length: count }, () => 2 * DTYPE_BYTES[values[id]!.type.dtype]),
+});
+
+/** Heads are split off what attention reads, and merged in what it leaves; the other way round in their gradients. */
+function ofHeads({ name, id, results: [result] }: Op, values: readonly Value[], stack: Stack): Passes {
+  const { attentionCopies, attention } = stack;
+  const [sequences] = values[result!]!.type.shape;
+  if (attentionCopies === undefined || attention !== 'fused' || sequences! < attentionCopies.fromSequences) return NONE;
+  const isGradient = id.endsWith('#backward');
+  const isOperand = (name === 'split_heads') !== isGradient;
+  const { operands, result: ofResult } = isGradient ? attentionCopies.backward : attentionCopies.forward;
+  return copiesOf(result!, values, isOperand ? operands : ofResult);
+}
+
+/**
+ * Dropout of what comes back into the stream, in one kernel with bias and sum as Megatron-LM has it (bias_dropout_add): a
+ * byte an element of a mask, which the gradient reads, and writes what it drops in 16 bits.
+ */
+const HIDDEN_DROPOUT = [2 + 1 + 2 + 1];
+const DROPPED_GRADIENT = /(attention|mlp)\/out\/matmul#backward-input$/;
+
 /** A gradient that is about to be summed over chips, in a wider type: what else is done to it, before and after. */
 const isSummed = (op: Op, values: readonly Value[]): boolean => op.phase === 'reduce' && isWidening(op, values);
 
@@ -61,13 +87,16 @@ function passesOf(op: Op, values: readonly Value[], stack: Stack): Passes {
     const { inverse } = attributesOf(op, 'rotary');
     return { elements: elementCount(shapeOf(op.results[0]!)), bytes: inverse ? ROTARY_BACKWARD : ROTARY };
   }
+  if (op.name === 'split_heads' || op.name === 'merge_heads') return ofHeads(op, values, stack);
+  if (stack.hiddenDropout && DROPPED_GRADIENT.test(op.id))
+    return { elements: elementCount(shapeOf(op.operands[0]!)), bytes: HIDDEN_DROPOUT };
   if (stack.gradientPasses !== undefined && isSummed(op, values))
     return { elements: elementCount(shapeOf(op.results[0]!)), bytes: stack.gradientPasses };
   if (op.name === 'softmax' || op.name === 'softmax_backward') {
     const shape = shapeOf(op.results[0]!);
     return { elements: elementCount(shape), bytes: ofSoftmax(op, shape, stack) };
   }
-  return { elements: 0, bytes: [] };
+  return NONE;
 }
 
 export function passesBeside(op: Op, values: readonly Value[], stack: Stack): PassBeside[] {

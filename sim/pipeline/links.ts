@@ -61,8 +61,14 @@ export function pipelineLinkBytes(
   for (let virtual = 0; virtual + 1 < pipeline.virtual.length; virtual++) {
     const [here, next] = [placeOf(shape, virtual).stage, placeOf(shape, virtual + 1).stage];
     if (here === next) continue;
-    sent.add(transfers.between(virtual, virtual + 1).schedule, microbatches, here);
-    sent.add(transfers.between(virtual + 1, virtual).schedule, microbatches, next);
+    for (const [from, to, a, b] of [
+      [virtual, virtual + 1, here, next],
+      [virtual + 1, virtual, next, here],
+    ] as const) {
+      const { schedule, gather } = transfers.between(from, to);
+      sent.add(schedule, microbatches, a);
+      if (gather !== undefined) sent.add(gather, microbatches, b);
+    }
   }
   const agreement = agreementOf(pipeline, transfers);
   pipeline.stages.forEach((_, stage) => {

@@ -114,10 +114,15 @@ function executePipeline({
   const shape = shapeOf(pipeline, schedule);
   const forwards = pipeline.virtual.flatMap(({ slots, last }) => [slots.forward!, last.forward!]);
   const runs = new ProgramRuns(machine, stack, collectives ?? {}, new Set(forwards));
-  const transfers = new Transfers(createNetwork(machine, offeredBy(stack)), machine, pipeline, shape);
+  const network = createNetwork(machine, offeredBy(stack));
+  const transfers = new Transfers(network, machine, pipeline, shape, stack.stageTransfers === 'scattered');
   const host = toTicks(stack.hostOverheadPerStep);
   const blocking = schedule.blocking === true || !stack.asynchronous.includes('permute');
-  const times = pipelineTimes(runs, pipeline, transfers, schedule, { host, blocking });
+  const times = pipelineTimes(runs, pipeline, transfers, schedule, {
+    host,
+    blocking,
+    blocked: stack.exchanges === 'one-by-one' ? 'both' : 'sender',
+  });
   const indices = pipeline.stages.map((_, stage) => stage);
   const stages = indices.map((stage) => stageUse(runs, pipeline, transfers, times, stage, host));
   const memory = indices.map((stage) => stageMemory({ runs, pipeline, transfers, times }, stage));

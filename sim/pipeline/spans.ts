@@ -5,7 +5,7 @@
 import { rankCount, stageMesh } from '../../src/mesh/index.js';
 import type { Program } from '../../src/program/index.js';
 import { typeBytes } from '../../src/program/index.js';
-import { placeOf, virtualStage } from '../../src/program/schedules/index.js';
+import { placeOf, transfersOfSlot, virtualStage } from '../../src/program/schedules/index.js';
 import type { Slot } from '../../src/program/schedules/index.js';
 import type { SlotPlace, Span } from '../../src/trace/index.js';
 import type { Ticks } from '../engine/index.js';
@@ -82,7 +82,14 @@ class StageSpans {
     const virtual = virtualStage(schedule, this.#stage, chunk);
     const place = { stage: this.#stage, chunk, microbatch };
     const { run } = takeOf(runs, pipeline, virtual, kind, microbatch === schedule.microbatches - 1);
-    this.#program(run.program, start, place);
+    const received = blocking
+      ? transfersOfSlot(schedule, (from, to) => transfers.between(from, to).duration, times.blocked)(
+          this.#stage,
+          kind,
+          chunk,
+        ).before
+      : 0;
+    this.#program(run.program, addTicks(start, ticks(received)), place);
     const to = kind === 'forward' ? virtual + 1 : virtual - 1;
     if (kind === 'backward-weight' || to < 0 || to >= pipeline.virtual.length) return;
     if (placeOf(schedule, to).stage === this.#stage) return;

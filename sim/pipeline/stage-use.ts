@@ -2,7 +2,7 @@
 import type { AxisName } from '../../src/mesh/index.js';
 import type { TrainingPipeline } from '../../src/program/index.js';
 import type { SlotKind } from '../../src/program/schedules/index.js';
-import { virtualStage } from '../../src/program/schedules/index.js';
+import { transfersOfSlot, virtualStage } from '../../src/program/schedules/index.js';
 import type { TicksByCategory, TimeCategory } from '../categories.js';
 import { TIME_CATEGORIES, mapCategories } from '../categories.js';
 import type { Ticks } from '../engine/index.js';
@@ -70,13 +70,11 @@ function transfersOf(pipeline: TrainingPipeline, transfers: Transfers, times: Pi
   const arrival = arrivalOf(times, transfers);
   let [exposed, hidden] = [0, 0];
   if (times.blocking) {
-    // A slot's time has what it sends in it.
+    const ofSlot = transfersOfSlot(schedule, (from, to) => transfers.between(from, to).duration, times.blocked);
+    // A slot's time has what keeps its stage in it.
     for (const { kind, chunk } of schedule.slots[stage]!) {
-      const from = virtualStage(schedule, stage, chunk);
-      const to = kind === 'forward' ? from + 1 : from - 1;
-      const sends = kind !== 'backward-weight' && to >= 0 && to < pipeline.virtual.length;
-      if (sends && pipeline.stages[stage]!.chunks.every(({ virtual }) => virtual !== to))
-        exposed += transfers.between(from, to).duration;
+      const { before, after } = ofSlot(stage, kind, chunk);
+      exposed += before + after;
     }
   }
   let before: number | undefined;

@@ -1,6 +1,7 @@
 /** When stages do what: the schedule's slots put in time, with what comes before and after them on each stage. */
 import type { TrainingPipeline } from '../../src/program/index.js';
 import type {
+  Blocked,
   Schedule,
   ScheduleName,
   ScheduleShape,
@@ -59,8 +60,10 @@ export interface Finish {
 export interface PipelineTimes {
   readonly schedule: Schedule;
   readonly timeline: Timeline<Ticks>;
-  /** Whether stages wait until what they send has arrived. */
+  /** Whether stages wait until what they send has arrived, */
   readonly blocking: boolean;
+  /** and who is kept by it then. */
+  readonly blocked: Blocked;
   /** By stage: what it does before its first slot, the host included. */
   readonly begins: readonly Ticks[];
   readonly finishes: readonly Finish[];
@@ -200,11 +203,11 @@ export function pipelineTimes(
   pipeline: TrainingPipeline,
   transfers: Transfers,
   wish: ScheduleWish,
-  { host, blocking }: { readonly host: Ticks; readonly blocking: boolean },
+  { host, blocking, blocked }: Pick<PipelineTimes, 'blocking' | 'blocked'> & { readonly host: Ticks },
 ): PipelineTimes {
   const shape = shapeOf(pipeline, wish);
   const plain = slotTimesOf(runs, pipeline, shape, transfers);
-  const times = blocking ? blockingTransfers(shape, plain) : plain;
+  const times = blocking ? blockingTransfers(shape, plain, blocked) : plain;
   const { name, microbatches, chunks, memory } = wish;
   const schedule = createSchedule(name, {
     stages: shape.stages,
@@ -223,6 +226,7 @@ export function pipelineTimes(
     schedule,
     timeline: found,
     blocking,
+    blocked,
     begins,
     finishes,
     period: ticks(period),

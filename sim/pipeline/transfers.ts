@@ -1,4 +1,5 @@
 /** What stages send each other, and how long it takes where all of them send at once. */
+import { axisSize, stateOf } from '../../src/mesh/index.js';
 import { bytes } from '../../src/units.js';
 import type { TrainingPipeline, Program } from '../../src/program/index.js';
 import { typeBytes } from '../../src/program/index.js';
@@ -13,8 +14,11 @@ import { Nodes } from './nodes.js';
 
 export interface Transfer {
   readonly bytes: number;
+  /** With the gather. */
   readonly duration: Ticks;
   readonly schedule: CollectiveSchedule;
+  /** Where chips along `model` have sent a part each: how the receiving ones put them together. */
+  readonly gather?: CollectiveSchedule;
 }
 
 export const STREAM = 'send:stream';
@@ -22,6 +26,12 @@ export const COTANGENT = 'send:stream-cotangent';
 
 export const outputBytes = ({ outputs, values }: Program, wanted: (name: string) => boolean): number =>
   outputs.reduce((total, { name, value }) => total + (wanted(name) ? typeBytes(values[value]!.type) : 0), 0);
+
+/** Whether all that has a name is the same, or a term of a sum, on every chip along `model`, and not sharded over them. */
+const isWhole = ({ outputs, values }: Program, wanted: string): boolean =>
+  outputs.every(
+    ({ name, value }) => name !== wanted || typeof stateOf(values[value]!.type.states, 'model') !== 'number',
+  );
 
 /** The slot that sends a cotangent. */
 const backwardKind = (slots: Readonly<Partial<Record<SlotKind, Program>>>): SlotKind =>
@@ -32,13 +42,17 @@ export class Transfers {
   readonly #nodes: Nodes;
   readonly #pipeline: TrainingPipeline;
   readonly #shape: ScheduleShape;
+  /** Of chips that send the same, how many send a part each. */
+  readonly #parts: number;
   /** What goes the same way, with its name. */
   readonly #along = new Map<string, readonly [Ways, string]>();
   readonly #known = new Map<string, Transfer>();
   /** By virtual stage and direction. */
   readonly #sent: (Transfer | undefined)[] = [];
 
-  constructor(network: Network, machine: Machine, pipeline: TrainingPipeline, shape: ScheduleShape) {
+  /** @param scattered whether of chips along `model` each sends a part of what all of them have */
+  constructor(network: Network, machine: Machine, pipeline: TrainingPipeline, shape: ScheduleShape, scattered = false) {
+    this.#parts = scattered ? axisSize(machine.mesh, 'model') : 1;
     this.#network = network;
     this.#nodes = new Nodes(machine);
     this.#pipeline = pipeline;
@@ -69,7 +83,12 @@ export class Transfers {
     const { slots } = this.#pipeline.virtual[from]!;
     const [kind, name] = to > from ? (['forward', STREAM] as const) : ([backwardKind(slots), COTANGENT] as const);
     const sent = outputBytes(slots[kind]!, (one) => one === name);
-    return this.#over(...this.#along.get(this.#kindOf(from, to))!, sent);
+    const along = this.#along.get(this.#kindOf(from, to))!;
+    if (this.#parts === 1 || !isWhole(slots[kind]!, name)) return this.#over(...along, sent);
+    const part = this.#over(...along, sent / this.#parts);
+    const heldBytes = bytes(sent / this.#parts);
+    const gather = this.#network.collective({ name: 'all_gather', axis: 'model', heldBytes });
+    return { ...part, gather, duration: ticks(part.duration + timeAlone(gather, this.#network.sharing)) };
   }
 
   /** Between two stages both ways at once: tied parameters' gradients. */

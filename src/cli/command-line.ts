@@ -27,6 +27,27 @@ const SIMULATION_FLAGS = [
   ...['unfold', 'jitter', 'seed', 'fault', 'collective'],
 ];
 
+/** Each says more. */
+const REPEATABLE = ['--model-option', '--fault', '--collective'];
+
+/** Of a flag with one value that is given twice, one value would be ignored. */
+function refuseRepeated(command: Command): void {
+  for (const option of command.options) {
+    const isSingle = (option.required || option.optional) && !option.variadic;
+    if (!isSingle || REPEATABLE.includes(option.long ?? '')) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven)
+        throw new MeshwrightError('USAGE', {
+          place: option.long!,
+          expected: 'one value',
+          got: 'several, one after the other',
+        });
+      isGiven = true;
+    });
+  }
+}
+
 function createProgram(): Command {
   const program = new Command('meshwright')
     .description(
@@ -176,6 +197,7 @@ function createProgram(): Command {
     .option('--run <folder>', 'run folder, must not exist (default: runs/demo)')
     .option('--epochs <count>', 'passes over the images', whole('--epochs'), 12)
     .action(async (flags: DemoFlags) => (await import('./commands/demo.js')).demo(flags));
+  program.commands.forEach(refuseRepeated);
   // Only here, since commands take these from the program: so that `openUi` sees what is no command.
   return program.allowExcessArguments().allowUnknownOption().action(openUi);
 }

@@ -8,13 +8,16 @@ import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
 import { formatProfile, loadHardware, parseHardware, parseStack } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
 import { formatPlan, isPipeline, jobToInput, lowerJob, lowerJobPipeline } from '../job/index.js';
+import { MeshwrightError } from '../errors.js';
 import { runInChild } from '../runtime/index.js';
+import { listCheckpoints } from '../train/index.js';
 import type { Timing, TrainEvent, TrainReport } from '../train/index.js';
 import type { AnyAssessment } from './assess.js';
 import { Assessor, isOfPipeline, stackOf } from './assess.js';
 import type { Measure, Train, Turns } from './child-requests.js';
 import { evidenceOf } from './evidence.js';
 import { pipelinePrograms } from './pipeline-programs.js';
+import { howToGoOn } from './interrupt.js';
 import { writeText } from './run-folder.js';
 import type { Trial } from './trial.js';
 
@@ -28,19 +31,57 @@ export interface RunSettings {
   readonly resume?: string;
 }
 
-/** Trains a job in a process of its own; a pipeline follows the schedule that was simulated. */
-export function runJob(
+/** Where there is nothing to save: measuring, and before the first step. */
+const SECONDS_WITHOUT_A_STEP = 1;
+
+/**
+ * Trains a job in a process of its own; a pipeline follows the schedule that was simulated.
+ *
+ * @throws MeshwrightError that says how to go on where the run failed, and has a checkpoint
+ */
+export async function runJob(
   predicted: AnyAssessment,
   settings: RunSettings,
   onEvent: (event: TrainEvent) => void,
   signal: AbortSignal,
 ): Promise<TrainReport> {
   const args = { ...settings, ...sent(predicted) };
-  return runInChild<Train>(
-    HOST,
-    { kind: 'train', args },
-    { onEvent, signal, graceSeconds: 30, poolThreads: predicted.job.chips + 4 },
-  );
+  let hasStepped = false;
+  const follow = (event: TrainEvent): void => {
+    hasStepped ||= event.kind === 'step';
+    onEvent(event);
+  };
+  try {
+    return await runInChild<Train>(
+      HOST,
+      { kind: 'train', args },
+      {
+        onEvent: follow,
+        signal,
+        // A step and a checkpoint take as long as they take; ranks that hang are found by who runs them.
+        graceSeconds: () => (hasStepped ? Infinity : SECONDS_WITHOUT_A_STEP),
+        poolThreads: predicted.job.chips + 4,
+        family: predicted.job.training.family,
+      },
+    );
+  } catch (error) {
+    throw sayingWhatIsSafe(error, settings);
+  }
+}
+
+/** An error that ended a run, with its newest checkpoint if it has one. */
+function sayingWhatIsSafe(error: unknown, { runFolder, resume }: RunSettings): unknown {
+  if (!(error instanceof MeshwrightError) || error.exitStatus !== 1 || runFolder === undefined) return error;
+  const newest = listCheckpoints(runFolder).at(-1);
+  const goOn =
+    newest !== undefined
+      ? howToGoOn(newest)
+      : resume === undefined
+        ? 'no checkpoint of the run was written yet'
+        : `${resume} is as it was`;
+  const { code, detail } = error;
+  const hint = detail.hint === undefined ? goOn : `${detail.hint}; ${goOn}`;
+  return new MeshwrightError(code, { ...detail, hint }, { cause: error });
 }
 
 /** The job as it goes to another process, with the schedule that was simulated. */
@@ -61,7 +102,13 @@ export function runInTurns(
   return runInChild<Turns>(
     HOST,
     { kind: 'turns', args },
-    { onEvent: onTurn, signal, graceSeconds: 30, poolThreads: ranks + 4 },
+    {
+      onEvent: onTurn,
+      signal,
+      graceSeconds: () => SECONDS_WITHOUT_A_STEP,
+      poolThreads: ranks + 4,
+      family: predicted[0]!.job.training.family,
+    },
   );
 }
 
@@ -110,7 +157,7 @@ export async function writeProfile(
   const measured = await runInChild<Measure>(
     HOST,
     { kind: 'measure', args },
-    { onEvent: onText, signal, poolThreads: ranks + 4 },
+    { onEvent: onText, signal, graceSeconds: () => SECONDS_WITHOUT_A_STEP, poolThreads: ranks + 4, family },
   );
   const source = `${family} on ${ranks} ranks × ${threadsPerRank} thread at once, first quartile of ${MEASURING_ROUNDS} rounds, ${today()}`;
   // What is measured first of a machine stays beside its runs: its peak is what MFU is relative to in all of them.

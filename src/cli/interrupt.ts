@@ -1,8 +1,17 @@
-/** SIGINT and SIGTERM ask the work to end after the step in flight; a second one ends at once. */
-import type { TrainReport } from '../train/index.js';
+/** SIGINT, SIGTERM and SIGHUP ask the work to end after the step in flight; a second one ends at once. */
+import { relative } from 'node:path';
+import { runFolderOf } from '../train/index.js';
+import type { SavedCheckpoint, TrainReport } from '../train/index.js';
 
-const STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
+const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type Signal = keyof typeof STATUS;
+const SIGNALS = Object.keys(STATUS) as Signal[];
+
+/**
+ * Signals that come sooner after the first are the same request: `npx` and `npm run` pass on what a terminal has sent to
+ * all of its processes, and one that is closed sends more than one.
+ */
+const SAME_REQUEST_MILLISECONDS = 500;
 
 /** Thrown to end a command that a signal cut short; the person who sent it knows why, so nothing is printed. */
 export class Interrupted extends Error {
@@ -12,6 +21,13 @@ export class Interrupted extends Error {
     super(`interrupted by ${signal}`);
     this.exitStatus = STATUS[signal];
   }
+}
+
+/** How a run goes on from a checkpoint. */
+export function howToGoOn({ path, step }: Pick<SavedCheckpoint, 'path' | 'step'>): string {
+  const folder = runFolderOf(path);
+  const from = folder === undefined ? path : relative('', folder) || '.';
+  return `step ${step} and all before it are safe: meshwright train --resume ${from} goes on`;
 }
 
 /**
@@ -24,20 +40,25 @@ export async function interruptible(
 ): Promise<{ report: TrainReport; interrupted?: Interrupted }> {
   const controller = new AbortController();
   let interrupted: Interrupted | undefined;
+  let since = 0;
   const stop = (name: Signal): void => {
-    if (interrupted !== undefined) process.exit(STATUS[name]);
+    if (interrupted !== undefined) {
+      if (name !== 'SIGHUP' && performance.now() - since > SAME_REQUEST_MILLISECONDS) process.exit(STATUS[name]);
+      return;
+    }
+    since = performance.now();
     interrupted = new Interrupted(name);
-    process.stderr.write(`\n${name}: ending after the step in flight\n`);
+    process.stderr.write(`\n${name}: ending after the step in flight; once more ends at once\n`);
     controller.abort(interrupted);
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const signal of SIGNALS) process.on(signal, stop);
   try {
     const report = await work(controller.signal);
-    return interrupted === undefined ? { report } : { report, interrupted };
+    if (interrupted === undefined) return { report };
+    if (report.checkpoint !== undefined) process.stderr.write(`${howToGoOn(report.checkpoint)}\n`);
+    return { report, interrupted };
   } finally {
     end();
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    for (const signal of SIGNALS) process.off(signal, stop);
   }
 }

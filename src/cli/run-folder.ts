@@ -1,8 +1,19 @@
 /** A run is a folder: `job.yaml`, `metrics.jsonl`, `trace.json`, `comparison.json`, and the profile it was predicted by. */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
+import { reasonOf } from '../reason.js';
 import type { TraceProcess } from '../trace/index.js';
 import { traceText } from '../trace/index.js';
 
@@ -20,24 +31,46 @@ export function requireFree(path: string, flag: '--run' | '--output'): void {
   });
 }
 
-/** Not `recursive`: that also takes a folder that is there, and can loop on paths nobody may write to. */
-function makeFolder(path: string): void {
+/**
+ * Not `recursive`: that also takes a folder that is there, and can loop on paths nobody may write to.
+ *
+ * @param made the folders that were, the outermost first
+ */
+function makeFolder(path: string, made: string[]): void {
   const parent = dirname(path);
-  if (parent !== path && !existsSync(parent)) makeFolder(parent);
+  if (parent !== path && !existsSync(parent)) makeFolder(parent, made);
   mkdirSync(path);
+  made.push(path);
 }
 
-/** @throws MeshwrightError as `requireFree`, RUN_INVALID where the folder can't be made */
-export function createRunFolder(path: string, flag: '--run' | '--output'): void {
+/** Removes folders that were made, the innermost with what is in it, those around it where nothing else is. */
+function unmake(made: readonly string[]): void {
+  const [inner, ...around] = made.toReversed();
+  if (inner === undefined) return;
+  rmSync(inner, { recursive: true, force: true });
+  for (const path of around) {
+    if (readdirSync(path).length > 0) return;
+    rmdirSync(path);
+  }
+}
+
+/**
+ * @returns takes the folder back, with all that was written into it: of work that turns out not to be possible
+ * @throws MeshwrightError as `requireFree`, RUN_INVALID where the folder can't be made
+ */
+export function createRunFolder(path: string, flag: '--run' | '--output'): () => void {
   requireFree(path, flag);
+  const made: string[] = [];
   try {
-    makeFolder(resolve(path));
+    makeFolder(resolve(path), made);
+    return () => unmake(made);
   } catch (error) {
+    unmake(made);
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') requireFree(path, flag);
     throw new MeshwrightError('RUN_INVALID', {
       place: path,
       expected: 'a folder that can be made',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }
@@ -59,7 +92,7 @@ export function writeText(folder: string, name: string, text: string): void {
     throw new MeshwrightError('WRITE_FAILED', {
       place: path,
       expected: 'a file that can be written',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }
@@ -80,7 +113,7 @@ export function writeTrace(path: string, processes: readonly TraceProcess[]): vo
     throw new MeshwrightError('USAGE', {
       place: path === '' ? '--trace' : path,
       expected: 'a file that can be written',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }
@@ -104,7 +137,7 @@ export function writeNew(path: string, text: string): void {
     throw new MeshwrightError(exists ? 'RUN_EXISTS' : 'USAGE', {
       place: path,
       expected: exists ? 'a file that does not exist' : 'a file that can be written',
-      got: exists ? 'one that does' : (error as Error).message,
+      got: exists ? 'one that does' : reasonOf(error),
     });
   }
 }
@@ -112,13 +145,20 @@ export function writeNew(path: string, text: string): void {
 /** @throws MeshwrightError RUN_INVALID when the file is missing or no document of `schema`, which has this form */
 export function readDocument<T>(folder: string, name: string, schema: string, form: z.ZodType<T>): T {
   const path = join(folder, name);
+  if (!existsSync(folder))
+    throw new MeshwrightError('RUN_INVALID', { place: folder, expected: 'the folder of a run', got: 'nothing there' });
   const invalid = (got: string) =>
-    new MeshwrightError('RUN_INVALID', { place: path, expected: `a ${schema} document`, got });
+    new MeshwrightError('RUN_INVALID', {
+      place: path,
+      expected: `a ${schema} document`,
+      got,
+      ...(existsSync(path) ? {} : { hint: 'train writes it when it ends' }),
+    });
   let document: unknown;
   try {
     document = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw invalid((error as Error).message);
+    throw invalid(reasonOf(error));
   }
   const got = (document as { schema?: unknown } | null)?.schema;
   if (got !== schema) throw invalid(`schema ${JSON.stringify(got)}`);

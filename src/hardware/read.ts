@@ -1,8 +1,10 @@
 /** Finds and reads the shipped profiles, or one at a path of the user's. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { nearest } from '../text.js';
+import { readUtf8 } from '../encoding.js';
 import { MeshwrightError } from '../errors.js';
+import { reasonOf } from '../reason.js';
 import { omit } from '../omit.js';
 import { packageRoot } from '../package-root.js';
 import { resolveHardware, resolveStack } from './resolve.js';
@@ -49,12 +51,12 @@ const shown = (path: string): string => {
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readUtf8(path);
   } catch (error) {
     throw new MeshwrightError('HARDWARE_INVALID', {
       place: shown(path),
       expected: 'a YAML file that can be read',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }

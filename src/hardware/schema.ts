@@ -41,6 +41,12 @@ const tiles = z.strictObject({
   values: z.array(z.strictObject({ rows: size, columns: size, efficiency: z.number().positive().max(1) })).min(1),
 });
 
+/** The share of the peak that a kernel reaches that moves less than a size. */
+const smallTransfers = z.strictObject({
+  ...provenance,
+  values: z.array(z.strictObject({ below: z.union([z.string(), z.number()]), share: z.number().positive().max(1) })).min(1),
+});
+
 const fusedAttention = z.strictObject({
   forward: fraction,
   backward: fraction,
@@ -113,7 +119,7 @@ export const hardwareSchema = z.strictObject({
   defaultDtype: z.enum(MATMUL_DTYPES),
   defaultStack: z.string().min(1),
   chip: z.strictObject({
-    memory: z.strictObject({ capacity: quantity, bandwidth: rate }),
+    memory: z.strictObject({ capacity: quantity, bandwidth: rate, smallTransfers: smallTransfers.optional() }),
     peakVersion: size.optional(),
     matmul: z.strictObject({
       f64: matmul.optional(),
@@ -171,6 +177,9 @@ const planDefault = z.strictObject({
     .optional(),
 });
 
+/** Of queries, keys and values, and of what attention leaves of them; of their gradients. */
+const copies = z.strictObject({ operands: z.int().nonnegative(), result: z.int().nonnegative() });
+
 const algorithms = z.array(z.enum(ALGORITHMS)).min(1).optional();
 
 export const stackSchema = z.strictObject({
@@ -181,6 +190,10 @@ export const stackSchema = z.strictObject({
   epilogues: sourced(z.enum(['fused', 'bias', 'separate'])),
   accumulation: sourced(z.enum(['fused', 'separate'])).optional(),
   attentionDropout: flag.optional(),
+  hiddenDropout: flag.optional(),
+  attentionCopies: sourced(
+    z.strictObject({ forward: copies, backward: copies, fromSequences: z.int().positive().optional() }),
+  ).optional(),
   softmaxMultiple: count.optional(),
   operands: sourced(z.enum(['fused', 'separate'])),
   reductions: sourced(z.enum(['one-pass', 'end-fusion'])),
@@ -206,6 +219,9 @@ export const stackSchema = z.strictObject({
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
   hostOverheadPerMicrobatch: quantity.optional(),
+  hostOverheadPerAttention: quantity.optional(),
+  exchanges: sourced(z.enum(['at-once', 'one-by-one'])).optional(),
+  stageTransfers: sourced(z.enum(['whole', 'scattered'])).optional(),
   asynchronous: sourced(z.array(z.enum(COLLECTIVES))),
   collectives: sourced(
     z.strictObject({

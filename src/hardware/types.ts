@@ -72,6 +72,8 @@ export interface FusedAttention {
 export interface Chip {
   readonly memoryCapacity: Bytes;
   readonly memoryBandwidth: Bandwidth;
+  /** Shares of the peak that kernels reach which move less than `below`; all reach what is achievable where absent. */
+  readonly smallTransfers?: readonly { readonly below: Bytes; readonly share: number }[];
   readonly matmul: Readonly<Partial<Record<MatmulDType, MatmulRate>>>;
   readonly matrixUnit: MatrixUnit;
   /** How many of the matrix unit's `units` a collective takes while it runs; 0 where copy engines do all of it. */
@@ -225,6 +227,20 @@ export interface CrossEntropyPasses {
 }
 
 /** What software does with a chip. The same for every model and every number of chips. */
+/** Of queries, keys and values (`operands`) and of what attention leaves (`result`). */
+interface Copies {
+  readonly operands: number;
+  readonly result: number;
+}
+
+export interface AttentionCopies {
+  readonly forward: Copies;
+  /** Of their gradients. */
+  readonly backward: Copies;
+  /** Sequences of a chip's microbatch from which on they are made: of one alone, other layouts are the same memory. */
+  readonly fromSequences: number;
+}
+
 export interface Stack {
   readonly name: string;
   readonly title: string;
@@ -246,6 +262,13 @@ export interface Stack {
   readonly accumulation: 'fused' | 'separate';
   /** Whether unfused attention drops out scores, in a kernel of its own forward and backward, with a mask of bytes. */
   readonly attentionDropout: boolean;
+  /**
+   * Whether what attention and the MLP leave is dropped out before it comes back into the stream, in the kernel that adds
+   * it: a mask of bytes is kept, and its gradient is a pass of its own.
+   */
+  readonly hiddenDropout: boolean;
+  /** Copies into the layout that a fused attention wants, and back; none where absent. */
+  readonly attentionCopies?: AttentionCopies;
   /**
    * Heads times sequences that its one kernel for scaling, masking and softmax wants a multiple of; others go op by op, in
    * f32.
@@ -327,11 +350,25 @@ export interface Stack {
    * what is on the chip can't run ahead of it.
    */
   readonly hostOverheadPerMicrobatch: Seconds;
+  /** The same before each forward kernel of a fused attention, which is launched after the host has looked at its input. */
+  readonly hostOverheadPerAttention: Seconds;
   /**
    * The collectives that run beside kernels, where the program says that they may; others are waited for when they are
    * issued.
    */
   readonly asynchronous: readonly CollectiveKind[];
+  /**
+   * Where a pipeline's transfers aren't overlapped with computing: whether a stage sends and receives `at-once`, so that
+   * what it gets comes while it sends, or `one-by-one`, so that each transfer keeps both stages by itself; `at-once` unless
+   * the profile says so.
+   */
+  readonly exchanges: 'at-once' | 'one-by-one';
+  /**
+   * Of what a pipeline's stages send each other and all chips along `model` have: each sends the `whole` of it to the one
+   * of its coordinates, or a part (`scattered`), which the others gather from it (Narayanan et al. 2021, §4.1); `whole`
+   * unless the profile says so.
+   */
+  readonly stageTransfers: 'whole' | 'scattered';
   /** The algorithms that its communication library has for a collective; all there are where absent. */
   readonly collectives?: OfferedAlgorithms;
   /** The share of a chip's memory that the runtime keeps for itself. */

@@ -1,8 +1,9 @@
 /** Job files and flags: reading, merging and writing. */
-import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { stringify } from 'yaml';
+import { readUtf8 } from '../encoding.js';
 import { MeshwrightError } from '../errors.js';
+import { reasonOf } from '../reason.js';
 import { listHardware } from '../hardware/index.js';
 import { parseSource } from '../source.js';
 import type { Job } from './job.js';
@@ -34,7 +35,7 @@ function mapPaths(training: JobInput['training'], change: (path: string) => stri
  */
 export function readJob(path: string): JobInput {
   try {
-    const input = parseJob(readFileSync(path, 'utf8'), path);
+    const input = parseJob(readUtf8(path), path);
     const beside = (text: string) => (/^\.\.?\//.test(text) ? join(dirname(path), text) : text);
     const hardware = input.hardware === undefined ? {} : { hardware: beside(input.hardware) };
     return { ...input, ...hardware, ...mapPaths(input.training, beside) };
@@ -43,7 +44,7 @@ export function readJob(path: string): JobInput {
     throw new MeshwrightError('JOB_INVALID', {
       place: path,
       expected: 'a readable job file',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }

@@ -12,7 +12,8 @@ import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from '../errors.js';
 import type { ChildExchange, FromChild, ToChild } from './child-protocol.js';
 import { unpackError } from './failure.js';
-import { MALLOC_ENVIRONMENT } from './kernels/index.js';
+import type { FamilyName } from './kernels/index.js';
+import { mallocEnvironment } from './kernels/index.js';
 import { lastWhereabouts } from './whereabouts.js';
 
 export interface ChildRequest<E extends ChildExchange> {
@@ -28,10 +29,15 @@ export interface ChildOptions<E extends ChildExchange> {
   readonly signal?: AbortSignal;
   /** As aborting, after this long; without a result the request then fails with TIMED_OUT. */
   readonly timeoutSeconds?: number;
-  /** How long the child has to end once it was asked to, before it is killed; may be Infinity. 5 by default. */
-  readonly graceSeconds?: number;
+  /**
+   * How long the child has to end once it was asked to, before it is killed; may be Infinity. Asked when it counts. 5 s by
+   * default.
+   */
+  readonly graceSeconds?: () => number;
   /** Size of the child's libuv pool, on which native kernels run: at least one thread a rank. */
   readonly poolThreads?: number;
+  /** What the child's kernels will be of: how its memory is managed depends on it. */
+  readonly family?: FamilyName;
 }
 
 /** The child's descriptor of the diary, after its standard ones and that of the messages. */
@@ -68,7 +74,7 @@ export async function runInChild<E extends ChildExchange>(
   request: ChildRequest<E>,
   options: ChildOptions<E> = {},
 ): Promise<E['result']> {
-  const { onEvent, signal, timeoutSeconds, graceSeconds = 5, poolThreads } = options;
+  const { onEvent, signal, timeoutSeconds, graceSeconds = () => 5, poolThreads, family } = options;
   signal?.throwIfAborted();
   const diary = openDiary();
   const child = fork(fileURLToPath(hostUrl), [], {
@@ -78,7 +84,7 @@ export async function runInChild<E extends ChildExchange>(
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(diary === undefined ? [] : [diary])],
     env: {
       ...process.env,
-      ...MALLOC_ENVIRONMENT,
+      ...mallocEnvironment(family),
       ...(poolThreads === undefined ? {} : { UV_THREADPOOL_SIZE: String(poolThreads) }),
     },
   });
@@ -95,7 +101,7 @@ export async function runInChild<E extends ChildExchange>(
   };
   const abort = (): void => {
     send(child, { kind: 'abort' });
-    endWithin(graceSeconds);
+    endWithin(graceSeconds());
   };
   let answer: Exclude<FromChild, { kind: 'event' }> | undefined;
   child.on('message', (message: FromChild) => {
@@ -106,7 +112,7 @@ export async function runInChild<E extends ChildExchange>(
     answer = message;
     // Without a parent to talk to it ends.
     if (child.connected) child.disconnect();
-    endWithin(Math.min(graceSeconds, SECONDS_AFTER_ANSWER));
+    endWithin(SECONDS_AFTER_ANSWER);
   });
   const died = ended(child);
   signal?.addEventListener('abort', abort);

@@ -13,9 +13,11 @@ import type { Block, CollectiveStep, CompiledProgram, StackStep, KernelStep, Man
 import type { RepeatStep, Step } from './compile.js';
 import type { Binding } from './handle.js';
 import { Handle, handlesOf, holdAll, releaseAll } from './handle.js';
+import type { Inspector } from './inspector.js';
 import type { Memory } from './memory.js';
 import { put, take } from './moves.js';
 import type { Transport } from './transport/index.js';
+import { PREPARING_SECONDS } from './whereabouts.js';
 
 /** Indexed by ValueId; each binding holds its tensors. */
 export type Environment = (Binding | undefined)[];
@@ -28,6 +30,8 @@ export interface Surroundings {
   readonly clock: Clock;
   /** When the step began, on the clock that all ranks share. */
   readonly startedAt: Seconds;
+  /** Of a run that is looked at. */
+  readonly inspector?: Inspector | undefined;
   /** Of a stage, whose programs' collectives go on from one program to the next; of its own unless given. */
   readonly communicator?: Communicator;
 }
@@ -102,21 +106,29 @@ export class Execution {
     }
   }
 
-  async #runKernel({ op, kernel, operands, results, pace }: KernelStep): Promise<void> {
+  async #runKernel(step: KernelStep): Promise<void> {
+    const { op, kernel, operands, results, pace } = step;
+    const { rank, transport, inspector } = this.#around;
     const tensors = operands.map((id) => this.#filled(id).data);
     const made = results.map(({ dtype, length, inPlaceOf }) => {
       const before = inPlaceOf === undefined ? undefined : (this.#env[inPlaceOf] as Handle);
-      return before?.isExclusive === true ? before : Handle.allocate(this.#around.memory, dtype, length);
+      // What is looked at is run again from its operands.
+      return before?.isExclusive === true && inspector === undefined
+        ? before
+        : Handle.allocate(this.#around.memory, dtype, length);
     });
     const targets = made.map(({ data }) => data);
     const id = this.#spanId(op);
-    const { rank, transport } = this.#around;
     transport.diary.kernel(id, pace.seconds, pace.isKnown);
     const start = this.now();
     await this.#communicator.during(kernel.run(tensors, targets));
     const end = this.now();
     pace.took(end - start);
     transport.diary.goesOn();
+    if (inspector !== undefined) {
+      transport.diary.works(`looking at ${id}`, PREPARING_SECONDS);
+      await inspector.kernel(this.#program, step, id, tensors, targets);
+    }
     results.forEach(({ id: result }, index) => this.#bind(result, made[index]!));
     this.spans.push({ id, kind: 'kernel', name: 'kernel', phase: op.phase, rank, start, end });
   }
@@ -125,7 +137,7 @@ export class Execution {
     this.#communicator.wait(this.#latest.get(op) ?? []);
     const id = this.#spanId(op);
     const { name, phase } = op;
-    const { rank } = this.#around;
+    const { rank, inspector } = this.#around;
     const { axis } = op.attributes;
     const issued = this.now();
     const finished = (sentBytes: number): void => {
@@ -135,6 +147,12 @@ export class Execution {
       const end = this.now();
       this.#communicator.ends.set(axis, end);
       this.spans.push({ id, kind: 'collective', name, phase, rank, start, end, sentBytes, axis });
+      const brought = made.flatMap((binding) => [...handlesOf(binding)]);
+      inspector?.collective(
+        op,
+        id,
+        brought.map(({ data }) => data),
+      );
     };
     const bindings = op.operands.map((operand) => this.#env[operand]!);
     const made = this.#communicator.start(this.#program, op, bindings, finished);

@@ -3,6 +3,7 @@ export type { ChildOptions, ChildRequest } from './child.js';
 export { runInChild } from './child.js';
 export type { StateValue } from './initialize.js';
 export { initialParameter, isStack, zeroState } from './initialize.js';
+export type { Inspection, NonFinite } from './inspector.js';
 export type { PoolOptions, PoolRun, RunOptions } from './pool.js';
 export { DevicePool } from './pool.js';
 export type { Feed, Feeds } from './adopt.js';

@@ -14,6 +14,11 @@ import { viewOf } from './kernels/tensors.js';
 const BLOCK_BYTES = 2 ** 30;
 /** Every tensor begins at a multiple of it, which every element's size divides. */
 const ALIGNMENT_BYTES = 64;
+/**
+ * glibc gives large blocks at 16 bytes after a multiple of `ALIGNMENT_BYTES`: with these before it the first tensor lies
+ * at one. libtensorflow computes on tensors there where they are, and copies others.
+ */
+const LEAD_BYTES = 48;
 
 interface Range {
   start: number;
@@ -27,8 +32,8 @@ class Block {
 
   constructor(size: number) {
     // Not zeroed: that would make all of it resident.
-    this.buffer = Buffer.allocUnsafeSlow(size).buffer;
-    this.#free = [{ start: 0, end: size }];
+    this.buffer = Buffer.allocUnsafeSlow(LEAD_BYTES + size).buffer;
+    this.#free = [{ start: LEAD_BYTES, end: LEAD_BYTES + size }];
   }
 
   /** @returns where the smallest range that has room begins, if there is one */

@@ -17,6 +17,8 @@ import type { Clock } from './clock.js';
 import { createClock } from './clock.js';
 import { unpackError } from './failure.js';
 import type { StateValue } from './initialize.js';
+import type { Inspection, NonFinite } from './inspector.js';
+import { earliest } from './inspector.js';
 import type { FamilyName, HostTensor } from './kernels/family.js';
 import { prepareProcess } from './kernels/index.js';
 import type { Args, CallName, RankReply, RankRequest, RankTask, Result } from './protocol.js';
@@ -52,6 +54,8 @@ export interface RunOptions {
   readonly feeds?: readonly Feeds[] | ((rank: number) => Feeds);
   /** Names of the outputs to bring back; the state that a program replaces stays on the ranks either way. */
   readonly outputs?: readonly string[];
+  /** Looks for numbers that are not finite; the run is slower then. */
+  readonly inspection?: Inspection | undefined;
   /** Stops the ranks between kernels; the run rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -63,6 +67,8 @@ export interface PoolRun {
   readonly spans: readonly (readonly Span[])[];
   /** From the start of the step until the last rank was done. */
   readonly seconds: Seconds;
+  /** The first that there was on any rank, where they looked. */
+  readonly nonFinite?: NonFinite | undefined;
 }
 
 /** How often it is looked whether a rank hangs. */
@@ -215,7 +221,7 @@ export class DevicePool {
    *
    * @throws MeshwrightError RANK_FAILED naming rank and op, with its cause, where one failed, died or hangs
    */
-  async run(name: string, { feeds = [], outputs = [], signal }: RunOptions = {}): Promise<PoolRun> {
+  async run(name: string, { feeds = [], outputs = [], signal, inspection }: RunOptions = {}): Promise<PoolRun> {
     signal?.throwIfAborted();
     const feed = (rank: number): Feeds => (typeof feeds === 'function' ? feeds(rank) : (feeds[rank] ?? {}));
     const perRank = this.#ranks.map(({ rank }) => packFeeds(feed(rank)));
@@ -223,7 +229,13 @@ export class DevicePool {
     signal?.addEventListener('abort', stop);
     try {
       const startedAt = this.#clock();
-      const replies = await this.#callAll('run', (rank) => ({ name, feeds: perRank[rank]!, outputs, startedAt }));
+      const replies = await this.#callAll('run', (rank) => ({
+        name,
+        feeds: perRank[rank]!,
+        outputs,
+        startedAt,
+        inspection,
+      }));
       // Ranks that were done before they saw the flag: what the caller gave up stays given up.
       signal?.throwIfAborted();
       const runs = replies.map(unpackRun);
@@ -231,6 +243,7 @@ export class DevicePool {
         outputs: runs.map((run) => run.outputs),
         spans: runs.map((run) => run.spans),
         seconds: seconds(Math.max(...runs.map((run) => run.end))),
+        nonFinite: earliest(runs.map((run) => run.nonFinite)),
       };
     } catch (error) {
       this.#failure ??= error as Error;

@@ -9,6 +9,7 @@ import { isStack } from './initialize.js';
 import type { FamilyName, HostTensor } from './kernels/family.js';
 import { dtypeOf, viewOf } from './kernels/tensors.js';
 import type { Feeds } from './adopt.js';
+import type { Inspection } from './inspector.js';
 import type { RankRun } from './rank.js';
 import type { StageTask } from './stage-task.js';
 import type { TransportMemory } from './transport/index.js';
@@ -45,6 +46,7 @@ export interface RankCalls {
       readonly feeds: PortableFeeds;
       readonly outputs: readonly string[];
       readonly startedAt: Seconds;
+      readonly inspection: Inspection | undefined;
     },
     PortableRun
   >;

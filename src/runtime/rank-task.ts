@@ -39,8 +39,9 @@ async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
       return { ok: true, result: undefined };
     }
     case 'run': {
-      const { name, feeds, outputs, startedAt } = request.args;
-      return { ok: true, result: packRun(await rank.run(name, unpackFeeds(feeds), outputs, startedAt)) };
+      const { name, feeds, outputs, startedAt, inspection } = request.args;
+      const run = await rank.run(name, unpackFeeds(feeds), outputs, startedAt, inspection);
+      return { ok: true, result: packRun(run) };
     }
     case 'close':
       return { ok: true, result: undefined };

@@ -20,6 +20,8 @@ import type { Binding } from './handle.js';
 import { Handle, holdAll, releaseAll } from './handle.js';
 import type { StateValue } from './initialize.js';
 import { initialState, isStack } from './initialize.js';
+import type { Inspection, NonFinite } from './inspector.js';
+import { Inspector } from './inspector.js';
 import type { HostTensor, KernelFamily } from './kernels/family.js';
 import { dtypeOf } from './kernels/tensors.js';
 import { Memory } from './memory.js';
@@ -47,6 +49,8 @@ export interface RankRun {
   readonly spans: readonly Span[];
   /** When the rank was done, counted from the start of the step. */
   readonly end: Seconds;
+  /** What this rank found first, where it looked. */
+  readonly nonFinite?: NonFinite | undefined;
 }
 
 interface Declared {
@@ -159,19 +163,28 @@ export class Rank {
    * rank's state is incomplete.
    *
    * @param startedAt when the step began, on the shared clock; spans count from it
+   * @param inspection looks for numbers that are not finite; the run is slower then
    * @throws MeshwrightError RANK_FAILED naming rank and op
    * @throws RunStopped when the stop flag is raised
    */
-  async run(name: string, feeds: Feeds, outputs: readonly string[], startedAt: Seconds): Promise<RankRun> {
-    const { rank } = this.#options;
+  async run(
+    name: string,
+    feeds: Feeds,
+    outputs: readonly string[],
+    startedAt: Seconds,
+    inspection?: Inspection,
+  ): Promise<RankRun> {
+    const { rank, family, clock } = this.#options;
+    const inspector = inspection === undefined ? undefined : new Inspector(family, rank, clock, inspection);
     const current: Current = {};
     try {
-      const around = { ...this.#options, memory: this.#memory, startedAt };
+      const around = { ...this.#options, memory: this.#memory, startedAt, inspector };
       const stage = this.#stages.get(name);
-      if (stage !== undefined) return await this.#runStage(stage, feeds, outputs, around, current);
+      if (stage !== undefined)
+        return { ...(await this.#runStage(stage, feeds, outputs, around, current)), nonFinite: inspector?.found };
       const compiled = this.#programs.get(name);
       if (compiled === undefined) throw unsuitable('run', 'the name of a loaded program', name);
-      return await this.#runProgram(compiled, feeds, outputs, around, current);
+      return { ...(await this.#runProgram(compiled, feeds, outputs, around, current)), nonFinite: inspector?.found };
     } catch (error) {
       if (error instanceof RunStopped) throw error;
       const place = `rank ${rank}, ${current.execution?.opId ?? 'inputs'}`;

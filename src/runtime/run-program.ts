@@ -34,9 +34,14 @@ export async function runProgram(
   const execution = new Execution(compiled, env, around);
   current.execution = execution;
   const data = program.inputs.filter(({ kind }) => kind === 'data');
-  for (const input of program.inputs) if (input.kind !== 'data') env[input.value] = bind(input);
+  const enter = (input: ProgramInput): void => {
+    const binding = bind(input);
+    env[input.value] = binding;
+    around.inspector?.input(input, binding);
+  };
+  for (const input of program.inputs) if (input.kind !== 'data') enter(input);
   const start = execution.now();
-  for (const input of data) env[input.value] = bind(input);
+  for (const input of data) enter(input);
   if (data.length > 0) {
     const { rank } = around;
     const name = 'copy inputs';

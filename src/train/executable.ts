@@ -10,7 +10,7 @@ import type { Mesh } from '../mesh/index.js';
 import { forwardSchedule, isMonitor } from '../program/index.js';
 import type { Pipeline, Program } from '../program/index.js';
 import type { Schedule } from '../program/schedules/index.js';
-import type { DevicePool, HostTensor, PoolRun } from '../runtime/index.js';
+import type { DevicePool, HostTensor, Inspection, NonFinite, PoolRun } from '../runtime/index.js';
 import { assembleGlobal, numbersOf } from '../runtime/index.js';
 import type { StateTensor } from './checkpoint/index.js';
 import { pipelineState, programState } from './checkpoint/index.js';
@@ -28,6 +28,8 @@ export interface ExecutedStep {
   /** Of a step that was looked at. */
   readonly monitored?: Monitored;
   readonly spans: PoolRun['spans'];
+  /** Of a step that was inspected: what was not finite first. */
+  readonly nonFinite?: NonFinite | undefined;
 }
 
 export interface Executable {
@@ -36,8 +38,14 @@ export interface Executable {
   /**
    * @param scalars `learning-rate` and `step`
    * @param isMonitored whether it is looked at, see `Monitored`; never where the job does not ask for it
+   * @param inspection looks for numbers that are not finite; the step is slower then
    */
-  step(batch: Batch, scalars: Readonly<Record<string, number>>, isMonitored: boolean): Promise<ExecutedStep>;
+  step(
+    batch: Batch,
+    scalars: Readonly<Record<string, number>>,
+    isMonitored: boolean,
+    inspection?: Inspection,
+  ): Promise<ExecutedStep>;
   /** @returns the forward pass alone as a function of a batch of `examples` */
   forward(output: HeldOut['output'], examples: number): Promise<RunForward>;
 }
@@ -75,10 +83,11 @@ const versionsOf = ({ training: { monitor } }: Job) =>
 const versionName = (isMonitored: boolean): string => (isMonitored ? MONITORED_STEP : STEP);
 
 /** @param wanted outputs that a step is run with besides the loss */
-function executed({ outputs, spans }: PoolRun, isScaled: boolean, wanted: readonly string[]): ExecutedStep {
+function executed({ outputs, spans, nonFinite }: PoolRun, isScaled: boolean, wanted: readonly string[]): ExecutedStep {
   const own = spans.map((list) => list.filter((span) => !isMonitor(span)));
   return {
     loss: scalarOf(outputs, LOSS),
+    nonFinite,
     ...(isScaled ? { lossScale: scalarOf(outputs, LOSS_SCALE) } : {}),
     ...(wanted.length === 0 ? { spans } : { spans: own, monitored: monitoredOf(outputs) }),
   };
@@ -95,11 +104,12 @@ async function loadProgram(pool: DevicePool, job: Job): Promise<Executable> {
   const isScaled = program.outputs.some(({ name }) => name === LOSS_SCALE);
   return {
     state: programState(program),
-    async step(batch, scalars, isMonitored) {
+    async step(batch, scalars, isMonitored, inspection) {
       const wanted = isMonitored ? looked : [];
       const run = await pool.run(versionName(isMonitored), {
         feeds: (rank) => rankFeeds(program, rank, batch, scalars),
         outputs: [LOSS, ...(isScaled ? [LOSS_SCALE] : []), ...wanted],
+        inspection,
       });
       return executed(run, isScaled, wanted);
     },
@@ -134,10 +144,10 @@ async function loadPipeline(pool: DevicePool, job: Job, schedule: Schedule): Pro
   const stepFeeds = feedsOf(pipeline, mesh, microbatches);
   return {
     state: pipelineState(pipeline, mesh),
-    async step(batch, scalars, isMonitored) {
+    async step(batch, scalars, isMonitored, inspection) {
       const wanted = isMonitored ? looked : [];
       const outputs = [LOSS, ...(isScaled ? [LOSS_SCALE] : []), ...wanted];
-      const run = await pool.run(versionName(isMonitored), { feeds: stepFeeds(batch, scalars), outputs });
+      const run = await pool.run(versionName(isMonitored), { feeds: stepFeeds(batch, scalars), outputs, inspection });
       return executed(run, isScaled, wanted);
     },
     async forward(output, examples) {

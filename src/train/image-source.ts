@@ -29,6 +29,16 @@ export async function openImages(job: Job, model: VitConfig, folder: string): Pr
     });
   }
   const { classes, samples } = dataset.train;
+  if (classes.length < 2) {
+    const [only] = classes;
+    const hint = 'each class is a folder of its own; train/ and held-out/, where there are any, lie around them';
+    throw new MeshwrightError('DATA_INVALID', {
+      place: folder,
+      expected: 'at least two classes',
+      got: `one, ${only}`,
+      hint,
+    });
+  }
   if (classes.length !== model.classes) {
     throw new MeshwrightError('JOB_INVALID', {
       place: 'model.classes',

@@ -1,4 +1,5 @@
 /** Whole runs: a job from its first step to its evaluation, or several jobs that take turns to be compared. */
+import { MeshwrightError } from '../errors.js';
 import type { MeasuredStep, TimedSpan } from '../trace/index.js';
 import { summarizeSteps } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
@@ -48,7 +49,8 @@ function timingOf(steps: readonly MeasuredStep[]): Timing {
  * Trains a job on this machine's devices.
  *
  * @param signal ends the run after the step in flight; what was trained until then is reported
- * @throws MeshwrightError as `Session.open` and `Session.advance`; the signal's reason when no step was made
+ * @throws MeshwrightError as `Session.open` and `Session.advance`, LOSS_NOT_FINITE naming the first op that gave such a
+ *   number; the signal's reason when no step was made
  */
 export async function train(
   options: TrainOptions,
@@ -57,28 +59,43 @@ export async function train(
 ): Promise<TrainReport> {
   const session = await Session.open(options, emit);
   try {
-    emit({ kind: 'phase', text: 'training' });
-    const kept: MeasuredStep[] = [];
-    while (session.step < session.steps && !signal.aborted) {
-      const measured = await session.advance(Math.min(STRETCH, session.steps - session.step), signal);
-      kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
+    return await course(session, options, emit, signal);
+  } catch (error) {
+    if (error instanceof MeshwrightError && error.code === 'LOSS_NOT_FINITE') {
+      // Whatever happens on the way to a better message, this is the error.
+      throw await session.explain(error, signal).catch(() => error);
     }
-    if (kept.length === 0) throw signal.reason;
-    await session.checkpoint();
-    const evaluation = options.evaluate && !signal.aborted ? await session.evaluate() : undefined;
-    // A run that is cut short, or only a few steps long, is timed on what there is.
-    const untimed = Math.min(options.untimedSteps, kept.length - 1);
-    const { metrics, skipped, saved } = session;
-    return {
-      ...timingOf(kept.slice(untimed)),
-      metrics,
-      skipped,
-      ...(saved ? { checkpoint: saved } : {}),
-      ...(evaluation ? { evaluation } : {}),
-    };
+    throw error;
   } finally {
     await session.close();
   }
+}
+
+async function course(
+  session: Session,
+  { evaluate, untimedSteps }: TrainOptions,
+  emit: (event: TrainEvent) => void,
+  signal: AbortSignal,
+): Promise<TrainReport> {
+  emit({ kind: 'phase', text: 'training' });
+  const kept: MeasuredStep[] = [];
+  while (session.step < session.steps && !signal.aborted) {
+    const measured = await session.advance(Math.min(STRETCH, session.steps - session.step), signal);
+    kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
+  }
+  if (kept.length === 0) throw signal.reason;
+  await session.checkpoint();
+  const evaluation = evaluate && !signal.aborted ? await session.evaluate() : undefined;
+  // A run that is cut short, or only a few steps long, is timed on what there is.
+  const untimed = Math.min(untimedSteps, kept.length - 1);
+  const { metrics, skipped, saved } = session;
+  return {
+    ...timingOf(kept.slice(untimed)),
+    metrics,
+    skipped,
+    ...(saved ? { checkpoint: saved } : {}),
+    ...(evaluation ? { evaluation } : {}),
+  };
 }
 
 export interface TurnsOptions {

@@ -13,8 +13,9 @@ export interface TuiOptions {
   readonly initial?: Partial<TaskChoice>;
 }
 
-/** How long work that was left may take to end, once the UI is closed. */
-const GRACE_MILLISECONDS = 2000;
+/** How long work that was left may take to end, once the UI is closed, before anything is said. */
+const SILENT_MILLISECONDS = 2000;
+const WINDING_DOWN = 'ending after the step in flight; Ctrl-C ends at once';
 
 /** The same services, and a promise for the end of all that was asked of them. */
 function followed(services: Services): { readonly services: Services; readonly ended: () => Promise<unknown> } {
@@ -42,7 +43,7 @@ function followed(services: Services): { readonly services: Services; readonly e
  * Runs the UI until it is left. The terminal is as it was before when this settles, and on every other way out of the
  * process: a signal, an exception nobody caught, `process.exit`.
  *
- * @returns when it was left, and its work ended or had two seconds to
+ * @returns when it was left, and its work ended
  * @throws MeshwrightError USAGE where there is no terminal; else whatever was thrown while rendering
  */
 export async function runTui(given: Services, options: TuiOptions = {}): Promise<void> {
@@ -87,9 +88,8 @@ export async function runTui(given: Services, options: TuiOptions = {}): Promise
     await ui.waitUntilExit();
   } finally {
     restore();
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise((resolve) => (timer = setTimeout(resolve, GRACE_MILLISECONDS)));
-    await Promise.race([ended(), grace]);
+    const timer = setTimeout(() => console.error(WINDING_DOWN), SILENT_MILLISECONDS);
+    await ended();
     clearTimeout(timer);
     // The signal ends the process: whoever called must not go on as if the UI had been left.
     if (exits.signalled()) await new Promise(() => undefined);

@@ -115,9 +115,6 @@ export function holdConsole(): () => string[] {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** How long running work may take to end once a signal came; it was told to by then. */
-const GRACE_MILLISECONDS = 2000;
-
 export interface ExitGuard {
   /** Whether a signal came, which takes effect soon. */
   readonly signalled: () => boolean;
@@ -127,7 +124,7 @@ export interface ExitGuard {
 
 /**
  * Calls `restore` before the process ends in any way. When a signal asks it to, calls `windDown` too, and lets the
- * signal take effect when that is settled or the grace is over. A second signal takes effect at once.
+ * signal take effect when that is settled. A second signal takes effect at once.
  */
 export function guardExits(restore: () => void, windDown: () => Promise<unknown>): ExitGuard {
   let came = false;
@@ -135,9 +132,8 @@ export function guardExits(restore: () => void, windDown: () => Promise<unknown>
     came = true;
     restore();
     release();
-    const grace = new Promise((resolve) => setTimeout(resolve, GRACE_MILLISECONDS));
     const end = (): void => void process.kill(process.pid, signal);
-    void Promise.race([windDown(), grace]).then(end, end);
+    void windDown().then(end, end);
   };
   const release = (): void => {
     process.off('exit', restore);

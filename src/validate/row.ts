@@ -3,9 +3,10 @@
  * here are left alone, since they may be notes. A field that is missing or wrong is no error of the file, no more than a
  * name that is not known (of a chip, a schedule, a type): such a row is counted as one that can't be predicted.
  */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { readUtf8 } from '../encoding.js';
 import { MeshwrightError } from '../errors.js';
+import { reasonOf } from '../reason.js';
 import { parseSource } from '../source.js';
 
 const count = z.number('a whole number of at least 1').int('a whole number').min(1, 'at least 1');
@@ -108,7 +109,7 @@ function parseLine(line: string, place: string): unknown {
     throw new MeshwrightError('RUN_INVALID', {
       place,
       expected: 'one JSON object a line',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }
@@ -167,12 +168,12 @@ function faultOf(line: string, file: string, number: number): MeshwrightError {
 export function readRows(file: string): Rows {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readUtf8(file);
   } catch (error) {
     throw new MeshwrightError('DATA_NOT_FOUND', {
       place: '--runs',
       expected: 'a file of measured runs that can be read',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
   return parseRows(text, file);

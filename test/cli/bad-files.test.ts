@@ -169,7 +169,7 @@ const folders: Case[] = [
   ],
   [
     'a batch of more images than there are',
-    `${TRAIN} --images set --batch 4`,
+    'train --model vit-tiny --images set --batch 4',
     'JOB_INVALID',
     'batch',
     ['at most the 2 images', 'got 4'],

@@ -5,8 +5,8 @@ import { describeRefusals } from './refusals.js';
 
 const RUN = JSON.stringify(rowOf());
 const runs: Case[] = [
-  ['measured runs that are not there', 'validate --runs none.jsonl', 'DATA_NOT_FOUND', '--runs', ['ENOENT']],
-  ['a folder of measured runs', 'validate --runs .', 'DATA_NOT_FOUND', '--runs', ['EISDIR']],
+  ['measured runs that are not there', 'validate --runs none.jsonl', 'DATA_NOT_FOUND', '--runs', ['no such file']],
+  ['a folder of measured runs', 'validate --runs .', 'DATA_NOT_FOUND', '--runs', ['a directory']],
   ['no measured runs', 'validate --runs a.jsonl', 'RUN_INVALID', 'a.jsonl', ['got none'], { 'a.jsonl': '\n' }],
   [
     'a measured run that is cut off',

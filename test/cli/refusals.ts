@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { cli } from './in-process.js';
 import { contents, createFolder, expectRefused, removeFolder } from './support.js';
 
-export type Files = Readonly<Record<string, string>>;
+export type Files = Readonly<Record<string, string | Uint8Array>>;
 /** What is wrong; the command line; code; place (`{cwd}` is where the files are); parts of the message; files. */
 export type Case = readonly [what: string, line: string, code: string, place: string, says: string[], files?: Files];
 

@@ -7,7 +7,8 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
-  statSync,
+  lstatSync,
+  readlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,8 @@ const MAIN = join(ROOT, 'dist/src/cli/main.js');
 
 export interface Ended {
   readonly status: number | null;
+  /** Of one that a signal has ended. */
+  readonly killedBy?: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -28,6 +31,10 @@ export interface Started {
   readonly ended: Promise<Ended>;
   /** To all its processes, as a terminal sends it. */
   signal(name: NodeJS.Signals): void;
+  /** To the one that was started, as `kill` sends it. */
+  signalAlone(name: NodeJS.Signals): void;
+  /** The group that all its processes are of. */
+  readonly group: number;
   /** Whether any of its processes is still there. */
   isAlive(): boolean;
 }
@@ -40,7 +47,7 @@ export function startCli(args: readonly string[], cwd: string): Started {
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const ended = new Promise<Ended>((resolve, reject) => {
-    child.on('error', reject).on('close', (status) => resolve({ status, stdout, stderr }));
+    child.on('error', reject).on('close', (status, killedBy) => resolve({ status, killedBy, stdout, stderr }));
   });
   const signal = (name: NodeJS.Signals | 0): void => void process.kill(-child.pid!, name);
   const isAlive = (): boolean => {
@@ -51,7 +58,7 @@ export function startCli(args: readonly string[], cwd: string): Started {
       return false;
     }
   };
-  return { ended, signal, isAlive };
+  return { ended, signal, signalAlone: (name) => void child.kill(name), group: child.pid!, isAlive };
 }
 
 /** @param line arguments, separated by spaces */
@@ -66,7 +73,7 @@ export async function json<T>(line: string, cwd: string): Promise<T> {
 }
 
 /** A new folder with these files in it, `path: text`; a path that ends in `/` is a folder. */
-export function createFolder(files: Readonly<Record<string, string>> = {}): string {
+export function createFolder(files: Readonly<Record<string, string | Uint8Array>> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'meshwright-cli-'));
   for (const [path, text] of Object.entries(files)) {
     const full = join(folder, path);
@@ -78,13 +85,15 @@ export function createFolder(files: Readonly<Record<string, string>> = {}): stri
 
 export const removeFolder = (folder: string): void => rmSync(folder, { recursive: true, force: true });
 
-/** Everything in a folder: the text of files by path, folders with a `/` at the end. */
+/** Everything in a folder: the text of files and the targets of links by path, folders with a `/` at the end. */
 export function contents(folder: string): Record<string, string> {
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
   return Object.fromEntries(
     paths.map((path) => {
       const full = join(folder, path);
-      return statSync(full).isDirectory() ? [`${path}/`, ''] : [path, readFileSync(full, 'latin1')];
+      const found = lstatSync(full);
+      if (found.isSymbolicLink()) return [path, readlinkSync(full)];
+      return found.isDirectory() ? [`${path}/`, ''] : [path, readFileSync(full, 'latin1')];
     }),
   );
 }

@@ -76,12 +76,12 @@ it('a child that does not end when asked is killed, and the reason of the signal
     pid = event as number;
     abort.abort(reason);
   };
-  await expect(request('never', { onEvent, signal: abort.signal, graceSeconds: 0.01 })).rejects.toBe(reason);
+  await expect(request('never', { onEvent, signal: abort.signal, graceSeconds: () => 0.01 })).rejects.toBe(reason);
   expect(isRunning(pid)).toBe(false);
 });
 
 it('a child that takes too long is TIMED_OUT', async () => {
-  await expect(request('never', { timeoutSeconds: 0.01, graceSeconds: 0.01 })).rejects.toMatchObject({
+  await expect(request('never', { timeoutSeconds: 0.01, graceSeconds: () => 0.01 })).rejects.toMatchObject({
     code: 'TIMED_OUT',
   });
 });

@@ -1,23 +1,17 @@
 /** What is said, and how soon, of ranks that fail in every way; they run from `dist/`, in a process that is gone after. */
-import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { runInChild } from '../../src/runtime/index.js';
 import { PATIENCE } from '../../src/runtime/watchdog.js';
+import { processes } from '../helpers/processes.js';
 
 const FIXTURE = new URL('faults-fixture.mjs', import.meta.url);
 
-/** Processes that this one has started and that are still there. */
-const children = (): string[] =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const [, state, parent] = /\) (\w) (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!;
-        return Number(parent) === process.pid && state !== 'Z';
-      } catch {
-        return false;
-      }
-    });
+/** Processes that this one has started and that are still there, but for the one that lists them. */
+const children = (): number[] =>
+  processes()
+    .filter(({ parent }) => parent === process.pid)
+    .map(({ pid }) => pid)
+    .slice(0, -1);
 
 /** @returns after how many runs it failed, and how */
 async function fail(fault: string, rank: number, run: number, patienceSeconds = PATIENCE.seconds) {

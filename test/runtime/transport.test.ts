@@ -122,7 +122,7 @@ describe('a rank that waits', () => {
     const memory = createTransportMemory(pair, 2, { ringBytes: 64 });
     const receive = () =>
       exchange(new Transport(memory, 0), 'layer/reduce', {
-        receiving: [{ from: 1, pieces: [new Float32Array(4)], }],
+        receiving: [{ from: 1, pieces: [new Float32Array(4)] }],
       });
     const send = () =>
       exchange(new Transport(memory, 1), 'x', { sending: [{ to: 0, pieces: [new Float64Array(100)] }] });

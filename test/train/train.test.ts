@@ -77,6 +77,7 @@ describe('a training on two ranks', () => {
   it('leaves its job, metrics, trace and comparison in the run folder', () => {
     expect(run).toMatchObject({ schema: 'meshwright/run@1', runFolder: 'runs/data', steps: STEPS, skipped: [] });
     expect(readdirSync(join(folder, 'runs/data')).sort()).toEqual([
+      'checkpoints',
       'comparison.json',
       'job.yaml',
       'metrics.jsonl',

@@ -39,7 +39,7 @@ export interface TrainFlags extends JobFlags {
 }
 
 /** What changes neither what a run computes nor how, so that it can go on in its own folder with another. */
-const FREE_FLAGS: readonly (keyof TrainFlags)[] = ['steps', 'epochs', 'checkpointEvery', 'keepCheckpoints'];
+const FREE_FLAGS: readonly (keyof TrainFlags)[] = ['steps', 'epochs', 'monitor', 'checkpointEvery', 'keepCheckpoints'];
 const OTHER_FLAGS: readonly (keyof TrainFlags)[] = ['resume', 'run', 'json'];
 
 /** What the demo and the UI train on where there are no images: 6 shapes × 4 textures × 6 colours, the first twelve. */
@@ -200,16 +200,37 @@ function goesOn(file: string | undefined, flags: TrainFlags, { isNewest }: Resum
   return isNewest && file === undefined && flags.run === undefined && changes.length === 0;
 }
 
+interface RunFolder {
+  readonly folder: string;
+  /** Takes back a folder that was made. */
+  readonly takeBack: () => void;
+}
+
 /** The folder of a run, with its job. */
-function prepareFolder(job: Job, file: string | undefined, flags: TrainFlags, resumed: Resumption | undefined): string {
+function prepareFolder(
+  job: Job,
+  file: string | undefined,
+  flags: TrainFlags,
+  resumed: Resumption | undefined,
+): RunFolder {
   if (resumed?.runFolder !== undefined && goesOn(file, flags, resumed)) {
     if (FREE_FLAGS.some((name) => flags[name] !== undefined)) writeJob(resumed.runFolder, job);
-    return resumed.runFolder;
+    return { folder: resumed.runFolder, takeBack: () => undefined };
   }
   const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
-  createRunFolder(folder, '--run');
+  const takeBack = createRunFolder(folder, '--run');
   writeJob(folder, job);
-  return folder;
+  return { folder, takeBack };
+}
+
+/** What is wrong with the input may only show when work begins: then no folder is left of a run that made no step. */
+async function orTakeBack<T>(takeBack: () => void, hasStepped: () => boolean, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof MeshwrightError && error.exitStatus === 2 && !hasStepped()) takeBack();
+    throw error;
+  }
 }
 
 /** `meshwright train`: executes a job on this machine's devices and compares it with its prediction. */
@@ -224,7 +245,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const step = resumed === undefined ? 0 : stepToGoOnFrom(resumed, job, data);
   const predicted = assessor.assessAny(job);
   requireFits(predicted);
-  const folder = prepareFolder(job, file, flags, resumed);
+  const { folder, takeBack } = prepareFolder(job, file, flags, resumed);
   if (!flags.json) {
     if (resumed !== undefined) printLine(`going on after step ${step}, from ${resumed.checkpoint}`);
     printLine(`run folder ${folder}`);
@@ -232,11 +253,21 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine(`predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}`);
   }
   const reporter = trainReporter(flags.json === true);
-  const { report, interrupted } = await interruptible(async (signal) => {
+  let hasStepped = false;
+  const onEvent = (event: TrainEvent): void => {
+    hasStepped ||= event.kind === 'step';
+    reporter.onEvent(event);
+  };
+  const work = (signal: AbortSignal) => {
     const settings = { untimedSteps: UNTIMED_STEPS, evaluate: true, runFolder: folder };
     const resume = resumed === undefined ? {} : { resume: resumed.checkpoint };
-    return runJob(predicted, { ...settings, ...resume }, reporter.onEvent, signal);
-  }, reporter.end);
+    return orTakeBack(
+      takeBack,
+      () => hasStepped,
+      () => runJob(predicted, { ...settings, ...resume }, onEvent, signal),
+    );
+  };
+  const { report, interrupted } = await interruptible(work, reporter.end);
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
   writeRunFiles(folder, trial, [row], report);

@@ -43,21 +43,46 @@ export function slotTimes<T extends number>(
   };
 }
 
+/** Whom a transfer that isn't overlapped keeps from computing. */
+export type Blocked = 'sender' | 'both';
+
+/** What a slot begins with and ends with where transfers aren't overlapped: what it waits for, and what it sends. */
+export function transfersOfSlot<T extends number>(
+  shape: ScheduleShape,
+  transfer: (from: number, to: number) => T,
+  blocked: Blocked,
+): (stage: number, kind: SlotKind, chunk: number) => { readonly before: number; readonly after: number } {
+  const between = (from: number, to: number): number => {
+    const count = virtualStageCount(shape);
+    const isInside = Math.min(from, to) >= 0 && Math.max(from, to) < count;
+    return isInside && placeOf(shape, from).stage !== placeOf(shape, to).stage ? transfer(from, to) : 0;
+  };
+  return (stage, kind, chunk) => {
+    if (kind === 'backward-weight') return { before: 0, after: 0 };
+    const own = virtualStage(shape, stage, chunk);
+    const [from, to] = kind === 'forward' ? [own - 1, own + 1] : [own + 1, own - 1];
+    return { before: blocked === 'both' ? between(from, own) : 0, after: between(own, to) };
+  };
+}
+
 /**
- * The same where a stage waits until what it sends has arrived, as software does that doesn't overlap transfers with
- * computing: they take the sender's time.
+ * The same where transfers aren't overlapped with computing: a stage waits until what it sends has arrived. Where both are
+ * blocked each send and receive is a call of its own, so that a transfer begins when both stages have come to it and keeps
+ * both until it is done; where the sender is, those both ways go at once, and what a stage receives comes while it sends.
  */
-export function blockingTransfers<T extends number>(shape: ScheduleShape, times: SlotTimes<T>): SlotTimes<T> {
-  const elsewhere = (from: number, to: number): boolean =>
-    to >= 0 && to < virtualStageCount(shape) && placeOf(shape, from).stage !== placeOf(shape, to).stage;
-  const sending = (stage: number, kind: SlotKind, chunk: number): number => {
-    const from = virtualStage(shape, stage, chunk);
-    const to = kind === 'forward' ? from + 1 : from - 1;
-    return kind !== 'backward-weight' && elsewhere(from, to) ? times.transfer(from, to) : 0;
+export function blockingTransfers<T extends number>(
+  shape: ScheduleShape,
+  times: SlotTimes<T>,
+  blocked: Blocked = 'sender',
+): SlotTimes<T> {
+  const transfers = transfersOfSlot(shape, (from, to) => times.transfer(from, to), blocked);
+  const with_ = (computing: T, ...slot: Parameters<typeof transfers>): T => {
+    const { before, after } = transfers(...slot);
+    return (before + computing + after) as T;
   };
   return {
-    slot: (...slot) => (times.slot(...slot) + sending(...slot)) as T,
-    ...(times.last === undefined ? {} : { last: (...slot) => (times.last!(...slot) + sending(...slot)) as T }),
+    slot: (...slot) => with_(times.slot(...slot), ...slot),
+    ...(times.last === undefined ? {} : { last: (...slot) => with_(times.last!(...slot), ...slot) }),
     transfer: () => 0 as T,
   };
 }

@@ -5,19 +5,34 @@ import { familyRow } from './families.js';
 import type { KernelFamily, ProcessThreads } from './family.js';
 
 /**
- * For the process that runs kernels, to be set when it is started, so that glibc takes every block of 1 MB and more from
- * the system and gives it back, in pages of 2 MB where they fit. Otherwise onnxruntime's temporaries, which are aligned
- * and so don't fit where others of their size were, leave holes that are never used again: 200 to 600 MB where one
- * kernel needs 100 to 200 (ViTs of 12 layers, batch 16). The price is zeroing pages again: steps of those ViTs took a
- * fifth longer, smaller ones up to a half. Tensors between kernels are not concerned (see `Memory`). Other C libraries
- * ignore it.
+ * For the process that runs kernels, to be set when it is started: glibc takes every block of 1 MB and more from the
+ * system and gives it back, in pages of 2 MB where they fit. Otherwise onnxruntime's temporaries, which are aligned
+ * and so don't fit where others of their size were, leave holes that are never used again: a step's peak was up to half
+ * again as large as its tensors (ViTs of 12 layers, batch 4 and 8). The price is zeroing pages again: 7 % of a step's
+ * processor time (vit-bench, batch 4, Zen 4; without pages of 2 MB 25 %). Tensors between kernels are not concerned (see
+ * `Memory`). Other C libraries ignore it.
  */
-export const MALLOC_ENVIRONMENT: Readonly<Record<string, string>> = {
+const SYSTEM_BLOCKS: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '1',
   MALLOC_MMAP_THRESHOLD_: String(2 ** 20),
   MALLOC_TRIM_THRESHOLD_: String(2 ** 20),
   GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
 };
+
+/**
+ * For libtensorflow, where each op's result is a block of its own: with those above, pages of zeros for them took as long
+ * as the ops that are no products (ViT of 6 layers, batch 4). glibc keeps what is freed, and blocks up to its limit for
+ * that.
+ */
+const KEPT_BLOCKS: Readonly<Record<string, string>> = {
+  ...SYSTEM_BLOCKS,
+  MALLOC_MMAP_THRESHOLD_: String(2 ** 25),
+  MALLOC_TRIM_THRESHOLD_: String(2 ** 30),
+};
+
+/** @param family that the process will compute with; the default one unless given */
+export const mallocEnvironment = (family?: FamilyName): Readonly<Record<string, string>> =>
+  family === 'tfjs-node' ? KEPT_BLOCKS : SYSTEM_BLOCKS;
 
 export interface KernelFamilyOptions {
   /** Cores that one kernel runs on, where the family computes on them; the reference family uses one. Default 1. */
@@ -36,7 +51,7 @@ const onnx = (name: 'onnx' | 'onnx-webgpu' | 'onnx-cuda'): Loader => ({
 
 const LOADERS: Readonly<Record<FamilyName, Loader>> = {
   onnx: onnx('onnx'),
-  'onnx-webgpu': onnx('onnx-webgpu'),
+  'onnx-webgpu': { ...onnx('onnx-webgpu'), prepareProcess: async () => (await import('./onnx/turns.js')).shareTurn() },
   'onnx-cuda': onnx('onnx-cuda'),
   'tfjs-wasm': {
     create: async () =>
@@ -52,6 +67,13 @@ const LOADERS: Readonly<Record<FamilyName, Loader>> = {
         await (await import('./tfjs/native.js')).loadNative(),
       ),
     prepareProcess: async (threads) => (await import('./tfjs/native.js')).prepareNative(threads),
+  },
+  'tfjs-webgpu': {
+    create: async () =>
+      (await import('./tfjs/index.js')).createTfjsFamily(
+        'tfjs-webgpu',
+        await (await import('./tfjs/webgpu.js')).loadWebgpu(),
+      ),
   },
   reference: { create: async () => (await import('./reference/index.js')).createReferenceFamily() },
 };

@@ -1,7 +1,9 @@
 /** A text as bytes: read, split into what is trained on and what is held out, and cut into sequences. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { notUtf8 } from '../../encoding.js';
 import { MeshwrightError } from '../../errors.js';
+import { reasonOf } from '../../reason.js';
 import { bytes, formatBytes } from '../../units.js';
 import { namesIn } from './names.js';
 
@@ -34,10 +36,26 @@ async function filesOf(path: string): Promise<{ readonly path: string; readonly 
 }
 
 /**
+ * Any bytes could be tokens; those of a picture among the texts, or of another encoding, are not what was meant.
+ *
+ * @throws MeshwrightError DATA_INVALID
+ */
+function requireText(text: Uint8Array, path: string): void {
+  const got = notUtf8(text);
+  if (got === undefined) return;
+  throw new MeshwrightError('DATA_INVALID', {
+    place: path,
+    expected: 'text in UTF-8',
+    got,
+    hint: 'convert it, with iconv for example, or take it out of the folder',
+  });
+}
+
+/**
  * The bytes of a file, or of a folder's files in code unit order of their names, one after the other. Folders in it and
  * hidden files are passed over.
  *
- * @throws MeshwrightError DATA_NOT_FOUND where there is none or it can't be read, JOB_INVALID where it is too long
+ * @throws MeshwrightError DATA_NOT_FOUND where there is none or it can't be read, DATA_INVALID of what is no text, JOB_INVALID where it is too long
  */
 export async function readText(path: string): Promise<Uint8Array> {
   const files = await filesOf(path);
@@ -52,12 +70,15 @@ export async function readText(path: string): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for (const file of files) {
     try {
-      parts.push(await readFile(file.path));
+      const part = await readFile(file.path);
+      requireText(part, file.path);
+      parts.push(part);
     } catch (error) {
+      if (error instanceof MeshwrightError) throw error;
       throw new MeshwrightError('DATA_NOT_FOUND', {
         place: file.path,
         expected: 'a file that can be read',
-        got: (error as Error).message,
+        got: reasonOf(error),
       });
     }
   }

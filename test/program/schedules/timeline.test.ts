@@ -165,6 +165,19 @@ describe('a transfer', () => {
     expect([0, 1, 2].map((i) => startOf(schedule, line, 1, 'forward', i))).toEqual([14, 28, 42]);
   });
 
+  it('keeps both stages where each send and receive is waited for: a stage in the middle four times a microbatch', () => {
+    const [stages, microbatches] = [4, 50];
+    const schedule = oneForwardOneBackward(stages, microbatches);
+    const step = (transfer: number): number =>
+      timeline(schedule, blockingTransfers(schedule, slotTimes(schedule, { ...times, transfer }), 'both')).stepTime;
+    const most = 4 * (microbatches + stages - 1);
+    expect(step(1) - step(0)).toBeLessThanOrEqual(most);
+    expect(step(1) - step(0)).toBeGreaterThanOrEqual(4 * microbatches);
+    // Each transfer once where the sender alone waits: two a microbatch, as what it receives comes meanwhile.
+    const sending = timeline(schedule, blockingTransfers(schedule, slotTimes(schedule, { ...times, transfer: 1 })));
+    expect(sending.stepTime - step(0)).toBeLessThanOrEqual(most / 2);
+  });
+
   it('is hidden by other work where there is some: a long pipeline takes 2c(p − 1) more for the way there and back', () => {
     const schedule = gpipe(4, 10);
     const with0 = timeline(schedule, slotTimes(schedule, { ...times, transfer: 0 }));

@@ -4,6 +4,7 @@ import { messageOf } from '../../failure.js';
 import type { FamilyName } from '../families.js';
 import type { Lacking } from './emitter.js';
 import type { Model } from './model.js';
+import { inTurn } from './turns.js';
 
 export type OnnxFamilyName = Extract<FamilyName, 'onnx' | `onnx-${string}`>;
 
@@ -13,20 +14,26 @@ interface Provider {
   device(threads: number): string;
   /** Operators that it lacks, so that onnxruntime would copy their operands to the host and compute there. */
   readonly lacks: Lacking;
+  /** How sessions are made, run and released: at once, or by one thread of the process at a time. */
+  readonly take: <T>(work: () => Promise<T>) => Promise<T>;
 }
+
+const atOnce: Provider['take'] = (work) => work();
 
 const PROVIDERS: Readonly<Record<OnnxFamilyName, Provider>> = {
   onnx: {
     name: 'cpu',
     device: (threads) => `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
     lacks: new Set(),
+    take: atOnce,
   },
   'onnx-webgpu': {
     name: 'webgpu',
     device: () => 'the GPU that WebGPU takes first',
     lacks: new Set(['FusedMatMul', 'LogSoftmax', 'OneHot']),
+    take: inTurn,
   },
-  'onnx-cuda': { name: 'cuda', device: () => 'the first CUDA GPU', lacks: new Set() },
+  'onnx-cuda': { name: 'cuda', device: () => 'the first CUDA GPU', lacks: new Set(), take: atOnce },
 };
 
 export const providerOf = (family: OnnxFamilyName): Provider => PROVIDERS[family];
@@ -38,7 +45,7 @@ export const sessionOptions = (family: OnnxFamilyName, threads: number): Inferen
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
   // A session's arena keeps the peak of its kernel's temporaries for good, rounded up, and a rank has a session for
-  // every structure. The C library's allocator reuses the same memory for all of them (see MALLOC_ENVIRONMENT): shapes
+  // every structure. The C library's allocator reuses the same memory for all of them (see SYSTEM_BLOCKS): shapes
   // are known, so that from the second run on all temporaries lie in one block, each at its place.
   enableCpuMemArena: false,
   enableMemPattern: true,
@@ -65,7 +72,7 @@ export async function requireProvider(family: OnnxFamilyName, encode: (model: Mo
   if (family === 'onnx') return;
   try {
     const options = { ...sessionOptions(family, 1), logSeverityLevel: 4 } as const;
-    await (await InferenceSession.create(encode(TRIAL), options)).release();
+    await PROVIDERS[family].take(async () => (await InferenceSession.create(encode(TRIAL), options)).release());
   } catch (error) {
     // What stands before it is a place in onnxruntime's source, and the condition that did not hold.
     throw new Error(

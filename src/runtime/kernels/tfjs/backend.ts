@@ -11,6 +11,8 @@ export interface Backend {
   matmul(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor;
   /** A matrix's columns, dealt out to matrices of `sizes` columns. */
   split(x: Tensor, sizes: readonly number[]): Tensor[];
+  /** The sum of a matrix's rows, each times its weight of [rows, 1] or any shape of as many: [columns]. */
+  sumRows(x: Tensor, weights?: Tensor): Tensor;
   /** e^x of numbers up to 0, to what float32 has next to 1. */
   decay(x: Tensor): Tensor;
   /** Writes the elements of a tensor to an array of their kind. */

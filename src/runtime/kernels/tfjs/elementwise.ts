@@ -19,7 +19,9 @@ export const add: TfjsKernel<'add'> = ({ operands: [a, b] }) => [tf.add(a!, b!)]
 
 export const multiply: TfjsKernel<'multiply'> = ({ operands: [a, b] }) => [tf.mul(a!, b!)];
 
-export const scale: TfjsKernel<'scale'> = ({ operands: [x], attributes: { factor } }) => [tf.mul(x!, factor)];
+export const scale: TfjsKernel<'scale'> = ({ operands: [x], attributes: { factor }, number }) => [
+  tf.mul(x!, number(factor)),
+];
 
 export const reciprocal: TfjsKernel<'reciprocal'> = ({ operands: [x] }) => [tf.reciprocal(x!)];
 

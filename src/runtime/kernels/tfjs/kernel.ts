@@ -14,9 +14,15 @@ export interface TfjsCall<N extends ComputeName> {
   readonly resultTypes: readonly ValueType[];
   readonly attributes: Attributes[N];
   readonly coordinate: KernelSpec['coordinate'];
+  /** A float32 []. Given as a number to an op it would be made anew each time, which takes longer than a small op. */
+  number(value: number): Tensor;
   /** A tensor that the kernel makes once and keeps, under a name that is unique to the op. */
   kept(name: string, make: () => Tensor): Tensor;
+  /** A tensor that the ops of one run of the kernel share, under a name that says all of what it is made from. */
+  shared(name: string, make: () => Tensor): Tensor;
 }
+
+export type AnyCall = TfjsCall<ComputeName>;
 
 /** Gives the results, which may be operands; what else it makes is disposed for it. */
 export type TfjsKernel<N extends ComputeName> = (call: TfjsCall<N>) => Tensor[];
@@ -31,17 +37,3 @@ export const asMatrix = (x: Tensor): Tensor => tf.reshape(x, [elementCount(x.sha
 
 /** [..., n] → [..., 1]. */
 export const sumLast = (x: Tensor): Tensor => tf.sum(x, -1, true);
-
-/** The matrix of ones [m,n]. */
-export const ones = (m: number, n: number): Tensor => tf.fill([m, n], 1);
-
-/**
- * [..., n] and a weight for each row [..., 1] → Σ over rows [n], as a product with a row, which reads the tensor once.
- * Without weights it is the plain sum.
- */
-export function sumRows(x: Tensor, weights?: Tensor): Tensor {
-  const matrix = asMatrix(x);
-  const count = matrix.shape[0]!;
-  const row = weights === undefined ? ones(1, count) : tf.reshape(weights, [1, count]);
-  return tf.reshape(tf.matMul(row, matrix), [lastOf(x)]);
-}

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { shapeOf } from './kernel.js';
 import type { TfjsKernel } from './kernel.js';
 
-export const sum_squares: TfjsKernel<'sum_squares'> = ({ operands: [x, before], attributes: { share } }) => {
-  const sum = tf.mul(tf.sum(tf.square(tf.cast(x!, 'float32'))), share);
+export const sum_squares: TfjsKernel<'sum_squares'> = ({ operands: [x, before], attributes: { share }, number }) => {
+  const sum = tf.mul(tf.sum(tf.square(tf.cast(x!, 'float32'))), number(share));
   return [tf.add(before!, sum)];
 };
 

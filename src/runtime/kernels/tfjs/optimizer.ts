@@ -1,41 +1,44 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { TfjsKernel } from './kernel.js';
-
-/** 1 − βᵗ = −(e^(t·ln β) − 1): in float32 the subtraction would leave 4 digits of 1 − 0.999. */
-const biasCorrection = (beta: number, step: Tensor): Tensor => tf.neg(tf.expm1(tf.mul(step, Math.log(beta))));
+import type { TfjsCall, TfjsKernel } from './kernel.js';
 
 /**
- * Scalars are gathered first, so that the tensors are passed over as little as possible, with c₁ = 1 − β₁ᵗ and
- * c₂ = 1 − β₂ᵗ: η·(m/c₁)/(√(v/c₂) + ε) = m · (η·√c₂/c₁) / (√v + ε·√c₂).
+ * What AdamW multiplies with, the same for all parameters: η·√c₂/c₁ and ε·√c₂ with c = 1 − βᵗ = −(e^(t·ln β) − 1), since
+ * in float32 the subtraction would leave 4 digits of 1 − 0.999.
  */
-export const adamw: TfjsKernel<'adamw'> = ({ operands, attributes: { beta1, beta2, epsilon, weightDecay } }) => {
-  const [parameter, gradient, first, second, learningRate, step] = operands as [
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-  ];
-  const average = (old: Tensor, value: Tensor, beta: number): Tensor =>
-    tf.add(tf.mul(old, beta), tf.mul(value, 1 - beta));
-  const root = tf.sqrt(biasCorrection(beta2, step));
-  const rate = tf.mul(learningRate, tf.div(root, biasCorrection(beta1, step)));
+function adamFactors({ operands, attributes, number, shared }: TfjsCall<'adamw'>): { rate: Tensor; floor: Tensor } {
+  const [learningRate, step] = [operands[4]!, operands[5]!];
+  const { beta1, beta2, epsilon } = attributes;
+  const from = `${learningRate.id} ${step.id} ${beta1} ${beta2} ${epsilon}`;
+  const correction = (beta: number): Tensor => tf.neg(tf.expm1(tf.mul(step, number(Math.log(beta)))));
+  const root = shared(`root ${from}`, () => tf.sqrt(correction(beta2)));
+  return {
+    rate: shared(`rate ${from}`, () => tf.mul(learningRate, tf.div(root, correction(beta1)))),
+    floor: shared(`floor ${from}`, () => tf.mul(root, number(epsilon))),
+  };
+}
 
+/** η·(m/c₁)/(√(v/c₂) + ε) = m · (η·√c₂/c₁) / (√v + ε·√c₂): the tensors are passed over as little as possible. */
+export const adamw: TfjsKernel<'adamw'> = (call) => {
+  const { operands, attributes, number, shared } = call;
+  const [parameter, gradient, first, second, learningRate] = operands as [Tensor, Tensor, Tensor, Tensor, Tensor];
+  const { beta1, beta2, weightDecay } = attributes;
+  const average = (old: Tensor, value: Tensor, beta: number): Tensor =>
+    tf.add(tf.mul(old, number(beta)), tf.mul(value, number(1 - beta)));
+  const { rate, floor } = adamFactors(call);
   const newFirst = average(first, gradient, beta1);
   const newSecond = average(second, tf.square(gradient), beta2);
-  const denominator = tf.add(tf.sqrt(newSecond), tf.mul(root, epsilon));
-  const moved = tf.mul(tf.div(newFirst, denominator), rate);
+  const moved = tf.mul(tf.div(newFirst, tf.add(tf.sqrt(newSecond), floor)), rate);
+  if (weightDecay === 0) return [tf.sub(parameter, moved), newFirst, newSecond];
   // Added to the update rather than taken as a factor 1 − η·λ of the parameter, which float32 rounds to few digits.
-  const change = weightDecay === 0 ? moved : tf.add(moved, tf.mul(parameter, tf.mul(learningRate, weightDecay)));
-  return [tf.sub(parameter, change), newFirst, newSecond];
+  const decay = shared(`decay ${learningRate.id} ${weightDecay}`, () => tf.mul(learningRate, number(weightDecay)));
+  return [tf.sub(parameter, tf.add(moved, tf.mul(parameter, decay))), newFirst, newSecond];
 };
 
-export const sgd: TfjsKernel<'sgd'> = ({ operands, attributes: { momentum, weightDecay } }) => {
+export const sgd: TfjsKernel<'sgd'> = ({ operands, attributes: { momentum, weightDecay }, number }) => {
   const [parameter, gradient, velocity, learningRate] = operands as [Tensor, Tensor, Tensor, Tensor];
-  const pushed = tf.add(tf.mul(velocity, momentum), gradient);
-  const next = weightDecay === 0 ? pushed : tf.add(pushed, tf.mul(parameter, weightDecay));
+  const pushed = tf.add(tf.mul(velocity, number(momentum)), gradient);
+  const next = weightDecay === 0 ? pushed : tf.add(pushed, tf.mul(parameter, number(weightDecay)));
   return [tf.sub(parameter, tf.mul(next, learningRate)), next];
 };
 

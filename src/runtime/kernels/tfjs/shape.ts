@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { asMatrix, shapeOf, sumRows } from './kernel.js';
+import { asMatrix, shapeOf } from './kernel.js';
 import type { TfjsKernel } from './kernel.js';
 
-export const sum: TfjsKernel<'sum'> = ({ operands: [x], types: [type], attributes: { dimensions } }) => {
+export const sum: TfjsKernel<'sum'> = ({ backend, operands: [x], types: [type], attributes: { dimensions } }) => {
   if (dimensions.length === 0) return [x!];
   const rank = type!.shape.length;
   const areLeading = dimensions.length === rank - 1 && !dimensions.includes(rank - 1);
-  return [areLeading ? sumRows(x!) : tf.sum(x!, [...dimensions])];
+  return [areLeading ? backend.sumRows(asMatrix(x!)) : tf.sum(x!, [...dimensions])];
 };
 
 /** An addition broadcasts; tfjs's `tile` and `broadcastTo` took 400 times as long on WASM. */

@@ -92,7 +92,7 @@ export const token_cross_entropy: TfjsKernel<'token_cross_entropy'> = (call) => 
   const places = placesOf(call, targets, lastOf(logits));
   const picked = tf.reshape(tf.gatherND(asMatrix(logits), positions(call, places)), [targets.size, 1]);
   const losses = masked(tf.sub(tf.reshape(lse, [targets.size, 1]), picked), places);
-  return [tf.mul(tf.sum(losses), 1 / call.attributes.divisor)];
+  return [tf.mul(tf.sum(losses), call.number(1 / call.attributes.divisor))];
 };
 
 export const token_cross_entropy_backward: TfjsKernel<'token_cross_entropy_backward'> = (call) => {
