@@ -120,6 +120,32 @@ for (const name of ['tfjs-wasm', 'tfjs-node'] as const satisfies readonly Family
       );
     });
 
+    it('multiplies by one tensor in several shapes', async () => {
+      const results = async (dtype: 'f32' | 'f64'): Promise<HostTensor[]> => {
+        const builder = new KernelBuilder(dtype);
+        const shapes = [
+          [3, 16],
+          [1, 16],
+          [1, 5],
+        ];
+        const [a, b, c] = shapes.map((shape) => builder.operand(shape)) as [number, number, number];
+        const column = builder.emit('matmul', [a, b], { transposeA: false, transposeB: true, scale: 1 });
+        const row = builder.emit('matmul_weight_gradient', [c, b], {});
+        const given = shapes.map((shape, index) => filled(shape, normals(index)));
+        return dtype === 'f64'
+          ? compute(reference, builder.spec([column, row]), given)
+          : compute(
+              family,
+              builder.spec([column, row]),
+              given.map((array) => Float32Array.from(array)),
+            );
+      };
+      const expected = await results('f64');
+      (await results('f32')).forEach((result, index) =>
+        expect(relativeError(numbersOf(result), numbersOf(expected[index]!))).toBeLessThan(1e-5),
+      );
+    });
+
     it('deals out columns and sums up rows of matrices of any size', async () => {
       const size = fc.integer({ min: 1, max: 70 });
       await fc.assert(
