@@ -32,7 +32,7 @@ describe.each(['onnx-webgpu', 'tfjs-webgpu'] as const)('two ranks on one GPU wit
       scaled = builder.emit('scale', [scaled], { factor: 2 }, { id: `scale/${op}`, ...at });
     const sum = builder.emit('all_reduce', [scaled], { axis: 'data' }, { id: 'sum', ...at });
     const program = builder.finish([input], [{ name: 'sum', value: sum }]);
-    const pool = await createPool(mesh, { family, timeoutSeconds: 60 });
+    const pool = await createPool(mesh, { family });
     try {
       await pool.load('program', program);
       await pool.setState(
