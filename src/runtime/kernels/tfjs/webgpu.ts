@@ -62,11 +62,7 @@ export async function loadWebgpu(): Promise<Backend> {
     device: `${deviceName(adapter.info)}${adapter.info.isFallbackAdapter ? ` ${SOFTWARE}` : ''}`,
     matmul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
     split: (x, sizes) => tf.split(x, [...sizes], 1),
-    sumRows: (x, weights) => {
-      const rows = x.shape[0]!;
-      const row = weights === undefined ? tf.fill([1, rows], 1) : tf.reshape(weights, [1, rows]);
-      return tf.reshape(tf.matMul(row, x), [x.shape[1]!]);
-    },
+    sumRows: (x, weights) => tf.sum(weights === undefined ? x : tf.mul(x, tf.reshape(weights, [x.shape[0]!, 1])), 0),
     decay: (x) => tf.exp(x),
     read: async (x, target: Numbers) => target.set(await x.data()),
   };
