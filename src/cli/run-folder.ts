@@ -6,6 +6,7 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   rmdirSync,
   writeFileSync,
@@ -83,12 +84,15 @@ export function freeRunFolder(base: string): string {
   }
 }
 
-/** @throws MeshwrightError WRITE_FAILED */
+/** What was there before stays where that fails. @throws MeshwrightError WRITE_FAILED */
 export function writeText(folder: string, name: string, text: string): void {
   const path = join(folder, name);
+  const under = `${path}.tmp`;
   try {
-    writeFileSync(path, text);
+    writeFileSync(under, text);
+    renameSync(under, path);
   } catch (error) {
+    rmSync(under, { force: true });
     throw new MeshwrightError('WRITE_FAILED', {
       place: path,
       expected: 'a file that can be written',
