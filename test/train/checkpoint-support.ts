@@ -50,7 +50,7 @@ export function jobOf(
   const options = { model: MODELS[model], plan, batch: 8, family, steps: STEPS, learningRate: 0.01 };
   const job = agreementJob(options, OPTIMIZERS[optimizer]);
   const source = model === 'vit' ? { images: join(data, 'images') } : { text: join(data, 'text.txt') };
-  return { ...job, training: { ...job.training, ...source, steps: STEPS, checkpoint } };
+  return { ...job, training: { ...job.training, ...source, steps: STEPS, checkpoint, monitor: 0 } };
 }
 
 export function openSession(
