@@ -1,4 +1,4 @@
-export { Checkpoint, listCheckpoints, runFolderOf } from './checkpoint/index.js';
+export { Checkpoint, checkpointBytes, checkpointFolder, listCheckpoints, runFolderOf } from './checkpoint/index.js';
 export * from './data/generate.js';
 export * from './data/write-text.js';
 export * from './dataset.js';
