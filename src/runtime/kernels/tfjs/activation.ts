@@ -30,42 +30,34 @@ export const softmax_backward: TfjsKernel<'softmax_backward'> = ({ operands: [y,
 ];
 
 /**
- * |x|, Φ(−|x|) = ½·erfc(|x|/√2) and e^(−x²/2). Abramowitz and Stegun 7.1.26, whose error of erf is at most 1.5e-7, about
- * that of a float32 next to 1: its passes took a third of the time of tfjs's `erf`, on WASM as on libtensorflow.
+ * Φ(x) = σ(x·R(x²)) with the polynomial R, from its constant up, for which the greatest error of Φ is least: 2.9e-8, by
+ * iterated weighted least squares; in float32 1.2e-7. Its passes, and the library's fast σ, take less than half the time
+ * of tfjs's `erf`, on WASM as on libtensorflow.
  */
-function normalTail({ backend, number }: Pick<AnyCall, 'backend' | 'number'>, x: Tensor) {
-  const size = tf.abs(x);
-  const bell = backend.decay(tf.mul(tf.square(x), number(-0.5)));
-  const t = tf.reciprocal(tf.add(tf.mul(size, number(0.3275911 * Math.SQRT1_2)), number(1)));
-  const [last, ...coefficients] = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592].map((a) =>
-    number(a / 2),
-  );
-  const sum = coefficients.reduce((total, a) => tf.mul(tf.add(total, a), t), tf.mul(t, last!));
-  return { size, tail: tf.mul(sum, bell), bell };
+const LOGISTIC = [
+  1.59576988, 0.0726661692, -6.5189958e-5, -0.000110612384, 7.92948815e-6, -2.64526618e-7, 3.51233961e-9,
+] as const;
+
+function normalProbability({ number }: Pick<AnyCall, 'number'>, x: Tensor, square: Tensor): Tensor {
+  const [constant, ...rest] = LOGISTIC.map(number);
+  const last = rest.pop()!;
+  const sum = rest.reduceRight((total, a) => tf.mul(tf.add(total, a), square), tf.mul(square, last));
+  return tf.sigmoid(tf.mul(tf.add(sum, constant!), x));
 }
 
-/** x·Φ(x) = max(x, 0) − |x|·Φ(−|x|). */
+/** x·Φ(x). */
 export const gelu: TfjsKernel<'gelu'> = (call) => {
   const x = call.operands[0]!;
-  const { size, tail } = normalTail(call, x);
-  return [tf.sub(tf.relu(x), tf.mul(size, tail))];
+  return [tf.mul(normalProbability(call, x, tf.square(x)), x)];
 };
 
-/** Times it, a number of any size that matters is beyond 6, so that `relu6` tells its sign. */
-const HUGE = 1e38;
-
-/**
- * (x, dy) → dy · (Φ(x) + x·φ(x)), where Φ(x) is the tail below 0 and 1 − tail above it: with 6 for positive x and 0 for
- * others, tail + 6·(1 − 2·tail)/6. (tfjs's `step` and `sign` are many passes each.)
- */
+/** (x, dy) → dy · (Φ(x) + x·φ(x)), with φ(x) = e^(−x²/2 − ln √(2π)). */
 export const gelu_backward: TfjsKernel<'gelu_backward'> = (call) => {
   const [x, dy] = call.operands as [Tensor, Tensor];
-  const { number } = call;
-  const { tail, bell } = normalTail(call, x);
-  const isPositive = tf.relu6(tf.mul(x, number(HUGE)));
-  const above = tf.mul(isPositive, tf.add(tf.mul(tail, number(-1 / 3)), number(1 / 6)));
-  const moved = tf.mul(tf.mul(x, number(1 / Math.sqrt(2 * Math.PI))), bell);
-  return [tf.mul(tf.add(tf.add(tail, above), moved), dy)];
+  const { backend, number } = call;
+  const square = tf.square(x);
+  const density = backend.decay(tf.sub(tf.mul(square, number(-0.5)), number(Math.log(2 * Math.PI) / 2)));
+  return [tf.mul(tf.add(normalProbability(call, x, square), tf.mul(density, x)), dy)];
 };
 
 export const silu: TfjsKernel<'silu'> = ({ operands: [x] }) => [tf.mul(x!, tf.sigmoid(x!))];

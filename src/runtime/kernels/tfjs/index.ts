@@ -7,7 +7,7 @@ import type { Op, ValueId } from '../../../program/types.js';
 import type { BuiltKernel } from '../caching.js';
 import { cachingFamily } from '../caching.js';
 import type { FamilyName } from '../families.js';
-import type { HostTensor, KernelFamily, KernelSpec } from '../family.js';
+import type { KernelFamily, KernelSpec } from '../family.js';
 import type { Numbers } from '../tensors.js';
 import * as activation from './activation.js';
 import type { Backend } from './backend.js';
@@ -47,12 +47,11 @@ interface Step {
   run(operands: readonly Tensor[]): Tensor[];
 }
 
-/** Where each value is used last; results are needed to the end. */
-function dyingAfter({ ops, operands, results }: KernelSpec): ValueId[][] {
+/** Values that no op after each of them uses. */
+function dyingAfter({ ops, operands }: KernelSpec): ValueId[][] {
   const last = new Map<ValueId, number>();
   operands.forEach((id) => last.set(id, 0));
   ops.forEach((op, index) => [...op.operands, ...op.results].forEach((id) => last.set(id, index)));
-  results.forEach((id) => last.delete(id));
   return ops.map((_, index) => [...last.keys()].filter((id) => last.get(id) === index));
 }
 
@@ -95,33 +94,38 @@ function build(spec: KernelSpec, backend: Backend, numbers: Map<string, Tensor>)
   const steps = spec.ops.map((op, index): Step => ({ op, dying: dying[index]!, run: runnerOf(op, index) }));
   const types = spec.operands.map((id) => spec.type(id));
 
-  function compute(operands: readonly HostTensor[], values: Map<ValueId, Tensor>): void {
-    spec.operands.forEach((id, index) => {
-      const array = operands[index] as Float32Array | Int32Array;
-      values.set(id, tf.tensor(array, shapeOf(types[index]!), types[index]!.dtype === 'i32' ? 'int32' : 'float32'));
-    });
-    for (const step of steps) {
-      const inputs = step.op.operands.map((id) => values.get(id)!);
-      // Each value is a tensor of its own, to be disposed by itself; a reshape shares the memory.
-      const made = tf.tidy(() =>
-        step.run(inputs).map((tensor) => (inputs.includes(tensor) ? tf.reshape(tensor, tensor.shape) : tensor)),
-      );
-      step.op.results.forEach((id, index) => values.set(id, made[index]!));
-      for (const id of step.dying) {
-        values.get(id)?.dispose();
-        values.delete(id);
-      }
-    }
-  }
-
   return {
     async run(operands, results) {
       if (tf.getBackend() !== backend.name) await tf.setBackend(backend.name);
       const values = new Map<ValueId, Tensor>();
+      const reading = new Map<ValueId, Promise<unknown>>();
+      /** A result is read as soon as it is there: it lies in a cache then, and its memory can go to the next ones. */
+      const define = (id: ValueId, tensor: Tensor): void => {
+        values.set(id, tensor);
+        const targets = results.filter((_, index) => spec.results[index] === id) as Numbers[];
+        const reads = targets.map((target) => backend.read(tensor, target)).filter((read) => read !== undefined);
+        if (reads.length > 0) reading.set(id, Promise.all(reads));
+      };
       try {
-        // In one go: meanwhile no other family's kernel may run, with its backend.
-        compute(operands, values);
-        await Promise.all(spec.results.map((id, index) => backend.read(values.get(id)!, results[index] as Numbers)));
+        // Up to the end of the loop in one go: meanwhile no other family's kernel may run, with its backend.
+        spec.operands.forEach((id, index) => {
+          const array = operands[index] as Float32Array | Int32Array;
+          const { dtype } = types[index]!;
+          define(id, tf.tensor(array, shapeOf(types[index]!), dtype === 'i32' ? 'int32' : 'float32'));
+        });
+        for (const { op, run, dying } of steps) {
+          const inputs = op.operands.map((id) => values.get(id)!);
+          // Each value is a tensor of its own, to be disposed by itself; a reshape shares the memory.
+          const made = tf.tidy(() =>
+            run(inputs).map((tensor) => (inputs.includes(tensor) ? tf.reshape(tensor, tensor.shape) : tensor)),
+          );
+          op.results.forEach((id, index) => define(id, made[index]!));
+          for (const id of dying.filter((value) => !reading.has(value))) {
+            values.get(id)!.dispose();
+            values.delete(id);
+          }
+        }
+        await Promise.all(reading.values());
       } finally {
         disposeAll(values);
         disposeAll(shared);
