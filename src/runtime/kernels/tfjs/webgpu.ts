@@ -61,6 +61,7 @@ export async function loadWebgpu(): Promise<Backend> {
     device: `${deviceName(adapter.info)}, through WebGPU`,
     matmul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
     split: (x, sizes) => tf.split(x, [...sizes], 1),
+    sumRows: (x, weights) => tf.sum(weights === undefined ? x : tf.mul(x, tf.reshape(weights, [x.shape[0]!, 1])), 0),
     decay: (x) => tf.exp(x),
     read: async (x, target: Numbers) => target.set(await x.data()),
   };
