@@ -6,7 +6,9 @@ import { planProgram } from '../../sim/plan.js';
 import { SMALL_DECODER } from '../helpers/models.js';
 import { STACK, machineOf, switchOf, withTopology } from './helpers.js';
 
-const plan = parsePlan('data=2 microbatches=1 shard=optimizer gradients=bf16 gradient-reduction=f32 overlap-gradients=false');
+const plan = parsePlan(
+  'data=2 microbatches=1 shard=optimizer gradients=bf16 gradient-reduction=f32 overlap-gradients=false',
+);
 
 function stepOf(stack: Partial<Stack>) {
   const task = resolveTask({ model: 'gpt2', hardware: 'tpu-v4', chips: 2, batch: 4 });
