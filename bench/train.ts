@@ -15,6 +15,7 @@ import { packageRoot } from '../src/package-root.js';
 import type { FamilyName } from '../src/runtime/index.js';
 import { runInChild } from '../src/runtime/index.js';
 import { Checks } from './checks.js';
+import { addCollectiveChecks } from './train/collectives.js';
 import { peerJob, TOKENS } from './train/job.js';
 import type { Peer } from './train/peer.js';
 import { findPeer } from './train/peer.js';
@@ -37,6 +38,7 @@ const LEAST_SHARE = family.startsWith('onnx') ? 65 : 55;
 const LEAST_RATIO = 1.3;
 const LEAST_SPEEDUP = 1.8;
 const CHECKED_STEPS = 10;
+const WATCHED_STEPS = 1000;
 const BLOCK_STEPS = 6;
 const BATCHES = [4, 8] as const;
 
@@ -132,6 +134,8 @@ checks.add('two ranks over one, 8 images each', (2 * median(alone)) / median(tim
   Infinity,
 ]);
 checks.add('2048³ products on two ranks at once', ceiling / 1e9, 'GFLOP/s');
+say('collectives');
+await addCollectiveChecks(checks, family, WATCHED_STEPS);
 checks.note(
   `${family}; medians of ${rounds} blocks of ${BLOCK_STEPS - 1} steps, both sides in turns; ` +
     `load average ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)} before the rounds.`,

@@ -55,7 +55,7 @@ async function addOverlap(checks: Checks, family: FamilyName): Promise<void> {
     const [sum, kernel, both] = [sums, kernels, together].map(milliseconds) as [number, number, number];
     const beside = `${sum.toFixed(1)} + ${kernel.toFixed(1)} ms one after the other`;
     checks.add(`${title} beside a sum of ${BYTES / 1e6} MB`, both, 'ms', null, beside);
-    // 1 is the longer of the two alone, 0 both one after the other.
+    // All of it where both take as long as the longer one alone, nothing where they take as long as one after the other.
     const hidden = (sum + kernel - both) / Math.min(sum, kernel);
     checks.add('  of the shorter one hidden', 100 * hidden, '%', most === null ? null : [50, Infinity]);
   }
