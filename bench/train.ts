@@ -10,8 +10,9 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median } from 'simple-statistics';
-import { modelFlops } from '../src/job/index.js';
+import { lowerJob, modelFlops } from '../src/job/index.js';
 import { packageRoot } from '../src/package-root.js';
+import { memoryUse } from '../src/program/index.js';
 import type { FamilyName } from '../src/runtime/index.js';
 import { runInChild } from '../src/runtime/index.js';
 import { Checks } from './checks.js';
@@ -48,8 +49,11 @@ const RECORDED: Record<(typeof BATCHES)[number], readonly [number, number]> = { 
 const SLOW_BLAS = 20e9;
 
 const CHILD = new URL('./train/child.js', import.meta.url);
+/** Of a step; bare products need less. */
+const needed = (args: Requests[keyof Requests]['args']): number =>
+  'batch' in args ? args.ranks * memoryUse(lowerJob(peerJob(args.family, args.ranks, args.batch))).peakBytes : 0;
 const ask: Ask = <K extends keyof Requests>(kind: K, args: Requests[K]['args']): Promise<Requests[K]['result']> =>
-  runInChild<Requests[K]>(CHILD, { kind, args }, { poolThreads: 4, family: args.family });
+  runInChild<Requests[K]>(CHILD, { kind, args }, { poolThreads: 4, family: args.family, neededBytes: needed(args) });
 
 /** The median step after the first, which allocates. */
 async function ownBlock(ranks: number, batch: number): Promise<number> {

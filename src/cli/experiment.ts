@@ -64,6 +64,7 @@ export async function runJob(
         graceSeconds: () => (hasStepped ? Infinity : SECONDS_WITHOUT_A_STEP),
         poolThreads: predicted.job.chips + 4,
         family: predicted.job.training.family,
+        neededBytes: neededBytes(predicted),
       },
     );
   } catch (error) {
@@ -87,6 +88,9 @@ function sayingWhatIsSafe(error: unknown, { runFolder, resume }: RunSettings): u
   const hint = detail.hint === undefined ? goOn : `${detail.hint}; ${goOn}`;
   return new MeshwrightError(code, { ...detail, hint }, { cause: error });
 }
+
+/** At the peak, on all ranks. */
+const neededBytes = ({ job, simulation }: AnyAssessment): number => job.chips * simulation.peakMemoryBytesPerChip;
 
 /** The job as it goes to another process, with the schedule that was simulated. */
 function sent(predicted: AnyAssessment) {
@@ -112,6 +116,7 @@ export function runInTurns(
       graceSeconds: () => SECONDS_WITHOUT_A_STEP,
       poolThreads: ranks + 4,
       family: predicted[0]!.job.training.family,
+      neededBytes: predicted.reduce((total, one) => total + neededBytes(one), 0),
     },
   );
 }

@@ -6,7 +6,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from '../errors.js';
@@ -38,7 +38,12 @@ export interface ChildOptions<E extends ChildExchange> {
   readonly poolThreads?: number;
   /** What the child's kernels will be of: how its memory is managed depends on it. */
   readonly family?: FamilyName;
+  /** Most that the child's ranks will hold at once, in bytes, where it is known: where far more is free, it is used freely. */
+  readonly neededBytes?: number;
 }
+
+/** Memory that blocks are kept in: a step's peak was up to 1.6 times what its tensors take (see `mallocEnvironment`). */
+const AMPLE = 2;
 
 /** The child's descriptor of the diary, after its standard ones and that of the messages. */
 const DIARY_DESCRIPTOR = 4;
@@ -74,7 +79,15 @@ export async function runInChild<E extends ChildExchange>(
   request: ChildRequest<E>,
   options: ChildOptions<E> = {},
 ): Promise<E['result']> {
-  const { onEvent, signal, timeoutSeconds, graceSeconds = () => 5, poolThreads, family } = options;
+  const {
+    onEvent,
+    signal,
+    timeoutSeconds,
+    graceSeconds = () => 5,
+    poolThreads,
+    family,
+    neededBytes = Infinity,
+  } = options;
   signal?.throwIfAborted();
   const diary = openDiary();
   const child = fork(fileURLToPath(hostUrl), [], {
@@ -84,7 +97,7 @@ export async function runInChild<E extends ChildExchange>(
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(diary === undefined ? [] : [diary])],
     env: {
       ...process.env,
-      ...mallocEnvironment(family),
+      ...mallocEnvironment(family, AMPLE * neededBytes < freemem()),
       ...(poolThreads === undefined ? {} : { UV_THREADPOOL_SIZE: String(poolThreads) }),
     },
   });

@@ -8,9 +8,9 @@ import type { KernelFamily, ProcessThreads } from './family.js';
  * For the process that runs kernels, to be set when it is started: glibc takes every block of 1 MB and more from the
  * system and gives it back, in pages of 2 MB where they fit. Otherwise onnxruntime's temporaries, which are aligned
  * and so don't fit where others of their size were, leave holes that are never used again: a step's peak was up to half
- * again as large as its tensors (ViTs of 12 layers, batch 4 and 8). The price is zeroing pages again: 7 % of a step's
- * processor time (vit-bench, batch 4, Zen 4; without pages of 2 MB 25 %). Tensors between kernels are not concerned (see
- * `Memory`). Other C libraries ignore it.
+ * again as large as its tensors (ViTs of 12 layers, batch 4 and 8). The price is zeroing pages again: 7 % of one rank's
+ * processor time, 12 % of two ranks' (vit-bench, batch 4, Zen 4), so that this is for when memory is scarce. Tensors
+ * between kernels are not concerned (see `Memory`). Other C libraries ignore it.
  */
 const SYSTEM_BLOCKS: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '1',
@@ -30,9 +30,17 @@ const KEPT_BLOCKS: Readonly<Record<string, string>> = {
   MALLOC_TRIM_THRESHOLD_: String(2 ** 30),
 };
 
-/** @param family that the process will compute with; the default one unless given */
-export const mallocEnvironment = (family?: FamilyName): Readonly<Record<string, string>> =>
-  family === 'tfjs-node' ? KEPT_BLOCKS : SYSTEM_BLOCKS;
+/** As those, for blocks that hold all temporaries of a kernel, see `sessionOptions` of onnxruntime. */
+const LARGE_KEPT_BLOCKS: Readonly<Record<string, string>> = { ...KEPT_BLOCKS, MALLOC_MMAP_THRESHOLD_: String(2 ** 28) };
+
+/**
+ * @param family that the process will compute with; the default one unless given
+ * @param isAmple whether there is memory to spare, which may then be wasted for speed
+ */
+export function mallocEnvironment(family?: FamilyName, isAmple = false): Readonly<Record<string, string>> {
+  if (family === 'tfjs-node') return KEPT_BLOCKS;
+  return isAmple ? LARGE_KEPT_BLOCKS : SYSTEM_BLOCKS;
+}
 
 export interface KernelFamilyOptions {
   /** Cores that one kernel runs on, where the family computes on them; the reference family uses one. Default 1. */
