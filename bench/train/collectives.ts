@@ -1,94 +1,90 @@
-import { createMesh } from '../../src/mesh/index.js';
-import { Builder, verify } from '../../src/program/index.js';
-import type { DType, Program } from '../../src/program/index.js';
-import { DevicePool } from '../../src/runtime/index.js';
-import { stored } from '../../src/runtime/index.js';
-import { loadavg } from 'node:os';
-import { Copiers } from './memcpy.js';
+/**
+ * Checks of collectives on two ranks: a gradient's sum beside copies of as many bytes, asynchronous ones beside kernels,
+ * and the memory that many steps take.
+ *
+ * A sum over n ranks counts as 2(n−1)/n of its bytes a rank, which is what each sends; a copy as its bytes. Both are taken
+ * in turns in one process, whose memory is had as training has it: the copy by two threads at the same time, of which the
+ * slower one counts; the sum from when both ranks have made what is summed until both have the result, so that what
+ * brings data in and out of rings counts.
+ */
+import { median } from 'simple-statistics';
+import type { FamilyName } from '../../src/runtime/index.js';
+import { runInChild } from '../../src/runtime/index.js';
+import type { Checks } from '../checks.js';
+import type { CollectiveRequests } from './collectives-requests.js';
 
-const mesh = createMesh({ data: 2 });
+const CHILD = new URL('collectives-child.js', import.meta.url);
+const ask = <K extends keyof CollectiveRequests>(
+  kind: K,
+  args: CollectiveRequests[K]['args'],
+): Promise<CollectiveRequests[K]['result']> => runInChild<CollectiveRequests[K]>(CHILD, { kind, args });
+
 const BYTES = 44e6;
+const ROUNDS = 15;
+const RANKS = 2;
+const LEAST = { plain: 20, simd: 35 };
 
-function program(dtype: DType, bytes: number, pieces: number): Program {
-  const builder = new Builder(mesh);
-  const length = Math.floor(bytes / (dtype === 'f32' ? 4 : 2) / pieces);
-  const type = { shape: [length], dtype, states: { data: 'partial' as const } };
-  const inputs = Array.from({ length: pieces }, (_, i) => {
-    const name = `${dtype}-${bytes}-${i}`;
-    const value = builder.value(type, 'parameter', name);
-    return { kind: 'parameter', value, name, group: 'body', initializer: { kind: 'zeros' }, decayed: false } as const;
-  });
-  const results = builder.emitAll(
-    'all_reduce',
-    inputs.map((i) => i.value),
-    { axis: 'data' },
-    { id: 'sum', phase: 'forward' },
-  );
-  return verify(
-    builder.finish(
-      inputs,
-      results.map((value, i) => ({ name: `gradient:${i}`, value })),
-    ),
-  );
-}
+const milliseconds = (seconds: readonly number[]): number => 1e3 * median([...seconds]);
 
-const median = (v: number[]) => v.sort((a, b) => a - b)[v.length >> 1]!;
-const pool = await DevicePool.create({
-  mesh,
-  family: 'onnx',
-  threadsPerRank: 1,
-  workerUrl: new URL('../../src/cli/rank-worker.js', import.meta.url),
-});
-const sizes = [
-  ['f32', BYTES, 12],
-  ['f32', 1024, 1],
-  ['f32', 65536, 1],
-  ['bf16', BYTES / 2, 12],
-  ['f16', BYTES / 2, 12],
-] as const;
-for (const [dtype, bytes, pieces] of sizes) {
-  const made = program(dtype, bytes, pieces);
-  await pool.load(`${dtype}${bytes}`, made);
-  for (const input of made.inputs) {
-    const { shape } = made.values[input.value]!.type;
-    await pool.setState(
-      `parameter:${'name' in input ? input.name : ''}`,
-      [0, 1].map((r) =>
-        stored(
-          dtype,
-          new Float32Array(shape[0]!).map((_, i) => (i % 100) / 7 + r),
-        ),
-      ),
-    );
+async function addSums(checks: Checks, family: FamilyName): Promise<void> {
+  for (const [dtype, bytes, simd, least] of [
+    ['f32', BYTES, true, LEAST.simd],
+    ['f32', BYTES, false, LEAST.plain],
+    ['bf16', BYTES, true, null],
+    ['f16', BYTES, true, null],
+    ['f32', 4096, true, null],
+  ] as const) {
+    const { copies, sums } = await ask('sums', { family, dtype, bytes, simd, rounds: ROUNDS });
+    const how = simd ? 'SIMD' : 'plain loops';
+    const size = bytes === BYTES ? `${BYTES / 1e6} MB` : `${bytes} bytes`;
+    checks.add(`sum of ${size} of ${dtype}, ${how}`, milliseconds(sums), 'ms');
+    if (bytes < BYTES) continue;
+    const counted = (2 * (RANKS - 1)) / RANKS;
+    const share = (100 * counted * median([...copies])) / median([...sums]);
+    const beside = `a copy takes ${milliseconds(copies).toFixed(1)} ms`;
+    checks.add('  of the rate of a copy', share, '%', least === null ? null : [least, Infinity], beside);
   }
 }
-const copiers = new Copiers(2, BYTES);
-const times = new Map<string, number[]>();
-const put = (k: string, v: number) => times.set(k, [...(times.get(k) ?? []), v]);
-for (let round = 0; round < Number(process.argv[2] ?? 15); round++) {
-  put('memcpy', await copiers.copy(3));
-  for (const [dtype, bytes] of sizes) {
-    for (let i = 0; i < 2; i++) {
-      const { spans } = await pool.run(`${dtype}${bytes}`);
-      const ops = spans.map((l) => l.find((s) => s.id === 'sum')!);
-      const t = Math.max(...ops.map((s) => s.end)) - Math.max(...ops.map((s) => s.start));
-      if (round > 0) put(`${dtype}${bytes}`, t);
-    }
+
+async function addOverlap(checks: Checks, family: FamilyName): Promise<void> {
+  for (const [where, title, most] of [
+    ['elsewhere', 'kernels that leave the thread free', 1],
+    ['here', `kernels of ${family}`, null],
+  ] as const) {
+    const { sums, kernels, together } = await ask('overlap', { family, where, bytes: BYTES, rounds: ROUNDS });
+    const [sum, kernel, both] = [sums, kernels, together].map(milliseconds) as [number, number, number];
+    const beside = `${sum.toFixed(1)} + ${kernel.toFixed(1)} ms one after the other`;
+    checks.add(`${title} beside a sum of ${BYTES / 1e6} MB`, both, 'ms', null, beside);
+    // 1 is the longer of the two alone, 0 both one after the other.
+    const hidden = (sum + kernel - both) / Math.min(sum, kernel);
+    checks.add('  of the shorter one hidden', 100 * hidden, '%', most === null ? null : [50, Infinity]);
   }
 }
-const mem = median(times.get('memcpy')!);
-console.log('load', loadavg());
-for (const [k, v] of times) {
-  const m = median(v);
-  console.log(
-    k,
-    (m * 1e3).toFixed(3),
-    'ms',
-    'best',
-    (v[0]! * 1e3).toFixed(3),
-    ((100 * mem) / m).toFixed(1) + ' %',
-    ((100 * Math.min(...times.get('memcpy')!)) / v[0]!).toFixed(1) + ' %',
-  );
+
+/** Steps until caches are filled. */
+const SETTLED = 100;
+const EVERY = 25;
+const MOST_GROWTH = 2;
+
+async function addResident(checks: Checks, family: FamilyName, steps: number): Promise<void> {
+  for (const [job, title] of [
+    ['tiny', 'vit-tiny'],
+    ['small', 'vit-bench of 16 patches'],
+  ] as const) {
+    const { residentBytes } = await ask('resident', { family, job, steps, every: EVERY });
+    const settled = residentBytes.slice(SETTLED / EVERY);
+    // Memory goes up and down as garbage is collected: the medians of its first and its last quarter.
+    const quarter = Math.ceil(settled.length / 4);
+    const [first, last] = [median(settled.slice(0, quarter)), median(settled.slice(-quarter))];
+    const beside = `${(first / 1e6).toFixed(0)}, then ${(last / 1e6).toFixed(0)} MB resident`;
+    const name = `${title}, ${steps} steps: memory grows after step ${SETTLED}`;
+    checks.add(name, 100 * (last / first - 1), '%', MOST_GROWTH, beside);
+  }
 }
-await pool.close();
-await copiers.close();
+
+/** @param steps over which memory is watched, some hundreds */
+export async function addCollectiveChecks(checks: Checks, family: FamilyName, steps: number): Promise<void> {
+  await addSums(checks, family);
+  await addOverlap(checks, family);
+  await addResident(checks, family, steps);
+}

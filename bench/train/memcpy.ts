@@ -1,4 +1,4 @@
-/** What the machine's memory gives: copies of an array on several cores at once, the yardstick of the collectives. */
+/** What the machine's memory gives: copies of an array by several threads at once, which collectives are held against. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { CopyTask } from './memcpy-worker.js';

@@ -11,6 +11,7 @@ import { bytes, computeTime, flops, seconds, transferTime } from '../../src/unit
 import { attentionKernelOf, attentionMatmulTime, attentionTime, filledFlops } from './attention-time.js';
 import type { Widened } from './functions.js';
 import { NONE_WIDENED } from './functions.js';
+import { memoryTime } from './memory-time.js';
 import { achievableRate, tilingOf } from './matmul.js';
 import type { Piece } from './pieces.js';
 import { piecesOf } from './pieces.js';
@@ -119,11 +120,12 @@ export function kernelCost(
 
   const total = { matmul: 0, memory: 0, vector: 0, flops: 0, padded: 0, vectorFlops: 0, bytes: 0 };
   let hostPath = 0;
+  let waits = 0;
   pieces.forEach((piece, index) => {
     const matrix = matrixOf(piece, values, chip, stack);
     const matmul = matrix.seconds * matmulSlowdown;
     const moved = piece.memoryBytes + matrix.splitBytes;
-    const memory = transferTime(bytes(moved), chip.memoryBandwidth.achievable);
+    const memory = memoryTime(bytes(moved), chip);
     const vectorFlops = (piece.attention?.share ?? 1) * piece.vectorFlops;
     const vector = computeTime(flops(vectorFlops), chip.vectorRate);
     const longest = Math.max(matmul, memory, vector);
@@ -134,10 +136,12 @@ export function kernelCost(
     total.vectorFlops += vectorFlops;
     total.flops += matrix.flops;
     total.padded += matrix.padded;
-    const launch = stack.opOverhead + (index === 0 ? stack.kernelLaunchOverhead : 0);
+    const waited = piece.attention?.backward === false ? stack.hostOverheadPerAttention : 0;
+    waits += waited;
+    const launch = stack.opOverhead + (index === 0 ? stack.kernelLaunchOverhead : 0) + waited;
     hostPath = Math.max(hostPath, (index + 1) * stack.hostTimePerOp) + (longest + launch) * computeSlowdown;
   });
-  const overhead = stack.kernelLaunchOverhead + pieces.length * stack.opOverhead;
+  const overhead = stack.kernelLaunchOverhead + pieces.length * stack.opOverhead + waits;
   return {
     matmulSeconds: seconds(total.matmul * computeSlowdown),
     memorySeconds: seconds(total.memory * computeSlowdown),

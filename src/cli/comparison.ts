@@ -1,12 +1,15 @@
 /** `comparison.json`: predicted beside measured, and beside what a profile calibrated on other runs predicts. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { MeshwrightError } from '../errors.js';
 import type { TrainReport } from '../train/index.js';
 import type { JoinedSpan, KindDifference } from '../trace/index.js';
 import { differencesByKind } from '../trace/index.js';
 import { formatPlan } from '../job/index.js';
 import { formatPercent, formatSeconds, seconds } from '../units.js';
 import type { AnyAssessment } from './assess.js';
+import { howToGoOn } from './interrupt.js';
 import { printLine, printTable } from './output.js';
 import { readDocument, writeDocument, writeTrace } from './run-folder.js';
 import type { Trial } from './trial.js';
@@ -86,7 +89,11 @@ function comparisonDocument(main: Trial, plans: readonly PlanComparison[]): Comp
   };
 }
 
-/** Writes what a run is looked at with: `comparison.json` and, measured beside simulated, `trace.json`. */
+/**
+ * Writes what a run is looked at with: `comparison.json` and, measured beside simulated, `trace.json`.
+ *
+ * @throws MeshwrightError WRITE_FAILED, saying what of the run is safe
+ */
 export function writeRunFiles(
   folder: string,
   trial: Trial,
@@ -94,11 +101,20 @@ export function writeRunFiles(
   report: TrainReport,
 ): ComparisonDocument {
   const document = comparisonDocument(trial, plans);
-  writeDocument(folder, 'comparison.json', document);
-  writeTrace(join(folder, 'trace.json'), [
-    { name: 'measured', spans: report.typicalStep.spansByRank.flat() },
-    { name: 'simulated', spans: predictedTrace(trial.predicted) },
-  ]);
+  const trace = join(folder, 'trace.json');
+  try {
+    writeDocument(folder, 'comparison.json', document);
+    writeTrace(trace, [
+      { name: 'measured', spans: report.typicalStep.spansByRank.flat() },
+      { name: 'simulated', spans: predictedTrace(trial.predicted) },
+    ]);
+  } catch (error) {
+    rmSync(trace, { force: true });
+    if (!(error instanceof MeshwrightError)) throw error;
+    const { checkpoint } = report;
+    const safe = checkpoint === undefined ? {} : { hint: howToGoOn(checkpoint) };
+    throw new MeshwrightError('WRITE_FAILED', { ...error.detail, ...safe }, { cause: error });
+  }
   return document;
 }
 

@@ -1,5 +1,4 @@
 /** SIGINT, SIGTERM and SIGHUP ask the work to end after the step in flight; a second one ends at once. */
-import { relative } from 'node:path';
 import { runFolderOf } from '../train/index.js';
 import type { SavedCheckpoint, TrainReport } from '../train/index.js';
 
@@ -25,9 +24,7 @@ export class Interrupted extends Error {
 
 /** How a run goes on from a checkpoint. */
 export function howToGoOn({ path, step }: Pick<SavedCheckpoint, 'path' | 'step'>): string {
-  const folder = runFolderOf(path);
-  const from = folder === undefined ? path : relative('', folder) || '.';
-  return `step ${step} and all before it are safe: meshwright train --resume ${from} goes on`;
+  return `step ${step} and all before it are safe: meshwright train --resume ${runFolderOf(path) ?? path} goes on`;
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   writeJob,
 } from './commands/train.js';
 import { runJob, writeProfile } from './experiment.js';
+import { LEAST_AHEAD, requireRoom } from './room.js';
 import { createRunFolder, freeRunFolder } from './run-folder.js';
 import type { Trial } from './trial.js';
 import { predictedStepSeconds } from './trial.js';
@@ -104,6 +105,7 @@ async function train(
   requireLocal(shipped);
   requireFits(new Assessor().assessAny(shipped));
   const folder = freeRunFolder(join('runs', task.model));
+  requireRoom(folder, shipped, LEAST_AHEAD);
   createRunFolder(folder, '--run');
   onEvent({ kind: 'phase', text: 'measuring this machine' });
   const hardware = await writeProfile([shipped], folder, () => undefined, signal);

@@ -74,6 +74,14 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
     memoryCapacity: positive(memory.capacity.value, 'bytes', place(['chip', 'memory', 'capacity', 'value'])),
     // Kernels whose data lies in the caches may beat a copy through memory, which a first measurement is.
     memoryBandwidth: bandwidth(memory.bandwidth, ['chip', 'memory', 'bandwidth'], place, peakVersion !== undefined),
+    ...(memory.smallTransfers === undefined
+      ? {}
+      : {
+          smallTransfers: memory.smallTransfers.values.map(({ below, share }, index) => ({
+            below: positive(below, 'bytes', place(['chip', 'memory', 'smallTransfers', 'values', index, 'below'])),
+            share,
+          })),
+        }),
     matmul,
     matrixUnit: {
       rows: unit.rows.value,
@@ -115,7 +123,13 @@ export function resolveHardware({ value: document, place }: SourceFile<HardwareD
 /** @throws MeshwrightError QUANTITY_INVALID, with the file and line */
 export function resolveStack({ value: document, place }: SourceFile<StackDocument>): Stack {
   const time = (
-    name: 'kernelLaunchOverhead' | 'opOverhead' | 'hostTimePerOp' | 'hostOverheadPerStep' | 'hostOverheadPerMicrobatch',
+    name:
+      | 'kernelLaunchOverhead'
+      | 'opOverhead'
+      | 'hostTimePerOp'
+      | 'hostOverheadPerStep'
+      | 'hostOverheadPerMicrobatch'
+      | 'hostOverheadPerAttention',
   ): Seconds => {
     const field = document[name];
     return field === undefined ? seconds(0) : parseQuantity(field.value, 'time', place([name, 'value']));
@@ -158,6 +172,7 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     hostTimePerOp: time('hostTimePerOp'),
     hostOverheadPerStep: time('hostOverheadPerStep'),
     hostOverheadPerMicrobatch: time('hostOverheadPerMicrobatch'),
+    hostOverheadPerAttention: time('hostOverheadPerAttention'),
     exchanges: document.exchanges?.value ?? 'at-once',
     stageTransfers: document.stageTransfers?.value ?? 'whole',
     asynchronous: document.asynchronous.value,

@@ -41,6 +41,14 @@ const tiles = z.strictObject({
   values: z.array(z.strictObject({ rows: size, columns: size, efficiency: z.number().positive().max(1) })).min(1),
 });
 
+/** The share of the peak that a kernel reaches that moves less than a size. */
+const smallTransfers = z.strictObject({
+  ...provenance,
+  values: z
+    .array(z.strictObject({ below: z.union([z.string(), z.number()]), share: z.number().positive().max(1) }))
+    .min(1),
+});
+
 const fusedAttention = z.strictObject({
   forward: fraction,
   backward: fraction,
@@ -113,7 +121,7 @@ export const hardwareSchema = z.strictObject({
   defaultDtype: z.enum(MATMUL_DTYPES),
   defaultStack: z.string().min(1),
   chip: z.strictObject({
-    memory: z.strictObject({ capacity: quantity, bandwidth: rate }),
+    memory: z.strictObject({ capacity: quantity, bandwidth: rate, smallTransfers: smallTransfers.optional() }),
     peakVersion: size.optional(),
     matmul: z.strictObject({
       f64: matmul.optional(),
@@ -213,6 +221,7 @@ export const stackSchema = z.strictObject({
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
   hostOverheadPerMicrobatch: quantity.optional(),
+  hostOverheadPerAttention: quantity.optional(),
   exchanges: sourced(z.enum(['at-once', 'one-by-one'])).optional(),
   stageTransfers: sourced(z.enum(['whole', 'scattered'])).optional(),
   asynchronous: sourced(z.array(z.enum(COLLECTIVES))),

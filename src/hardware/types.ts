@@ -72,6 +72,8 @@ export interface FusedAttention {
 export interface Chip {
   readonly memoryCapacity: Bytes;
   readonly memoryBandwidth: Bandwidth;
+  /** Shares of the peak that kernels reach which move less than `below`; all reach what is achievable where absent. */
+  readonly smallTransfers?: readonly { readonly below: Bytes; readonly share: number }[];
   readonly matmul: Readonly<Partial<Record<MatmulDType, MatmulRate>>>;
   readonly matrixUnit: MatrixUnit;
   /** How many of the matrix unit's `units` a collective takes while it runs; 0 where copy engines do all of it. */
@@ -348,6 +350,8 @@ export interface Stack {
    * what is on the chip can't run ahead of it.
    */
   readonly hostOverheadPerMicrobatch: Seconds;
+  /** The same before each forward kernel of a fused attention, which is launched after the host has looked at its input. */
+  readonly hostOverheadPerAttention: Seconds;
   /**
    * The collectives that run beside kernels, where the program says that they may; others are waited for when they are
    * issued.

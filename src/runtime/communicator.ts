@@ -61,12 +61,12 @@ export class Communicator {
   readonly #transport: Transport;
   readonly #groups: ReadonlyMap<AxisName, Group>;
   readonly #queues: ReadonlyMap<AxisName, Running[]>;
-  readonly #beside: () => boolean;
+  readonly #beside: (() => boolean) | undefined;
   /** Of handles whose data are still to come. */
   readonly #makers = new Map<Handle, Running>();
 
   /** @param beside moves what else is under way, without waiting, and says whether anything did */
-  constructor(transport: Transport, groups: ReadonlyMap<AxisName, Group>, beside: () => boolean = () => false) {
+  constructor(transport: Transport, groups: ReadonlyMap<AxisName, Group>, beside?: () => boolean) {
     this.#beside = beside;
     this.#transport = transport;
     this.#groups = groups;
@@ -133,6 +133,12 @@ export class Communicator {
     }
   }
 
+  /** Moves what can be moved while a kernel runs, as far as that leaves the thread free. */
+  async during<T>(kernel: Promise<T>): Promise<T> {
+    if (this.#beside === undefined && this.#makers.size === 0) return kernel;
+    return this.#transport.beside(kernel, () => this.advance());
+  }
+
   /** Waits for everything that was started. */
   finish(): void {
     this.wait([...this.#makers.keys()]);
@@ -148,7 +154,7 @@ export class Communicator {
 
   /** Moves what can be moved at once. @returns whether anything moved */
   advance(): boolean {
-    let moved = this.#beside();
+    let moved = this.#beside?.() ?? false;
     for (const queue of this.#queues.values()) {
       const [running] = queue;
       if (running === undefined) continue;

@@ -121,7 +121,7 @@ export class Execution {
     const id = this.#spanId(op);
     transport.diary.kernel(id, pace.seconds, pace.isKnown);
     const start = this.now();
-    await kernel.run(tensors, targets);
+    await this.#communicator.during(kernel.run(tensors, targets));
     const end = this.now();
     pace.took(end - start);
     transport.diary.goesOn();

@@ -9,7 +9,12 @@ import type { FamilyName } from './kernels/families.js';
  */
 const SLOWEST_FLOPS_PER_SECOND = 2e9;
 /** Of families that are slower: plain loops, WebAssembly, and WebGPU where its driver computes on a CPU. */
-const SLOWER: Partial<Record<FamilyName, number>> = { reference: 2e7, 'tfjs-wasm': 2e8, 'onnx-webgpu': 2e8 };
+const SLOWER: Partial<Record<FamilyName, number>> = {
+  reference: 2e7,
+  'tfjs-wasm': 2e8,
+  'onnx-webgpu': 2e8,
+  'tfjs-webgpu': 2e8,
+};
 /** Memory that is touched for the first time has to be found and cleared. */
 const SLOWEST_BYTES_PER_SECOND = 1e8;
 /** What a library does at a kernel's first run: memory, code for its device. */

@@ -1,4 +1,4 @@
-export { Checkpoint, listCheckpoints, runFolderOf } from './checkpoint/index.js';
+export { Checkpoint, checkpointBytes, checkpointFolder, listCheckpoints, runFolderOf } from './checkpoint/index.js';
 export * from './data/generate.js';
 export * from './data/write-text.js';
 export * from './dataset.js';
@@ -8,6 +8,6 @@ export * from './feeds.js';
 export { openJobData } from './job-data.js';
 export * from './schedule.js';
 export type { SessionOptions } from './session.js';
-export { stepsOf } from './session.js';
+export { stepsOf } from './start.js';
 export type { TrainingData } from './source.js';
 export * from './train.js';

@@ -7,6 +7,8 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +39,16 @@ export class MetricsFile {
 
   /** @throws MeshwrightError WRITE_FAILED */
   append(line: StepMetrics): void {
-    writing(this.#path, () => appendFileSync(this.#path, `${JSON.stringify(line)}\n`));
+    writing(this.#path, () => {
+      const before = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
+      try {
+        appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
+      } catch (error) {
+        // On a full disk a part of it may be there.
+        if (existsSync(this.#path)) truncateSync(this.#path, before);
+        throw error;
+      }
+    });
   }
 
   /** Returns when all lines are on the disk. @throws MeshwrightError WRITE_FAILED */

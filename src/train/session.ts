@@ -2,30 +2,20 @@
  * A job at work on this machine: its ranks, its data and where it is in them. Several sessions may be open at once
  * and take turns; one that is not asked to advance uses no core.
  */
-import { randomBytes } from 'node:crypto';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
-import { formatPlan, modelFlops } from '../job/index.js';
+import { modelFlops } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import type { Schedule } from '../program/schedules/index.js';
 import type { Inspection } from '../runtime/index.js';
-import { DevicePool, numbersOf } from '../runtime/index.js';
+import { DevicePool } from '../runtime/index.js';
 import type { MeasuredStep } from '../trace/index.js';
 import { exposedCommunication } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
 import type { SavedCheckpoint, StepMetrics, TrainEvent } from './events.js';
-import type { CheckpointMetadata } from './checkpoint/index.js';
-import {
-  Checkpoint,
-  checkpointPath,
-  gather,
-  isInRun,
-  modelSettings,
-  saveState,
-  writeCheckpoint,
-} from './checkpoint/index.js';
+import { Checkpointer } from './checkpointer.js';
 import type { Executable, ExecutedStep } from './executable.js';
 import { loadJob } from './executable.js';
 import { openJobData } from './job-data.js';
@@ -34,6 +24,8 @@ import type { Monitored } from './monitored.js';
 import type { Course } from './replay.js';
 import { explained, findNonFinite } from './replay.js';
 import { learningRateAt } from './schedule.js';
+import type { Start } from './start.js';
+import { beginning, restoreFrom, startFrom, stepsOf } from './start.js';
 import type { TrainingBatch, TrainingData, TrainingSource } from './source.js';
 
 export interface WorkerUrls {
@@ -69,47 +61,6 @@ const finiteOnly = ({ gradientNorm, largestAttentionLogit }: Monitored) => ({
 
 type Emit = (event: TrainEvent) => void;
 
-/** How many steps a whole run has. */
-export const stepsOf = ({ training }: Job, { batchesPerEpoch }: TrainingData): number =>
-  training.steps ?? Math.max(1, Math.round(training.epochs * batchesPerEpoch));
-
-/** Where a session begins: before the first step, or after a checkpoint's. */
-interface Start {
-  readonly step: number;
-  readonly appliedSteps: number;
-  /** The id that the run's checkpoints carry: the same one as long as it goes on in its own folder. */
-  readonly run: string;
-}
-
-async function restoreFrom(path: string, pool: DevicePool, { state }: Executable): Promise<void> {
-  const checkpoint = new Checkpoint(path);
-  try {
-    await checkpoint.restore(pool, state);
-  } finally {
-    checkpoint.close();
-  }
-}
-
-async function startOf(
-  { resume, job, runFolder }: SessionOptions,
-  data: TrainingData,
-  pool: DevicePool,
-  { state }: Executable,
-): Promise<Start> {
-  const run = randomBytes(8).toString('hex');
-  if (resume === undefined) return { step: 0, appliedSteps: 0, run };
-  const checkpoint = new Checkpoint(resume);
-  try {
-    checkpoint.requireFits(job, data, stepsOf(job, data));
-    await checkpoint.restore(pool, state);
-    const { step, optimizer, run: before } = checkpoint.metadata;
-    const isOwn = runFolder !== undefined && isInRun(resume, runFolder);
-    return { step, appliedSteps: optimizer.appliedSteps, run: isOwn ? before : run };
-  } finally {
-    checkpoint.close();
-  }
-}
-
 export class Session {
   /** Of the whole run; the learning-rate schedule ends with the last. */
   readonly steps: number;
@@ -125,13 +76,9 @@ export class Session {
   readonly #pool: DevicePool;
   readonly #modelFlops: number;
   readonly #data: TrainingData;
-  /** Where the session began. */
   readonly #start: Start;
-  /** Steps so far whose update was left out, where the loss is not scaled: by the run before. */
-  readonly #skippedUpdates: number;
   readonly #metricsFile: MetricsFile | undefined;
-  #saved: SavedCheckpoint | undefined;
-  #savedAt = performance.now();
+  readonly #checkpointer: Checkpointer;
 
   private constructor(
     options: SessionOptions,
@@ -144,7 +91,6 @@ export class Session {
     const { job, workerUrls, runFolder } = options;
     this.#data = data;
     this.#start = start;
-    this.#skippedUpdates = start.step - start.appliedSteps;
     this.#metricsFile = runFolder === undefined ? undefined : new MetricsFile(runFolder);
     this.#options = options;
     this.#emit = emit;
@@ -158,6 +104,7 @@ export class Session {
     this.#modelFlops = modelFlops(job.model, job.batch);
     this.coldBatches = this.#source.coldBatches;
     this.steps = stepsOf(job, data);
+    this.#checkpointer = new Checkpointer({ job, runFolder, data, pool, state: executable.state, start });
   }
 
   /** How many steps the run has behind it, those before its checkpoint included. */
@@ -167,7 +114,7 @@ export class Session {
 
   /** The newest checkpoint of this session. */
   get saved(): SavedCheckpoint | undefined {
-    return this.#saved;
+    return this.#checkpointer.saved;
   }
 
   /**
@@ -192,7 +139,8 @@ export class Session {
     try {
       const executable = await loadJob(pool, job, schedule);
       await pool.initialize(training.seed);
-      const start = await startOf(options, data, pool, executable);
+      const start =
+        resume === undefined ? beginning() : await startFrom(resume, runFolder, job, data, pool, executable.state);
       if (resume !== undefined && runFolder !== undefined) continueMetrics(resume, runFolder, start.step);
       return new Session(options, emit, data, executable, pool, start);
     } catch (error) {
@@ -213,15 +161,9 @@ export class Session {
       const asked = performance.now();
       const batch = await this.#source.next();
       measured.push(await this.#step(batch, (performance.now() - asked) / 1e3));
-      if (this.#isDue()) await this.checkpoint();
+      if (this.#checkpointer.isDue(this.step)) await this.checkpoint();
     }
     return measured;
-  }
-
-  #isDue(): boolean {
-    const { everySteps, everySeconds } = this.#options.job.training.checkpoint;
-    if (everySteps !== undefined && this.step % everySteps === 0) return true;
-    return everySeconds !== undefined && performance.now() - this.#savedAt >= everySeconds * 1e3;
   }
 
   /**
@@ -231,58 +173,11 @@ export class Session {
    * @throws MeshwrightError WRITE_FAILED, LOSS_NOT_FINITE of parameters that nothing can go on from, RANK_FAILED
    */
   async checkpoint(): Promise<SavedCheckpoint | undefined> {
-    const { job, runFolder } = this.#options;
-    const { step } = this;
-    const { keep } = job.training.checkpoint;
-    if (runFolder === undefined || keep === 0) return undefined;
-    if (this.#saved?.step === step) return this.#saved;
-    const start = performance.now();
+    const before = this.saved;
     this.#metricsFile?.sync();
-    const path = checkpointPath(runFolder, step);
-    const metadata = await this.#metadata();
-    const { run } = this.#start;
-    const bytes = await writeCheckpoint(path, run, keep, (under) =>
-      saveState(under, this.#pool, this.#executable.state, metadata),
-    );
-    this.#savedAt = performance.now();
-    this.#saved = { path, step, bytes, seconds: (this.#savedAt - start) / 1e3 };
-    this.#emit({ kind: 'checkpoint', checkpoint: this.#saved });
-    return this.#saved;
-  }
-
-  async #metadata(): Promise<CheckpointMetadata> {
-    const { job } = this.#options;
-    const { step, steps } = this;
-    const { state } = this.#executable;
-    const scale = state.find(({ name }) => name === 'counter/loss-scale')?.input;
-    const applied = state.find(({ name }) => name === 'counter/applied-steps');
-    const appliedSteps =
-      applied === undefined ? step - this.#skippedUpdates : numbersOf(await gather(this.#pool, applied))[0]!;
-    const { seed, learningRate, warmupSteps, cooldownSteps } = job.training;
-    const { digest, about } = this.#data;
-    return {
-      run: this.#start.run,
-      step,
-      steps,
-      model: modelSettings(job),
-      plan: formatPlan(job.plan),
-      optimizer: {
-        ...job.optimizer,
-        learningRate,
-        warmupSteps,
-        cooldownSteps,
-        appliedSteps,
-        ...(scale?.kind === 'counter' ? { initialLossScale: scale.initial } : {}),
-      },
-      data: {
-        batches: step,
-        batch: job.batch,
-        epoch: Math.floor(step / this.#data.batchesPerEpoch),
-        seed,
-        digest,
-        about,
-      },
-    };
+    const saved = await this.#checkpointer.save(this.step);
+    if (saved !== undefined && saved !== before) this.#emit({ kind: 'checkpoint', checkpoint: saved });
+    return saved;
   }
 
   #learningRate(step: number): number {
@@ -292,7 +187,7 @@ export class Session {
 
   /** A step from the state that the ranks hold. */
   #run(step: number, batch: TrainingBatch, inspection?: Inspection): Promise<ExecutedStep> {
-    const scalars = { 'learning-rate': this.#learningRate(step), step: step - this.#skippedUpdates };
+    const scalars = { 'learning-rate': this.#learningRate(step), step: step - this.#start.skippedUpdates };
     const isMonitored = isLookedAt(step, this.steps, this.#options.job.training.monitor);
     return this.#executable.step(batch.data, scalars, isMonitored, inspection);
   }
@@ -307,11 +202,11 @@ export class Session {
    */
   async explain(error: MeshwrightError, signal: AbortSignal): Promise<MeshwrightError> {
     const { job, resume, workerUrls } = this.#options;
-    const { path = resume, step: before = this.#start.step } = this.#saved ?? {};
+    const { path = resume, step: before = this.#start.step } = this.saved ?? {};
     const [first, last] = [before + 1, Math.min(this.step + 1, this.steps)];
     this.#emit({ kind: 'phase', text: `not finite: making steps ${first} to ${last} again to find the op` });
     await this.#pool.initialize(job.training.seed);
-    if (path !== undefined) await restoreFrom(path, this.#pool, this.#executable);
+    if (path !== undefined) await restoreFrom(path, this.#pool, this.#executable.state);
     const onSkipped = (): void => undefined;
     const source = this.#data.start({ imageWorker: workerUrls.image, onSkipped, startBatch: before });
     // Scaled gradients that overflow are in order: their step is left out.

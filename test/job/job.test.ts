@@ -28,8 +28,8 @@ describe('a job file', () => {
     expect(job.optimizer.kind).toBe('adamw');
   });
 
-  test('that is written gives the same job again', () => {
-    const job = resolveJob(parseJob(JOB, 'job.yaml'), always);
+  test.each([JOB, `${JOB}optimizer: { decayed: all }\n`])('that is written gives the same job again', (text) => {
+    const job = resolveJob(parseJob(text, 'job.yaml'), always);
     expect(resolveJob(parseJob(formatJob(job), 'again.yaml'), always)).toEqual(job);
     expect(resolveJob(jobToInput(job), always)).toEqual(job);
   });

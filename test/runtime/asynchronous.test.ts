@@ -6,6 +6,11 @@ import { createMesh, rankCount } from '../../src/mesh/index.js';
 import { Builder, countCollectiveBytes, elementCount, verify } from '../../src/program/index.js';
 import type { Program, ValueId } from '../../src/program/index.js';
 import type { DevicePool } from '../../src/runtime/index.js';
+import { createClock } from '../../src/runtime/clock.js';
+import { Rank } from '../../src/runtime/index.js';
+import type { KernelFamily } from '../../src/runtime/kernels/family.js';
+import { createReferenceFamily } from '../../src/runtime/kernels/reference/index.js';
+import { createTransportMemory, traffic, Transport } from '../../src/runtime/transport/index.js';
 import { counting, createPool, parameter, tensorType } from './support.js';
 
 const pools: DevicePool[] = [];
@@ -182,6 +187,40 @@ describe('asynchronous collectives', () => {
       // Its ring holds a small part of it, so the peer has to be waited for, and no kernel does that.
       expect(sum!.end).toBeGreaterThanOrEqual(kernel!.end);
     }
+  });
+
+  it('go on while a kernel runs that leaves its thread free', async () => {
+    // Both ranks on this thread: a kernel ends once all messages of the sum are sent, through rings of 64 bytes.
+    const rings = createTransportMemory(pair, 2, { ringBytes: 64 });
+    const all = countCollectiveBytes(summed()).data! * 2;
+    const sent = (): number => traffic(rings).reduce((total, channel) => total + channel.sent, 0);
+    const reference = createReferenceFamily();
+    const family: KernelFamily = {
+      ...reference,
+      compile: async (spec) => {
+        const kernel = await reference.compile(spec);
+        return {
+          run: async (operands, results) => {
+            for (let turn = 0; sent() < all; turn++) {
+              if (turn > 100_000) throw new Error(`${sent()} of ${all} bytes were sent meanwhile`);
+              await new Promise((resolve) => setImmediate(resolve));
+            }
+            return kernel.run(operands, results);
+          },
+        };
+      },
+    };
+    const clock = createClock();
+    const ranks = [0, 1].map(
+      (rank) => new Rank({ mesh: pair, rank, family, transport: new Transport(rings, rank), clock }),
+    );
+    const runs = ranks.map(async (rank, index) => {
+      await rank.load('step', summed());
+      rank.setState('parameter:x', counting(LENGTH, index, 'f64'));
+      return rank.run('step', { step: 1 }, ['gradient:0', 'gradient:1'], clock());
+    });
+    const expected = counting(LENGTH, 0, 'f64').map((value, at) => value + counting(LENGTH, 1, 'f64')[at]!);
+    for (const { outputs } of await Promise.all(runs)) expect(outputs['gradient:0']).toEqual(expected);
   });
 
   it('that wait for a rank that failed are stopped, and it is the one that is named', async () => {

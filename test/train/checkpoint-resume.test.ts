@@ -1,6 +1,7 @@
 /** Runs that stop at a checkpoint and go on from it, against runs that don't stop. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Checkpoint } from '../../src/train/index.js';
 import type { Course, CourseOptions, ModelName } from './checkpoint-support.js';
 import { course, createData, jobOf, STEPS } from './checkpoint-support.js';
 
@@ -76,5 +77,40 @@ describe.each(Object.entries(CHAINS) as [ModelName, readonly string[]][])('%s', 
     }
     losses.forEach((loss, step) => expect(Math.abs(loss / whole.losses[step]! - 1), plans[step]).toBeLessThan(1e-9));
     expect(dataOf(before!).length).toBe(dataOf(whole.checkpoint).length);
+  });
+});
+
+describe('a loss that is scaled', () => {
+  const f16 = (scale: number) => ({
+    model: 'gpt' as const,
+    plan: `data=2 microbatches=1 compute=f16 loss-scale=${scale} loss-scale-interval=1000`,
+    family: 'reference' as const,
+  });
+  const appliedSteps = (path: string): number => {
+    const checkpoint = new Checkpoint(path);
+    checkpoint.close();
+    return checkpoint.metadata.optimizer.appliedSteps;
+  };
+
+  it('leaves the number of updates that were made to plans that scale none, and gets it back', async () => {
+    const scaled = await course(data, jobOf(data, f16(2 ** 22)), STOP);
+    const made = appliedSteps(scaled.checkpoint);
+    expect(made).toBeLessThan(STOP);
+    const plain = jobOf(data, { model: 'gpt', plan: 'data=1 microbatches=1', family: 'reference' });
+    const second = await course(data, plain, 1, scaled.checkpoint);
+    expect(appliedSteps(second.checkpoint)).toBe(made + 1);
+    const third = await course(data, jobOf(data, f16(2)), 1, second.checkpoint);
+    expect(appliedSteps(third.checkpoint)).toBe(made + 2);
+    // The plan's own, since the checkpoint had none.
+    expect(third.lossScales).toEqual([2]);
+  });
+
+  it('goes on with the scale that it found, unless another one is asked for', async () => {
+    const { checkpoint, lossScales } = await course(data, jobOf(data, f16(2 ** 22)), STOP);
+    const found = lossScales.at(-1)!;
+    expect(found).toBeLessThan(2 ** 22);
+    const [same] = (await course(data, jobOf(data, f16(2 ** 22)), 1, checkpoint)).lossScales;
+    expect([found, found / 2]).toContain(same);
+    expect((await course(data, jobOf(data, f16(4)), 1, checkpoint)).lossScales).toEqual([4]);
   });
 });

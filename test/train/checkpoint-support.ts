@@ -7,6 +7,7 @@ import type { Job } from '../../src/job/index.js';
 import { isPipeline } from '../../src/job/index.js';
 import { packageRoot } from '../../src/package-root.js';
 import type { FamilyName } from '../../src/runtime/index.js';
+import type { TrainEvent } from '../../src/train/index.js';
 import { composeText, generateDataset } from '../../src/train/index.js';
 import { Session } from '../../src/train/session.js';
 import { OPTIMIZERS } from '../agreement/case.js';
@@ -49,13 +50,18 @@ export function jobOf(
   const options = { model: MODELS[model], plan, batch: 8, family, steps: STEPS, learningRate: 0.01 };
   const job = agreementJob(options, OPTIMIZERS[optimizer]);
   const source = model === 'vit' ? { images: join(data, 'images') } : { text: join(data, 'text.txt') };
-  return { ...job, training: { ...job.training, ...source, steps: STEPS, checkpoint } };
+  return { ...job, training: { ...job.training, ...source, steps: STEPS, checkpoint, monitor: 0 } };
 }
 
-export function openSession(job: Job, runFolder: string, resume?: string): Promise<Session> {
+export function openSession(
+  job: Job,
+  runFolder: string,
+  resume?: string,
+  emit: (event: TrainEvent) => void = () => undefined,
+): Promise<Session> {
   const schedule = isPipeline(job.plan) ? new Assessor().assessPipeline(job).execution.times.schedule : undefined;
   const options = { job, workerUrls, runFolder, ...(schedule ? { schedule } : {}), ...(resume ? { resume } : {}) };
-  return Session.open(options, () => undefined);
+  return Session.open(options, emit);
 }
 
 export interface Course {

@@ -11,8 +11,7 @@ import { processes } from '../helpers/processes.js';
 const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type Name = keyof typeof STATUS;
 const NAMES = Object.keys(STATUS) as Name[];
-const TRAIN =
-  '--model llama-tiny --model-option depth=1 --text text.txt --batch 8 --mesh data=2 --hardware local';
+const TRAIN = '--model llama-tiny --model-option depth=1 --text text.txt --batch 8 --mesh data=2 --hardware local';
 
 let folder: string;
 const started: Started[] = [];

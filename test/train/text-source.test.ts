@@ -13,7 +13,7 @@ import { temporaryFolder } from './data/images.js';
 const SEQUENCE = 64;
 /** No sequence of it repeats. */
 const random = createRandom(1);
-const TEXT = Uint8Array.from({ length: 6000 }, () => random.below(256));
+const TEXT = Uint8Array.from({ length: 6000 }, () => 1 + random.below(127));
 const { train, heldOut } = splitText(TEXT, SEQUENCE, '');
 
 let dir: string;

@@ -10,6 +10,7 @@ import { calibrateOn, predictAgain, runInTurns, runJob, saveProfile, writeProfil
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
+import { LEAST_AHEAD, requireRoom } from '../room.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import type { Trial } from '../trial.js';
 import { printPlans } from './plan.js';
@@ -66,6 +67,8 @@ export async function demo(flags: DemoFlags): Promise<void> {
   const candidates = meshes.flatMap((mesh) =>
     MICROBATCHES.map((microbatches) => checkPlan(shipped, { ...DEFAULT_PLAN, mesh, microbatches })),
   );
+
+  requireRoom(folder, candidates[0]!, LEAST_AHEAD);
 
   const { report, interrupted } = await interruptible(
     async (signal) => {

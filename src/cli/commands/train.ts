@@ -5,7 +5,7 @@ import type { Job, JobInput } from '../../job/index.js';
 import { findModel } from '../../models/index.js';
 import type { FamilyName } from '../../runtime/index.js';
 import type { Evaluation, StepMetrics, TrainEvent, TrainReport } from '../../train/index.js';
-import { openDataset, openJobData } from '../../train/index.js';
+import { openDataset, openJobData, stepsOf } from '../../train/index.js';
 import type { EvaluationWords } from '../../tui/services.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
 import type { AnyAssessment } from '../assess.js';
@@ -21,7 +21,10 @@ import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
 import type { Resumption } from '../resume.js';
 import { findCheckpoint, jobFileOf, stepToGoOnFrom } from '../resume.js';
-import { createRunFolder, freeRunFolder, writeText } from '../run-folder.js';
+import type { Ahead } from '../room.js';
+import { requireRoom, requireWritable } from '../room.js';
+import { createRunFolder, freeRunFolder, requireFree, writeText } from '../run-folder.js';
+import { requireUnused } from '../run-lock.js';
 import type { Trial } from '../trial.js';
 
 export interface TrainFlags extends JobFlags {
@@ -121,6 +124,7 @@ export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): voi
   let bar: ReturnType<typeof createProgress> | undefined;
   // Of the last step that was looked at.
   let looked: StepMetrics | undefined;
+  let isFirst = true;
   return {
     onEvent(event) {
       if (event.kind === 'skipped') process.stderr.write(`skipped ${event.image.path}: ${event.image.reason}\n`);
@@ -128,10 +132,13 @@ export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): voi
       if (event.kind === 'step') {
         const { metrics, steps } = event;
         if (metrics.gradientNorm !== undefined) looked = metrics;
+        // A run that is gone on with has steps behind it.
+        const made = isFirst ? metrics.step : 1;
         if (process.stderr.isTTY)
-          (bar ??= createProgress('steps', false, steps)).advance(1, figuresOf(metrics, looked));
-        else if (metrics.step === 1 || metrics.step === steps || metrics.step % Math.ceil(steps / 10) === 0)
+          (bar ??= createProgress('steps', false, steps)).advance(made, figuresOf(metrics, looked));
+        else if (isFirst || metrics.step === steps || metrics.step % Math.ceil(steps / 10) === 0)
           printLine(`step ${metrics.step}/${steps}  ${figuresOf(metrics, looked)}`);
+        isFirst = false;
       }
     },
     end: () => bar?.end(),
@@ -212,12 +219,18 @@ function prepareFolder(
   file: string | undefined,
   flags: TrainFlags,
   resumed: Resumption | undefined,
+  ahead: Ahead,
 ): RunFolder {
   if (resumed?.runFolder !== undefined && goesOn(file, flags, resumed)) {
+    requireUnused(resumed.runFolder);
+    requireWritable(resumed.runFolder);
+    requireRoom(resumed.runFolder, job, ahead);
     if (FREE_FLAGS.some((name) => flags[name] !== undefined)) writeJob(resumed.runFolder, job);
     return { folder: resumed.runFolder, takeBack: () => undefined };
   }
   const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
+  requireFree(folder, '--run');
+  requireRoom(folder, job, ahead);
   const takeBack = createRunFolder(folder, '--run');
   writeJob(folder, job);
   return { folder, takeBack };
@@ -245,7 +258,10 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const step = resumed === undefined ? 0 : stepToGoOnFrom(resumed, job, data);
   const predicted = assessor.assessAny(job);
   requireFits(predicted);
-  const { folder, takeBack } = prepareFolder(job, file, flags, resumed);
+  const { folder, takeBack } = prepareFolder(job, file, flags, resumed, {
+    steps: stepsOf(job, data) - step,
+    stepSeconds: predictedFigures(predicted).stepTimeSeconds,
+  });
   if (!flags.json) {
     if (resumed !== undefined) printLine(`going on after step ${step}, from ${resumed.checkpoint}`);
     printLine(`run folder ${folder}`);

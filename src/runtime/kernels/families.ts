@@ -13,6 +13,10 @@ export interface FamilyRow {
   readonly needs: string;
 }
 
+/** What WebGPU needs. */
+const A_GPU =
+  'a GPU and its driver: on Linux one for Vulkan, and its loader (apt-get install libvulkan1); to try it without a GPU, apt-get install chromium-common and VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json';
+
 export const FAMILIES = {
   onnx: {
     title: 'onnxruntime on the CPU',
@@ -22,8 +26,7 @@ export const FAMILIES = {
   'onnx-webgpu': {
     title: 'onnxruntime on a GPU through WebGPU',
     dtypes: ['f32', 'i32'],
-    needs:
-      'a GPU and its driver: on Linux one for Vulkan with the loader (apt-get install libvulkan1); to try it without a GPU, apt-get install chromium-common and VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json',
+    needs: A_GPU,
   },
   'onnx-cuda': {
     title: 'onnxruntime on an NVIDIA GPU through CUDA 12 (Linux, x86-64)',
@@ -41,12 +44,20 @@ export const FAMILIES = {
     dtypes: ['f32', 'i32'],
     needs: 'npm install @tensorflow/tfjs-node-gpu (or @tensorflow/tfjs-node), which downloads libtensorflow',
   },
+  'tfjs-webgpu': {
+    title: 'tfjs on a GPU through WebGPU',
+    dtypes: ['f32', 'i32'],
+    needs: `the packages webgpu and @tensorflow/tfjs-backend-webgpu, which npm install brings where it can, and ${A_GPU}`,
+  },
   reference: {
     title: 'plain TypeScript in float64, to check the others',
     dtypes: ['f64', 'f32', 'bf16', 'f16', 'i32'],
     needs: 'nothing',
   },
 } as const satisfies Record<string, FamilyRow>;
+
+/** In the name of a device that is the CPU in the guise of a GPU. */
+export const SOFTWARE = '(software)';
 
 export type FamilyName = keyof typeof FAMILIES;
 

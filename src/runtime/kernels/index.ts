@@ -5,12 +5,12 @@ import { familyRow } from './families.js';
 import type { KernelFamily, ProcessThreads } from './family.js';
 
 /**
- * For the process that runs kernels, to be set when it is started. With these, glibc takes every block of 1 MB and more from the
+ * For the process that runs kernels, to be set when it is started: glibc takes every block of 1 MB and more from the
  * system and gives it back, in pages of 2 MB where they fit. Otherwise onnxruntime's temporaries, which are aligned
- * and so don't fit where others of their size were, leave holes that are never used again: 200 to 600 MB where one
- * kernel needs 100 to 200 (ViTs of 12 layers, batch 16). The price is zeroing pages again: steps of those ViTs took a
- * fifth longer, smaller ones up to a half. Tensors between kernels are not concerned (see `Memory`). Other C libraries
- * ignore it.
+ * and so don't fit where others of their size were, leave holes that are never used again: a step's peak was up to half
+ * again as large as its tensors (ViTs of 12 layers, batch 4 and 8). The price is zeroing pages again: 7 % of a step's
+ * processor time (vit-bench, batch 4, Zen 4; without pages of 2 MB 25 %). Tensors between kernels are not concerned (see
+ * `Memory`). Other C libraries ignore it.
  */
 const SYSTEM_BLOCKS: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '1',
@@ -67,6 +67,13 @@ const LOADERS: Readonly<Record<FamilyName, Loader>> = {
         await (await import('./tfjs/native.js')).loadNative(),
       ),
     prepareProcess: async (threads) => (await import('./tfjs/native.js')).prepareNative(threads),
+  },
+  'tfjs-webgpu': {
+    create: async () =>
+      (await import('./tfjs/index.js')).createTfjsFamily(
+        'tfjs-webgpu',
+        await (await import('./tfjs/webgpu.js')).loadWebgpu(),
+      ),
   },
   reference: { create: async () => (await import('./reference/index.js')).createReferenceFamily() },
 };

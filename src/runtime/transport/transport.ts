@@ -1,7 +1,7 @@
 /**
  * A rank's side of the rings: begins messages, which then move whenever they are looked after, and waits for them on the
- * rank's doorbell. The thread blocks while it waits; nothing else happens on it, and a kernel never runs at the same
- * time.
+ * rank's doorbell. The thread blocks while it waits, and nothing else happens on it; only while a kernel runs that leaves
+ * the thread free do messages move from the event loop.
  */
 import { MeshwrightError } from '../../errors.js';
 import type { HostTensor } from '../kernels/family.js';
@@ -11,6 +11,18 @@ import { createWhereabouts, Diary } from '../whereabouts.js';
 import type { TransportMemory } from './memory.js';
 import { bellWord, NOT_STOPPED, STOP_WORD, stoppedBy, waitingWord } from './memory.js';
 import { Channel, Incoming, Outgoing } from './message.js';
+
+declare global {
+  interface Atomics {
+    /** Of ES2024, in every Node that is supported. */
+    waitAsync(
+      words: Int32Array,
+      index: number,
+      value: number,
+      timeoutMilliseconds: number,
+    ): { readonly value: string | Promise<string> };
+  }
+}
 
 /** Longest sleep in one go. A stop wakes sleepers anyway; this bounds the harm of a lost wake-up. */
 const SLEEP_MILLISECONDS = 250;
@@ -224,6 +236,37 @@ export class Transport {
       this.#sleep(bell, waiting);
       slept = true;
     }
+  }
+
+  /**
+   * As `wait`, for work that leaves this thread free: moves what can be moved whenever a peer rings, and otherwise lets
+   * the event loop go on.
+   *
+   * @returns the work's result
+   * @throws what the work throws, and what `advance` does, once the work has ended
+   */
+  async beside<T>(work: Promise<T>, advance: () => boolean): Promise<T> {
+    const bell = bellWord(this.rank);
+    let isOver = false;
+    const ended = work.then(
+      () => (isOver = true),
+      () => (isOver = true),
+    );
+    try {
+      Atomics.store(this.#control, waitingWord(this.rank), 1);
+      while (!isOver) {
+        const seen = Atomics.load(this.#control, bell);
+        while (advance());
+        const { value } = Atomics.waitAsync(this.#control, bell, seen, SLEEP_MILLISECONDS);
+        await Promise.race([ended, value]);
+      }
+    } finally {
+      Atomics.store(this.#control, waitingWord(this.rank), 0);
+      // Ends the last wait.
+      Atomics.notify(this.#control, bell);
+      await ended;
+    }
+    return work;
   }
 
   #channel(channels: ReadonlyMap<number, Channel>, peer: number): Channel {

@@ -7,7 +7,7 @@ import { isPipeline, lowerJob, lowerJobPipeline } from '../../job/index.js';
 import type { Mesh, Segments } from '../../mesh/index.js';
 import { globalShape, rankCount, stageMesh } from '../../mesh/index.js';
 import type { Pipeline, Program, StateInput, ValueType } from '../../program/index.js';
-import { invalid, isState, stateKey, unstacked } from '../../program/index.js';
+import { DTYPE_BYTES, elementCount, invalid, isState, stateKey, unstacked } from '../../program/index.js';
 import type { TensorInfo } from './safetensors-header.js';
 
 /** Where all of a tensor lies, in parts: on the ranks of a stage. */
@@ -101,6 +101,10 @@ export function pipelineState({ stages }: Pipeline, mesh: Mesh): StateTensor[] {
     }),
   );
 }
+
+/** What a checkpoint of a job takes, but for what it says of itself. */
+export const checkpointBytes = (job: Job): number =>
+  jobState(job).reduce((total, { shape, dtype }) => total + elementCount(shape) * DTYPE_BYTES[dtype], 0);
 
 export const jobState = (job: Job): StateTensor[] =>
   isPipeline(job.plan) ? pipelineState(lowerJobPipeline(job), job.plan.mesh) : programState(lowerJob(job));

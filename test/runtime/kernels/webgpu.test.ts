@@ -8,6 +8,7 @@ import { ALL_CASES, builtCase, describeConformance } from './conformance.js';
 import { useVulkan } from './vulkan.js';
 
 useVulkan();
+await describeConformance('tfjs-webgpu');
 const isHere = await describeConformance('onnx-webgpu');
 
 /** Ops that may compute on the host: of scalars; and whether numbers are finite, which a shader need not know. */

@@ -13,18 +13,18 @@ describe('a text is read', () => {
     dir = await temporaryFolder();
     await writeTo(join(dir, 'texts', 'b.txt'), Buffer.from('second '));
     await writeTo(join(dir, 'texts', 'a.md'), Buffer.from('first '));
-    await writeTo(join(dir, 'texts', 'c'), Uint8Array.of(0, 255, 0xc3));
+    await writeTo(join(dir, 'texts', 'c'), Buffer.from('é'));
     await writeTo(join(dir, 'texts', '.hidden'), Buffer.from('never'));
     await writeTo(join(dir, 'texts', 'inner', 'aa.txt'), Buffer.from('never'));
   });
 
   it('from a file, as its bytes', async () => {
-    expect([...(await readText(join(dir, 'texts', 'c')))]).toEqual([0, 255, 0xc3]);
+    expect([...(await readText(join(dir, 'texts', 'c')))]).toEqual([0xc3, 0xa9]);
   });
 
   it('from a folder, its files one after the other by name, what is hidden or a folder left out', async () => {
     const text = await readText(join(dir, 'texts'));
-    expect(Buffer.from(text).toString('latin1')).toBe('first second \0ÿÃ');
+    expect(Buffer.from(text).toString()).toBe('first second é');
   });
 
   it('from nothing, from a folder without files or from a file that goes nowhere: refused', async () => {
@@ -38,6 +38,21 @@ describe('a text is read', () => {
       const place = join(dir, name);
       await expect(readText(place)).rejects.toMatchObject({ code: 'DATA_NOT_FOUND', detail: { place, got } });
     }
+  });
+});
+
+describe('what is no text in UTF-8 is refused', () => {
+  it.each([
+    ['a zero byte', Buffer.from('ab\0c'), 'a zero byte, at 2'],
+    ['UTF-16', Buffer.from('\ufefftext', 'utf16le'), 'UTF-16'],
+    ['Latin-1', Buffer.from('café', 'latin1'), 'bytes that are not'],
+    ['a character that is cut off', Buffer.from('café').subarray(0, 4), 'bytes that are not'],
+  ] as const)('%s', async (name, bytes, got) => {
+    const dir = await temporaryFolder();
+    const place = join(dir, name);
+    await writeTo(join(dir, 'a.txt'), Buffer.from('a text '));
+    await writeTo(place, bytes);
+    await expect(readText(dir)).rejects.toMatchObject({ code: 'DATA_INVALID', detail: { place, got } });
   });
 });
 

@@ -1,5 +1,4 @@
 /** The onnx families: a kernel becomes an ONNX model, which onnxruntime runs in float32, on the CPU or a GPU. */
-import type { Tensor } from 'onnxruntime-node';
 import { InferenceSession } from 'onnxruntime-node';
 import { invalid, isCompute } from '../../../program/ops/index.js';
 import type { Attributes, ComputeName } from '../../../program/ops/index.js';
@@ -21,6 +20,7 @@ import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
 import type { OnnxFamilyName } from './providers.js';
 import { providerOf, requireProvider, sessionOptions } from './providers.js';
+import { runInto, withoutCopies } from './run.js';
 import * as shape from './shape.js';
 import * as tokens from './tokens.js';
 import { portTensor, Values } from './values.js';
@@ -84,35 +84,6 @@ export function buildModel(spec: KernelSpec, lacks?: Lacking): Model {
     })),
   );
 }
-
-/**
- * onnxruntime-node writes results to the tensors that it is given for them, and then makes copies of all of them to give
- * back, which costs more than many a kernel: new memory is zeroed, and written. It stops at an output that is no tensor,
- * which it refuses to convert once everything is computed and written. So a model's first output is an empty sequence.
- */
-const NO_COPIES = { name: 'no-copies', refusal: 'Non tensor type is temporarily not supported.' } as const;
-
-const withoutCopies = (model: Model): Model => ({
-  ...model,
-  sequence: NO_COPIES.name,
-  nodes: [
-    ...model.nodes,
-    { opType: 'SequenceEmpty', domain: '', inputs: [], outputs: [NO_COPIES.name], attributes: {} },
-  ],
-});
-
-/** Runs a session whose results are all in `fetches`, where it writes them. */
-async function runInto(session: InferenceSession, feeds: Tensors, fetches: Tensors, memory: Memory): Promise<void> {
-  try {
-    const copies = await session.run(feeds, { [NO_COPIES.name]: null, ...fetches });
-    // A version that takes sequences gives copies.
-    for (const name of Object.keys(fetches)) memory.free(copies[name]!.data as HostTensor);
-  } catch (error) {
-    if (!(error instanceof Error && error.message === NO_COPIES.refusal)) throw error;
-  }
-}
-
-type Tensors = Readonly<Record<string, Tensor>>;
 
 /** Tensors of one run by the names of their ports. onnxruntime-node has none of bf16: it is given float32 ones. */
 function stage(tensors: readonly HostTensor[], ports: readonly Port[], memory: Memory) {
