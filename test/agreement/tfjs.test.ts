@@ -7,8 +7,8 @@ const SIZE = { batch: 8, steps: 2 };
 
 /** A plan with most in one; ranks beside each other on threads of one process. */
 const SAMPLE = [
-  ['vit', 'data=2,model=2 microbatches=1 linears=ring shard=optimizer activations=sequence rematerialize=selective'],
-  ['decoder', 'replica=2,data=2 microbatches=2 shard=parameters rematerialize=full'],
+  ['vit', 'model=2 microbatches=1 linears=ring activations=sequence rematerialize=selective'],
+  ['decoder', 'data=2 microbatches=2 shard=parameters rematerialize=full'],
 ] as const;
 
 for (const family of ['tfjs-wasm', 'tfjs-node'] as const) {
