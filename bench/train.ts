@@ -18,7 +18,8 @@ import { Checks } from './checks.js';
 import { peerJob, TOKENS } from './train/job.js';
 import type { Peer } from './train/peer.js';
 import { findPeer } from './train/peer.js';
-import type { Requests } from './train/requests.js';
+import { addGpu } from './train/gpu.js';
+import type { Ask, Requests } from './train/requests.js';
 
 const { values: given } = parseArgs({
   options: {
@@ -45,8 +46,8 @@ const RECORDED: Record<(typeof BATCHES)[number], readonly [number, number]> = { 
 const SLOW_BLAS = 20e9;
 
 const CHILD = new URL('./train/child.js', import.meta.url);
-const ask = <K extends keyof Requests>(kind: K, args: Requests[K]['args']): Promise<Requests[K]['result']> =>
-  runInChild<Requests[K]>(CHILD, { kind, args }, { poolThreads: 4, family });
+const ask: Ask = <K extends keyof Requests>(kind: K, args: Requests[K]['args']): Promise<Requests[K]['result']> =>
+  runInChild<Requests[K]>(CHILD, { kind, args }, { poolThreads: 4, family: args.family });
 
 /** The median step after the first, which allocates. */
 async function ownBlock(ranks: number, batch: number): Promise<number> {
@@ -135,4 +136,5 @@ checks.note(
   `${family}; medians of ${rounds} blocks of ${BLOCK_STEPS - 1} steps, both sides in turns; ` +
     `load average ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)} before the rounds.`,
 );
+await addGpu(checks, ask, say);
 checks.print('training', 'peer');

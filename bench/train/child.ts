@@ -40,8 +40,8 @@ async function ownLoss(pool: DevicePool, job: Job, data: Start['batch']): Promis
   };
 }
 
-async function steps({ family, ranks, batch, steps: count, start }: StepsRequest) {
-  const job = peerJob(family, ranks, batch);
+async function steps({ family, ranks, batch, steps: count, start, model }: StepsRequest) {
+  const job = peerJob(family, ranks, batch, model);
   const program = lowerJob(job);
   const given = start === undefined ? undefined : readStart(start, ranks);
   const data = given?.batch ?? anyBatch(ranks * batch);

@@ -1,5 +1,6 @@
 /** What the measuring process is asked, and what it answers. */
 import type { FamilyName } from '../../src/runtime/index.js';
+import type { PeerModel } from './job.js';
 
 interface Measured {
   readonly family: FamilyName;
@@ -10,6 +11,8 @@ export interface StepsRequest extends Measured {
   /** Images a rank. */
   readonly batch: number;
   readonly steps: number;
+  /** vit-bench unless given. */
+  readonly model?: PeerModel;
   /** Where the peer's start lies; our own initial parameters and random images unless given. */
   readonly start?: string;
 }
@@ -34,3 +37,6 @@ export interface Requests {
   readonly steps: { readonly args: StepsRequest; readonly event: never; readonly result: StepsMeasured };
   readonly ceiling: { readonly args: CeilingRequest; readonly event: never; readonly result: CeilingMeasured };
 }
+
+/** Has a process of its own answer one request. */
+export type Ask = <K extends keyof Requests>(kind: K, args: Requests[K]['args']) => Promise<Requests[K]['result']>;

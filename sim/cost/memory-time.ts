@@ -7,7 +7,10 @@ import { bytes, seconds, transferTime } from '../../src/units.js';
  * Of a kernel that moves little it is a large part that memory isn't busy as the kernel begins and ends. Profiles have
  * shares of the peak by size, in steps; at a step nothing takes less than what is just below it.
  */
-export function memoryTime(moved: Bytes, { memoryBandwidth: { peak, achievable }, smallTransfers = [] }: Chip): Seconds {
+export function memoryTime(
+  moved: Bytes,
+  { memoryBandwidth: { peak, achievable }, smallTransfers = [] }: Chip,
+): Seconds {
   let longest = transferTime(moved, achievable);
   for (const { below, share } of smallTransfers) {
     const slowdown = Math.max(1, achievable / peak / share);

@@ -39,7 +39,7 @@ async function presenceOf(name: FamilyName, threads: number): Promise<FamilyPres
   const row = { name, title, dtypes };
   try {
     const request = { kind: 'probe', args: { family: name, threads } };
-    const device = await runInChild<Probe>(HOST, request, { timeoutSeconds: TIMEOUT_SECONDS });
+    const device = await runInChild<Probe>(HOST, request, { timeoutSeconds: TIMEOUT_SECONDS, family: name });
     return { ...row, device, missing: null };
   } catch (error) {
     if (!(error instanceof MeshwrightError)) throw error;

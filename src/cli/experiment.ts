@@ -19,6 +19,7 @@ import { evidenceOf } from './evidence.js';
 import { pipelinePrograms } from './pipeline-programs.js';
 import { howToGoOn } from './interrupt.js';
 import { writeText } from './run-folder.js';
+import { useRun } from './run-lock.js';
 import type { Trial } from './trial.js';
 
 const HOST = new URL('./child-host.js', import.meta.url);
@@ -37,7 +38,7 @@ const SECONDS_WITHOUT_A_STEP = 1;
 /**
  * Trains a job in a process of its own; a pipeline follows the schedule that was simulated.
  *
- * @throws MeshwrightError that says how to go on where the run failed, and has a checkpoint
+ * @throws MeshwrightError RUN_INVALID of a folder that another training is under way in; one that says how to go on where the run failed, and has a checkpoint
  */
 export async function runJob(
   predicted: AnyAssessment,
@@ -51,6 +52,7 @@ export async function runJob(
     hasStepped ||= event.kind === 'step';
     onEvent(event);
   };
+  const giveBack = settings.runFolder === undefined ? () => undefined : useRun(settings.runFolder);
   try {
     return await runInChild<Train>(
       HOST,
@@ -66,6 +68,8 @@ export async function runJob(
     );
   } catch (error) {
     throw sayingWhatIsSafe(error, settings);
+  } finally {
+    giveBack();
   }
 }
 

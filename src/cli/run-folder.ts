@@ -84,7 +84,16 @@ export function freeRunFolder(base: string): string {
   }
 }
 
-/** What was there before stays where that fails. @throws MeshwrightError WRITE_FAILED */
+/** After a failure, which is what is to be told of. */
+function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // What was in the way of the file is in the way of this too.
+  }
+}
+
+/** Writes a file, or replaces one, which is there whole at any moment. @throws MeshwrightError WRITE_FAILED */
 export function writeText(folder: string, name: string, text: string): void {
   const path = join(folder, name);
   const under = `${path}.tmp`;
@@ -92,7 +101,7 @@ export function writeText(folder: string, name: string, text: string): void {
     writeFileSync(under, text);
     renameSync(under, path);
   } catch (error) {
-    rmSync(under, { force: true });
+    removeIfThere(under);
     throw new MeshwrightError('WRITE_FAILED', {
       place: path,
       expected: 'a file that can be written',

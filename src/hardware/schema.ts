@@ -44,7 +44,9 @@ const tiles = z.strictObject({
 /** The share of the peak that a kernel reaches that moves less than a size. */
 const smallTransfers = z.strictObject({
   ...provenance,
-  values: z.array(z.strictObject({ below: z.union([z.string(), z.number()]), share: z.number().positive().max(1) })).min(1),
+  values: z
+    .array(z.strictObject({ below: z.union([z.string(), z.number()]), share: z.number().positive().max(1) }))
+    .min(1),
 });
 
 const fusedAttention = z.strictObject({

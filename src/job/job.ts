@@ -44,7 +44,7 @@ function resolveCheckpoint({
   return { everySteps, ...(everySeconds === undefined ? {} : { everySeconds }), keep };
 }
 
-/** What is looked at costs a step a few per cent (docs/metrics.md): in one of ten, less than a step varies. */
+/** Being looked at takes a step up to some 4 % longer (docs/metrics.md): in one of ten, less than steps vary. */
 const DEFAULT_MONITOR = 10;
 
 export interface Training {

@@ -10,7 +10,7 @@ export type { Feed, Feeds } from './adopt.js';
 export type { RankOptions, RankRun } from './rank.js';
 export { Rank } from './rank.js';
 export type { FamilyName, FamilyRow } from './kernels/families.js';
-export { DEFAULT_FAMILY, FAMILIES, FAMILY_NAMES, familyRow } from './kernels/families.js';
+export { DEFAULT_FAMILY, FAMILIES, FAMILY_NAMES, familyRow, SOFTWARE } from './kernels/families.js';
 export type { HostTensor } from './kernels/family.js';
 export { requireDtype } from './kernels/family.js';
 export { probeFamily } from './kernels/probe.js';

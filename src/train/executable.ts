@@ -84,12 +84,12 @@ const versionName = (isMonitored: boolean): string => (isMonitored ? MONITORED_S
 
 /** @param wanted outputs that a step is run with besides the loss */
 function executed({ outputs, spans, nonFinite }: PoolRun, isScaled: boolean, wanted: readonly string[]): ExecutedStep {
-  const own = spans.map((list) => list.filter((span) => !isMonitor(span)));
+  const own = () => spans.map((list) => list.filter((span) => !isMonitor(span)));
   return {
     loss: scalarOf(outputs, LOSS),
     nonFinite,
     ...(isScaled ? { lossScale: scalarOf(outputs, LOSS_SCALE) } : {}),
-    ...(wanted.length === 0 ? { spans } : { spans: own, monitored: monitoredOf(outputs) }),
+    ...(wanted.length === 0 ? { spans } : { spans: own(), monitored: monitoredOf(outputs) }),
   };
 }
 

@@ -1,4 +1,4 @@
-/** What a framework moves beside the ops of a program: dropout of attention, a softmax and a loss op by op. */
+/** What a framework moves beside the ops of a program: dropout, copies around attention, what it has op by op. */
 import { describe, expect, it } from 'vitest';
 import type { Stack } from '../../src/hardware/index.js';
 import { loadStack } from '../../src/hardware/index.js';
@@ -6,6 +6,7 @@ import { createMesh } from '../../src/mesh/index.js';
 import type { Op } from '../../src/program/index.js';
 import { checkPlan, lowerJob, parsePlan, resolveTask } from '../../src/job/index.js';
 import { planProgram } from '../../sim/plan.js';
+import { seconds } from '../../src/units.js';
 import { SMALL_DECODER } from '../helpers/models.js';
 import { machineOf, switchOf, withTopology } from './helpers.js';
 
@@ -13,6 +14,8 @@ const mesh = createMesh({});
 const machine = machineOf(switchOf(1), mesh);
 const { depth, heads, sequence, vocabulary } = SMALL_DECODER;
 const BATCH = 2;
+/** Of what the job computes with. */
+const BYTES = 2;
 
 const plain: Stack = { ...loadStack('megatron-lm'), attention: 'unfused', attentionDropout: false };
 
@@ -23,13 +26,17 @@ function stepOf(stack: Stack, batch = BATCH) {
     { ...task, model: SMALL_DECODER, hardware: withTopology(switchOf(1)) },
     parsePlan('data=1 microbatches=1'),
   );
-  const { kernels } = planProgram(lowerJob(job), machine, stack);
+  const { kernels } = planProgram(lowerJob(job, { fusedAttention: stack.attention === 'fused' }), machine, stack);
   const has = (op: Op, name: string): boolean => op.region!.ops.some((one) => one.name === name);
   const sum = (of: (cost: (typeof kernels)[number]['cost']) => number, name?: string): number =>
     kernels
       .filter(({ op }) => name === undefined || has(op, name))
       .reduce((total, { times, cost }) => total + times * of(cost), 0);
-  return { bytes: sum(({ memoryBytes }) => memoryBytes), launches: sum(({ pieces }) => pieces) };
+  return {
+    bytes: sum(({ memoryBytes }) => memoryBytes),
+    launches: sum(({ pieces }) => pieces),
+    overhead: sum(({ overheadSeconds }) => overheadSeconds),
+  };
 }
 
 const scores = (batch: number): number => depth * batch * heads * sequence * sequence;
@@ -80,5 +87,62 @@ describe('a loss op by op', () => {
 
   it('never moves less than what it reads and leaves', () => {
     expect(stepOf(withPasses([0.5, 0.5], [0.5])).bytes).toBe(stepOf(inOne).bytes);
+  });
+});
+
+describe('around a fused attention', () => {
+  const fused: Stack = { ...plain, attention: 'fused', hiddenDropout: false };
+  const none = { operands: 0, result: 0 };
+  const copying = (forward: typeof none, backward: typeof none, fromSequences = 1): Stack => ({
+    ...fused,
+    attentionCopies: { forward, backward, fromSequences },
+  });
+  const without: Stack = copying(none, none);
+  const { keyValueHeads, headWidth } = SMALL_DECODER;
+  const tokens = depth * BATCH * sequence * headWidth;
+  const operands = tokens * (heads + 2 * keyValueHeads);
+  const result = tokens * heads;
+
+  it.each([
+    ['queries, keys and values', copying({ operands: 1, result: 0 }, none), operands, 3],
+    ['their gradients', copying(none, { operands: 1, result: 0 }), operands, 3],
+    ['the result, twice', copying({ operands: 0, result: 2 }, none), 2 * result, 2],
+    ['its gradient', copying(none, { operands: 0, result: 1 }), result, 1],
+  ] as const)('copies of %s read and write it', (_, stack, elements, launches) => {
+    const [before, after] = [stepOf(without), stepOf(stack)];
+    expect(after.bytes - before.bytes).toBe(2 * BYTES * elements);
+    expect(after.launches - before.launches).toBe(launches * depth);
+  });
+
+  it('copies are made from as many sequences on as it says, and of no unfused attention', () => {
+    const each = { operands: 1, result: 1 };
+    expect(stepOf(copying(each, each, BATCH + 1))).toEqual(stepOf(without));
+    expect(stepOf({ ...copying(each, each), attention: 'unfused' })).toEqual(
+      stepOf({ ...without, attention: 'unfused' }),
+    );
+  });
+
+  it('the host is waited for before each forward kernel, and no backward one', () => {
+    const waiting: Stack = { ...without, hostOverheadPerAttention: seconds(1e-3) };
+    expect(stepOf(waiting).overhead - stepOf(without).overhead).toBeCloseTo(depth * 1e-3, 9);
+  });
+});
+
+describe('a rotary embedding op by op', () => {
+  it('moves 16 bytes an element more forward and 24 backward, of queries and keys, in launches of its own', () => {
+    const stack: Stack = { ...plain, hiddenDropout: false };
+    const { keyValueHeads, headWidth } = SMALL_DECODER;
+    const [one, byOp] = [stepOf(stack), stepOf({ ...stack, rotary: 'composed' })];
+    const rotated = depth * BATCH * sequence * headWidth * (heads + keyValueHeads);
+    expect(byOp.bytes - one.bytes).toBe((2 + 4 + 4 + 6 + (4 + 2 + 2 + 2 + 2 + 2 + 6 + 6)) * rotated);
+    expect(byOp.launches - one.launches).toBe(2 * (4 + 8) * depth);
+  });
+});
+
+describe('dropout of the stream', () => {
+  it('is a pass for each of the two that come back into it a layer: a mask, and the gradient it drops', () => {
+    const [without, with_] = [stepOf({ ...plain, hiddenDropout: false }), stepOf({ ...plain, hiddenDropout: true })];
+    expect(with_.bytes - without.bytes).toBe(6 * 2 * depth * BATCH * sequence * SMALL_DECODER.width);
+    expect(with_.launches - without.launches).toBe(2 * depth);
   });
 });

@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, existsSync, readFileSync, readdirSync, statSync
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SavedCheckpoint, StepMetrics } from '../../src/train/index.js';
-import { cli, contents, createFolder, json, removeFolder } from '../cli/support.js';
+import { cli, contents, createFolder, expectRefused, json, removeFolder, startCli } from '../cli/support.js';
 
 interface RunDocument {
   readonly runFolder: string;
@@ -13,7 +13,7 @@ interface RunDocument {
 }
 
 const MODEL = '--model vit-tiny --model-option depth=1 --model-option width=32 --model-option heads=2';
-const TRAIN = `train ${MODEL} --hardware local --batch 4 --mesh data=2 --images set`;
+const TRAIN = `train ${MODEL} --hardware local --batch 4 --mesh data=2 --images set --monitor 0`;
 const [FIRST, ALL] = [4, 7];
 
 let folder: string;
@@ -84,5 +84,28 @@ describe('a training that is gone on with', () => {
     const newest = `${run}/checkpoints/step-000004.safetensors`;
     expect(await json<RunDocument>(`train --resume ${newest} --epochs 3`, folder)).toMatchObject({ runFolder: run });
     expect(courseOf(run)).toEqual(courseOf('whole').slice(0, 6));
+  });
+
+  it('is refused while it is under way; once its processes were killed it goes on', async () => {
+    const started = startCli(`${TRAIN} --steps 100000 --checkpoint-every 1 --run busy`.split(' '), folder);
+    try {
+      const count = () => (existsSync(join(folder, 'busy/checkpoints')) ? checkpointsOf('busy').length : 0);
+      await expect.poll(count, { timeout: 30_000 }).toBeGreaterThan(1);
+      const says = ['a run that is not under way', 'process '];
+      expectRefused(await cli('train --resume busy', folder), { code: 'RUN_INVALID', place: 'busy', says });
+    } finally {
+      started.signal('SIGKILL');
+    }
+    await started.ended;
+    expect(existsSync(join(folder, 'busy/.in-use'))).toBe(true);
+    const newest = checkpointsOf('busy').findLast((name) => name.startsWith('step-'))!;
+    const step = Number(/\d+/.exec(newest)![0]);
+    const document = await json<RunDocument>(`train --resume busy --steps ${step + 2}`, folder);
+    expect(document).toMatchObject({ runFolder: 'busy', resumedAfterStep: step, steps: 2 });
+    expect(courseOf('busy').map((line) => line.step)).toEqual(
+      Array.from({ length: step + 2 }, (_, index) => index + 1),
+    );
+    expect(readdirSync(join(folder, 'busy'))).not.toContain('.in-use');
+    expect(checkpointsOf('busy').filter((name) => name.startsWith('.'))).toEqual([]);
   });
 });

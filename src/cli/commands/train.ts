@@ -24,6 +24,7 @@ import { findCheckpoint, jobFileOf, stepToGoOnFrom } from '../resume.js';
 import type { Ahead } from '../room.js';
 import { requireRoom, requireWritable } from '../room.js';
 import { createRunFolder, freeRunFolder, requireFree, writeText } from '../run-folder.js';
+import { requireUnused } from '../run-lock.js';
 import type { Trial } from '../trial.js';
 
 export interface TrainFlags extends JobFlags {
@@ -123,6 +124,7 @@ export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): voi
   let bar: ReturnType<typeof createProgress> | undefined;
   // Of the last step that was looked at.
   let looked: StepMetrics | undefined;
+  let isFirst = true;
   return {
     onEvent(event) {
       if (event.kind === 'skipped') process.stderr.write(`skipped ${event.image.path}: ${event.image.reason}\n`);
@@ -130,10 +132,13 @@ export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): voi
       if (event.kind === 'step') {
         const { metrics, steps } = event;
         if (metrics.gradientNorm !== undefined) looked = metrics;
+        // A run that is gone on with has steps behind it.
+        const made = isFirst ? metrics.step : 1;
         if (process.stderr.isTTY)
-          (bar ??= createProgress('steps', false, steps)).advance(1, figuresOf(metrics, looked));
-        else if (metrics.step === 1 || metrics.step === steps || metrics.step % Math.ceil(steps / 10) === 0)
+          (bar ??= createProgress('steps', false, steps)).advance(made, figuresOf(metrics, looked));
+        else if (isFirst || metrics.step === steps || metrics.step % Math.ceil(steps / 10) === 0)
           printLine(`step ${metrics.step}/${steps}  ${figuresOf(metrics, looked)}`);
+        isFirst = false;
       }
     },
     end: () => bar?.end(),
@@ -217,6 +222,7 @@ function prepareFolder(
   ahead: Ahead,
 ): RunFolder {
   if (resumed?.runFolder !== undefined && goesOn(file, flags, resumed)) {
+    requireUnused(resumed.runFolder);
     requireWritable(resumed.runFolder);
     requireRoom(resumed.runFolder, job, ahead);
     if (FREE_FLAGS.some((name) => flags[name] !== undefined)) writeJob(resumed.runFolder, job);

@@ -56,6 +56,9 @@ export const FAMILIES = {
   },
 } as const satisfies Record<string, FamilyRow>;
 
+/** In the name of a device that is the CPU in the guise of a GPU. */
+export const SOFTWARE = '(software)';
+
 export type FamilyName = keyof typeof FAMILIES;
 
 /** In the table's order. */

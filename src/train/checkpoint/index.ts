@@ -4,4 +4,4 @@ export { Checkpoint, modelSettings } from './restore.js';
 export { saveState } from './save.js';
 export type { StateTensor } from './state-tensors.js';
 export { checkpointBytes, jobState, pipelineState, programState } from './state-tensors.js';
-export { gather } from './transfer.js';
+export { gather, spread } from './transfer.js';

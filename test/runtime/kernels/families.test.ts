@@ -6,8 +6,14 @@ import { createKernelFamily, structureKey } from '../../../src/runtime/kernels/i
 import { numbersOf } from '../../../src/runtime/kernels/tensors.js';
 import { compute, KernelBuilder, filled, normals, relativeError } from './helpers.js';
 
-const families = await Promise.all([createKernelFamily('onnx'), createKernelFamily('reference')]);
-const [onnx, reference] = families;
+const [onnx, reference, wasm] = await Promise.all([
+  createKernelFamily('onnx'),
+  createKernelFamily('reference'),
+  createKernelFamily('tfjs-wasm'),
+]);
+// Native TensorFlow may not be there; its conformance suite says so.
+const native = await createKernelFamily('tfjs-node').catch(() => undefined);
+const families = [onnx, reference, wasm, ...(native === undefined ? [] : [native])];
 afterAll(() => Promise.all(families.map((family) => family.dispose())));
 
 const numbers = (shape: readonly number[], seed: number): Float32Array =>
@@ -124,10 +130,12 @@ describe('kernels of several ops', () => {
       mlp(new KernelBuilder('f64')),
       mlpOperands.map((operand) => Float64Array.from(operand)),
     );
-    const got = await compute(onnx, mlp(new KernelBuilder('f32')), mlpOperands);
-    got.forEach((result, index) =>
-      expect(relativeError(numbersOf(result), numbersOf(expected[index]!))).toBeLessThan(1e-5),
-    );
+    for (const family of families) {
+      const got = await compute(family, mlp(new KernelBuilder('f32')), mlpOperands);
+      got.forEach((result, index) =>
+        expect(relativeError(numbersOf(result), numbersOf(expected[index]!)), family.name).toBeLessThan(1e-5),
+      );
+    }
   });
 });
 

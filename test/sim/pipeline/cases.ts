@@ -3,6 +3,7 @@ import { chunkCount, lowerJobPipeline, modelFlops, parsePlan, resolveTask, check
 import type { Job } from '../../../src/job/index.js';
 import type { DecoderConfig } from '../../../src/models/index.js';
 import { tokensPerExample } from '../../../src/models/index.js';
+import type { Stack } from '../../../src/hardware/index.js';
 import type { TrainingPipeline } from '../../../src/program/index.js';
 import { bytesPerSecond, flops, seconds } from '../../../src/units.js';
 import type { PipelineExecution, PipelineResult } from '../../../sim/index.js';
@@ -27,6 +28,8 @@ export interface PipelineCase {
   readonly model?: DecoderConfig;
   /** Between nodes of two chips each; absent: all links take no time. */
   readonly networkBytesPerSecond?: number;
+  /** Fields of the stack that are otherwise than usual in tests. */
+  readonly stack?: Partial<Stack>;
   readonly change?: (pipeline: TrainingPipeline) => TrainingPipeline;
 }
 
@@ -57,6 +60,7 @@ export function simulated({
   batch,
   model = MODEL,
   change,
+  stack = {},
   networkBytesPerSecond,
 }: PipelineCase): Simulated {
   const hardware = withTopology(topologyOf(networkBytesPerSecond));
@@ -67,7 +71,7 @@ export function simulated({
   const found = simulatePipeline({
     pipeline: change === undefined ? pipeline : change(pipeline),
     machine: createMachine({ hardware, mesh: job.plan.mesh }),
-    stack: STACK,
+    stack: { ...STACK, ...stack },
     schedule: {
       name: schedule,
       microbatches,

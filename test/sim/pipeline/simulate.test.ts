@@ -141,6 +141,50 @@ describe('where stages wait until what they send has arrived', () => {
   });
 });
 
+describe('where each send and receive is waited for by itself', () => {
+  const plan = { plan: 'pipe=4,data=2 microbatches=4 overlap-transfers=false', chips: 8, batch: 16 };
+  const slow = { ...plan, networkBytesPerSecond: 1e6 };
+  const [together, apart] = [simulated(slow), simulated({ ...slow, stack: { exchanges: 'one-by-one' } })] as const;
+
+  test('a stage in the middle is kept by what it receives too', () => {
+    const takes = ({ execution: { times } }: Simulated) => times.timeline.end(1, 0) - times.timeline.start(1, 0);
+    const { transfers, stages } = apart.execution;
+    expect(takes(apart) - takes(together)).toBe(transfers.between(0, 1).duration);
+    expect(stages[1]!.transfers.exposed).toBe(2 * together.execution.stages[1]!.transfers.exposed);
+    expect(stages[1]!.transfers.hidden).toBe(0);
+  });
+
+  test('each program of a trace lies in its slot, after what was received', () => {
+    const machine = createMachine({ hardware: apart.job.hardware, mesh: apart.job.plan.mesh });
+    const { spans, arrows } = pipelineTrace(apart.execution, machine);
+    for (const { from, to } of arrows!) expect(spans[to]!.start).toBeGreaterThanOrEqual(spans[from]!.end);
+  });
+});
+
+describe('where chips of a tensor group send a part each', () => {
+  const plan = 'pipe=2,model=2 microbatches=4';
+  const scattered = { stageTransfers: 'scattered' } as const;
+  const transferOf = (options: string, stack = {}) =>
+    simulated({
+      plan: `${plan} ${options}`,
+      chips: 4,
+      batch: 8,
+      networkBytesPerSecond: 1e8,
+      stack,
+    }).execution.transfers.between(0, 1);
+
+  test('they send their share of what all have, and gather the rest', () => {
+    const [whole, part] = [transferOf('activations=replicated'), transferOf('activations=replicated', scattered)];
+    expect(part.bytes).toBe(whole.bytes / 2);
+    expect(part.gather).toBeDefined();
+    expect(part.duration).toBeLessThan(whole.duration);
+  });
+
+  test('of tokens that are sharded they send what they have', () => {
+    expect(transferOf('activations=sequence', scattered)).toEqual(transferOf('activations=sequence'));
+  });
+});
+
 const CASES: Readonly<Record<string, PipelineCase>> = {
   ...Object.fromEntries(
     SCHEDULE_NAMES.map((name) => [

@@ -79,10 +79,11 @@ export const normalize_backward_input: TfjsKernel<'normalize_backward_input'> = 
  */
 export const normalize_backward_moments: TfjsKernel<'normalize_backward_moments'> = (call) => {
   const [dy, x, moments, gain] = call.operands as [Tensor, Tensor, Tensor, Tensor];
-  const { number } = call;
+  const { backend, number } = call;
   const { mean, inverse } = statistics(call, moments);
   const column = tf.reshape(gain, [lastOf(gain), 1]);
-  const weighed = (value: Tensor): Tensor => tf.reshape(tf.matMul(asMatrix(value), column), inverse.shape);
+  const weighed = (value: Tensor): Tensor =>
+    tf.reshape(backend.matmul(asMatrix(value), column, false, false), inverse.shape);
   const product = weighed(tf.mul(dy, x));
   const slope = tf.mul(tf.mul(inverse, tf.square(inverse)), number(-0.5));
   if (mean === undefined) return [tf.mul(slope, product)];

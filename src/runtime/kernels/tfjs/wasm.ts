@@ -30,16 +30,23 @@ function onPart<T>(backend: BackendWasm, x: TensorInfo, item: number, use: (part
   }
 }
 
-/** [batch,m,k] and [batch,k,n] → [batch,m,n], item by item. */
+/**
+ * [batch,m,k] and [batch,k,n] → [batch,m,n], item by item. Each right operand is a tensor of its own while it is
+ * multiplied: XNNPACK's reordered copy of it is kept for the tensor, and taken again where the same tensor comes in
+ * another shape.
+ */
 function products(backend: BackendWasm, a: TensorInfo, b: TensorInfo): TensorInfo {
   const matmul = tf.getKernel('BatchMatMul', NAME).kernelFunc;
   const [batch, m, n] = [a.shape[0]!, a.shape[1]!, b.shape[2]!];
-  const result = backend.makeOutput([batch, m, n], 'float32');
   const attrs = { transposeA: false, transposeB: false };
-  for (let item = 0; item < batch; item++) {
-    const product = onPart(backend, a, item, (left) =>
+  const productOf = (item: number): TensorInfo =>
+    onPart(backend, a, item, (left) =>
       onPart(backend, b, item, (right) => matmul({ inputs: { a: left, b: right }, attrs, backend }) as TensorInfo),
     );
+  if (batch === 1) return { ...productOf(0), shape: [1, m, n] };
+  const result = backend.makeOutput([batch, m, n], 'float32');
+  for (let item = 0; item < batch; item++) {
+    const product = productOf(item);
     // Asked for anew each time: they end where the heap grows.
     backend.typedArrayFromHeap(result).set(backend.typedArrayFromHeap(product), item * m * n);
     backend.disposeData(product.dataId);
@@ -112,9 +119,8 @@ function transposed(x: Tensor): Tensor {
   return tf.reshape(stack, shape);
 }
 
-/** Both plain: of a stack, item by item. */
+/** Both plain. */
 function product(a: Tensor, b: Tensor): Tensor {
-  if (a.shape.length === 2) return tf.matMul(a, b);
   const stack = (x: Tensor): Tensor => {
     const [m, n] = x.shape.slice(-2) as [number, number];
     return tf.reshape(x, [x.size / (m * n), m, n]);

@@ -1,5 +1,6 @@
 /** tfjs on a GPU through Dawn, Chromium's WebGPU, which the package webgpu brings to Node. */
 import * as tf from '@tensorflow/tfjs-core';
+import { SOFTWARE } from '../families.js';
 import type { Numbers } from '../tensors.js';
 import type { Backend } from './backend.js';
 
@@ -58,7 +59,7 @@ export async function loadWebgpu(): Promise<Backend> {
   tf.env().set('WEBGPU_CPU_FORWARD', false);
   return {
     name: NAME,
-    device: `${deviceName(adapter.info)}, through WebGPU`,
+    device: `${deviceName(adapter.info)}${adapter.info.isFallbackAdapter ? ` ${SOFTWARE}` : ''}`,
     matmul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
     split: (x, sizes) => tf.split(x, [...sizes], 1),
     sumRows: (x, weights) => tf.sum(weights === undefined ? x : tf.mul(x, tf.reshape(weights, [x.shape[0]!, 1])), 0),
