@@ -30,9 +30,9 @@ function figure(value: number, unit: string): string {
 
 function formatBound(bound: Bound | null, unit: string): string {
   if (bound === null) return '';
-  return typeof bound === 'number'
-    ? `< ${Number.isInteger(bound) ? bound : figure(bound, unit)}`
-    : `${figure(bound[0], unit)} … ${figure(bound[1], unit)}`;
+  if (typeof bound === 'number') return `< ${Number.isInteger(bound) ? bound : figure(bound, unit)}`;
+  const [least, most] = bound;
+  return most === Infinity ? `≥ ${figure(least, unit)}` : `${figure(least, unit)} … ${figure(most, unit)}`;
 }
 
 export class Checks {
