@@ -78,7 +78,7 @@ export async function runJob(
 /** An error that ended a run, with its newest checkpoint if it has one. */
 function sayingWhatIsSafe(error: unknown, { runFolder, resume }: RunSettings): unknown {
   if (!(error instanceof MeshwrightError) || error.exitStatus !== 1 || runFolder === undefined) return error;
-  const newest = listCheckpoints(runFolder).at(-1);
+  const newest = newestIn(runFolder);
   const goOn =
     newest !== undefined
       ? howToGoOn(newest)
@@ -88,6 +88,15 @@ function sayingWhatIsSafe(error: unknown, { runFolder, resume }: RunSettings): u
   const { code, detail } = error;
   const hint = detail.hint === undefined ? goOn : `${detail.hint}; ${goOn}`;
   return new MeshwrightError(code, { ...detail, hint }, { cause: error });
+}
+
+/** Nothing where the folder can't be read, which is not what the run ended of. */
+function newestIn(runFolder: string) {
+  try {
+    return listCheckpoints(runFolder).at(-1);
+  } catch {
+    return undefined;
+  }
 }
 
 /** At the peak, on all ranks. */
