@@ -17,7 +17,13 @@ const CHILD = new URL('collectives-child.js', import.meta.url);
 const ask = <K extends keyof CollectiveRequests>(
   kind: K,
   args: CollectiveRequests[K]['args'],
-): Promise<CollectiveRequests[K]['result']> => runInChild<CollectiveRequests[K]>(CHILD, { kind, args });
+  neededBytes?: number,
+): Promise<CollectiveRequests[K]['result']> =>
+  runInChild<CollectiveRequests[K]>(
+    CHILD,
+    { kind, args },
+    { family: args.family, ...(neededBytes === undefined ? {} : { neededBytes }) },
+  );
 
 const BYTES = 44e6;
 const ROUNDS = 15;
@@ -65,13 +71,15 @@ async function addOverlap(checks: Checks, family: FamilyName): Promise<void> {
 const SETTLED = 100;
 const EVERY = 25;
 const MOST_GROWTH = 2;
+/** More than either of the jobs holds: memory is to be managed as for a training of them. */
+const NEEDED_BYTES = 1e9;
 
 async function addResident(checks: Checks, family: FamilyName, steps: number): Promise<void> {
   for (const [job, title] of [
     ['tiny', 'vit-tiny'],
     ['small', 'vit-bench of 16 patches'],
   ] as const) {
-    const { residentBytes } = await ask('resident', { family, job, steps, every: EVERY });
+    const { residentBytes } = await ask('resident', { family, job, steps, every: EVERY }, NEEDED_BYTES);
     const settled = residentBytes.slice(SETTLED / EVERY);
     // Memory goes up and down as garbage is collected: the medians of its first and its last quarter.
     const quarter = Math.ceil(settled.length / 4);

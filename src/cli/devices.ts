@@ -43,7 +43,10 @@ async function presenceOf(name: FamilyName, threads: number): Promise<FamilyPres
     return { ...row, device, missing: null };
   } catch (error) {
     if (!(error instanceof MeshwrightError)) throw error;
-    return { ...row, device: null, missing: { why: error.detail.got.replaceAll(/\s+/g, ' ').trim(), needs } };
+    const { code, detail } = error;
+    const why =
+      code === 'TIMED_OUT' ? `no answer within ${TIMEOUT_SECONDS} s` : detail.got.replaceAll(/\s+/g, ' ').trim();
+    return { ...row, device: null, missing: { why, needs } };
   }
 }
 

@@ -9,6 +9,7 @@ import { formatProfile, loadHardware, parseHardware, parseStack } from '../hardw
 import type { Job } from '../job/index.js';
 import { formatPlan, isPipeline, jobToInput, lowerJob, lowerJobPipeline } from '../job/index.js';
 import { MeshwrightError } from '../errors.js';
+import { memoryUse } from '../program/index.js';
 import { runInChild } from '../runtime/index.js';
 import { listCheckpoints } from '../train/index.js';
 import type { Timing, TrainEvent, TrainReport } from '../train/index.js';
@@ -77,7 +78,7 @@ export async function runJob(
 /** An error that ended a run, with its newest checkpoint if it has one. */
 function sayingWhatIsSafe(error: unknown, { runFolder, resume }: RunSettings): unknown {
   if (!(error instanceof MeshwrightError) || error.exitStatus !== 1 || runFolder === undefined) return error;
-  const newest = listCheckpoints(runFolder).at(-1);
+  const newest = newestIn(runFolder);
   const goOn =
     newest !== undefined
       ? howToGoOn(newest)
@@ -87,6 +88,15 @@ function sayingWhatIsSafe(error: unknown, { runFolder, resume }: RunSettings): u
   const { code, detail } = error;
   const hint = detail.hint === undefined ? goOn : `${detail.hint}; ${goOn}`;
   return new MeshwrightError(code, { ...detail, hint }, { cause: error });
+}
+
+/** Nothing where the folder can't be read, which is not what the run ended of. */
+function newestIn(runFolder: string) {
+  try {
+    return listCheckpoints(runFolder).at(-1);
+  } catch {
+    return undefined;
+  }
 }
 
 /** At the peak, on all ranks. */
@@ -166,7 +176,15 @@ export async function writeProfile(
   const measured = await runInChild<Measure>(
     HOST,
     { kind: 'measure', args },
-    { onEvent: onText, signal, graceSeconds: () => SECONDS_WITHOUT_A_STEP, poolThreads: ranks + 4, family },
+    {
+      onEvent: onText,
+      signal,
+      graceSeconds: () => SECONDS_WITHOUT_A_STEP,
+      poolThreads: ranks + 4,
+      family,
+      // So that memory is managed as it will be for the jobs.
+      neededBytes: ranks * Math.max(...programs.map((program) => memoryUse(program).peakBytes)),
+    },
   );
   const source = `${family} on ${ranks} ranks × ${threadsPerRank} thread at once, first quartile of ${MEASURING_ROUNDS} rounds, ${today()}`;
   // What is measured first of a machine stays beside its runs: its peak is what MFU is relative to in all of them.

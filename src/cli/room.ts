@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
+import { reasonOf } from '../reason.js';
 import { checkpointBytes, checkpointFolder, listCheckpoints } from '../train/index.js';
 import { bytes, formatBytes } from '../units.js';
 
@@ -65,7 +66,7 @@ export function requireWritable(folder: string): void {
       throw new MeshwrightError('RUN_INVALID', {
         place: path,
         expected: 'a run folder that can be written to, to go on in it',
-        got: (error as Error).message,
+        got: reasonOf(error),
         hint: 'name a new one with --run',
       });
     }

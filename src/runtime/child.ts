@@ -6,7 +6,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync } from 'node:fs';
-import { freemem, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from '../errors.js';
@@ -97,7 +97,7 @@ export async function runInChild<E extends ChildExchange>(
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(diary === undefined ? [] : [diary])],
     env: {
       ...process.env,
-      ...mallocEnvironment(family, AMPLE * neededBytes < freemem()),
+      ...mallocEnvironment(family, AMPLE * neededBytes < process.availableMemory()),
       ...(poolThreads === undefined ? {} : { UV_THREADPOOL_SIZE: String(poolThreads) }),
     },
   });

@@ -110,13 +110,13 @@ export class Communicator {
 
   /** Moves what can be moved without waiting. */
   poll(): void {
-    while (this.advance());
+    while (this.advance()) this.#transport.diary.moves();
   }
 
   /**
    * Waits for the data of handles.
    *
-   * @throws RunStopped, MeshwrightError TIMED_OUT, see `Transport.wait`
+   * @throws RunStopped, see `Transport.wait`
    */
   wait(handles: readonly Handle[]): void {
     for (const handle of handles) {

@@ -77,7 +77,7 @@ export class Ports {
   /**
    * Waits for a message. @returns what came, held
    *
-   * @throws RunStopped, MeshwrightError TIMED_OUT, see `Transport.wait`
+   * @throws RunStopped, see `Transport.wait`
    */
   take(key: string): Handle {
     this.#wanted = key;

@@ -89,6 +89,11 @@ export class Diary {
     Atomics.add(this.#words, BEAT_WORD, 1);
   }
 
+  /** Messages move beside what it is at. */
+  moves(): void {
+    Atomics.add(this.#words, BEAT_WORD, 1);
+  }
+
   #write(doing: number, text: string, expectedSeconds: number, isKnown: boolean, beats = 1): void {
     this.#words[LENGTH_WORD] = this.#text.write(text, 0, 'latin1');
     this.#words[KNOWN_WORD] = isKnown ? 1 : 0;

@@ -7,12 +7,14 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { MeshwrightError } from '../errors.js';
+import { reasonOf } from '../reason.js';
 import { runFolderOf } from './checkpoint/index.js';
 import type { StepMetrics } from './events.js';
 
@@ -25,7 +27,7 @@ function writing<T>(path: string, act: () => T): T {
     throw new MeshwrightError('WRITE_FAILED', {
       place: path,
       expected: 'a file that can be written',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
 }
@@ -82,13 +84,19 @@ export function continueMetrics(checkpoint: string, runFolder: string, step: num
   const before = runFolderOf(checkpoint);
   if (before === undefined || !existsSync(pathIn(before))) return;
   const path = pathIn(runFolder);
+  const under = `${path}.tmp`;
   writing(path, () => {
     const lines = readFileSync(pathIn(before), 'utf8').split('\n');
     const kept = lines.filter((line) => {
       const of = stepOf(line);
       return typeof of === 'number' && of <= step;
     });
-    writeFileSync(`${path}.tmp`, kept.map((line) => `${line}\n`).join(''));
-    renameSync(`${path}.tmp`, path);
+    try {
+      writeFileSync(under, kept.map((line) => `${line}\n`).join(''), { flush: true });
+      renameSync(under, path);
+    } catch (error) {
+      rmSync(under, { force: true });
+      throw error;
+    }
   });
 }

@@ -257,14 +257,23 @@ export class Session {
     return { step, seconds: seconds(stepTimeSeconds), spansByRank: spans };
   }
 
-  /** How the model does on what was held out; nothing where nothing was. */
-  async evaluate(): Promise<Evaluation | undefined> {
+  /**
+   * How the model does on what was held out; nothing where nothing was.
+   *
+   * @param signal gives up after the batch in flight
+   * @throws the signal's reason
+   */
+  async evaluate(signal: AbortSignal): Promise<Evaluation | undefined> {
     const { heldOut } = this.#source;
     if (heldOut === undefined) return undefined;
     this.#emit({ kind: 'phase', text: 'evaluating on what was held out' });
     const { job } = this.#options;
     const examples = job.batch / job.plan.microbatches;
-    const evaluation = await heldOut.evaluate(await this.#executable.forward(heldOut.output, examples), examples);
+    const forward = await this.#executable.forward(heldOut.output, examples);
+    const evaluation = await heldOut.evaluate((batch) => {
+      signal.throwIfAborted();
+      return forward(batch);
+    }, examples);
     this.#emit({ kind: 'evaluated', evaluation });
     return evaluation;
   }

@@ -48,6 +48,9 @@ export type RunForward = (batch: Batch) => Promise<Numbers>;
 export interface HeldOut {
   /** What the forward program has to give. */
   readonly output: ForwardOptions['output'];
-  /** @param examples of a batch that `run` takes */
+  /**
+   * @param examples of a batch that `run` takes
+   * @throws what `run` throws
+   */
   evaluate(run: RunForward, examples: number): Promise<Evaluation>;
 }

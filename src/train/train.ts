@@ -85,7 +85,7 @@ async function course(
   }
   if (kept.length === 0) throw signal.reason;
   await session.checkpoint();
-  const evaluation = evaluate && !signal.aborted ? await session.evaluate() : undefined;
+  const evaluation = evaluate && !signal.aborted ? await evaluationOf(session, signal) : undefined;
   // A run that is cut short, or only a few steps long, is timed on what there is.
   const untimed = Math.min(untimedSteps, kept.length - 1);
   const { metrics, skipped, saved } = session;
@@ -96,6 +96,16 @@ async function course(
     ...(saved ? { checkpoint: saved } : {}),
     ...(evaluation ? { evaluation } : {}),
   };
+}
+
+/** What was trained is reported without an evaluation that was given up. */
+async function evaluationOf(session: Session, signal: AbortSignal): Promise<Evaluation | undefined> {
+  try {
+    return await session.evaluate(signal);
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return undefined;
+    throw error;
+  }
 }
 
 export interface TurnsOptions {

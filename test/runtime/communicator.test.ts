@@ -10,6 +10,7 @@ import { Handle } from '../../src/runtime/handle.js';
 import type { HostTensor } from '../../src/runtime/kernels/tensors.js';
 import { Memory } from '../../src/runtime/memory.js';
 import { createTransportMemory, stopAll, Transport } from '../../src/runtime/transport/index.js';
+import { createWhereabouts, Diary, readWhereabouts } from '../../src/runtime/whereabouts.js';
 import { tensorType } from './support.js';
 
 const memory = new Memory();
@@ -20,6 +21,8 @@ class Ends {
   readonly #communicator: Communicator;
   readonly #env: Binding[] = [];
   readonly #program: Program;
+  readonly #rank: number;
+  readonly #whereabouts: SharedArrayBuffer;
 
   constructor(mesh: Mesh, rank: number, type: ValueType, ringMemory: ReturnType<typeof createTransportMemory>) {
     const values: Value[] = Array.from({ length: 64 }, () => ({ type, role: 'activation' }));
@@ -28,7 +31,9 @@ class Ends {
       const ranks = group(mesh, rank, name);
       return [name, { ranks, index: coordinate(mesh, rank, name), memory }] as const;
     });
-    const transport = new Transport(ringMemory, rank);
+    this.#rank = rank;
+    this.#whereabouts = createWhereabouts(rank + 1);
+    const transport = new Transport(ringMemory, rank, new Diary(this.#whereabouts, rank));
     this.#communicator = new Communicator(transport, new Map(groups));
     this.#env[0] = Handle.allocate(memory, type.dtype, type.shape[0]!).hold();
     (this.#env[0] as Handle).data.forEach((_, index, data) => (data[index] = rank + index / 8));
@@ -42,6 +47,11 @@ class Ends {
 
   poll(): void {
     this.#communicator.poll();
+  }
+
+  /** See `Whereabouts`. */
+  get beat(): number {
+    return readWhereabouts(this.#whereabouts)[this.#rank]!.beat;
   }
 
   wait(id: number): void {
@@ -94,6 +104,19 @@ describe('collectives under way', () => {
     expect(rounds).toBeGreaterThan(1);
     expect(left.data(1)).toEqual(Array.from({ length: 9 }, (_, index) => 1 + index / 4));
     expect(right.data(1)).toEqual(left.data(1));
+  });
+
+  it('count as progress whenever something moves, and only then', () => {
+    const [left, right] = ends(createMesh({ data: 2 }), 9, 16) as [Ends, Ends];
+    left.start(reduce('data', 1));
+    left.poll();
+    const waiting = left.beat;
+    left.poll();
+    expect(left.beat).toBe(waiting);
+    right.start(reduce('data', 1));
+    right.poll();
+    left.poll();
+    expect(left.beat).toBeGreaterThan(waiting);
   });
 
   it('over one axis run in the order they were started, those over another beside them', () => {

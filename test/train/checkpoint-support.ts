@@ -16,7 +16,7 @@ import { DECODER_VARIANTS, SMALL_VIT } from '../helpers/models.js';
 import { temporaryFolder } from './data/images.js';
 
 const url = (name: string) => pathToFileURL(join(packageRoot(), `dist/src/cli/${name}.js`));
-const workerUrls = { rank: url('rank-worker'), image: url('image-worker') };
+export const workerUrls = { rank: url('rank-worker'), image: url('image-worker') };
 
 export const STEPS = 6;
 export const MODELS = {

@@ -129,6 +129,13 @@ export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): voi
     onEvent(event) {
       if (event.kind === 'skipped') process.stderr.write(`skipped ${event.image.path}: ${event.image.reason}\n`);
       if (quiet) return;
+      // After the steps there is nothing else to see of what takes long: an evaluation, steps that are made again.
+      if (event.kind === 'phase' && !isFirst) {
+        bar?.end();
+        bar = undefined;
+        if (process.stderr.isTTY) process.stderr.write(`${event.text}\n`);
+        else printLine(event.text);
+      }
       if (event.kind === 'step') {
         const { metrics, steps } = event;
         if (metrics.gradientNorm !== undefined) looked = metrics;

@@ -256,7 +256,7 @@ export class Transport {
       Atomics.store(this.#control, waitingWord(this.rank), 1);
       while (!isOver) {
         const seen = Atomics.load(this.#control, bell);
-        while (advance());
+        while (advance()) this.diary.moves();
         const { value } = Atomics.waitAsync(this.#control, bell, seen, SLEEP_MILLISECONDS);
         await Promise.race([ended, value]);
       }

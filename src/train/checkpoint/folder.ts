@@ -5,6 +5,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
+import { reasonOf } from '../../reason.js';
 import { parseMetadata } from './metadata.js';
 import { Safetensors } from './safetensors.js';
 
@@ -41,7 +42,7 @@ export function listCheckpoints(runFolder: string): Listed[] {
     throw new MeshwrightError('RUN_INVALID', {
       place: folder,
       expected: 'a folder that can be read',
-      got: (error as Error).message,
+      got: reasonOf(error),
     });
   }
   return names
@@ -114,7 +115,7 @@ export async function writeCheckpoint<T>(
     throw new MeshwrightError('WRITE_FAILED', {
       place: path,
       expected: 'a file that can be written',
-      got: (error as Error).message,
+      got: reasonOf(error),
       hint: 'the checkpoints before it are whole: make room and go on with --resume',
     });
   }

@@ -29,8 +29,8 @@ export interface StateTensor extends TensorInfo {
   readonly places: readonly [Place, ...Place[]];
 }
 
-export const OPTIMIZER = 'optimizer';
-export const COUNTER = 'counter';
+const OPTIMIZER = 'optimizer';
+const COUNTER = 'counter';
 
 /** `encoder/in/kernel` of layer 3 is `encoder/3/in/kernel`. */
 const inLayer = (name: string, layer: number | undefined): string =>
