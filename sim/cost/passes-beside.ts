@@ -1,7 +1,8 @@
 /**
  * Passes over memory that a framework makes beside the ops of a program: dropout, which programs leave out as it changes
- * nothing but the data; copies into the layout that an attention kernel wants; and what it computes op by op where the program has it in one: a softmax, a rotary embedding, the
- * buckets that gradients are summed in.
+ * nothing but the data; copies into the layout that an attention kernel wants; and what it computes op by op where the
+ * program has it in one: a softmax, a rotary embedding, the buckets that gradients are summed in. They take time, and no
+ * memory: what they leave for the backward pass, such as masks, is not among what is kept.
  */
 import type { Stack } from '../../src/hardware/index.js';
 import type { Op, Value } from '../../src/program/index.js';

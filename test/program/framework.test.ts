@@ -8,6 +8,7 @@ import { KEEP_LEAST } from '../../src/program/passes/keeping.js';
 import type { PlanCase, StepCase } from '../agreement/case.js';
 import { OPTIMIZERS, interpretStep, lowerStep, worstTensor } from '../agreement/case.js';
 import { SMALL_DECODER } from '../helpers/models.js';
+import { follow, interpretPipeline, scheduled } from './pipeline/run.js';
 
 const stepOf = (plan: Partial<PlanCase>, types: Partial<StepCase> = {}): StepCase => ({
   model: SMALL_DECODER,
@@ -22,6 +23,13 @@ const stepOf = (plan: Partial<PlanCase>, types: Partial<StepCase> = {}): StepCas
 const COMPOSED: ModelForm = { ...DEFAULT_FORM, norms: 'composed' };
 const GATHERED: ModelForm = { ...DEFAULT_FORM, logits: 'gathered' };
 const APART: ModelForm = { ...DEFAULT_FORM, gates: 'apart' };
+const SHARDED = {
+  mesh: { data: 2, model: 4 },
+  activations: 'replicated',
+  shard: { stage: 'parameters', axes: ['data'], minimumElements: 1, prefetch: 0 },
+} as const;
+/** As an eager framework keeps it: views of what it keeps are made again, and modules are run again as a whole. */
+const REPLAYED = { ...KEEP_LEAST, views: new Set(['copy_to_shards', 'split']), replays: true, modules: true };
 
 /** What the layers leave for the backward pass, each an element of a stack. */
 function residuals({ ops, values }: Program): ValueType[] {
@@ -55,9 +63,23 @@ describe('a model as a framework writes it', () => {
     ['whole', { mesh: { model: 2 }, activations: 'replicated' }],
     ['by tokens', { mesh: { model: 2 }, activations: 'sequence' }],
     ['by width', { mesh: { model: 2 } }],
+    ['whole, in parts of a batch', { mesh: { data: 2, model: 2 }, activations: 'replicated', microbatches: 2 }],
+    ['whole, in parts of a sequence', { mesh: { model: 2, sequence: 2 }, activations: 'replicated' }],
+    ['whole, with rings beside linears', { mesh: { model: 2 }, activations: 'replicated', linears: 'ring' }],
+    ['whole, with parameters sharded', SHARDED],
+    ['whole, made again', { mesh: { model: 2 }, activations: 'replicated', rematerialize: 'full' }],
+    ['whole, replayed', { mesh: { model: 2 }, activations: 'replicated', rematerialize: 'full', keeping: REPLAYED }],
   ] as const)('has the same with gate and up projection apart, a stream that is sharded %s', (_, plan) => {
     const expected = interpretStep(stepOf({ form: APART }));
     expect(worstTensor(expected, interpretStep(stepOf({ ...plan, form: APART }))).error).toBeLessThan(1e-9);
+  });
+
+  test.each(['1f1b', 'zb-h1'] as const)('has the same in stages with gate and up projection apart: %s', (schedule) => {
+    const model = { ...SMALL_DECODER, depth: 3 };
+    const plan = { mesh: { model: 2 }, microbatches: 2, activations: 'replicated', form: APART } as const;
+    const found = scheduled(schedule, 2, 2, [1, 2]);
+    const got = interpretPipeline({ ...stepOf(plan), model }, found.pipe, follow(found.schedule));
+    expect(worstTensor(got, interpretStep({ ...stepOf({ form: APART }), model })).error).toBeLessThan(1e-9);
   });
 
   test('with gate and up projection apart each sums the gradient of a whole input: five sums a layer, not four', () => {

@@ -67,8 +67,10 @@ export function transfersOfSlot<T extends number>(
 
 /**
  * The same where transfers aren't overlapped with computing: a stage waits until what it sends has arrived. Where both are
- * blocked each send and receive is a call of its own, so that a transfer begins when both stages have come to it and keeps
- * both until it is done; where the sender is, those both ways go at once, and what a stage receives comes while it sends.
+ * blocked each send and receive is a call of its own, and a transfer keeps either stage for as long as it takes: the one
+ * after its slot, the other before its own. That is how long stages are busy with it; what waits for it alone, while a
+ * pipeline fills and drains, is put off by a transfer too many. Where the sender is blocked, those both ways go at once, and
+ * what a stage receives comes while it sends.
  */
 export function blockingTransfers<T extends number>(
   shape: ScheduleShape,
