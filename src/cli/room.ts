@@ -45,9 +45,10 @@ export function requireRoom(folder: string, job: Job, ahead: Ahead): void {
   const count = checkpointsAhead(job, ahead, there);
   if (count === 0) return;
   const one = checkpointBytes(job);
-  const { bavail, bsize } = statfsSync(nearestFolder(folder));
+  const { blocks, bavail, bsize } = statfsSync(nearestFolder(folder));
   const free = bavail * bsize;
-  if (free >= count * one) return;
+  // A file system without blocks (/proc) counts none: that nothing can be made there is found when it is tried.
+  if (blocks === 0 || free >= count * one) return;
   const each = `${count} × ${formatBytes(bytes(one))}`;
   throw new MeshwrightError('DISK_FULL', {
     place: folder,

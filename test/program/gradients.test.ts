@@ -24,6 +24,8 @@ const norm = { centered: false, epsilon: 1e-6 };
 /** Every op with a gradient rule; the last test here says which are missing. */
 const CASES: Cases = {
   constant: [],
+  // Its rule is a sum over ranks: test/program/framework.test.ts holds it against the unsharded step.
+  copy_to_shards: [],
   cast: [{ operands: [[2, 3]], attributes: { dtype: 'f64' } }],
   add: [
     {
@@ -258,6 +260,7 @@ describe('the gradient rule of each op agrees with finite differences in float64
   test('every op that has a rule has a case', () => {
     const withRule = (Object.keys(COMPUTE) as ComputeName[]).filter((name) => recordOf(name).vjp !== undefined);
     expect(Object.keys(CASES).sort()).toEqual(withRule.sort());
-    for (const name of withRule) if (name !== 'constant') expect(CASES[name]!.length, name).toBeGreaterThan(0);
+    for (const name of withRule.filter((one) => one !== 'constant' && one !== 'copy_to_shards'))
+      expect(CASES[name]!.length, name).toBeGreaterThan(0);
   });
 });
