@@ -2,12 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadHardware } from '../../src/hardware/index.js';
+import { omit } from '../../src/omit.js';
 import { bytes } from '../../src/units.js';
 import { memoryTime } from '../../sim/cost/memory-time.js';
 
 const { chip } = loadHardware('a100-80gb-sxm');
 const { peak, achievable } = chip.memoryBandwidth;
-const { smallTransfers: _, ...even } = chip;
+const even = omit(chip, 'smallTransfers');
 const size = fc.integer({ min: 0, max: 400_000_000 }).map((value) => bytes(value));
 
 describe('the time a kernel takes to move its bytes', () => {
