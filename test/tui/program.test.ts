@@ -43,6 +43,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await terminal.waitForPrompt();
     const run = join(folder, 'runs', 'vit-tiny');
     expect(existsSync(run) && readdirSync(run).sort()).toEqual([
+      'checkpoints',
       'comparison.json',
       'job.yaml',
       'metrics.jsonl',
