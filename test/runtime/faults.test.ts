@@ -62,8 +62,8 @@ describe.each(['never returns', 'blocks its thread'])('a rank whose kernel %s', 
 });
 
 it('a rank that does not begin its part of a step is named, with who waits for it', async () => {
-  // It may still answer the step that is under way when its thread stops.
-  const { failure } = await fail('never begins again', 1, 2, 1);
+  const { runs, failure } = await fail('never begins again', 1, 2, 1);
+  expect(runs).toBe(2);
   expect(failure!.message).toMatch(
     /^RANK_FAILED at rank 1: expected what it was asked for to begin within 1 s, got none in .* s; rank 0 waits in sum/,
   );

@@ -3,7 +3,7 @@
  * environment of the process that the test starts.
  */
 import process from 'node:process';
-import { setImmediate, setTimeout } from 'node:timers';
+import { setTimeout } from 'node:timers';
 import { serveRank } from '../../dist/src/runtime/rank-task.js';
 import { createReferenceFamily } from '../../dist/src/runtime/kernels/reference/index.js';
 
@@ -38,15 +38,24 @@ const FAULTS = {
   'wants too large an array': () => new Float64Array(2 ** 52),
   'never returns': never,
   'blocks its thread': spin,
-  /** Once this run is over, which reads no more messages. */
-  'never begins again': () => void setImmediate(spin),
+  /** Once it has said that this run is over, it reads no more messages. */
+  'never begins again': () => {
+    isLastReply = true;
+  },
 };
+
+let isLastReply = false;
 
 const { FAULT, FAULTY_RANK, FAULTY_RUN } = process.env;
 
 export default function serve(task) {
   const isFaulty = String(task.rank) === FAULTY_RANK;
   let runs = 0;
+  const post = task.port.postMessage.bind(task.port);
+  task.port.postMessage = (...message) => {
+    post(...message);
+    if (isLastReply) spin();
+  };
   return serveRank(task, async () => {
     const family = createReferenceFamily();
     return {
