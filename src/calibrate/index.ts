@@ -1,3 +1,5 @@
 export * from './calibrate.js';
+export * from './machine.js';
 export * from './measure.js';
 export * from './profile.js';
+export * from './store.js';
