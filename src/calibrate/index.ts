@@ -1,4 +1,5 @@
 export * from './calibrate.js';
+export * from './evidence.js';
 export * from './machine.js';
 export * from './measure.js';
 export * from './profile.js';
