@@ -3,6 +3,7 @@
 const base = ['src/units', 'src/errors', 'src/text', 'src/source', 'src/omit', 'src/package-root'];
 // What reads files that people write.
 const reading = ['src/encoding', 'src/reason'];
+const writing = ['src/whole-file', 'src/reason'];
 const program = [...base, 'src/mesh', 'src/hardware', 'src/program'];
 const mayImport = {
   'src/errors': [],
@@ -13,6 +14,7 @@ const mayImport = {
   'src/package-root': ['src/errors'],
   'src/source': ['src/errors', 'src/text'],
   'src/units': ['src/errors'],
+  'src/whole-file': ['src/errors', 'src/reason'],
   'src/mesh': base,
   'src/hardware': [...base, ...reading],
   'src/program': [...base, 'src/mesh', 'src/hardware'],
@@ -23,7 +25,17 @@ const mayImport = {
   'src/planner': [...program, 'src/models', 'src/job', 'src/trace'],
   'src/runtime': [...program, 'src/trace'],
   'src/train': [...program, ...reading, 'src/models', 'src/job', 'src/trace', 'src/runtime'],
-  'src/calibrate': [...program, 'src/models', 'src/job', 'src/trace', 'src/runtime', 'sim'],
+  'src/calibrate': [
+    ...program,
+    ...reading,
+    ...writing,
+    'src/validate',
+    'src/models',
+    'src/job',
+    'src/trace',
+    'src/runtime',
+    'sim',
+  ],
   'src/tui': [...program, 'src/models', 'src/job', 'src/trace', 'src/planner'],
   'src/cli': ['src', 'sim'],
   'src/index': ['src', 'sim'],

@@ -1,5 +1,5 @@
 /** Where this package lies: its shipped files are found from there. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from './errors.js';
@@ -15,3 +15,7 @@ export function packageRoot(): string {
   }
   return folder;
 }
+
+/** Of this package, as in its package.json. */
+export const packageVersion = (): string =>
+  (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;

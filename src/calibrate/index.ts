@@ -1,4 +1,6 @@
 export * from './calibrate.js';
 export * from './evidence.js';
+export * from './machine.js';
 export * from './measure.js';
 export * from './profile.js';
+export * from './store.js';

@@ -1,10 +1,8 @@
 /** The command line. Commands are loaded when they run, so that `--help` and the UI start at once. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { readFault } from './faults.js';
 import { MeshwrightError } from '../errors.js';
-import { packageRoot } from '../package-root.js';
+import { packageVersion } from '../package-root.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
@@ -53,7 +51,7 @@ function createProgram(): Command {
     .description(
       'Simulate, plan, train and calibrate sharded training of large models. Alone in a terminal it opens its UI.',
     )
-    .version((JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version)
+    .version(packageVersion())
     .exitOverride()
     // `runCommandLine` reports what is wrong with the command line as it does all else.
     .configureOutput({ outputError: () => undefined });

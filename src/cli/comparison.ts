@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
+import { writeDocument } from '../whole-file.js';
 import type { TrainReport } from '../train/index.js';
 import type { JoinedSpan, KindDifference } from '../trace/index.js';
 import { differencesByKind } from '../trace/index.js';
@@ -11,7 +12,7 @@ import { formatPercent, formatSeconds, seconds } from '../units.js';
 import type { AnyAssessment } from './assess.js';
 import { howToGoOn } from './interrupt.js';
 import { printLine, printTable } from './output.js';
-import { readDocument, writeDocument, writeTrace } from './run-folder.js';
+import { readDocument, writeTrace } from './run-folder.js';
 import type { Trial } from './trial.js';
 import { joinTrial, measuredStepSeconds, mfuOf, predictedStepSeconds, predictedTrace } from './trial.js';
 

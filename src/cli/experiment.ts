@@ -19,7 +19,7 @@ import type { Measure, Train, Turns } from './child-requests.js';
 import { evidenceOf } from './evidence.js';
 import { pipelinePrograms } from './pipeline-programs.js';
 import { howToGoOn } from './interrupt.js';
-import { writeText } from './run-folder.js';
+import { writeText } from '../whole-file.js';
 import { useRun } from './run-lock.js';
 import type { Trial } from './trial.js';
 

@@ -6,7 +6,6 @@ import {
   openSync,
   readFileSync,
   readdirSync,
-  renameSync,
   rmSync,
   rmdirSync,
   writeFileSync,
@@ -83,35 +82,6 @@ export function freeRunFolder(base: string): string {
     if (!existsSync(path)) return path;
   }
 }
-
-/** After a failure, which is what is to be told of. */
-function removeIfThere(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // What was in the way of the file is in the way of this too.
-  }
-}
-
-/** Writes a file, or replaces one, which is there whole at any moment. @throws MeshwrightError WRITE_FAILED */
-export function writeText(folder: string, name: string, text: string): void {
-  const path = join(folder, name);
-  const under = `${path}.tmp`;
-  try {
-    writeFileSync(under, text);
-    renameSync(under, path);
-  } catch (error) {
-    removeIfThere(under);
-    throw new MeshwrightError('WRITE_FAILED', {
-      place: path,
-      expected: 'a file that can be written',
-      got: reasonOf(error),
-    });
-  }
-}
-
-export const writeDocument = (folder: string, name: string, document: unknown): void =>
-  writeText(folder, name, `${JSON.stringify(document, null, 2)}\n`);
 
 /** @throws MeshwrightError USAGE */
 export function writeTrace(path: string, processes: readonly TraceProcess[]): void {

@@ -23,8 +23,9 @@ import type { Resumption } from '../resume.js';
 import { findCheckpoint, jobFileOf, stepToGoOnFrom } from '../resume.js';
 import type { Ahead } from '../room.js';
 import { requireRoom, requireWritable } from '../room.js';
-import { createRunFolder, freeRunFolder, requireFree, writeText } from '../run-folder.js';
+import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import { requireUnused } from '../run-lock.js';
+import { writeText } from '../../whole-file.js';
 import type { Trial } from '../trial.js';
 
 export interface TrainFlags extends JobFlags {

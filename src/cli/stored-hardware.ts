@@ -1,0 +1,69 @@
+/**
+ * Which version of a hardware profile a name means: the newest accepted one in the store that was measured on this machine,
+ * and the shipped one where there is none. `local@2` is one version of them, `local@shipped` what Meshwright comes with.
+ */
+import type { StoredProfile } from '../calibrate/index.js';
+import { ProfileStore, machineHere, storeHome } from '../calibrate/index.js';
+import { MeshwrightError } from '../errors.js';
+import type { Job, JobInput, Task } from '../job/index.js';
+
+/** What is damaged in the store is named, and passed over. */
+export const openStore = (): ProfileStore =>
+  new ProfileStore(storeHome(process.env), ({ message }) =>
+    process.stderr.write(`meshwright: passed over: ${message}\n`),
+  );
+
+const SHIPPED = 'shipped';
+
+/** The name or the path by which a profile is to be read. @throws MeshwrightError HARDWARE_UNKNOWN, HARDWARE_INVALID */
+export function storedHardware(name: string): string {
+  // A path is what it is.
+  if (name.includes('/') || /\.ya?ml$/.test(name)) return name;
+  const [, base = name, version] = /^(.*?)@(.*)$/.exec(name) ?? [];
+  if (version === SHIPPED || base === '') return base;
+  const store = openStore();
+  if (version === undefined) return store.names().includes(base) ? newestOf(store, base) : base;
+  if (/^[1-9]\d*$/.test(version)) return store.version(base, Number(version)).path;
+  throw new MeshwrightError('HARDWARE_UNKNOWN', {
+    place: 'hardware',
+    expected: `${base}@ and the number of a version, or ${base}@${SHIPPED}`,
+    got: name,
+  });
+}
+
+const newestOf = (store: ProfileStore, name: string): string => store.newestAccepted(name, machineHere())?.path ?? name;
+
+/** A job that names the version of its hardware. */
+export const withStoredHardware = <T extends JobInput>(input: T): T =>
+  input.hardware === undefined ? input : { ...input, hardware: storedHardware(input.hardware) };
+
+/** As `--json` has it; null where the profile is a shipped one, or a file of the user's. */
+export interface HardwareVersion {
+  readonly name: string;
+  readonly version: number;
+  readonly made: string;
+  readonly by: StoredProfile['by'];
+  readonly path: string;
+}
+
+export function hardwareVersion({ hardwareName }: Pick<Task, 'hardwareName'>): HardwareVersion | null {
+  const found = openStore().versionAt(hardwareName);
+  if (found === undefined) return null;
+  const { name, version, made, by, path } = found;
+  return { name, version, made, by, path };
+}
+
+const VERBS = { profile: 'measured', calibrate: 'calibrated', import: 'calibrated on imported measurements' } as const;
+
+/** For people: `local, version 3 (calibrated 2026-11-22)`. */
+export function describeHardware(task: Pick<Task, 'hardware' | 'hardwareName'>): string {
+  const found = hardwareVersion(task);
+  if (found === null) return task.hardware.name;
+  return `${found.name}, version ${found.version} (${VERBS[found.by]} ${found.made.slice(0, 10)})`;
+}
+
+/** A job by the name of its hardware, for files that are read again when there may be a newer version. */
+export function byName(job: Job): Job {
+  const found = hardwareVersion(job);
+  return found === null ? job : { ...job, hardwareName: found.name };
+}
