@@ -6,7 +6,7 @@ import type { Op, Program, ValueId } from '../../src/program/index.js';
 import { attributesOf, isCompute, matmulFlops, recordOf, regionOps } from '../../src/program/index.js';
 import type { Flops, Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
-import { attentionGroups, fastestRate, matmulRateOf, trafficBytes, widenedOf } from '../cost/index.js';
+import { attentionGroups, fastestMemory, fastestRate, matmulRateOf, trafficBytes, widenedOf } from '../cost/index.js';
 import type { Machine } from '../machine/index.js';
 import type { NetworkBound } from './network.js';
 import { networkBound } from './network.js';
@@ -67,6 +67,9 @@ export interface LeastWork {
   readonly memory: number;
 }
 
+/** By how much a correction makes any work faster than the profile's rates. */
+const leastCorrection = ({ corrections = {} }: Machine['chip']): number => Math.min(1, ...Object.values(corrections));
+
 /** @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate */
 export function leastWorkOf(program: Program, { chip, computeSlowdown }: Machine): LeastWork {
   const { values } = program;
@@ -87,8 +90,11 @@ export function leastWorkOf(program: Program, { chip, computeSlowdown }: Machine
     }
     bytes += times * trafficBytes(ops, values, (id) => results.has(id), widened);
   });
-  const { peak, achievable } = chip.memoryBandwidth;
-  return { compute: compute * computeSlowdown, memory: (bytes / Math.max(peak, achievable)) * computeSlowdown };
+  const least = leastCorrection(chip);
+  return {
+    compute: compute * computeSlowdown * least,
+    memory: (bytes / fastestMemory(chip)) * computeSlowdown * least,
+  };
 }
 
 export function asBounds(
@@ -106,7 +112,7 @@ export function asBounds(
   const limit = LIMITS.reduce((most, one) => (found[one] > found[most] ? one : most));
   return {
     computeSeconds: seconds(found.compute),
-    modelComputeSeconds: seconds(model * computeSlowdown),
+    modelComputeSeconds: seconds(model * computeSlowdown * leastCorrection(chip)),
     memorySeconds: seconds(found.memory),
     networkSeconds: seconds(found.network),
     networkThrough: network.through,
