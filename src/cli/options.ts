@@ -16,6 +16,7 @@ import {
   readOption,
 } from '../job/index.js';
 import { nearest } from '../text.js';
+import { withStoredHardware } from './stored-hardware.js';
 
 const MODEL_FLAGS = [
   'width',
@@ -186,7 +187,10 @@ export function addJobFlags(command: Command, alone: Alone = {}): Command {
     .argument('[job]', 'a job file (YAML); flags override it')
     .option('--model <name>', 'a model; `meshwright models` lists them')
     .option('--model-option <name=value>', 'changes a setting of the model, e.g. parallelLayers=false', modelOption)
-    .option('--hardware <name>', 'a hardware profile, shipped or a path; `meshwright hardware` lists them')
+    .option(
+      '--hardware <name>',
+      'a hardware profile: a name, of which the newest version is taken, a version such as local@2 or local@shipped, or a path; `meshwright hardware` lists them',
+    )
     .option('--chips <count>', 'how many chips', whole('--chips'))
     .option('--batch <examples>', 'images, or sequences of tokens, a step, over all chips', whole('--batch'))
     .option(
@@ -213,7 +217,7 @@ export function jobInput(file: string | undefined, flags: JobFlags): JobInput {
       : { ...(typeof preset === 'string' ? { preset } : preset), ...changes };
   const plan = mergePlans(flags.plan ?? base.plan, planInputOf(flags));
   const optimizer = defined({ kind: flags.optimizer, learningRate: flags.learningRate });
-  return {
+  return withStoredHardware({
     ...mergeJobs(
       base,
       defined({
@@ -225,5 +229,5 @@ export function jobInput(file: string | undefined, flags: JobFlags): JobInput {
       }) as JobInput,
     ),
     plan,
-  };
+  });
 }

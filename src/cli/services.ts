@@ -24,6 +24,7 @@ import {
 import { runJob, writeProfile } from './experiment.js';
 import { LEAST_AHEAD, requireRoom } from './room.js';
 import { createRunFolder, freeRunFolder } from './run-folder.js';
+import { hardwareVersion, storedHardware } from './stored-hardware.js';
 import type { Trial } from './trial.js';
 import { predictedStepSeconds } from './trial.js';
 import { formatSeconds, seconds } from '../units.js';
@@ -101,7 +102,7 @@ async function train(
   const input = await fitClasses({ ...toJobInput(task), training, optimizer });
   const jobsOf = (hardware: string) =>
     new Assessor().rank(resolveTask({ ...input, hardware }), {}).ranked.map(({ job }) => job);
-  const shipped = findPlan(task, label, jobsOf(task.hardware));
+  const shipped = findPlan(task, label, jobsOf(input.hardware!));
   requireLocal(shipped);
   requireFits(new Assessor().assessAny(shipped));
   const folder = freeRunFolder(join('runs', task.model));
@@ -148,10 +149,18 @@ async function train(
   };
 }
 
+/** A profile to pick, as its newest version has it. */
+function hardwareChoice(name: string) {
+  const hardwareName = storedHardware(name);
+  const { title } = loadHardware(hardwareName);
+  const version = hardwareVersion({ hardwareName });
+  return { name, about: version === null ? title : `${title} (version ${version.version})` };
+}
+
 export function createServices(): Services {
   return {
     models: PRESETS.map(({ config, about }) => ({ name: config.name, about })),
-    hardware: listHardware().map((name) => ({ name, about: loadHardware(name).title })),
+    hardware: listHardware().map(hardwareChoice),
     search,
     train,
   };

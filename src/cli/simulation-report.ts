@@ -6,6 +6,8 @@ import { flops } from '../units.js';
 import type { Assessment, Assessor, JobSimulation, PipelineAssessment } from './assess.js';
 import type { Advice } from './advice.js';
 import { adviceOn } from './advice.js';
+import type { HardwareVersion } from './stored-hardware.js';
+import { hardwareVersion } from './stored-hardware.js';
 
 /** How long a whole training takes at this step time, evaluation, checkpoints and failures aside. */
 export interface TrainingLength {
@@ -17,6 +19,8 @@ export interface TrainingLength {
 }
 
 export interface SimulationReport extends JobSimulation, Details {
+  /** Of the profile; null where it is a shipped one, or a file of the user's. */
+  readonly hardwareVersion: HardwareVersion | null;
   readonly links: Details['links'];
   /** Null where it isn't known how many steps there are. */
   readonly training: TrainingLength | null;
@@ -75,6 +79,7 @@ function report(
   return {
     ...simulation,
     ...details,
+    hardwareVersion: hardwareVersion(job),
     training:
       steps === undefined
         ? null

@@ -6,6 +6,7 @@ import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../un
 import type { Advice } from './advice.js';
 import type { JobSimulation } from './assess.js';
 import type { SimulationReport } from './simulation-report.js';
+import { hardwareText } from './stored-hardware.js';
 
 const CATEGORY_WORDS: Readonly<Record<Exclude<StepCategory, 'exposedCommunication'>, string>> = {
   matmul: 'matmuls',
@@ -210,7 +211,7 @@ export function simulationLines(report: SimulationReport, columns: number): stri
     text === undefined ? [] : paragraph(label, text, width);
   const lying = slice ? ` (torus ${slice.join(' × ')})` : '';
   const lines = [
-    `${report.model} on ${report.chips} × ${report.hardware}${lying}, batch ${report.batch}`,
+    `${report.model} on ${report.chips} × ${hardwareText(report.hardware, report.hardwareVersion)}${lying}, batch ${report.batch}`,
     ...on('Plan', report.plan),
     ...(report.faults.length > 0 ? on('Faults', report.faults.join(' ')) : []),
     ...on('Step', boundLine(report)),

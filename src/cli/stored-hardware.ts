@@ -5,20 +5,25 @@
 import type { StoredProfile } from '../calibrate/index.js';
 import { ProfileStore, machineHere, storeHome } from '../calibrate/index.js';
 import { MeshwrightError } from '../errors.js';
+import { isPathOfFile } from '../hardware/index.js';
 import type { Job, JobInput, Task } from '../job/index.js';
+
+/** What was told of already: a command looks more than once. */
+const told = new Set<string>();
 
 /** What is damaged in the store is named, and passed over. */
 export const openStore = (): ProfileStore =>
-  new ProfileStore(storeHome(process.env), ({ message }) =>
-    process.stderr.write(`meshwright: passed over: ${message}\n`),
-  );
+  new ProfileStore(storeHome(process.env), ({ message }) => {
+    if (!told.has(message)) process.stderr.write(`meshwright: passed over: ${message}\n`);
+    told.add(message);
+  });
 
 const SHIPPED = 'shipped';
 
 /** The name or the path by which a profile is to be read. @throws MeshwrightError HARDWARE_UNKNOWN, HARDWARE_INVALID */
 export function storedHardware(name: string): string {
   // A path is what it is.
-  if (name.includes('/') || /\.ya?ml$/.test(name)) return name;
+  if (isPathOfFile(name)) return name;
   const [, base = name, version] = /^(.*?)@(.*)$/.exec(name) ?? [];
   if (version === SHIPPED || base === '') return base;
   const store = openStore();
@@ -29,6 +34,12 @@ export function storedHardware(name: string): string {
     expected: `${base}@ and the number of a version, or ${base}@${SHIPPED}`,
     got: name,
   });
+}
+
+/** Profiles that a name finds in the store, on this machine. */
+export function storedNames(): string[] {
+  const store = openStore();
+  return store.names().filter((name) => newestOf(store, name) !== name);
 }
 
 const newestOf = (store: ProfileStore, name: string): string => store.newestAccepted(name, machineHere())?.path ?? name;
@@ -56,11 +67,11 @@ export function hardwareVersion({ hardwareName }: Pick<Task, 'hardwareName'>): H
 const VERBS = { profile: 'measured', calibrate: 'calibrated', import: 'calibrated on imported measurements' } as const;
 
 /** For people: `local, version 3 (calibrated 2026-11-22)`. */
-export function describeHardware(task: Pick<Task, 'hardware' | 'hardwareName'>): string {
-  const found = hardwareVersion(task);
-  if (found === null) return task.hardware.name;
-  return `${found.name}, version ${found.version} (${VERBS[found.by]} ${found.made.slice(0, 10)})`;
-}
+export const hardwareText = (name: string, found: HardwareVersion | null): string =>
+  found === null ? name : `${name}, version ${found.version} (${VERBS[found.by]} ${found.made.slice(0, 10)})`;
+
+export const describeHardware = (task: Pick<Task, 'hardware' | 'hardwareName'>): string =>
+  hardwareText(task.hardware.name, hardwareVersion(task));
 
 /** A job by the name of its hardware, for files that are read again when there may be a newer version. */
 export function byName(job: Job): Job {

@@ -29,8 +29,8 @@ export const listHardware = (): string[] => names(hardwareFolder());
 /** Names of the shipped stack profiles. */
 export const listStacks = (): string[] => names(stackFolder());
 
-/** Text that holds a slash or ends in `.yaml` is a path, anything else the name of a shipped profile. */
-const isPathOfFile = (nameOrPath: string): boolean => nameOrPath.includes('/') || /\.ya?ml$/.test(nameOrPath);
+/** Text that holds a slash or ends in `.yaml` is a path, anything else the name of a profile. */
+export const isPathOfFile = (nameOrPath: string): boolean => nameOrPath.includes('/') || /\.ya?ml$/.test(nameOrPath);
 
 function locate(nameOrPath: string, folder: string, known: string[], what: string): string {
   const isPath = isPathOfFile(nameOrPath);

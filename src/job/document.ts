@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { readUtf8 } from '../encoding.js';
 import { MeshwrightError } from '../errors.js';
 import { reasonOf } from '../reason.js';
-import { listHardware } from '../hardware/index.js';
+import { isPathOfFile } from '../hardware/index.js';
 import { parseSource } from '../source.js';
 import type { Job } from './job.js';
 import { mergePlans, toPlanInput } from './plan.js';
@@ -89,6 +89,6 @@ function pathFrom(folder: string, path: string): string {
 /** The text of a job file in `folder`, the working directory unless given. */
 export function formatJob(job: Job, folder = '.'): string {
   const input = jobToInput(job);
-  const hardware = listHardware().includes(job.hardwareName) ? job.hardwareName : pathFrom(folder, job.hardwareName);
+  const hardware = isPathOfFile(job.hardwareName) ? pathFrom(folder, job.hardwareName) : job.hardwareName;
   return stringify({ ...input, hardware, ...mapPaths(input.training, (path) => pathFrom(folder, path)) });
 }

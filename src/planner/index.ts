@@ -1,2 +1,4 @@
+export * from './candidates.js';
 export * from './explain.js';
 export * from './plan.js';
+export * from './space.js';

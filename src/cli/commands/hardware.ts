@@ -3,7 +3,14 @@ import { listHardware, loadHardware } from '../../hardware/index.js';
 import { bytes, formatBytes, formatBytesPerSecond, formatFlopsPerSecond } from '../../units.js';
 import type { Devices } from '../devices.js';
 import { findDevices } from '../devices.js';
+import { describeHardware, hardwareVersion, storedHardware, storedNames } from '../stored-hardware.js';
 import { printJson, printLine, printTable } from '../output.js';
+
+/** By name, version or path. */
+function loadNamed(name: string) {
+  const hardwareName = storedHardware(name);
+  return { hardwareName, hardware: loadHardware(hardwareName) };
+}
 
 export interface HardwareFlags {
   readonly json?: boolean;
@@ -26,20 +33,29 @@ export async function hardware(name: string | undefined, flags: HardwareFlags): 
     return;
   }
   if (name !== undefined) {
-    const { document } = loadHardware(name);
+    const found = loadNamed(name);
+    const { document } = found.hardware;
     if (flags.json) printJson(document);
-    else printNumbers(document);
+    else {
+      if (hardwareVersion(found) !== null) printLine(`${describeHardware(found)}: ${found.hardwareName}\n`);
+      printNumbers(document);
+    }
     return;
   }
-  const profiles = listHardware().map((known) => loadHardware(known));
+  const found = [...new Set([...listHardware(), ...storedNames()])].sort().map(loadNamed);
+  const profiles = found.map((one) => one.hardware);
   if (flags.json) {
-    printJson({ schema: 'meshwright/hardware-list@1', hardware: profiles.map(({ document }) => document) });
+    printJson({
+      schema: 'meshwright/hardware-list@1',
+      hardware: profiles.map(({ document }) => document),
+      hardwareVersions: found.map(hardwareVersion),
+    });
     return;
   }
   printTable(
     ['hardware', 'type', 'peak', 'memory', 'memory bandwidth', 'topology', 'about'],
-    profiles.map(({ name: known, chip, defaultDtype, topology, title }) => [
-      known,
+    found.map(({ hardwareName, hardware: { name: known, chip, defaultDtype, topology, title } }) => [
+      versioned(known, hardwareName),
       defaultDtype,
       formatFlopsPerSecond(chip.matmul[defaultDtype]!.peak),
       formatBytes(chip.memoryCapacity),
@@ -50,6 +66,11 @@ export async function hardware(name: string | undefined, flags: HardwareFlags): 
     [2, 3, 4],
   );
 }
+
+const versioned = (name: string, hardwareName: string): string => {
+  const version = hardwareVersion({ hardwareName });
+  return version === null ? name : `${name}@${version.version}`;
+};
 
 function printDevices({ processor, cores, memoryBytes, system, node, families }: Devices): void {
   printLine(`${processor}, ${cores} ${cores === 1 ? 'core' : 'cores'}, ${formatBytes(bytes(memoryBytes))} of memory`);

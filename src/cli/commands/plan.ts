@@ -12,6 +12,7 @@ import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
 import { writeNew } from '../run-folder.js';
+import { byName, describeHardware, hardwareVersion } from '../stored-hardware.js';
 
 export interface PlanFlags extends JobFlags, CollectiveFlag {
   readonly top: number;
@@ -39,12 +40,13 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
   progress.end();
   if (flags.collective !== undefined) requireTaken(flags.collective, assessor.taken);
   const top = ranked.slice(0, flags.top);
-  if (flags.output !== undefined) writeNew(flags.output, formatJob(ranked[0]!.job, dirname(flags.output)));
+  if (flags.output !== undefined) writeNew(flags.output, formatJob(byName(ranked[0]!.job), dirname(flags.output)));
   if (flags.json) {
     printJson({
       schema: 'meshwright/plans@1',
       model: task.model.name,
       hardware: task.hardware.name,
+      hardwareVersion: hardwareVersion(task),
       chips: task.chips,
       batch: task.batch,
       candidates,
@@ -63,7 +65,7 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
     });
     return;
   }
-  printLine(`${task.model.name} on ${task.chips} × ${task.hardware.name}, batch ${task.batch}`);
+  printLine(`${task.model.name} on ${task.chips} × ${describeHardware(task)}, batch ${task.batch}`);
   const counted = (reason: string) => rejected.filter((one) => one.reason === reason).length;
   printLine(
     `${candidates} candidates: ${ranked.length} simulated, ${counted('does-not-fit')} do not fit, ${counted('does-not-divide')} do not divide`,

@@ -26,6 +26,7 @@ import { requireRoom, requireWritable } from '../room.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import { requireUnused } from '../run-lock.js';
 import { writeText } from '../../whole-file.js';
+import { describeHardware, hardwareVersion, withStoredHardware } from '../stored-hardware.js';
 import type { Trial } from '../trial.js';
 
 export interface TrainFlags extends JobFlags {
@@ -259,7 +260,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const resumed = flags.resume === undefined ? undefined : findCheckpoint(flags.resume);
   const input = await trainingInput(file, flags, resumed);
   const assessor = new Assessor();
-  const job = assessor.resolve({ ...input, hardware: input.hardware ?? 'local' });
+  const job = assessor.resolve(withStoredHardware({ ...input, hardware: input.hardware ?? 'local' }));
   requireLocal(job);
   await requireFamily(job);
   const data = await openJobData(job);
@@ -274,7 +275,9 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     if (resumed !== undefined) printLine(`going on after step ${step}, from ${resumed.checkpoint}`);
     printLine(`run folder ${folder}`);
     const { stepTimeSeconds, mfu } = predictedFigures(predicted);
-    printLine(`predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}`);
+    printLine(
+      `predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}, on ${describeHardware(job)}`,
+    );
   }
   const reporter = trainReporter(flags.json === true);
   let hasStepped = false;
@@ -299,6 +302,8 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printJson({
       schema: 'meshwright/run@1',
       runFolder: folder,
+      hardware: job.hardware.name,
+      hardwareVersion: hardwareVersion(job),
       resumedAfterStep: resumed === undefined ? null : step,
       steps: report.metrics.length,
       last: report.metrics.at(-1),
