@@ -114,6 +114,16 @@ const sharedMemory = z.strictObject({
   hostMemoryBandwidth: rate,
 });
 
+const price = z.strictObject({
+  value: z.union([z.string(), z.number()]),
+  /** Of whoever lets it: `AWS us-east-1`. */
+  region: z.string('a region, as in AWS us-east-1').min(3, 'a region of at least 3 characters'),
+  date: z
+    .string('a date in quotes, as in "2026-11-09"')
+    .regex(/^\d{4}-\d{2}(-\d{2})?$/, 'a day or a month, as in "2026-11-09" or "2026-11"'),
+  ...provenance,
+});
+
 export const hardwareSchema = z.strictObject({
   schema: z.literal('meshwright/hardware@1'),
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and hyphens'),
@@ -145,6 +155,8 @@ export const hardwareSchema = z.strictObject({
     vectorRate: quantity,
     fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),
+  pricePerChipHour: price.optional(),
+  powerPerChip: z.strictObject({ limit: quantity, training: quantity.optional() }).optional(),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });
 
