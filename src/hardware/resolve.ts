@@ -107,13 +107,13 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
 }
 
 function resolvePrice({ pricePerChipHour: field }: HardwareDocument, place: Place): Pick<Hardware, 'price'> {
-  if (field === undefined) return {};
+  if (field === undefined || field === 'unknown') return {};
   const { value, region, date } = field;
   return { price: { perChipHour: positive(value, 'price', place(['pricePerChipHour', 'value'])), region, date } };
 }
 
 function resolvePower({ powerPerChip: field }: HardwareDocument, place: Place): Pick<Hardware, 'power'> {
-  if (field === undefined) return {};
+  if (field === undefined || field === 'unknown') return {};
   const watts = (name: 'limit' | 'training', value: unknown) =>
     positive(value, 'power', place(['powerPerChip', name, 'value']));
   const { limit, training } = field;

@@ -124,6 +124,8 @@ const price = z.strictObject({
   ...provenance,
 });
 
+const power = z.strictObject({ limit: quantity, training: quantity.optional() });
+
 export const hardwareSchema = z.strictObject({
   schema: z.literal('meshwright/hardware@1'),
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and hyphens'),
@@ -155,8 +157,9 @@ export const hardwareSchema = z.strictObject({
     vectorRate: quantity,
     fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),
-  pricePerChipHour: price.optional(),
-  powerPerChip: z.strictObject({ limit: quantity, training: quantity.optional() }).optional(),
+  // Nobody knows those of some chips whose profiles extend another's.
+  pricePerChipHour: z.union([z.literal('unknown'), price]).optional(),
+  powerPerChip: z.union([z.literal('unknown'), power]).optional(),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });
 

@@ -101,6 +101,7 @@ describe('prices and power', () => {
     expect(new Set(prices.map(({ perChipHour }) => perChipHour)).size).toBe(prices.length);
     expect(loadHardware('h100-96gb-sxm-500w').power).toEqual({ limit: 500 });
     expect(loadHardware('tpu-v4').power).toEqual({ limit: 192, training: 170 });
+    for (const name of ['tpu-v5e', 'tpu-v5p', 'tpu-v6e']) expect(loadHardware(name).power).toBeUndefined();
   });
 
   it('need a unit, a region and a date', () => {
