@@ -128,8 +128,8 @@ export async function demo(flags: DemoFlags): Promise<void> {
           runFolder: folder,
           plans: rows,
           heldOutError,
-          firstLoss: trained.metrics[0]!.loss,
-          lastLoss: trained.metrics.at(-1)!.loss,
+          firstLoss: trained.made.first[0]!.loss,
+          lastLoss: trained.made.last.at(-1)!.loss,
           evaluation: evaluation ?? null,
         });
       }
@@ -140,7 +140,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
   if (interrupted !== undefined) throw interrupted;
   say();
   say(
-    `Everything is in ${folder} (${report.metrics.length} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,
+    `Everything is in ${folder} (${report.made.count} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,
   );
   say(
     `Next: meshwright compare ${folder} · meshwright plan --model vit-22b --hardware tpu-v4 --chips 1024 --batch 65536`,
