@@ -1,7 +1,8 @@
 /** Whole runs: a job from its first step to its evaluation, or several jobs that take turns to be compared. */
 import { MeshwrightError } from '../errors.js';
-import type { MeasuredStep, TimedSpan } from '../trace/index.js';
-import { summarizeSteps } from '../trace/index.js';
+import type { Mesh } from '../mesh/index.js';
+import type { MeasuredStep, RankSpan, Slowness, TimedSpan } from '../trace/index.js';
+import { condense, peersOf, slownessOf, spansByRank, summarizeSteps } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
 import type { SavedCheckpoint, StepMetrics, TrainEvent } from './events.js';
@@ -15,6 +16,10 @@ export interface Timing {
   readonly spans: readonly TimedSpan[];
   /** A step as it happened: the one closest to the median. */
   readonly typicalStep: MeasuredStep;
+  /** The same spans rank by rank, and the host's. */
+  readonly rankSpans: readonly RankSpan[];
+  /** How slow each rank was beside its peers, over all steps that were timed or came after them. */
+  readonly slowness: readonly Slowness[];
 }
 
 export interface TrainOptions extends SessionOptions {
@@ -36,12 +41,23 @@ const KEPT_STEPS = 256;
 /** Steps between two looks at whether enough are kept. */
 const STRETCH = 16;
 
-function timingOf(steps: readonly MeasuredStep[]): Timing {
+/** Of a long run several steps are taken together: as finely as when a rank became slow is of interest. */
+const MOST_SLOWNESS = 512;
+
+/** How slow ranks of a mesh are in each step. */
+function slownessIn(mesh: Mesh): (step: MeasuredStep) => Slowness {
+  const peers = peersOf(mesh);
+  return (step) => slownessOf(step, peers);
+}
+
+function timingOf(steps: readonly MeasuredStep[], slowness: readonly Slowness[]): Timing {
   const ordered = steps.toSorted((a, b) => a.seconds - b.seconds);
   return {
     stepSeconds: steps.map((step) => step.seconds),
     spans: summarizeSteps(steps),
     typicalStep: ordered[Math.floor(ordered.length / 2)]!,
+    rankSpans: spansByRank(steps),
+    slowness: condense(slowness, MOST_SLOWNESS),
   };
 }
 
@@ -73,15 +89,18 @@ export async function train(
 
 async function course(
   session: Session,
-  { evaluate, untimedSteps }: TrainOptions,
+  { job, evaluate, untimedSteps }: TrainOptions,
   emit: (event: TrainEvent) => void,
   signal: AbortSignal,
 ): Promise<TrainReport> {
   emit({ kind: 'phase', text: 'training' });
   const kept: MeasuredStep[] = [];
+  const slowness: Slowness[] = [];
+  const look = slownessIn(job.plan.mesh);
   while (session.step < session.steps && !signal.aborted) {
     const measured = await session.advance(Math.min(STRETCH, session.steps - session.step), signal);
     kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
+    slowness.push(...measured.map(look));
   }
   if (kept.length === 0) throw signal.reason;
   await session.checkpoint();
@@ -90,7 +109,7 @@ async function course(
   const untimed = Math.min(untimedSteps, kept.length - 1);
   const { metrics, skipped, saved } = session;
   return {
-    ...timingOf(kept.slice(untimed)),
+    ...timingOf(kept.slice(untimed), slowness.slice(untimed)),
     metrics,
     skipped,
     ...(saved ? { checkpoint: saved } : {}),
@@ -146,7 +165,7 @@ export async function trainInTurns(
       }
       emit(turn);
     }
-    return steps.map(timingOf);
+    return steps.map((timed, index) => timingOf(timed, timed.map(slownessIn(jobs[index]!.job.plan.mesh))));
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }
