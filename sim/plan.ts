@@ -16,7 +16,7 @@ import { bytes, flops, seconds } from '../src/units.js';
 import type { ComputeChip, KernelCost, Load } from './cost/index.js';
 import { collectiveLoad, kernelCost, widenedOf } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
-import { ticks, toSeconds, toTicks } from './engine/index.js';
+import { addTicks, ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
 import type { CollectiveSchedule, Network, NetworkOptions, Sharing, TimedRound } from './network/index.js';
 import { chipTraffic, createNetwork, timeAlone, timeChannels } from './network/index.js';
@@ -170,6 +170,7 @@ const NO_COST: KernelCost = {
   vectorSeconds: seconds(0),
   overheadSeconds: seconds(0),
   seconds: seconds(0),
+  byWork: {},
   matmulFlops: flops(0),
   paddedMatmulFlops: flops(0),
   vectorFlops: flops(0),
@@ -178,6 +179,18 @@ const NO_COST: KernelCost = {
   hostSeconds: seconds(0),
   hostPathSeconds: seconds(0),
 };
+
+/** What a step takes beside its programs. */
+export const hostTicksPerStep = ({ hostOverheadPerStep, hostOverheadPerRank }: Stack, ranks: number): Ticks =>
+  toTicks(seconds(hostOverheadPerStep + (ranks - 1) * hostOverheadPerRank));
+
+/** What lies between a program's kernels and collectives, all together. */
+export const hostTicksOfSpans = ({
+  kernels,
+  collectives,
+  stack,
+}: Pick<Plan, 'kernels' | 'collectives' | 'stack'>): Ticks =>
+  toTicks(seconds(stack.hostTimePerSpan * [...kernels, ...collectives].reduce((sum, { times }) => sum + times, 0)));
 
 /** What a host does before a microbatch, as a kernel of nothing. */
 function microbatchStep(overhead: Seconds, times: number): KernelStep[] {
@@ -357,7 +370,10 @@ export function planProgram(
   const start = isMicrobatch ? startOfMicrobatch(program.ops) : undefined;
   if (start !== undefined) steps.splice(start, 0, ...microbatchStep(stack.hostOverheadPerMicrobatch, 1));
   const { kernels, collectives } = planner;
-  const hostDuration = toTicks(stack.hostOverheadPerStep);
+  const hostDuration = addTicks(
+    hostTicksPerStep(stack, machine.chips),
+    hostTicksOfSpans({ kernels, collectives, stack }),
+  );
   const { sharing } = planner.network;
   return { program, steps, kernels, collectives, chip: machine, stack, sharing, hostDuration, awaited: [] };
 }

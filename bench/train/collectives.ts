@@ -9,7 +9,7 @@
  */
 import { median } from 'simple-statistics';
 import type { FamilyName } from '../../src/runtime/index.js';
-import { runInChild } from '../../src/runtime/index.js';
+import { familyRow, runInChild } from '../../src/runtime/index.js';
 import type { Checks } from '../checks.js';
 import type { CollectiveRequests } from './collectives-requests.js';
 
@@ -40,6 +40,8 @@ async function addSums(checks: Checks, family: FamilyName): Promise<void> {
     ['f16', BYTES, true, null],
     ['f32', 4096, true, null],
   ] as const) {
+    // What a family can't hold, no gradient of its ranks is.
+    if (!familyRow(family).dtypes.includes(dtype)) continue;
     const { copies, sums } = await ask('sums', { family, dtype, bytes, simd, rounds: ROUNDS });
     const how = simd ? 'SIMD' : 'plain loops';
     const size = bytes === BYTES ? `${BYTES / 1e6} MB` : `${bytes} bytes`;

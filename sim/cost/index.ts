@@ -4,6 +4,8 @@ export * from './contention.js';
 export { viewsOf, widenedOf } from './functions.js';
 export * from './kernel.js';
 export * from './matmul.js';
+export * from './op-times.js';
 export * from './pieces.js';
 export * from './stack-memory.js';
 export * from './traffic.js';
+export * from './work-kinds.js';

@@ -1,5 +1,5 @@
 /** The time of one matmul on a matrix unit: whole tiles and waves of the actual shape, at an achievable rate. */
-import type { MatmulPoint, MatmulRate, MatrixUnit, Tile } from '../../src/hardware/index.js';
+import type { MatmulForm, MatmulPoint, MatmulRate, MatrixUnit, Tile } from '../../src/hardware/index.js';
 import type { MatmulWork } from '../../src/program/index.js';
 import { matmulFlops } from '../../src/program/index.js';
 import type { Bytes, Flops, FlopsPerSecond } from '../../src/units.js';
@@ -55,6 +55,20 @@ const DISTANCE_POWER = 4;
 const paddedRate = (point: MatmulPoint, unit: MatrixUnit, balance: number): number =>
   point.rate * (tilingOf(point, unit, balance).paddedFlops / matmulFlops(point));
 
+const byForm = new WeakMap<readonly MatmulPoint[], Map<MatmulForm | undefined, readonly MatmulPoint[]>>();
+
+/** The points of a form, or all where it has none. */
+function pointsOf(points: readonly MatmulPoint[], form: MatmulForm | undefined): readonly MatmulPoint[] {
+  let known = byForm.get(points);
+  if (known === undefined) byForm.set(points, (known = new Map()));
+  let found = known.get(form);
+  if (found === undefined) {
+    const own = points.filter((point) => point.form === form);
+    known.set(form, (found = own.length === 0 ? points : own));
+  }
+  return found;
+}
+
 /** The most that any matmul gets: the peak, or a measurement that beats it where the peak is a first measurement. */
 export const fastestRate = ({ peak, achievable, points }: MatmulRate): FlopsPerSecond =>
   flopsPerSecond(points.reduce((most, { rate }) => Math.max(most, rate), Math.max(peak, achievable)));
@@ -63,12 +77,21 @@ export const fastestRate = ({ peak, achievable, points }: MatmulRate): FlopsPerS
  * Rate in padded FLOP/s for a shape: the profile's achievable rate, or, where shapes were measured, their rates
  * weighted by inverse distance (Shepard 1968) in the logarithms of batch, m, n and k. A measured shape gets exactly
  * what was measured; no other gets more than the fastest rate.
+ *
+ * @param form points of others don't count where there are any of it
  */
-export function achievableRate(work: MatmulWork, rate: MatmulRate, unit: MatrixUnit, balance: number): FlopsPerSecond {
+export function achievableRate(
+  work: MatmulWork,
+  rate: MatmulRate,
+  unit: MatrixUnit,
+  balance: number,
+  form?: MatmulForm,
+): FlopsPerSecond {
   if (rate.points.length === 0) return rate.achievable;
+  const ofForm = pointsOf(rate.points, form);
   let weights = 0;
   let weighted = 0;
-  for (const point of rate.points) {
+  for (const point of ofForm) {
     const squared =
       Math.log(work.batch / point.batch) ** 2 +
       Math.log(work.m / point.m) ** 2 +

@@ -1,5 +1,5 @@
 /** A machine: chips, directed links between them, the way between two chips, and where the mesh's axes lie. */
-import type { Chip, Hardware } from '../../src/hardware/index.js';
+import type { Chip, Hardware, WorkKind } from '../../src/hardware/index.js';
 import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import type { BytesPerSecond, Seconds } from '../../src/units.js';
 
@@ -65,6 +65,8 @@ export interface Machine {
   readonly matmulSlowdown: number;
   /** At least 1: how much less of its memory bandwidth a chip has, besides, because chips share a host's memory. */
   readonly memorySlowdown: number;
+  /** How much longer kinds of work take, besides, with as many ranks as the mesh has; 1 where absent. */
+  readonly workSlowdown?: (work: WorkKind) => number;
   /** Chips that compute slower than the others, each with how many times as long they take; empty unless `withFaults`. */
   readonly chipSlowdown: ReadonlyMap<number, number>;
   /** Whether faults make links slow or dead, so that chips that lie alike no longer do. */
@@ -86,5 +88,13 @@ export interface Machine {
 /** What a topology gives; the rest of a machine is the same for all of them. */
 export type Layout = Pick<
   Machine,
-  'computeSlowdown' | 'memorySlowdown' | 'fabric' | 'stages' | 'chipOf' | 'slice' | 'slices' | 'lattice'
+  | 'computeSlowdown'
+  | 'memorySlowdown'
+  | 'workSlowdown'
+  | 'fabric'
+  | 'stages'
+  | 'chipOf'
+  | 'slice'
+  | 'slices'
+  | 'lattice'
 >;

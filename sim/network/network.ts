@@ -111,9 +111,10 @@ class MachineNetworks {
   #create({ algorithms: fixed = {}, preferred, offered }: NetworkOptions): Network {
     const { sharing } = this;
     const { topology } = this.#workshop.machine.hardware;
-    const begun = startingAfter(
-      topology.kind === 'switch' || topology.kind === 'fully-connected' ? topology.collectiveStart : seconds(0),
-    );
+    const begun = startingAfter(topology.kind === 'torus' ? seconds(0) : topology.collectiveStart);
+    const efforts = topology.kind === 'shared-memory' ? topology.transferEfforts : undefined;
+    const asHard = (name: CollectiveName, channels: readonly Channel[]): readonly Channel[] =>
+      withEffort(channels, efforts?.[name]);
     const pick = pickFastest(sharing, offered);
     /** By collective and axis, then by bytes. */
     const known = new Map<string, Map<number, CollectiveSchedule>>();
@@ -132,7 +133,7 @@ class MachineNetworks {
           return found;
         }),
       );
-      return { algorithm: made.get(best)!, channels: begun(best) };
+      return { algorithm: made.get(best)!, channels: begun(asHard(collective, best)) };
     };
 
     return {
@@ -141,7 +142,7 @@ class MachineNetworks {
         if (name === 'permute') {
           const asked = fixed.permute;
           if (asked !== undefined && asked !== 'direct') refuse(name, axis, asked, [{ name: 'direct' }]);
-          return { algorithm: 'direct', channels: begun(this.of(axis).permute(shifts)) };
+          return { algorithm: 'direct', channels: begun(asHard(name, this.of(axis).permute(shifts))) };
         }
         const key = `${name} ${axis}`;
         let bySize = known.get(key);
@@ -157,6 +158,12 @@ class MachineNetworks {
     };
   }
 }
+
+/** Channels whose bytes take as long as more of them would. */
+const withEffort = (channels: readonly Channel[], effort = 1): readonly Channel[] =>
+  effort === 1
+    ? channels
+    : channels.map((rounds) => rounds.map((one) => ({ ...one, effort: effort * (one.effort ?? 1) })));
 
 /** Channels that move nothing for so long. All algorithms need the same, so that none is chosen for it. */
 const startingAfter =

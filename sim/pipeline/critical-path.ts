@@ -71,6 +71,8 @@ function follow(execution: PipelineExecution): Path {
     path.add(`stage ${stage}/reduce tied gradients`, sending.duration, 'slot', null, sending);
   }
   path.add(`stage ${stage}/reduce the last gradients`, finishes[stage]!.reducing, 'collective', 'data');
+  /** What a slot's end has in common with the beginning of the one that the path came from: the transfer between them. */
+  let shared = 0;
   for (let index = schedule.slots[stage]!.length - 1; index >= 0 && path.left > 0;) {
     const { kind, chunk, microbatch } = schedule.slots[stage]![index]!;
     const isLast = microbatch === schedule.microbatches - 1;
@@ -85,7 +87,8 @@ function follow(execution: PipelineExecution): Path {
       take,
     );
     // Where stages wait for what they send.
-    path.add('transfers', length - take.duration, 'collective', 'pipe');
+    path.add('transfers', length - take.duration - shared, 'collective', 'pipe');
+    shared = 0;
     const before = index > 0 ? timeline.end(stage, index - 1) : begins[stage]!;
     const from = timeline.sender(stage, index);
     if (from === undefined || start === before) {
@@ -95,6 +98,7 @@ function follow(execution: PipelineExecution): Path {
     }
     path.add('transfers', arrival(stage, kind, chunk)?.duration ?? 0, 'collective', 'pipe');
     ({ stage, index } = from);
+    shared = Math.max(0, timeline.end(stage, index) - start);
   }
   const starting = runs.of(pipeline.stages[stage]!.start).whole;
   path.add(`stage ${stage}/start`, starting.duration, 'slot', null, starting);

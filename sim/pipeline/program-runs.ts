@@ -16,7 +16,7 @@ import type { ExposureTotals } from '../exposure.js';
 import { runFolded } from '../folded.js';
 import type { Machine } from '../machine/index.js';
 import type { CollectiveChoice, Plan } from '../plan.js';
-import { planProgram } from '../plan.js';
+import { hostTicksOfSpans, planProgram } from '../plan.js';
 
 /** What a run takes, up to some end of it. */
 export interface Take {
@@ -76,10 +76,11 @@ export class ProgramRuns {
   }
 
   #run(program: Program): ProgramRun {
-    // The host prepares a step once, not each of its programs.
+    const planned = planProgram(program, this.#machine, this.#stack, this.#collectives, this.#forwards.has(program));
     const plan: Plan = {
-      ...planProgram(program, this.#machine, this.#stack, this.#collectives, this.#forwards.has(program)),
-      hostDuration: ticks(0),
+      ...planned,
+      // The host prepares a step once, not each of its programs.
+      hostDuration: hostTicksOfSpans(planned),
       awaited: program.outputs.filter(({ name }) => name.startsWith('send:')).map(({ value }) => value),
     };
     const { duration, issued, exposure, contention, hostWait, even } = runFolded(plan);

@@ -4,10 +4,11 @@ import { MeshwrightError } from '../../src/errors.js';
 import { axisSize, formatMesh, stageMesh } from '../../src/mesh/index.js';
 import type { TrainingPipeline, Role } from '../../src/program/index.js';
 import type { Slot } from '../../src/program/schedules/index.js';
-import { toTicks, toSeconds } from '../engine/index.js';
+import { toSeconds } from '../engine/index.js';
 import type { Ticks } from '../engine/index.js';
 import type { Machine } from '../machine/index.js';
 import type { CollectiveChoice } from '../plan.js';
+import { hostTicksPerStep } from '../plan.js';
 import { createNetwork } from '../network/index.js';
 import type { SimulationResult, StepInput } from '../simulate.js';
 import { matmulDtype, stepDocument } from '../simulate.js';
@@ -116,7 +117,7 @@ function executePipeline({
   const runs = new ProgramRuns(machine, stack, collectives ?? {}, new Set(forwards));
   const network = createNetwork(machine, offeredBy(stack));
   const transfers = new Transfers(network, machine, pipeline, shape, stack.stageTransfers === 'scattered');
-  const host = toTicks(stack.hostOverheadPerStep);
+  const host = hostTicksPerStep(stack, machine.chips);
   const blocking = schedule.blocking === true || !stack.asynchronous.includes('permute');
   const times = pipelineTimes(runs, pipeline, transfers, schedule, {
     host,

@@ -19,6 +19,45 @@ export type TorusDimension = (typeof TORUS_DIMENSIONS)[number];
 /** Which dimensions of a slice are rings: each where it fits, all or none, none at all, or those that are listed. */
 export const WRAPAROUND_RULES = ['every-axis', 'per-axis', 'none', 'listed'] as const;
 export type WraparoundRule = (typeof WRAPAROUND_RULES)[number];
+/**
+ * Kinds of work of a kernel, each with rates of its own where ops were timed one by one: what a profile is corrected by,
+ * and how much ranks slow each other at it. `crossing`: operands and results copied into the library's own memory and out
+ * of it; `launch`: what a kernel and its ops take however small they are.
+ */
+export const WORK_KINDS = [
+  'matmul',
+  'batched-matmul',
+  'elementwise',
+  'activation',
+  'softmax',
+  'norm',
+  'reduction',
+  'copy',
+  'lookup',
+  'loss',
+  'update',
+  'crossing',
+  'launch',
+] as const;
+export type WorkKind = (typeof WORK_KINDS)[number];
+
+/**
+ * How a matmul reads its factors, where rates differ by it: plain or transposed (`n`, `t`) each, both with leading
+ * dimensions (`batched-…`), or the gradient of a weight, whose first factor is transposed.
+ */
+export const MATMUL_FORMS = [
+  'nn',
+  'nt',
+  'tn',
+  'tt',
+  'batched-nn',
+  'batched-nt',
+  'batched-tn',
+  'batched-tt',
+  'weight-gradient',
+] as const;
+export type MatmulForm = (typeof MATMUL_FORMS)[number];
+
 /** How a collective can be run; what each does is in `sim/network`. */
 export const ALGORITHMS = [
   'ring',

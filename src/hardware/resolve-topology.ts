@@ -3,7 +3,7 @@ import { MeshwrightError } from '../errors.js';
 import type { BytesPerSecond, Seconds } from '../units.js';
 import { parseQuantity, seconds } from '../units.js';
 import type { Path } from '../source.js';
-import { bandwidth } from './resolve-quantity.js';
+import { bandwidth, positive } from './resolve-quantity.js';
 import type { Place } from './resolve-quantity.js';
 import type { HardwareDocument, RateField } from './schema.js';
 import type { Bandwidth, CardNetwork, DataCenterNetwork, Topology, Wraparound } from './types.js';
@@ -137,6 +137,32 @@ function resolveNodes(topology: NodeDocument, reader: Reader): Topology {
   };
 }
 
+/** What was measured at several numbers of ranks. */
+function measuredByRanks({ contention, transfers, transferEfforts }: Document<'shared-memory'>, place: Place) {
+  const at = (index: number, name: string) => place(['topology', 'transfers', 'values', index, name]);
+  return {
+    ...(contention === undefined
+      ? {}
+      : { contention: contention.values.map(({ ranks, work, factor }) => ({ ranks, work, factor })) }),
+    ...(transfers === undefined
+      ? {}
+      : {
+          transfers: transfers.values.map(({ ranks, bandwidth: rate, latency }, index) => ({
+            ranks,
+            bandwidth: positive(rate, 'bytesPerSecond', at(index, 'bandwidth')),
+            latency: parseQuantity(latency, 'time', at(index, 'latency')),
+          })),
+        }),
+    ...(transferEfforts === undefined
+      ? {}
+      : {
+          transferEfforts: Object.fromEntries(
+            transferEfforts.values.map(({ collective, effort }) => [collective, effort]),
+          ),
+        }),
+  };
+}
+
 /** @throws MeshwrightError QUANTITY_INVALID, HARDWARE_INVALID, with the file and line */
 export function resolveTopology({ topology }: HardwareDocument, place: Place): Topology {
   const reader = readerOf(place);
@@ -154,6 +180,11 @@ export function resolveTopology({ topology }: HardwareDocument, place: Place): T
         transferPerChip: reader.rate(topology.transferBandwidthPerChip, 'transferBandwidthPerChip'),
         messageLatency: reader.time(topology.messageLatency, 'messageLatency'),
         hostMemory: reader.rate(topology.hostMemoryBandwidth, 'hostMemoryBandwidth'),
+        collectiveStart:
+          topology.collectiveStart === undefined
+            ? seconds(0)
+            : reader.time(topology.collectiveStart, 'collectiveStart'),
+        ...measuredByRanks(topology, place),
       };
   }
 }

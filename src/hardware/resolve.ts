@@ -1,7 +1,7 @@
 /** From a checked document to numbers with units. */
 import { MeshwrightError } from '../errors.js';
 import type { FlopsPerSecond, Seconds } from '../units.js';
-import { flopsPerSecond, parseQuantity, seconds } from '../units.js';
+import { bytesPerSecond, flopsPerSecond, parseQuantity, seconds } from '../units.js';
 import type { MatmulDType } from './names.js';
 import { MATMUL_DTYPES } from './names.js';
 import type { HardwareDocument, MatmulField, StackDocument } from './schema.js';
@@ -9,12 +9,12 @@ import { bandwidth, positive, rateOf } from './resolve-quantity.js';
 import type { Place } from './resolve-quantity.js';
 import { resolveTopology } from './resolve-topology.js';
 import type { Path, SourceFile } from '../source.js';
-import type { Chip, Hardware, MatmulRate, Stack } from './types.js';
+import type { Chip, Hardware, MatmulRate, OpTime, Stack } from './types.js';
 
 function matmulRate(field: MatmulField, path: Path, place: Place, mayExceedPeak: boolean): MatmulRate {
   const { peak, achievable } = rateOf(field, 'flopsPerSecond', path, place, mayExceedPeak);
-  const points = (field.points?.values ?? []).map(({ rate, ...shape }, index) => ({
-    ...shape,
+  const points = (field.points?.values ?? []).map(({ batch, m, n, k, form, rate }, index) => ({
+    ...{ batch, m, n, k, form },
     rate: positive(rate, 'flopsPerSecond', place([...path, 'points', 'values', index, 'rate'])),
   }));
   return { peak: flopsPerSecond(peak), achievable: flopsPerSecond(achievable), points };
@@ -36,8 +36,18 @@ const attentionOf = (kernels: AttentionField): NonNullable<Chip['fusedAttention'
     ]),
   );
 
+function opTimesOf({ values }: NonNullable<HardwareDocument['chip']['opTimes']>, place: Place): OpTime[] {
+  const at = (index: number, name: string) => place(['chip', 'opTimes', 'values', index, name]);
+  return values.map(({ op, bytes, row, time }, index) => ({
+    op,
+    bytes: parseQuantity(bytes, 'bytes', at(index, 'bytes')),
+    row,
+    seconds: positive(time, 'time', at(index, 'time')),
+  }));
+}
+
 function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Chip {
-  const { memory, matrixUnit: unit, fusedAttention, peakVersion } = chip;
+  const { memory, matrixUnit: unit, fusedAttention, opTimes, corrections, peakVersion } = chip;
   const matmul: Partial<Record<MatmulDType, MatmulRate>> = {};
   for (const dtype of MATMUL_DTYPES) {
     const field = chip.matmul[dtype];
@@ -101,6 +111,10 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
       'flopsPerSecond',
       place(['chip', 'vectorRate', 'value']),
     ) as FlopsPerSecond,
+    ...(opTimes === undefined ? {} : { opTimes: opTimesOf(opTimes, place) }),
+    ...(corrections === undefined
+      ? {}
+      : { corrections: Object.fromEntries(corrections.values.map(({ work, factor }) => [work, factor])) }),
     ...(fusedAttention === undefined ? {} : { fusedAttention: attentionOf(fusedAttention) }),
     ...(peakVersion === undefined ? {} : { peakVersion }),
   };
@@ -128,6 +142,9 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
       | 'opOverhead'
       | 'hostTimePerOp'
       | 'hostOverheadPerStep'
+      | 'hostOverheadPerRank'
+      | 'hostTimePerSpan'
+      | 'operandOverhead'
       | 'hostOverheadPerMicrobatch'
       | 'hostOverheadPerAttention',
   ): Seconds => {
@@ -170,7 +187,18 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
     kernelLaunchOverhead: time('kernelLaunchOverhead'),
     opOverhead: time('opOverhead'),
     hostTimePerOp: time('hostTimePerOp'),
+    ...(document.kernelFamily === undefined ? {} : { kernelFamily: document.kernelFamily.value }),
+    operandOverhead: time('operandOverhead'),
+    ...(document.operandCopies === undefined
+      ? {}
+      : {
+          operandCopies: bytesPerSecond(
+            positive(document.operandCopies.value, 'bytesPerSecond', place(['operandCopies', 'value'])),
+          ),
+        }),
     hostOverheadPerStep: time('hostOverheadPerStep'),
+    hostOverheadPerRank: time('hostOverheadPerRank'),
+    hostTimePerSpan: time('hostTimePerSpan'),
     hostOverheadPerMicrobatch: time('hostOverheadPerMicrobatch'),
     hostOverheadPerAttention: time('hostOverheadPerAttention'),
     exchanges: document.exchanges?.value ?? 'at-once',

@@ -8,19 +8,28 @@ import {
   ATTENTION_KERNELS,
   COLLECTIVES,
   MATMUL_DTYPES,
+  MATMUL_FORMS,
   STATUSES,
   TORUS_DIMENSIONS,
+  WORK_KINDS,
   WRAPAROUND_RULES,
 } from './names.js';
 
+/**
+ * How well a measured number repeats: half of what lies between the 10th and the 90th percentile of the blocks it was
+ * measured in, over their median.
+ */
+const repeatability = z.number().nonnegative().optional();
 const provenance = {
   source: z.string('a source').min(3, 'a source of at least 3 characters'),
   status: z.enum(STATUSES),
+  repeatability,
 };
 const sourced = <T extends z.ZodType>(value: T) => z.strictObject({ value, ...provenance });
 
 /** Text that should be a quantity; a bare number gets its own error, with the units to choose from, when resolved. */
-const quantity = sourced(z.union([z.string(), z.number()]));
+const amount = z.union([z.string(), z.number()]);
+const quantity = sourced(amount);
 const count = sourced(z.int().positive());
 const fraction = sourced(z.number().positive().max(1));
 const flag = sourced(z.boolean());
@@ -32,7 +41,17 @@ const rate = z.strictObject({ peak: quantity, achievable });
 const size = z.int().positive();
 const points = z.strictObject({
   ...provenance,
-  values: z.array(z.strictObject({ batch: size, m: size, n: size, k: size, rate: z.union([z.string(), z.number()]) })),
+  values: z.array(
+    z.strictObject({
+      batch: size,
+      m: size,
+      n: size,
+      k: size,
+      form: z.enum(MATMUL_FORMS).optional(),
+      rate: amount,
+      repeatability,
+    }),
+  ),
 });
 const matmul = z.strictObject({ peak: quantity, achievable, points: points.optional() });
 
@@ -47,6 +66,28 @@ const smallTransfers = z.strictObject({
   values: z
     .array(z.strictObject({ below: z.union([z.string(), z.number()]), share: z.number().positive().max(1) }))
     .min(1),
+});
+
+/** Of ops that are no matmuls, by what an op reads and writes and how long its rows are. */
+const opTimes = z.strictObject({
+  ...provenance,
+  values: z
+    .array(
+      z.strictObject({
+        op: z.string().regex(/^[a-z_0-9]+$/, 'the name of an op'),
+        bytes: amount,
+        row: size.optional(),
+        time: amount,
+        repeatability,
+      }),
+    )
+    .min(1),
+});
+
+/** What a kind of work takes, over what the profile's other numbers say. */
+const corrections = z.strictObject({
+  ...provenance,
+  values: z.array(z.strictObject({ work: z.enum(WORK_KINDS), factor: z.number().positive(), repeatability })).min(1),
 });
 
 const fusedAttention = z.strictObject({
@@ -112,6 +153,36 @@ const sharedMemory = z.strictObject({
   transferBandwidthPerChip: rate,
   messageLatency: quantity,
   hostMemoryBandwidth: rate,
+  collectiveStart: quantity.optional(),
+  contention: z
+    .strictObject({
+      ...provenance,
+      values: z
+        .array(
+          z.strictObject({
+            ranks: size,
+            work: z.enum(WORK_KINDS).optional(),
+            factor: z.number().positive(),
+            repeatability,
+          }),
+        )
+        .min(1),
+    })
+    .optional(),
+  transfers: z
+    .strictObject({
+      ...provenance,
+      values: z.array(z.strictObject({ ranks: size, bandwidth: amount, latency: amount, repeatability })).min(1),
+    })
+    .optional(),
+  transferEfforts: z
+    .strictObject({
+      ...provenance,
+      values: z
+        .array(z.strictObject({ collective: z.enum(COLLECTIVES), effort: z.number().min(1), repeatability }))
+        .min(1),
+    })
+    .optional(),
 });
 
 export const hardwareSchema = z.strictObject({
@@ -143,6 +214,8 @@ export const hardwareSchema = z.strictObject({
     rateSpread: share.optional(),
     sustainedRate: fraction.optional(),
     vectorRate: quantity,
+    opTimes: opTimes.optional(),
+    corrections: corrections.optional(),
     fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
@@ -220,6 +293,12 @@ export const stackSchema = z.strictObject({
   opOverhead: quantity,
   hostTimePerOp: quantity,
   hostOverheadPerStep: quantity,
+  /** The kernel family whose software it is, where it is this program's own trainer. */
+  kernelFamily: sourced(z.string().min(1)).optional(),
+  operandOverhead: quantity.optional(),
+  operandCopies: quantity.optional(),
+  hostOverheadPerRank: quantity.optional(),
+  hostTimePerSpan: quantity.optional(),
   hostOverheadPerMicrobatch: quantity.optional(),
   hostOverheadPerAttention: quantity.optional(),
   exchanges: sourced(z.enum(['at-once', 'one-by-one'])).optional(),

@@ -1,6 +1,14 @@
 /** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
-import type { AlgorithmName, AttentionKernel, CollectiveKind, MatmulDType, WraparoundRule } from './names.js';
+import type {
+  AlgorithmName,
+  AttentionKernel,
+  CollectiveKind,
+  MatmulDType,
+  MatmulForm,
+  WorkKind,
+  WraparoundRule,
+} from './names.js';
 import type { HardwareDocument, StackDocument } from './schema.js';
 
 /** A bandwidth: what the datasheet says, and what people reach. */
@@ -15,7 +23,19 @@ export interface MatmulPoint {
   readonly m: number;
   readonly n: number;
   readonly k: number;
+  /** Where rates differ by it; a form that no point has is interpolated among all of them. */
+  readonly form?: MatmulForm | undefined;
   readonly rate: FlopsPerSecond;
+}
+
+/** What an op that is no matmul takes inside a kernel, its own start included, the kernel's launch not. */
+export interface OpTime {
+  readonly op: string;
+  /** What it reads and writes. */
+  readonly bytes: Bytes;
+  /** The length of its rows: of the last dimension of what it reads first. */
+  readonly row?: number | undefined;
+  readonly seconds: Seconds;
 }
 
 export interface MatmulRate {
@@ -90,6 +110,13 @@ export interface Chip {
   readonly sustainedRate: number;
   /** Arithmetic outside the matrix unit. */
   readonly vectorRate: FlopsPerSecond;
+  /**
+   * Times of ops as they were measured, interpolated by bytes between sizes of one row length and then between row
+   * lengths. Ops that it has not are memory-bound or arithmetic-bound at the rates above.
+   */
+  readonly opTimes?: readonly OpTime[];
+  /** What kinds of work take over what all other numbers say; 1 where absent. */
+  readonly corrections?: Readonly<Partial<Record<WorkKind, number>>>;
   /** By kernel, the stack's default first; without it, a fused attention takes what its matmuls would one by one. */
   readonly fusedAttention?: Readonly<Partial<Record<AttentionKernel, FusedAttention>>>;
   /** Present where `peak` is a first measurement and not a datasheet's: which one MFU is relative to. */
@@ -188,6 +215,31 @@ export interface SharedMemoryTopology {
   readonly messageLatency: Seconds;
   /** What all cores together can read and write. */
   readonly hostMemory: Bandwidth;
+  /** What a collective takes before it moves anything. */
+  readonly collectiveStart: Seconds;
+  /**
+   * How much longer work takes with so many ranks than with one: of a kind of work, or of all that nothing else is said
+   * of. In place of `busyCoreRateFraction`, of taking turns on cores and of the host's memory where there are any.
+   */
+  readonly contention?: readonly Contention[];
+  /** Between the ranks of a machine with so many of them: in place of `transferPerChip` and `messageLatency`. */
+  readonly transfers?: readonly RankTransfers[];
+  /** How many times as long as its bytes should a collective has a rank's thread; 1 where absent. */
+  readonly transferEfforts?: Readonly<Partial<Record<CollectiveKind, number>>>;
+}
+
+export interface Contention {
+  readonly ranks: number;
+  readonly work?: WorkKind | undefined;
+  readonly factor: number;
+}
+
+export interface RankTransfers {
+  readonly ranks: number;
+  /** What a rank sends while it receives as much. */
+  readonly bandwidth: BytesPerSecond;
+  /** Of a message, from its sending to when the rank that waits for it goes on. */
+  readonly latency: Seconds;
 }
 
 export type Topology = TorusTopology | NodeTopology | SharedMemoryTopology;
@@ -343,8 +395,21 @@ export interface Stack {
    * slower than its kernels.
    */
   readonly hostTimePerOp: Seconds;
+  /** The kernel family whose software it is; absent where it is not this program's own trainer. */
+  readonly kernelFamily?: string;
+  /** Of a kernel's launch, what each tensor takes that goes in or comes out. */
+  readonly operandOverhead: Seconds;
+  /**
+   * The rate at which operands are copied into the library's own memory before a kernel, and results out of it after it;
+   * absent where they are used where they lie.
+   */
+  readonly operandCopies?: BytesPerSecond;
   /** Once a step. */
   readonly hostOverheadPerStep: Seconds;
+  /** Once a step for each rank beyond the first: a thread hands all of them their work. */
+  readonly hostOverheadPerRank: Seconds;
+  /** Between the end of a kernel or a collective and the start of the next one, on a rank's own thread. */
+  readonly hostTimePerSpan: Seconds;
   /**
    * Before the forward pass of each microbatch, once the chip has done all that was launched before: a host that looks at
    * what is on the chip can't run ahead of it.

@@ -12,7 +12,10 @@ export interface SlotTimes<T extends number> {
   slot(stage: number, kind: SlotKind, chunk: number): T;
   /** The same of the last microbatch's, where that differs: gradients may be reduced beside it. */
   last?(stage: number, kind: SlotKind, chunk: number): T;
-  /** To bring a product from one virtual stage to a neighbour that lies on another stage. */
+  /**
+   * From the end of the slot that makes a product to when a neighbour on another stage can begin with it. Below 0 where
+   * both slots have the time of bringing it there in their own: by so much they may overlap.
+   */
   transfer(from: number, to: number): T;
 }
 
@@ -67,10 +70,10 @@ export function transfersOfSlot<T extends number>(
 
 /**
  * The same where transfers aren't overlapped with computing: a stage waits until what it sends has arrived. Where both are
- * blocked each send and receive is a call of its own, and a transfer keeps either stage for as long as it takes: the one
- * after its slot, the other before its own. That is how long stages are busy with it; what waits for it alone, while a
- * pipeline fills and drains, is put off by a transfer too many. Where the sender is blocked, those both ways go at once, and
- * what a stage receives comes while it sends.
+ * blocked each send and receive is a call of its own, and a transfer keeps both stages for as long as it takes, the sender
+ * after its slot and the receiver before its own: at the same time where the receiver waits for it, otherwise when it comes
+ * to it, with which the sender has gone on. Where the sender is blocked, transfers both ways go at once, and what a stage
+ * receives comes while it sends.
  */
 export function blockingTransfers<T extends number>(
   shape: ScheduleShape,
@@ -85,7 +88,8 @@ export function blockingTransfers<T extends number>(
   return {
     slot: (...slot) => with_(times.slot(...slot), ...slot),
     ...(times.last === undefined ? {} : { last: (...slot) => with_(times.last!(...slot), ...slot) }),
-    transfer: () => 0 as T,
+    // A receiver begins as soon as the sender has made what it sends, which is before the sender's slot ends.
+    transfer: (from, to) => (blocked === 'both' ? 0 - times.transfer(from, to) : 0) as T,
   };
 }
 
@@ -96,7 +100,7 @@ export interface TimeTables {
   readonly lastDuration: (stage: number, own: number) => number;
   /** Whether the two differ anywhere. */
   readonly lastApart: boolean;
-  /** From the sender of its input to a slot of a stage and class; 0 where it waits for no other stage. */
+  /** From the end of the sender of its input to a slot of a stage and class; 0 where it waits for no other stage. */
   readonly transfer: (stage: number, own: number) => number;
   /** Whether all times are whole numbers. */
   readonly whole: boolean;

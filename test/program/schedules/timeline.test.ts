@@ -172,10 +172,29 @@ describe('a transfer', () => {
       timeline(schedule, blockingTransfers(schedule, slotTimes(schedule, { ...times, transfer }), 'both')).stepTime;
     const most = 4 * (microbatches + stages - 1);
     expect(step(1) - step(0)).toBeLessThanOrEqual(most);
-    expect(step(1) - step(0)).toBeGreaterThanOrEqual(4 * microbatches);
+    expect(step(1) - step(0)).toBeGreaterThanOrEqual(4 * (microbatches - 1));
     // Each transfer once where the sender alone waits: two a microbatch, as what it receives comes meanwhile.
     const sending = timeline(schedule, blockingTransfers(schedule, slotTimes(schedule, { ...times, transfer: 1 })));
     expect(sending.stepTime - step(0)).toBeLessThanOrEqual(most / 2);
+  });
+
+  it('that keeps both stages keeps them at the same time: on the way there and back it counts once a stage', () => {
+    for (const stages of [2, 3, 5]) {
+      const schedule = oneForwardOneBackward(stages, 1);
+      const line = (transfer: number) =>
+        timeline(schedule, blockingTransfers(schedule, slotTimes(schedule, { ...times, transfer }), 'both'));
+      expect(line(4).stepTime - line(0).stepTime).toBe(2 * 4 * (stages - 1));
+    }
+  });
+
+  it('that keeps both stages is over when the receiver has it, so no earlier than with a sender alone kept', () => {
+    const schedule = oneForwardOneBackward(4, 6);
+    const [sender, both] = (['sender', 'both'] as const).map((blocked) =>
+      timeline(schedule, blockingTransfers(schedule, slotTimes(schedule, times), blocked)),
+    ) as [Timeline<number>, Timeline<number>];
+    expect(both.stepTime).toBeGreaterThan(sender.stepTime);
+    // Its first slot waits for the same; what it computes begins after what it receives.
+    expect(both.start(1, 0) + times.transfer).toBe(sender.start(1, 0));
   });
 
   it('is hidden by other work where there is some: a long pipeline takes 2c(p − 1) more for the way there and back', () => {
