@@ -21,7 +21,7 @@ for (const family of ['onnx', 'tfjs-wasm']) {
   );
   console.log(family, 'fit took', ((performance.now() - t0) / 1e3).toFixed(1), 's', 'usual', usual);
   for (const t of fit.terms)
-    console.log('  ', t.id.padEnd(50), t.value.toExponential(3), 'x', Math.exp(t.moved).toFixed(2), t.samples);
+    console.log('  ', t.id.padEnd(50), t.text.padEnd(14), 'x', Math.exp(t.moved).toFixed(2), t.samples);
   const after = resolveProfile(fit.documents);
   const before = resolveProfile(docs);
   const errs: number[] = [];

@@ -42,9 +42,11 @@ import {
 } from '../../sim/index.js';
 import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
+import type { PredictionIntervals } from './intervals.js';
+import { intervalsOf } from './intervals.js';
 
 /** A simulation with what only the job knows. */
-export interface JobSimulation extends SimulationResult {
+export interface JobSimulation extends SimulationResult, PredictionIntervals {
   readonly model: string;
   readonly batch: number;
   readonly microbatches: number;
@@ -258,12 +260,12 @@ export class Assessor {
       collectives: this.collectives,
     });
     for (const { plan } of execution.runs.all) this.#take(plan.collectives);
-    const assessment = { job, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
+    const assessment = { job, machine, simulation: { ...result, ...this.#ofJob(job, result, stack) }, execution };
     if (isOwn) this.#lastPipeline = assessment;
     return assessment;
   }
 
-  #ofJob(job: Job, { mfu }: SimulationResult): Omit<JobSimulation, keyof SimulationResult | 'pipeline'> {
+  #ofJob(job: Job, result: SimulationResult, stack: Stack): Omit<JobSimulation, keyof SimulationResult | 'pipeline'> {
     const { exact, formula, parameters } = this.#flops(job);
     return {
       model: job.model.name,
@@ -272,7 +274,8 @@ export class Assessor {
       plan: formatPlan(job.plan),
       faults: faultTexts(this.#faults),
       formulaParameters: parameters,
-      mfuByFormula: (mfu * formula) / exact,
+      mfuByFormula: (result.mfu * formula) / exact,
+      ...intervalsOf(stack, result),
     };
   }
 
@@ -291,7 +294,7 @@ export class Assessor {
       ...(unfold === undefined ? {} : { unfold }),
     });
     this.#take(execution.plan.collectives);
-    return { job, program, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
+    return { job, program, machine, simulation: { ...result, ...this.#ofJob(job, result, stack) }, execution };
   }
 
   /** A whole job; without a count of microbatches the fewest that fit are taken. */

@@ -217,6 +217,9 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
           },
         }),
     vocabularyMultiple: document.vocabularyMultiple?.value ?? 1,
+    ...(document.uncertainty === undefined
+      ? {}
+      : { uncertainty: { ...document.uncertainty.value, source: document.uncertainty.source } }),
     document,
   };
 }

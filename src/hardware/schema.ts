@@ -319,6 +319,15 @@ export const stackSchema = z.strictObject({
   vocabularyMultiple: count.optional(),
   model: modelDefaults.optional(),
   plan: z.array(planDefault).optional(),
+  uncertainty: sourced(
+    z.strictObject({
+      p10: z.number().positive(),
+      p50: z.number().positive(),
+      p90: z.number().positive(),
+      /** How many measured runs that is of. */
+      runs: size,
+    }),
+  ).optional(),
 });
 
 export type HardwareDocument = z.infer<typeof hardwareSchema>;

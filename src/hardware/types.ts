@@ -442,5 +442,17 @@ export interface Stack {
   readonly reservedMemory?: ReservedMemory;
   /** Vocabularies are filled up to a multiple of this on each chip of the axis `model`; 1 where they are only divided. */
   readonly vocabularyMultiple: number;
+  /** How far predictions with it were off; absent where no run of it is known. */
+  readonly uncertainty?: Uncertainty;
   readonly document: StackDocument;
+}
+
+/** Quantiles of measured over predicted step time. */
+export interface Uncertainty {
+  readonly p10: number;
+  readonly p50: number;
+  readonly p90: number;
+  /** How many measured runs that is of. */
+  readonly runs: number;
+  readonly source: string;
 }

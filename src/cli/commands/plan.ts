@@ -8,6 +8,7 @@ import { Assessor } from '../assess.js';
 import type { CollectiveFlag } from '../collective-flag.js';
 import { requireTaken } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
+import { formatInterval } from '../intervals.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
@@ -79,17 +80,18 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
 
 export function printPlans(plans: readonly RankedPlan<JobSimulation>[]): void {
   printTable(
-    ['', 'plan', 'step', 'MFU', 'compute', 'exposed', 'overhead', 'memory'],
+    ['', 'plan', 'step', '8 of 10 runs', 'MFU', 'compute', 'exposed', 'overhead', 'memory'],
     plans.map(({ rank, job, figures }) => [
       String(rank),
       formatPlan(job.plan),
       formatSeconds(seconds(figures.stepTimeSeconds)),
+      formatInterval(figures.stepTimeInterval),
       formatPercent(figures.mfu),
       formatSeconds(seconds(figures.computeSeconds)),
       formatSeconds(seconds(figures.exposedCommunicationSeconds)),
       formatSeconds(seconds(figures.overheadSeconds)),
       formatBytes(bytes(figures.peakMemoryBytesPerChip)),
     ]),
-    [0, 2, 3, 4, 5, 6, 7],
+    [0, 2, 3, 4, 5, 6, 7, 8],
   );
 }
