@@ -2,6 +2,7 @@
 import type { KindDifference } from '../trace/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
 import type { PlanComparison, StepFigures } from './comparison.js';
+import { formatInterval } from './intervals.js';
 import { printLine, printTable } from './output.js';
 import type { RankComparison, RankParts } from './rank-report.js';
 import type { RunReport, StragglerReport } from './run-report.js';
@@ -32,8 +33,14 @@ const printDifferences = (rows: readonly KindDifference[]): void =>
 export function printComparison(plans: readonly PlanComparison[]): void {
   const error = (of: StepFigures | null, { measured }: PlanComparison) =>
     of === null ? '–' : formatError(of.stepTimeSeconds, measured.stepTimeSeconds);
-  const columns: [string, (row: PlanComparison) => string][] = [
+  type Column = [string, (row: PlanComparison) => string];
+  const hasIntervals = plans.some(({ predicted }) => predicted.stepTimeInterval !== undefined);
+  const intervals: Column[] = hasIntervals
+    ? [['8 of 10 runs', ({ predicted: { stepTimeInterval: one } }) => (one === undefined ? '–' : formatInterval(one))]]
+    : [];
+  const columns: Column[] = [
     ['predicted', (row) => time(row.predicted.stepTimeSeconds)],
+    ...intervals,
     ['MFU', (row) => formatPercent(row.predicted.mfu)],
     ['measured', (row) => time(row.measured.stepTimeSeconds)],
     ['MFU', (row) => formatPercent(row.measured.mfu)],
@@ -135,7 +142,7 @@ export function printRun(report: RunReport): void {
     `${steps.count} steps timed, from ${time(steps.p10Seconds)} to ${time(steps.p90Seconds)} without a tenth at either end`,
   );
   printLine();
-  printLine(`Where the difference comes from (${plan}; of collectives, what no kernel hides), by what limits kernels:`);
+  printLine(`Where the difference comes from (${plan}; of collectives, what no kernel hides), by kind of work:`);
   printWaterfall(waterfalls.byWork, step);
   printLine();
   printLine('By phase:');

@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
 import { writeDocument } from '../whole-file.js';
+import { WORK_KINDS } from '../hardware/index.js';
 import type { Timing, TrainReport } from '../train/index.js';
 import type { KindDifference } from '../trace/index.js';
 import { differencesByKind } from '../trace/index.js';
 import { formatPlan } from '../job/index.js';
 import type { AnyAssessment } from './assess.js';
 import { howToGoOn } from './interrupt.js';
-import { PARTS, knownOf, opOf, times } from './kernel-costs.js';
+import type { PredictionIntervals } from './intervals.js';
+import { timesInterval } from './intervals.js';
+import { opOf, timesWork, workOf } from './kernel-costs.js';
 import type { RanksDocument } from './rank-report.js';
 import { ranksDocument, writeRanks } from './rank-report.js';
 import { readDocument, writeTrace } from './run-folder.js';
@@ -21,7 +24,7 @@ import { joinTrial, measuredStepSeconds, mfuOf, predictedStepSeconds, predictedT
 import type { ComparedSpan } from './waterfall.js';
 
 const SCHEMA = 'meshwright/comparison@3';
-/** Without versions of hardware, without axes and parts of spans. */
+/** Without versions of hardware and intervals, without axes and kinds of work of spans. */
 const OLDER = ['meshwright/comparison@2'];
 
 export interface StepFigures {
@@ -29,9 +32,12 @@ export interface StepFigures {
   readonly mfu: number;
 }
 
+/** With what eight of ten runs are between; a run of before has no intervals. */
+export interface PredictedFigures extends StepFigures, Partial<PredictionIntervals> {}
+
 export interface PlanComparison {
   readonly plan: string;
-  readonly predicted: StepFigures;
+  readonly predicted: PredictedFigures;
   readonly measured: StepFigures & {
     readonly steps: number;
     readonly fastestSeconds: number;
@@ -62,8 +68,16 @@ const figuresOf = (predicted: AnyAssessment, step: number): StepFigures => ({
   stepTimeSeconds: step,
   mfu: mfuOf(predicted, step),
 });
-export const predictedFigures = (predicted: AnyAssessment): StepFigures =>
-  figuresOf(predicted, predictedStepSeconds(predicted));
+
+export function predictedFigures(predicted: AnyAssessment): PredictedFigures {
+  const step = predictedStepSeconds(predicted);
+  const { stepTimeSeconds, stepTimeInterval, mfuInterval } = predicted.simulation;
+  return {
+    ...figuresOf(predicted, step),
+    stepTimeInterval: timesInterval(stepTimeInterval, step / stepTimeSeconds),
+    mfuInterval: timesInterval(mfuInterval, stepTimeSeconds / step),
+  };
+}
 
 export function comparePlan(trial: Trial, again?: AnyAssessment): PlanComparison {
   const step = measuredStepSeconds(trial);
@@ -83,10 +97,10 @@ export function comparePlan(trial: Trial, again?: AnyAssessment): PlanComparison
 }
 
 function comparedSpans(trial: Trial): ComparedSpan[] {
-  const { kernels } = knownOf(trial.predicted);
+  const works = workOf(trial.predicted);
   return joinTrial(trial).map((span) => {
-    const cost = span.kind === 'kernel' ? kernels.get(opOf(span.id)) : undefined;
-    return cost === undefined ? span : { ...span, parts: times(cost, span.runs ?? 1) };
+    const work = span.kind === 'kernel' ? works.get(opOf(span.id)) : undefined;
+    return work === undefined ? span : { ...span, work: timesWork(work, span.runs ?? 1) };
   });
 }
 
@@ -148,6 +162,7 @@ export interface WrittenRun {
 }
 
 const stepFigures = z.object({ stepTimeSeconds: z.number(), mfu: z.number() });
+const interval = z.object({ p10: z.number(), p50: z.number(), p90: z.number(), source: z.string() }).optional();
 const beside = { predictedSeconds: z.number(), measuredSeconds: z.number() };
 /** What is read of a `ComparisonDocument`, which may be of another version or damaged. */
 const form = z.looseObject({
@@ -160,7 +175,7 @@ const form = z.looseObject({
     .array(
       z.looseObject({
         plan: z.string(),
-        predicted: stepFigures,
+        predicted: stepFigures.extend({ stepTimeInterval: interval, mfuInterval: interval }),
         measured: stepFigures.loose(),
         repredicted: stepFigures.nullable(),
         byKind: z.array(z.object({ kind: z.string(), ...beside })),
@@ -176,7 +191,7 @@ const form = z.looseObject({
       ...beside,
       predictedExposedSeconds: z.number(),
       measuredExposedSeconds: z.number(),
-      parts: z.object(Object.fromEntries(PARTS.map((part) => [part, z.number()]))).optional(),
+      work: z.partialRecord(z.enum(WORK_KINDS), z.number().nonnegative()).optional(),
     }),
   ),
   stepSeconds: z.array(z.number()).min(1),

@@ -1,12 +1,13 @@
 /** Where the difference between a predicted and a measured step comes from, told apart in several ways. */
 import type { JoinedSpan, KindDifference } from '../trace/index.js';
-import type { KernelParts } from './kernel-costs.js';
-import { PARTS, opOf } from './kernel-costs.js';
+import type { WorkKind } from '../hardware/index.js';
+import type { WorkTimes } from './kernel-costs.js';
+import { entriesOf, opOf } from './kernel-costs.js';
 
 /** A joined span with what only the profile knows of it. */
 export interface ComparedSpan extends JoinedSpan {
-  /** Of a kernel: what its predicted time, all runs, is made of. */
-  readonly parts?: KernelParts;
+  /** Of a kernel: what its predicted time, all runs, is made of, in seconds. */
+  readonly work?: WorkTimes;
 }
 
 export interface StepTimes {
@@ -14,11 +15,20 @@ export interface StepTimes {
   readonly measuredSeconds: number;
 }
 
-const WORDS: Readonly<Record<(typeof PARTS)[number], string>> = {
-  matmulSeconds: 'matmuls',
-  memorySeconds: 'memory-bound',
-  vectorSeconds: 'vector',
-  overheadSeconds: 'launches',
+const WORDS: Readonly<Record<WorkKind, string>> = {
+  matmul: 'matmuls',
+  'batched-matmul': 'batched matmuls',
+  elementwise: 'elementwise',
+  activation: 'activation functions',
+  softmax: 'softmax',
+  norm: 'norms',
+  reduction: 'reductions',
+  copy: 'copies',
+  lookup: 'lookups',
+  loss: 'loss',
+  update: 'update',
+  crossing: 'into and out of the library',
+  launch: 'launches',
 };
 
 const difference = ({ predictedSeconds, measuredSeconds }: StepTimes): number => measuredSeconds - predictedSeconds;
@@ -49,24 +59,19 @@ class Rows {
 }
 
 /**
- * By what limits kernels. A kernel that mixes kinds of work is measured as a whole: its time is dealt to them as the
- * prediction deals it.
+ * By kind of work. A kernel that mixes kinds is measured as a whole: its time is dealt to them as the prediction deals it.
  */
 export function byWork(spans: readonly ComparedSpan[], step: StepTimes): KindDifference[] {
   const rows = new Rows();
-  for (const { kind, phase, parts, predictedExposedSeconds: predicted, measuredExposedSeconds: measured } of spans) {
+  for (const { kind, work, predictedExposedSeconds: predicted, measuredExposedSeconds: measured } of spans) {
     if (kind === 'collective') rows.add('collectives', predicted, measured);
-    else if (phase === 'optimizer') rows.add('update', predicted, measured);
-    else if (parts === undefined) rows.add('kernels', predicted, measured);
+    else if (work === undefined) rows.add('kernels', predicted, measured);
     else {
-      const whole = PARTS.reduce((total, part) => total + parts[part], 0);
+      const parts = entriesOf(work);
+      const whole = parts.reduce((total, [, seconds]) => total + seconds, 0);
       // What costs nothing is at most launched.
-      const shareOf = (part: (typeof PARTS)[number]): number =>
-        whole > 0 ? parts[part] / whole : Number(part === 'overheadSeconds');
-      for (const part of PARTS) {
-        const share = shareOf(part);
-        if (share > 0) rows.add(WORDS[part], share * predicted, share * measured);
-      }
+      if (whole === 0) rows.add(WORDS.launch, predicted, measured);
+      else for (const [of, part] of parts) rows.add(WORDS[of], (part / whole) * predicted, (part / whole) * measured);
     }
   }
   return rows.upTo(step);

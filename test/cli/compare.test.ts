@@ -117,7 +117,7 @@ describe('compare', () => {
     const path = join(folder, 'slow', 'comparison.json');
     const text = readFileSync(path, 'utf8');
     const { spans, ...document } = JSON.parse(text) as { spans: object[] };
-    const older = spans.map((span) => ({ ...span, parts: undefined, axis: undefined }));
+    const older = spans.map((span) => ({ ...span, work: undefined, axis: undefined }));
     writeFileSync(
       path,
       JSON.stringify({ ...document, spans: older, hardwareVersion: undefined, schema: 'meshwright/comparison@2' }),
