@@ -4,43 +4,10 @@ import { messagesOf } from '../calibrate/index.js';
 import { axisSize } from '../mesh/index.js';
 import type { Attributes, CollectiveName, Program } from '../program/index.js';
 import { forEachOp, isCollective } from '../program/index.js';
-import { seconds } from '../units.js';
-import type { AnyAssessment } from './assess.js';
 import { isOfPipeline } from './assess.js';
+import { knownOf, opOf, times } from './kernel-costs.js';
 import type { Trial } from './trial.js';
 import { joinTrial } from './trial.js';
-
-type Cost = NonNullable<EvidenceSpan['cost']>;
-
-const FEATURES = ['matmulSeconds', 'memorySeconds', 'vectorSeconds', 'overheadSeconds'] as const;
-const mapCost = (value: (of: (typeof FEATURES)[number]) => number): Cost =>
-  Object.fromEntries(FEATURES.map((of) => [of, seconds(value(of))])) as unknown as Cost;
-const times = (cost: Cost, by: number): Cost => mapCost((of) => by * cost[of]);
-const plus = (a: Cost, b: Cost): Cost => mapCost((of) => a[of] + b[of]);
-
-interface Known {
-  readonly programs: readonly Program[];
-  /** By op id: what one run of a kernel costs; of stages where it costs different things, the mean over runs. */
-  readonly kernels: ReadonlyMap<string, Cost>;
-}
-
-function knownOf(predicted: AnyAssessment): Known {
-  if (!isOfPipeline(predicted)) return { programs: [predicted.program], kernels: predicted.execution.kernels };
-  const { runs, stages } = predicted.execution;
-  const found = new Map<string, { cost: Cost; count: number }>();
-  for (const { run, count } of stages.flatMap(({ uses }) => uses)) {
-    for (const { op, cost, times: inProgram } of run.plan.kernels) {
-      const of = count * inProgram;
-      const known = found.get(op.id);
-      const sum = times(cost, of);
-      found.set(op.id, known ? { cost: plus(known.cost, sum), count: known.count + of } : { cost: sum, count: of });
-    }
-  }
-  return {
-    programs: runs.all.map(({ program }) => program),
-    kernels: new Map([...found].map(([id, { cost, count }]) => [id, times(cost, 1 / count)])),
-  };
-}
 
 /** How often a rank waits for its neighbour in each collective, and whether it goes on meanwhile, by op id. */
 function collectivesOf(programs: readonly Program[]) {
@@ -64,7 +31,7 @@ export function evidenceOf(trial: Trial): Evidence {
   const collectives = collectivesOf(programs);
   const spans = joinTrial(trial).flatMap(
     ({ id, kind, measuredExposedSeconds: exposedSeconds, sentBytes = 0, runs = 1 }): EvidenceSpan[] => {
-      const opId = id.split('@')[0]!;
+      const opId = opOf(id);
       if (kind !== 'collective') return [{ exposedSeconds, cost: times(kernels.get(opId)!, runs) }];
       const collective = collectives.get(opId);
       if (collective === undefined) return [];

@@ -5,7 +5,8 @@ import { createMesh } from '../../mesh/index.js';
 import { generateDataset } from '../../train/index.js';
 import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
-import { comparePlan, writeRunFiles, printComparison, printKinds, relativeError } from '../comparison.js';
+import { comparePlan, writeRunFiles } from '../comparison.js';
+import { printComparison, printKinds, relativeError } from '../comparison-view.js';
 import { calibrateOn, predictAgain, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
@@ -93,6 +94,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       const timings = await runInTurns(predicted, settings, () => progress.advance(), signal).finally(() =>
         progress.end(),
       );
+      const bestTiming = timings[0]!;
       const trials = predicted.map((one, index): Trial => ({ predicted: one, ...timings[index]! }));
       const rows = trials.map((trial) =>
         comparePlan(
@@ -120,7 +122,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       const { evaluation } = trained;
       if (evaluation) say(`   ${summarizeEvaluation(evaluation)}`);
 
-      writeRunFiles(folder, bestTrial, rows, trained);
+      writeRunFiles(folder, bestTrial, rows, trained, bestTiming);
       saveProfile(calibrateOn(bestTrial.predicted.job, trials).profile, join(folder, 'calibrated'));
       if (flags.json) {
         printJson({
