@@ -3,6 +3,7 @@ export { refused } from './check-options.js';
 export * from './document.js';
 export * from './job.js';
 export * from './lower.js';
+export { resolveModel } from './model.js';
 export { parseMesh } from './plan-forms.js';
 export type { AxisPlacement } from './placement-form.js';
 export * from './plan-options.js';
