@@ -215,7 +215,8 @@ function createProgram(): Command {
     .action(async (flags: ValidateFlags) => (await import('./commands/validate.js')).validate(flags));
   json(program.command('calibrate').description('correct the profile of this machine by what runs measured'))
     .requiredOption('--runs <folders...>', 'run folders')
-    .requiredOption('--output <folder>', 'where the new profile goes; must not exist')
+    .option('--check <folders...>', 'runs to check the fit on instead of one plan in three of --runs')
+    .option('--output <folder>', 'where the new profile goes, must not exist (default: a new version of its name)')
     .action(async (flags: CalibrateFlags) => (await import('./commands/calibrate.js')).calibrate(flags));
   json(program.command('images').description('draw a small labelled set of images to train on'))
     .argument('<folder>', 'where to')

@@ -7,7 +7,7 @@ import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
 import { comparePlan, writeRunFiles } from '../comparison.js';
 import { printComparison, printKinds, relativeError } from '../comparison-view.js';
-import { calibrateOn, predictAgain, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
+import { fitTrials, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
@@ -96,15 +96,8 @@ export async function demo(flags: DemoFlags): Promise<void> {
       );
       const bestTiming = timings[0]!;
       const trials = predicted.map((one, index): Trial => ({ predicted: one, ...timings[index]! }));
-      const rows = trials.map((trial) =>
-        comparePlan(
-          trial,
-          predictAgain(
-            trial.predicted.job,
-            trials.filter((other) => other !== trial),
-          ),
-        ),
-      );
+      const fitted = fitTrials(trials);
+      const rows = trials.map((trial, index) => comparePlan(trial, fitted.repredicted[index]));
       if (!flags.json) printComparison(rows);
       say('   "recalibrated": predicted by a profile calibrated on the other three plans only');
       const [best, bestTrial] = [rows[0]!, trials[0]!];
@@ -123,7 +116,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       if (evaluation) say(`   ${summarizeEvaluation(evaluation)}`);
 
       writeRunFiles(folder, bestTrial, rows, trained, bestTiming);
-      saveProfile(calibrateOn(bestTrial.predicted.job, trials).profile, join(folder, 'calibrated'));
+      saveProfile(fitted.profile, join(folder, 'calibrated'));
       if (flags.json) {
         printJson({
           schema: 'meshwright/demo@1',
