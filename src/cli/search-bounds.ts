@@ -177,7 +177,7 @@ export class PlanBounds {
 
 const castsOf = ({ plan }: Job): boolean => plan.shard !== 'none' || plan.castParameters === 'once';
 
-/** Work of a whole model, of which a chip has a part: of the arithmetic, and of the parameters. */
+/** Work of a whole model, of which a chip has a part: of arithmetic and activations, and of parameters. */
 function dealt(
   { layers, embedding, head, layerElements, endElements }: ClassWork,
   part: number,
@@ -187,7 +187,7 @@ function dealt(
   const both = ({ forward, backward }: ClassWork['head']) => ({ forward: pass(forward), backward: pass(backward) });
   const fewer = ({ all, cast }: ClassWork['layerElements']) => ({ all: all / over, cast: cast / over });
   return {
-    layers: layers.map((one) => ({ ...both(one), count: one.count, keptBytes: 0 })),
+    layers: layers.map((one) => ({ ...both(one), count: one.count, keptBytes: one.keptBytes * part })),
     embedding: both(embedding),
     head: both(head),
     layerElements: fewer(layerElements),
