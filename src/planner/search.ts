@@ -5,6 +5,7 @@
  */
 import type { Bytes, Seconds } from '../units.js';
 import { Heap } from './heap.js';
+import type { SearchCounts } from './result.js';
 import type { Objectives } from './pareto.js';
 import { Front } from './pareto.js';
 
@@ -16,11 +17,21 @@ export interface Measure {
 }
 
 /** What is known of a plan at once. */
-export interface FirstLook extends Measure {
+export interface FirstLook<C> extends Measure {
+  readonly candidate: C;
   /** Of a chip's memory, at the most that it can have. */
   readonly capacity: Bytes;
   /** Plans of one class are bounded together: they share what a bound needs. */
   readonly shapeClass: string;
+}
+
+/** Plans that are alike, looked at one by one when the best that any of them could be is due. */
+export interface CandidateFamily<C> extends Measure {
+  readonly size: number;
+  readonly capacity: Bytes;
+  /** The one that needs least memory, as far as is known. */
+  readonly smallest: () => C;
+  readonly members: () => readonly FirstLook<C>[];
 }
 
 export type LaneRequest<C> =
@@ -46,45 +57,29 @@ export interface SearchedPlan<C, F> {
   readonly measure: Measure;
 }
 
-export interface SearchCounts {
-  readonly candidates: number;
-  readonly simulated: number;
-  /** More memory than there is: by a bound, or exactly. */
-  readonly doesNotFit: number;
-  /** That a bound excludes from the best and from the front. */
-  readonly excluded: number;
-  readonly refused: number;
-}
-
-export interface SearchOutcome<C, F> {
+export interface Found<C, F> {
   /** By step time; as many as were asked for, or all that fit. */
-  readonly best: readonly SearchedPlan<C, F>[];
+  readonly ranked: readonly SearchedPlan<C, F>[];
   /** Those that no other beats in every objective, by step time. */
   readonly front: readonly SearchedPlan<C, F>[];
   readonly counts: SearchCounts;
   /** Of plans that don't fit, the one that needs least memory. */
   readonly closest?: { readonly candidate: C; readonly bytes: Bytes; readonly capacity: Bytes };
-  readonly refusals: readonly { readonly candidate: C; readonly detail: string }[];
-  /** It was stopped before all were simulated or excluded. */
-  readonly stopped: boolean;
+  /** How many can't be had after all, by the reason. */
+  readonly refused: ReadonlyMap<string, number>;
+  /** Whether it went to its end, or was interrupted. */
+  readonly isComplete: boolean;
 }
 
 export interface SearchSettings<C, F> {
   readonly lanes: readonly Lane<C, F>[];
-  readonly firstLook: (candidate: C) => FirstLook;
   /** What the front is over, each better the smaller and none smaller where a plan takes more time or memory. */
   readonly objectives: (candidate: C, measure: Measure) => Objectives;
   /** How many of the best are found for sure. */
   readonly top: number;
   readonly signal?: AbortSignal;
-  /** After each round that simulated anything: the best so far first. */
-  readonly onProgress?: (progress: SearchProgress<C, F>) => void;
-}
-
-export interface SearchProgress<C, F> {
-  readonly latest: readonly SearchedPlan<C, F>[];
-  readonly best: SearchedPlan<C, F>;
-  readonly counts: SearchCounts;
+  /** After each round that simulated anything. */
+  readonly onProgress?: (found: Pick<Found<C, F>, 'counts' | 'ranked'>) => void;
 }
 
 /** Requests of a round, and of the first ones, until something was simulated. */
@@ -93,59 +88,69 @@ const FIRST_ROUND = 2;
 /** Candidates of a class in one request. */
 const MOST_BOUNDED = 512;
 
-interface Entry<C> extends Measure {
-  readonly candidate: C;
+interface Entry<C> extends FirstLook<C> {
   readonly index: number;
-  readonly shapeClass: string;
-  /** Whether its class was looked at. */
-  readonly refined: boolean;
+  /** How often its bound was made better. */
+  readonly level: number;
+  /** It is looked at with others of its class, and comes again with a better bound. */
+  isAsked: boolean;
 }
 
-interface ClassEntry<C> {
-  readonly shapeClass: string;
+interface FamilyEntry<C> {
+  readonly family: CandidateFamily<C>;
+  readonly seconds: number;
+  /** Of its first member. */
   readonly index: number;
-  seconds: number;
-  readonly members: Entry<C>[];
 }
 
-type Numbered = { readonly seconds: number; readonly index: number };
+interface Numbered {
+  readonly seconds: number;
+  readonly index: number;
+}
 const isBefore = (a: Numbered, b: Numbered): boolean =>
   a.seconds < b.seconds || (a.seconds === b.seconds && a.index < b.index);
 
 class Search<C, F> {
   readonly #settings: SearchSettings<C, F>;
-  readonly #classes: Heap<ClassEntry<C>>;
+  readonly #families = new Heap<FamilyEntry<C>>(isBefore);
   readonly #open = new Heap<Entry<C>>(isBefore);
+  /** Those whose class is still to be looked at. */
+  readonly #unbounded = new Map<string, Entry<C>[]>();
   readonly #best: (SearchedPlan<C, F> & { readonly index: number })[] = [];
   readonly #front = new Front<SearchedPlan<C, F> & { readonly index: number }>();
   readonly #homes = new Map<string, number>();
-  readonly #refusals: { candidate: C; detail: string }[] = [];
-  #counts = { candidates: 0, simulated: 0, doesNotFit: 0, excluded: 0, refused: 0 };
+  readonly #refused = new Map<string, number>();
+  #counts = { candidates: 0, simulated: 0, doNotFit: 0, boundedOut: 0 };
   #closest: { candidate: C; bytes: Bytes; capacity: Bytes } | undefined;
+  /** What the requests of this round are about. */
+  #asked: (readonly Entry<C>[])[] = [];
 
-  constructor(candidates: Iterable<C>, settings: SearchSettings<C, F>) {
+  constructor(families: Iterable<CandidateFamily<C>>, settings: SearchSettings<C, F>) {
     this.#settings = settings;
-    const classes = new Map<string, ClassEntry<C>>();
-    for (const candidate of candidates) {
-      const index = this.#counts.candidates++;
-      const { seconds, bytes, capacity, shapeClass } = settings.firstLook(candidate);
-      if (bytes > capacity) {
-        this.#leaveOut(candidate, bytes, capacity);
-        continue;
-      }
-      let found = classes.get(shapeClass);
-      if (found === undefined) classes.set(shapeClass, (found = { shapeClass, index, seconds: Infinity, members: [] }));
-      found.members.push({ candidate, index, seconds, bytes, shapeClass, refined: false });
-      found.seconds = Math.min(found.seconds, seconds);
+    for (const family of families) {
+      const index = this.#counts.candidates;
+      this.#counts.candidates += family.size;
+      if (family.bytes > family.capacity) this.#leaveOut(family.smallest, family, family.size);
+      else this.#families.push({ family, seconds: family.seconds, index });
     }
-    this.#classes = new Heap(isBefore);
-    for (const one of classes.values()) this.#classes.push(one);
   }
 
-  #leaveOut(candidate: C, bytes: Bytes, capacity: Bytes): void {
-    this.#counts.doesNotFit++;
+  #leaveOut(candidate: () => C, need: { readonly bytes: Bytes; readonly capacity: Bytes }, count = 1): void {
+    const { bytes, capacity } = need;
+    this.#counts.doNotFit += count;
     if (this.#closest === undefined || bytes / capacity < this.#closest.bytes / this.#closest.capacity)
-      this.#closest = { candidate, bytes, capacity };
+      this.#closest = { candidate: candidate(), bytes, capacity };
+  }
+
+  #expand({ family, index }: FamilyEntry<C>): void {
+    family.members().forEach((look, place) => {
+      if (look.bytes > look.capacity) return this.#leaveOut(() => look.candidate, look);
+      const entry = { ...look, index: index + place, level: 0, isAsked: false };
+      const alike = this.#unbounded.get(look.shapeClass);
+      if (alike === undefined) this.#unbounded.set(look.shapeClass, [entry]);
+      else alike.push(entry);
+      this.#open.push(entry);
+    });
   }
 
   get #cutoff(): number {
@@ -160,34 +165,34 @@ class Search<C, F> {
 
   #next(): LaneRequest<C> | undefined {
     for (;;) {
-      const [open, known] = [this.#open.first, this.#classes.first];
-      if (open !== undefined && (known === undefined || open.seconds <= known.seconds)) {
-        this.#open.take();
-        if (this.#isExcluded(open)) {
-          this.#counts.excluded++;
-          continue;
-        }
-        const { shapeClass, candidate } = open;
+      const family = this.#families.first;
+      const open = this.#open.first;
+      if (family !== undefined && (open === undefined || family.seconds <= open.seconds)) {
+        this.#families.take();
+        this.#expand(family);
+        continue;
+      }
+      if (open === undefined) return undefined;
+      this.#open.take();
+      if (open.isAsked) continue;
+      const { shapeClass, candidate, level } = open;
+      if (this.#isExcluded(open)) {
+        open.isAsked = true;
+        this.#counts.boundedOut++;
+        continue;
+      }
+      if (level > 0) {
         this.#asked.push([open]);
-        return { kind: 'simulate', shapeClass, candidate, unlessOver: open.refined ? this.#cutoff : Infinity };
+        return { kind: 'simulate', shapeClass, candidate, unlessOver: level === 1 ? this.#cutoff : Infinity };
       }
-      if (known === undefined) return undefined;
-      this.#classes.take();
-      const left = known.members.filter((member) => !this.#isExcluded(member));
-      this.#counts.excluded += known.members.length - left.length;
-      if (left.length === 0) continue;
-      const now = left.slice(0, MOST_BOUNDED);
-      if (left.length > now.length) {
-        const members = left.slice(MOST_BOUNDED);
-        this.#classes.push({ ...known, seconds: Math.min(...members.map(({ seconds }) => seconds)), members });
-      }
+      const alike = this.#unbounded.get(shapeClass)!.filter(({ isAsked }) => !isAsked);
+      const now = alike.slice(0, MOST_BOUNDED);
+      this.#unbounded.set(shapeClass, alike.slice(MOST_BOUNDED));
+      for (const one of now) one.isAsked = true;
       this.#asked.push(now);
-      return { kind: 'bound', shapeClass: known.shapeClass, candidates: now.map(({ candidate }) => candidate) };
+      return { kind: 'bound', shapeClass, candidates: now.map((one) => one.candidate) };
     }
   }
-
-  /** What the requests of this round are about. */
-  #asked: (readonly Entry<C>[])[] = [];
 
   /** Each to the lane with least to do, and among them to the one that knows its class. */
   #deal(requests: readonly LaneRequest<C>[]): number[] {
@@ -219,25 +224,23 @@ class Search<C, F> {
     return replies;
   }
 
-  #take(entries: readonly Entry<C>[], reply: LaneReply<F>, latest: SearchedPlan<C, F>[]): void {
+  #take(entries: readonly Entry<C>[], reply: LaneReply<F>): void {
     const [entry] = entries as [Entry<C>];
     const { candidate, index } = entry;
     switch (reply.kind) {
       case 'bounds':
-        entries.forEach((one, place) => this.#bounded(one, reply.bounds[place]!, entries.length === 1));
+        entries.forEach((one, place) => this.#bounded(one, reply.bounds[place]!));
         return;
       case 'does-not-fit':
-        this.#leaveOut(candidate, reply.bytes, reply.capacity);
+        this.#leaveOut(() => candidate, reply);
         return;
       case 'refused':
-        this.#counts.refused++;
-        this.#refusals.push({ candidate, detail: reply.detail });
+        this.#refused.set(reply.detail, (this.#refused.get(reply.detail) ?? 0) + 1);
         return;
       case 'simulated': {
         this.#counts.simulated++;
         const { measure, figures } = reply;
         const found = { candidate, figures, measure, index };
-        latest.push(found);
         this.#front.add(found, this.#settings.objectives(candidate, measure));
         this.#best.push(found);
         this.#best.sort((a, b) => a.measure.seconds - b.measure.seconds || a.index - b.index);
@@ -246,20 +249,16 @@ class Search<C, F> {
     }
   }
 
-  #bounded(entry: Entry<C>, { seconds, bytes }: Measure, _single: boolean): void {
-    const { capacity } = this.#settings.firstLook(entry.candidate);
-    if (bytes > capacity) this.#leaveOut(entry.candidate, bytes, capacity);
-    else this.#open.push({ ...entry, seconds, bytes, refined: true });
+  #bounded(entry: Entry<C>, { seconds, bytes }: Measure): void {
+    const better = { ...entry, seconds, bytes, level: entry.level + 1, isAsked: false };
+    if (bytes > entry.capacity) this.#leaveOut(() => entry.candidate, better);
+    else this.#open.push(better);
   }
 
-  async run(): Promise<SearchOutcome<C, F>> {
+  async run(): Promise<Found<C, F>> {
     const { signal, onProgress } = this.#settings;
-    let stopped = false;
     for (;;) {
-      if (signal?.aborted === true) {
-        stopped = this.#open.first !== undefined || this.#classes.first !== undefined;
-        break;
-      }
+      if (signal?.aborted === true) break;
       this.#asked = [];
       const requests: LaneRequest<C>[] = [];
       const most = this.#counts.simulated === 0 ? FIRST_ROUND : ROUND;
@@ -271,18 +270,18 @@ class Search<C, F> {
       if (requests.length === 0) break;
       const asked = this.#asked;
       const replies = await this.#replies(requests);
-      const latest: SearchedPlan<C, F>[] = [];
-      replies.forEach((reply, index) => this.#take(asked[index]!, reply, latest));
-      if (latest.length > 0) onProgress?.({ latest, best: this.#best[0]!, counts: { ...this.#counts } });
+      const before = this.#counts.simulated;
+      replies.forEach((reply, index) => this.#take(asked[index]!, reply));
+      if (this.#counts.simulated > before) onProgress?.({ ranked: [...this.#best], counts: { ...this.#counts } });
     }
     const front = [...this.#front.values].sort((a, b) => a.measure.seconds - b.measure.seconds || a.index - b.index);
     return {
-      best: this.#best,
+      ranked: this.#best,
       front,
       counts: this.#counts,
       ...(this.#closest === undefined ? {} : { closest: this.#closest }),
-      refusals: this.#refusals,
-      stopped,
+      refused: this.#refused,
+      isComplete: this.#open.first === undefined && this.#families.first === undefined,
     };
   }
 }
@@ -290,9 +289,9 @@ class Search<C, F> {
 /**
  * Finds the best of many plans, and the front over several objectives.
  *
- * @param candidates in an order that decides between plans that are as good
+ * @param families in an order that decides between plans that are as good
  */
 export const searchPlans = <C, F>(
-  candidates: Iterable<C>,
+  families: Iterable<CandidateFamily<C>>,
   settings: SearchSettings<C, F>,
-): Promise<SearchOutcome<C, F>> => new Search(candidates, settings).run();
+): Promise<Found<C, F>> => new Search(families, settings).run();
