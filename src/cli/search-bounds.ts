@@ -16,7 +16,7 @@ import {
   stageCount,
   withExamples,
 } from '../job/index.js';
-import { axisSize, createMesh } from '../mesh/index.js';
+import { axisSize, batchParts, createMesh } from '../mesh/index.js';
 import { DTYPE_BYTES } from '../program/index.js';
 import type { Program } from '../program/index.js';
 import { splitsBackward, virtualStage } from '../program/schedules/index.js';
@@ -82,14 +82,21 @@ export class PlanBounds {
     this.#surroundings = surroundings;
   }
 
-  /** Jobs that share what is worked out at the level `kernels`. */
-  classOf = (job: Job): string => `${shapeClassKey(job)} ${localExamples(job)}`;
+  /** Never more than what the simulator says of the job. */
+  of(job: Job, level: Exclude<BoundLevel, 'peak'>): StepBound {
+    return stepBound(this.#work(job), this.#shape(job), level === 'waits' ? this.#waits(job) : NO_WAIT);
+  }
 
-  /** Never more than what the simulator says of the job, at any level. */
-  of(job: Job, level: BoundLevel): StepBound {
-    const shape = this.#shape(job);
-    if (level === 'peak') return stepBound(this.#peak(job), shape, NO_WAIT);
-    return stepBound(this.#work(job), shape, level === 'waits' ? this.#waits(job) : NO_WAIT);
+  /** At the level `peak`, of jobs that differ in the count of microbatches. */
+  peaks(job: Job): (microbatches: number) => StepBound {
+    const { mesh } = job.plan;
+    const whole = this.#whole(job);
+    const model = axisSize(mesh, 'model');
+    const shared = axisSize(mesh, 'sequence') * model * batchParts(mesh);
+    return (microbatches) => {
+      const plan = { ...job.plan, microbatches };
+      return stepBound(dealt(whole, job.batch / microbatches / shared, model), this.#shape({ ...job, plan }), NO_WAIT);
+    };
   }
 
   #shape(job: Job): StepShape {
@@ -121,11 +128,11 @@ export class PlanBounds {
   }
 
   /** The class as if all that one chip would compute were dealt evenly, at the peak of the type. */
-  #peak(job: Job): ClassWork {
+  #whole(job: Job): ClassWork {
     const { plan, precision, hardware } = job;
-    const { rematerialize, rematerializeLayers, keepProducts, mesh } = plan;
+    const { rematerialize, rematerializeLayers, keepProducts } = plan;
     const key = [rematerialize, rematerializeLayers, keepProducts, precision, castsOf(job)];
-    const whole = this.#peaks.get(JSON.stringify(key), () => {
+    return this.#peaks.get(JSON.stringify(key), () => {
       const stack = this.#surroundings.stack(job);
       const alone: Job = {
         ...job,
@@ -134,8 +141,6 @@ export class PlanBounds {
       const program = lowerShapeClass(alone, 1, stepOptions(stack));
       return classWork(program, stack, precision.parameters, peakSeconds(program, hardware.chip));
     });
-    const shared = axisSize(mesh, 'sequence') * axisSize(mesh, 'model');
-    return dealt(whole, localExamples(job) / shared, axisSize(mesh, 'model'));
   }
 
   #work(job: Job): ClassWork {
@@ -177,7 +182,7 @@ export class PlanBounds {
 
 const castsOf = ({ plan }: Job): boolean => plan.shard !== 'none' || plan.castParameters === 'once';
 
-/** Work of a whole model, of which a chip has a part: of the arithmetic, and of the parameters. */
+/** Work of a whole model, of which a chip has a part: of arithmetic and activations, and of parameters. */
 function dealt(
   { layers, embedding, head, layerElements, endElements }: ClassWork,
   part: number,
@@ -187,7 +192,7 @@ function dealt(
   const both = ({ forward, backward }: ClassWork['head']) => ({ forward: pass(forward), backward: pass(backward) });
   const fewer = ({ all, cast }: ClassWork['layerElements']) => ({ all: all / over, cast: cast / over });
   return {
-    layers: layers.map((one) => ({ ...both(one), count: one.count, keptBytes: 0 })),
+    layers: layers.map((one) => ({ ...both(one), count: one.count, keptBytes: one.keptBytes * part })),
     embedding: both(embedding),
     head: both(head),
     layerElements: fewer(layerElements),

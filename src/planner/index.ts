@@ -14,3 +14,5 @@ export * from './questions.js';
 export * from './robustness.js';
 export * from './sensitivity.js';
 export * from './variation.js';
+export * from './pareto.js';
+export * from './search.js';
