@@ -8,6 +8,7 @@ export { parseMesh } from './plan-forms.js';
 export type { AxisPlacement } from './placement-form.js';
 export * from './plan-options.js';
 export * from './plan.js';
+export * from './shape-class.js';
 export * from './search.js';
 export * from './space.js';
 export { chunkCount, isPipeline, layersOfStages, scheduleShape, stageCount } from './stages.js';

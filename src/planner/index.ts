@@ -5,3 +5,5 @@ export * from './explain.js';
 export * from './plan.js';
 export type * from './result.js';
 export * from './space.js';
+export * from './pareto.js';
+export * from './search.js';
