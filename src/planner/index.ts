@@ -1,4 +1,5 @@
 export * from './candidates.js';
+export * from './describe.js';
 export * from './equivalents/index.js';
 export * from './causes.js';
 export * from './cost.js';
