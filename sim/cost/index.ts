@@ -5,5 +5,6 @@ export { viewsOf, widenedOf } from './functions.js';
 export * from './kernel.js';
 export * from './matmul.js';
 export * from './pieces.js';
+export * from './kept-beside.js';
 export * from './stack-memory.js';
 export * from './traffic.js';
