@@ -6,8 +6,11 @@ import { packageVersion } from '../package-root.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, addLearningRate, amount, checkpointInterval, jitter, whole } from './options.js';
+import { addJobFlags, addLearningRate, amount, checkpointInterval, duration, jitter, share, whole } from './options.js';
+import { addGoodputFlags } from './goodput-flags.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
+import type { DiagnoseFlags } from './commands/diagnose.js';
+import type { GoodputFlags } from './commands/goodput.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { HardwareFlags } from './commands/hardware.js';
 import type { ImagesFlags } from './commands/images.js';
@@ -119,6 +122,42 @@ function createProgram(): Command {
     .option('--output <file>', 'write the first plan as a job file')
     .action(async (file: string | undefined, flags: PlanFlags) =>
       (await import('./commands/plan.js')).plan(file, flags),
+    );
+  json(
+    addJobFlags(
+      program
+        .command('diagnose')
+        .description('why a measured step is slower than predicted: likely causes, each simulated'),
+    ),
+  )
+    .option('--measured-step-time <time>', 'what a step takes, e.g. 12s or 350ms', duration('--measured-step-time'))
+    .addOption(
+      new Option('--measured-mfu <share>', 'or its model FLOPs utilization, e.g. 0.31 or 31%')
+        .argParser(share('--measured-mfu'))
+        .conflicts('measuredStepTime'),
+    )
+    .option('--top <count>', 'how many causes to show', whole('--top'), 8)
+    .action(async (file: string | undefined, flags: DiagnoseFlags) =>
+      (await import('./commands/diagnose.js')).diagnoseJob(file, flags),
+    );
+  json(
+    addGoodputFlags(
+      addJobFlags(
+        program
+          .command('goodput')
+          .description('what interruptions and checkpoints leave of a plan: expected, and run event by event'),
+      ),
+    ),
+  )
+    .option('--checkpoint-every <time>', 'time between checkpoints (default: the best)', duration('--checkpoint-every'))
+    .option('--steps <count>', 'how many steps the training has (default: a month of them)', whole('--steps'))
+    .addOption(
+      new Option('--tokens <count>', 'or how many tokens, e.g. 300e9').argParser(amount('--tokens')).conflicts('steps'),
+    )
+    .option('--draws <count>', 'how many trainings are run event by event', whole('--draws'), 200)
+    .option('--seed <number>', 'of their interruptions', whole('--seed', 0), 0)
+    .action(async (file: string | undefined, flags: GoodputFlags) =>
+      (await import('./commands/goodput.js')).goodput(file, flags),
     );
   json(
     addLearningRate(

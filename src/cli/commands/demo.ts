@@ -5,7 +5,8 @@ import { createMesh } from '../../mesh/index.js';
 import { generateDataset } from '../../train/index.js';
 import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
-import { comparePlan, writeRunFiles, printComparison, printKinds, relativeError } from '../comparison.js';
+import { comparePlan, writeRunFiles } from '../comparison.js';
+import { printComparison, printKinds, relativeError } from '../comparison-view.js';
 import { fitTrials, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
@@ -93,6 +94,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       const timings = await runInTurns(predicted, settings, () => progress.advance(), signal).finally(() =>
         progress.end(),
       );
+      const bestTiming = timings[0]!;
       const trials = predicted.map((one, index): Trial => ({ predicted: one, ...timings[index]! }));
       const fitted = fitTrials(trials);
       const rows = trials.map((trial, index) => comparePlan(trial, fitted.repredicted[index]));
@@ -113,7 +115,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       const { evaluation } = trained;
       if (evaluation) say(`   ${summarizeEvaluation(evaluation)}`);
 
-      writeRunFiles(folder, bestTrial, rows, trained);
+      writeRunFiles(folder, bestTrial, rows, trained, bestTiming);
       saveProfile(fitted.profile, join(folder, 'calibrated'));
       if (flags.json) {
         printJson({
@@ -121,8 +123,8 @@ export async function demo(flags: DemoFlags): Promise<void> {
           runFolder: folder,
           plans: rows,
           heldOutError,
-          firstLoss: trained.metrics[0]!.loss,
-          lastLoss: trained.metrics.at(-1)!.loss,
+          firstLoss: trained.made.first[0]!.loss,
+          lastLoss: trained.made.last.at(-1)!.loss,
           evaluation: evaluation ?? null,
         });
       }
@@ -133,7 +135,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
   if (interrupted !== undefined) throw interrupted;
   say();
   say(
-    `Everything is in ${folder} (${report.metrics.length} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,
+    `Everything is in ${folder} (${report.made.count} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,
   );
   say(
     `Next: meshwright compare ${folder} · meshwright plan --model vit-22b --hardware tpu-v4 --chips 1024 --batch 65536`,
