@@ -50,6 +50,12 @@ const CHOICE_FLAGS = {
   norm: ['layer', 'rms'],
 } as const;
 
+/** Reads whole numbers of at least 1 with commas between them. @throws MeshwrightError USAGE naming the flag */
+export const counts =
+  (flag: string) =>
+  (text: string): number[] =>
+    text.split(',').map(whole(flag));
+
 /** Reads a whole number of at least 1. @throws MeshwrightError USAGE naming the flag */
 export const whole =
   (flag: string, least = 1) =>
@@ -70,6 +76,18 @@ export const amount =
     const value = text.trim() === '' ? Number.NaN : Number(text);
     if (Number.isSafeInteger(value) && value >= 1) return value;
     const expected = 'a whole number of at least 1, such as 300000000000 or 300e9';
+    throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
+  };
+
+const MOST_MINUTES = 600;
+
+/** Reads minutes, parts of one too. @throws MeshwrightError USAGE naming the flag */
+export const minutes =
+  (flag: string) =>
+  (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (value > 0 && value <= MOST_MINUTES) return value;
+    const expected = `minutes: a number above 0, at most ${MOST_MINUTES}`;
     throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
   };
 
