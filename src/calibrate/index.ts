@@ -3,6 +3,8 @@ export * from './fit.js';
 export * from './intervals.js';
 export * from './machine.js';
 export * from './measure.js';
+export * from './blocks.js';
+export * from './probes.js';
 export * from './profile.js';
 export * from './recalibrate.js';
 export * from './resolve-profile.js';

@@ -6,7 +6,18 @@ import { packageVersion } from '../package-root.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, addLearningRate, amount, checkpointInterval, duration, jitter, share, whole } from './options.js';
+import {
+  addJobFlags,
+  addLearningRate,
+  amount,
+  checkpointInterval,
+  counts,
+  duration,
+  jitter,
+  minutes,
+  share,
+  whole,
+} from './options.js';
 import { addGoodputFlags } from './goodput-flags.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DiagnoseFlags } from './commands/diagnose.js';
@@ -16,6 +27,7 @@ import type { HardwareFlags } from './commands/hardware.js';
 import type { ImagesFlags } from './commands/images.js';
 import type { TextFlags } from './commands/text.js';
 import type { TrainFlags } from './commands/train.js';
+import type { ProfileFlags } from './commands/profile.js';
 import type { SimulateFlags } from './commands/simulate.js';
 import type { ValidateFlags } from './commands/validate.js';
 import type { PlanFlags } from './commands/plan.js';
@@ -204,6 +216,20 @@ function createProgram(): Command {
     .action(async (file: string | undefined, flags: TrainFlags) =>
       (await import('./commands/train.js')).train(file, flags),
     );
+  json(program.command('profile').description('measure the devices of this machine and write a profile of them'))
+    .addOption(new Option('--family <name>', 'kernel family (default: onnx)').choices(FAMILY_NAMES))
+    .option(
+      '--ranks <counts>',
+      'numbers of ranks to measure with, as in 1,2,4 (default: up to twice the cores)',
+      counts('--ranks'),
+    )
+    .option('--threads <count>', 'threads that each rank computes on', whole('--threads'), 1)
+    .option('--job <file...>', 'job files: the shapes of their kernels are measured, beside the grid that always is')
+    .option('--model <name...>', 'the same of models, on one rank')
+    .option('--minutes <minutes>', 'how long it may take', minutes('--minutes'), 2)
+    .option('--output <folder>', 'where the profile goes; must not exist (default: a new version in the store)')
+    .option('--resume', 'go on with the blocks of a measurement that was cut short')
+    .action(async (flags: ProfileFlags) => (await import('./commands/profile.js')).profile(flags));
   json(
     program.command('compare').description('predicted against measured of runs, and where the difference comes from'),
   )

@@ -52,6 +52,12 @@ const CHOICE_FLAGS = {
   norm: ['layer', 'rms'],
 } as const;
 
+/** Reads whole numbers of at least 1 with commas between them. @throws MeshwrightError USAGE naming the flag */
+export const counts =
+  (flag: string) =>
+  (text: string): number[] =>
+    text.split(',').map(whole(flag));
+
 /** Reads a whole number of at least 1. @throws MeshwrightError USAGE naming the flag */
 export const whole =
   (flag: string, least = 1) =>
@@ -101,6 +107,18 @@ export const share =
       expected: 'a share above 0 and at most 1, as in 0.31 or 31%',
       got: JSON.stringify(text),
     });
+  };
+
+const MOST_MINUTES = 600;
+
+/** Reads minutes, parts of one too. @throws MeshwrightError USAGE naming the flag */
+export const minutes =
+  (flag: string) =>
+  (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (value > 0 && value <= MOST_MINUTES) return value;
+    const expected = `minutes: a number above 0, at most ${MOST_MINUTES}`;
+    throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
   };
 
 /** How far apart checkpoints are. */
