@@ -2,6 +2,7 @@ export * from './calibrate.js';
 export * from './evidence.js';
 export * from './fit.js';
 export * from './intervals.js';
+export * from './import/index.js';
 export * from './machine.js';
 export * from './measure.js';
 export * from './profile.js';
