@@ -4,6 +4,7 @@ export * from './contention.js';
 export { viewsOf, widenedOf } from './functions.js';
 export * from './kernel.js';
 export * from './matmul.js';
+export { memoryTime } from './memory-time.js';
 export * from './op-times.js';
 export * from './pieces.js';
 export * from './stack-memory.js';

@@ -40,23 +40,23 @@ export interface Fit {
   readonly precision: readonly (readonly number[])[];
 }
 
-interface Looked {
-  readonly rows: Row[][];
-  /** Σ of the robust loss. */
-  readonly loss: number;
-}
-
 const huberWeight = (standardized: number): number =>
   Math.abs(standardized) <= HUBER ? 1 : HUBER / Math.abs(standardized);
 const huberLoss = (standardized: number): number =>
   Math.abs(standardized) <= HUBER ? standardized ** 2 : 2 * HUBER * Math.abs(standardized) - HUBER ** 2;
 
-/** Inverse of the covariance diag(σ²) + τ²·1·1ᵀ (Sherman and Morrison 1950). */
-export function precisionOf(deviations: readonly number[], common = COMMON_PRIOR): number[][] {
-  const inverse = deviations.map((one) => 1 / one ** 2);
-  const sum = inverse.reduce((all, one) => all + one, 0);
-  const shared = common ** 2 / (1 + common ** 2 * sum);
-  return inverse.map((row, i) => inverse.map((column, j) => (i === j ? row : 0) - shared * row * column));
+/** What is said relative to other numbers: it does not change because the machine is slower. */
+const isRelative = ({ id }: Term): boolean => /\.(contention|transferEfforts|busyCoreRateFraction)\b/.test(id);
+
+/**
+ * Inverse of the covariance diag(σ²) + τ²·u·uᵀ (Sherman and Morrison 1950), where u is 1 for what is slower on a machine
+ * that is slower at everything.
+ */
+function precisionOf(terms: readonly Term[]): number[][] {
+  const inverse = terms.map((term) => 1 / priorOf(term) ** 2);
+  const pulled = inverse.map((value, index) => (isRelative(terms[index]!) ? 0 : value));
+  const shared = COMMON_PRIOR ** 2 / (1 + COMMON_PRIOR ** 2 * pulled.reduce((all, one) => all + one, 0));
+  return pulled.map((row, i) => pulled.map((column, j) => (i === j ? inverse[i]! : 0) - shared * row * column));
 }
 
 class Problem {
@@ -102,7 +102,7 @@ class Problem {
     return sum;
   }
 
-  look(terms: readonly Term[], at: readonly number[]): Looked {
+  look(terms: readonly Term[], at: readonly number[]): Row[][] {
     const here = this.predict(terms, at);
     const residuals = this.residuals(here);
     const slopes = residuals.map((list) => list.map((): number[] => new Array<number>(terms.length).fill(0)));
@@ -119,7 +119,7 @@ class Problem {
         }),
       );
     });
-    const rows = residuals.map((list, subject) =>
+    return residuals.map((list, subject) =>
       list.map((residual, sample): Row => {
         const noise = this.#noise(subject, sample);
         return {
@@ -129,7 +129,6 @@ class Problem {
         };
       }),
     );
-    return { rows, loss: 0 };
   }
 }
 
@@ -146,7 +145,11 @@ function actingTerms(problem: Problem, all: readonly Term[]): Term[] {
   });
 }
 
-const priorOf = ({ status, repeatability = 0 }: Term): number => Math.max(PRIOR[status], repeatability);
+/** Of a factor of a kind of work: ops in a step from the same ops one by one. */
+const CORRECTION_PRIOR = 0.3;
+
+const priorOf = ({ id, status, repeatability = 0 }: Term): number =>
+  Math.max(id.includes(' chip.corrections.') ? CORRECTION_PRIOR : PRIOR[status], repeatability);
 
 /** How much of a sample's time has to hang on a term for it to be counted as told by it. */
 const NOTICEABLE = 0.05;
@@ -160,9 +163,9 @@ export function fitProfile(documents: ProfileDocuments, subjects: readonly Subje
     throw new MeshwrightError('RUN_INVALID', { place: 'calibration', expected: 'something measured', got: 'nothing' });
   const problem = new Problem(documents, subjects, source);
   const terms = actingTerms(problem, termsOf(documents));
-  const precision = precisionOf(terms.map(priorOf));
+  const precision = precisionOf(terms);
   let at = terms.map(() => 0);
-  let { rows } = problem.look(terms, at);
+  let rows = problem.look(terms, at);
   for (let iteration = 0; iteration < ITERATIONS; iteration++) {
     const change = leastSquares(rows.flat(), at, precision);
     const longest = Math.max(...change.map(Math.abs));
@@ -175,7 +178,7 @@ export function fitProfile(documents: ProfileDocuments, subjects: readonly Subje
     const next = moved();
     if (loss(next) > before) break;
     at = next;
-    ({ rows } = problem.look(terms, at));
+    rows = problem.look(terms, at);
     if (share * longest < CONVERGED) break;
   }
   const factors = new Map(terms.map(({ id }, index) => [id, Math.exp(at[index]!)]));
@@ -195,4 +198,18 @@ export function refitted(fit: Fit, rows: readonly Row[]): number[] {
   const at = fit.terms.map(({ moved }) => moved);
   const change = leastSquares(rows, at, fit.precision);
   return at.map((value, index) => value + change[index]!);
+}
+
+/** The profile as it would be without a subject, and all of its group, by the slopes at the fit. */
+export function fittedWithout(
+  fit: Fit,
+  documents: ProfileDocuments,
+  subjects: readonly Subject[],
+  index: number,
+  source: string,
+): ProfileDocuments {
+  const { group } = subjects[index]!;
+  const at = refitted(fit, fit.rows.filter((_, other) => subjects[other]!.group !== group).flat());
+  const factors = new Map(fit.terms.map(({ id }, term) => [id, Math.exp(at[term]!)]));
+  return withFactors(documents, factors, source);
 }

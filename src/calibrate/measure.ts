@@ -1,224 +1,178 @@
 /**
- * Measures this machine's devices by running small programs on them, all ranks at once, as a training step would:
- * every matmul of the jobs in question at its own shape, memory-bound and arithmetic-bound ops, empty kernels, and
- * all-reduces of several sizes. Each op is a kernel of its own; the time of one is the first quartile over rounds and ranks.
+ * Times probes on this machine's devices, as a training step would run them: all ranks at once, with as many ranks as are
+ * asked for in turn. A block is one turn of each number of ranks; what is measured in blocks that lie apart is put
+ * together elsewhere.
  */
-import { quantile } from 'simple-statistics';
-import type { AxisName, Mesh } from '../mesh/index.js';
-import { axisSize, createMesh, normalizeStates, rankCount } from '../mesh/index.js';
-import type { Attributes, ComputeName, DType, Op, Program, ValueId, ValueType } from '../program/index.js';
-import { Builder, collectiveBytes, elementCount, forEachOp, recordOf, typeBytes } from '../program/index.js';
-import type { MatmulWork } from '../program/index.js';
+import { mean, median } from 'simple-statistics';
+import { createMesh } from '../mesh/index.js';
 import { DevicePool } from '../runtime/index.js';
-import type { FamilyName } from '../runtime/index.js';
-
-/** A matmul as a program has it, to be timed alone. */
-export interface MatmulProbe {
-  readonly name: 'matmul' | 'matmul_weight_gradient';
-  readonly attributes: Attributes['matmul'] | Attributes['matmul_weight_gradient'];
-  readonly shapes: readonly (readonly number[])[];
-}
+import type { FamilyName, PoolRun } from '../runtime/index.js';
+import type { OpProbe } from './probes.js';
+import { AXIS, REFERENCE_ID, exchangeProgram, idleProgram, probeProgram } from './probe-program.js';
 
 export interface MeasureRequest {
-  readonly ranks: number;
   readonly family: FamilyName;
   readonly threadsPerRank: number;
-  readonly dtype: DType;
-  readonly matmuls: readonly MatmulProbe[];
-  /** Size of the tensors that memory-bound and arithmetic-bound ops are timed on. */
-  readonly elements: number;
-  readonly rounds: number;
+  /** Numbers of ranks, each in turn. */
+  readonly ranks: readonly number[];
+  readonly probes: readonly OpProbe[];
+  /** Blocks that are there already, of so many. */
+  readonly done: number;
+  readonly blocks: number;
+  /** For all of it, from preparing on; each block has at least one run of each probe on each number of ranks. */
+  readonly seconds: number;
   readonly workerUrl: URL;
   /** See `PoolOptions`. */
   readonly diaryFile: number | undefined;
 }
 
-export interface Measurements {
-  readonly matmuls: readonly (MatmulWork & { readonly seconds: number })[];
-  /** An addition: bytes read and written. */
-  readonly memory: readonly { readonly bytes: number; readonly seconds: number }[];
-  /** A GELU, whose arithmetic takes longer than its memory traffic. */
-  readonly vector: readonly { readonly flops: number; readonly seconds: number }[];
-  /** Kernels of one and of many trivial ops. */
-  readonly launches: readonly { readonly ops: number; readonly seconds: number }[];
-  /** `messages` is how many times a rank waits for its neighbour. */
-  readonly collectives: readonly { readonly messages: number; readonly bytes: number; readonly seconds: number }[];
+/** What a span took, over the runs of a block and over ranks, in seconds. */
+export interface Timed {
+  readonly median: number;
+  readonly mean: number;
 }
 
-/** The different matmuls of programs, by op, transposes and shapes. */
-export function matmulProbes(programs: readonly Program[]): MatmulProbe[] {
-  const found = new Map<string, MatmulProbe>();
-  for (const program of programs) {
-    forEachOp(program.ops, (op) => {
-      if (op.name !== 'matmul' && op.name !== 'matmul_weight_gradient') return;
-      const shapes = op.operands.slice(0, 2).map((id) => program.values[id]!.type.shape);
-      const attributes = op.attributes as MatmulProbe['attributes'];
-      const probe = { name: op.name, attributes, shapes };
-      found.set(JSON.stringify([op.name, shapes, attributes]), probe);
-    });
-  }
-  return [...found.values()];
+/** What a number of ranks took in a block. */
+export interface RankBlock {
+  readonly ranks: number;
+  /** By span id: probes, launches and collectives. */
+  readonly spans: Readonly<Record<string, Timed>>;
+  /** The reference kernel. */
+  readonly reference: number;
+  /** Steps of few and of many empty kernels: what they take beside their kernels. */
+  readonly idle: readonly { readonly kernels: number; readonly seconds: number }[];
 }
 
-/** The largest activation of programs: what their elementwise ops run on is of its size or a few times smaller. */
-export const largestActivation = (programs: readonly Program[]): number =>
-  Math.max(
-    ...programs.flatMap(({ values }) =>
-      values.map(({ type, role }) =>
-        role === 'activation' && type.stack === undefined ? elementCount(type.shape) : 0,
-      ),
-    ),
-  );
+export interface Block {
+  readonly block: number;
+  readonly byRanks: readonly RankBlock[];
+}
 
-const FEW_ELEMENTS = 16;
-const CHAIN = 32;
-const REDUCED_ELEMENTS = [2 ** 6, 2 ** 12, 2 ** 16, 2 ** 20, 2 ** 22];
+export type MeasureEvent =
+  { readonly kind: 'phase'; readonly text: string } | { readonly kind: 'block'; readonly block: Block };
 
-class Probes {
-  readonly builder: Builder;
-  readonly #parameters = new Map<string, ValueId>();
-  readonly inputs: Program['inputs'][number][] = [];
-  readonly #dtype: DType;
+/** Steps of the host that are timed, in kernels each. */
+const IDLE_KERNELS = [4, 104] as const;
+const IDLE_RUNS = 4;
+const EXCHANGES = 3;
+/** More in a block would leave the others too far apart. */
+const MOST_ROUNDS = 12;
 
-  constructor(mesh: Mesh, dtype: DType) {
-    this.builder = new Builder(mesh);
-    this.#dtype = dtype;
+const isTimed = (id: string): boolean => !id.includes('#') && !id.startsWith('ids/');
+
+/** One number of ranks: its pool, ready. */
+class Bench {
+  readonly ranks: number;
+  readonly #pool: DevicePool;
+
+  private constructor(ranks: number, pool: DevicePool) {
+    this.ranks = ranks;
+    this.#pool = pool;
   }
 
-  /** A random tensor of a shape, shared by the probes that want one like it. */
-  tensor(shape: readonly number[], slot: number): ValueId {
-    const name = `${slot}:${shape.join('x')}`;
-    const known = this.#parameters.get(name);
-    if (known !== undefined) return known;
-    const value = this.builder.value({ shape, dtype: this.#dtype, states: {} }, 'parameter', name);
-    this.inputs.push({
-      kind: 'parameter',
-      value,
-      name,
-      group: 'body',
-      initializer: { kind: 'normal', standardDeviation: 1 },
-      decayed: false,
-    });
-    this.#parameters.set(name, value);
-    return value;
+  static async open(ranks: number, request: MeasureRequest): Promise<Bench> {
+    const { family, threadsPerRank, workerUrl, diaryFile, probes } = request;
+    const mesh = createMesh({ [AXIS]: ranks });
+    const pool = await DevicePool.create({ mesh, family, threadsPerRank, workerUrl, diaryFile });
+    try {
+      await pool.load('probes', probeProgram(mesh, probes));
+      if (ranks > 1) await pool.load('exchanges', exchangeProgram(mesh, ranks));
+      for (const kernels of IDLE_KERNELS) await pool.load(`idle ${kernels}`, idleProgram(mesh, kernels));
+      await pool.initialize(1);
+      return new Bench(ranks, pool);
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
   }
 
-  op<N extends ComputeName>(name: N, operands: readonly ValueId[], attributes: Attributes[N], id: string): ValueId {
-    return this.builder.emit(name, operands, attributes, { id, phase: 'forward' });
-  }
-
-  /** A kernel of several ops, each the scale of the one before. */
-  chain(length: number, id: string): void {
-    const first = this.tensor([FEW_ELEMENTS], 0);
-    const { ops } = this.builder.block(() => {
-      let value = first;
-      for (let index = 0; index < length; index++)
-        value = this.op('scale', [value], { factor: 1.0001 }, `${id}/${index}`);
-    });
-    const results = ops.at(-1)!.results;
-    const region = { args: [], ops, results: [] };
-    this.builder.push({
-      name: 'kernel',
-      id,
-      phase: 'forward',
-      operands: [first],
-      results,
-      attributes: {},
-      region,
-    } as Op);
-  }
-
-  /** An all-reduce of a pending sum: a parameter declared partial, which its values need not be. */
-  allReduce(elements: number, axis: AxisName, id: string): ValueType {
-    const type: ValueType = {
-      shape: [elements],
-      dtype: this.#dtype,
-      states: normalizeStates(this.builder.mesh, { [axis]: 'partial' }),
+  /** Every probe so many times. */
+  async measure(rounds: number, signal: AbortSignal): Promise<RankBlock> {
+    const times = new Map<string, number[]>();
+    const collect = ({ spans }: PoolRun): void => {
+      for (const { id, start, end } of spans.flat()) {
+        const known = times.get(id);
+        if (known === undefined) times.set(id, [end - start]);
+        else known.push(end - start);
+      }
     };
-    const source = this.builder.emit('constant', [], { ...type, value: 1 }, { id: `${id}/source`, phase: 'forward' });
-    this.builder.emit('all_reduce', [source], { axis }, { id, phase: 'reduce' });
-    return type;
+    const idle = await this.#idle(signal);
+    for (let round = 0; round < rounds; round++) collect(await this.#pool.run('probes', { signal }));
+    const reference = median(
+      [...times].flatMap(([id, taken]) => (id.startsWith(REFERENCE_ID) && isTimed(id) ? taken : [])),
+    );
+    if (this.ranks > 1)
+      for (let run = 0; run <= EXCHANGES; run++) {
+        const done = await this.#pool.run('exchanges', { signal });
+        // The first has the ranks find each other.
+        if (run > 0) collect(done);
+      }
+    const spans = [...times].flatMap(([id, taken]) =>
+      isTimed(id) && !id.startsWith(REFERENCE_ID) ? [[id, { median: median(taken), mean: mean(taken) }] as const] : [],
+    );
+    return { ranks: this.ranks, spans: Object.fromEntries(spans), reference, idle };
+  }
+
+  async #idle(signal: AbortSignal): Promise<RankBlock['idle']> {
+    const found: { kernels: number; seconds: number }[] = [];
+    for (const kernels of IDLE_KERNELS) {
+      const rests: number[] = [];
+      for (let run = 0; run <= IDLE_RUNS; run++) {
+        const start = performance.now();
+        const { spans } = await this.#pool.run(`idle ${kernels}`, { signal });
+        const taken = (performance.now() - start) / 1e3;
+        const inSpans = spans.flat().reduce((sum, span) => sum + span.end - span.start, 0) / this.ranks;
+        if (run > 0) rests.push(Math.max(0, taken - inSpans));
+      }
+      found.push({ kernels, seconds: median(rests) });
+    }
+    return found;
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
   }
 }
 
 /**
- * @param emit what is being measured, for people
- * @throws MeshwrightError DEVICE_FAILED, RANK_FAILED
+ * @param emit what is being done, and each block when it is whole
+ * @throws MeshwrightError DEVICE_MISSING, DEVICE_FAILED, RANK_FAILED; the signal's reason between two numbers of ranks
  */
 export async function measureDevices(
   request: MeasureRequest,
-  emit: (what: string) => void,
+  emit: (event: MeasureEvent) => void,
   signal: AbortSignal,
-): Promise<Measurements> {
-  const { ranks, dtype, rounds, elements } = request;
-  const axis = 'data';
-  const mesh = createMesh({ [axis]: ranks });
-  const probes = new Probes(mesh, dtype);
-  const works = request.matmuls.map(({ name, attributes, shapes }, index) => {
-    const operands = shapes.map((shape, slot) => probes.tensor(shape, slot));
-    const id = `matmul/${index}`;
-    const result = probes.op(name as 'matmul', operands, attributes as Attributes['matmul'], id);
-    const types = operands.map((operand) => probes.builder.type(operand));
-    const { matmul } = recordOf(name as 'matmul').work(
-      types,
-      [probes.builder.type(result)],
-      attributes as Attributes['matmul'],
-    );
-    return { id, work: matmul! };
-  });
-  probes.op('add', [probes.tensor([elements], 0), probes.tensor([elements], 1)], {}, 'memory');
-  const input = probes.tensor([elements], 0);
-  const gelu = probes.op('gelu', [input], {}, 'vector');
-  const geluFlops = recordOf('gelu').work([probes.builder.type(input)], [probes.builder.type(gelu)], {}).vectorFlops;
-  probes.chain(1, 'launch/one');
-  probes.chain(CHAIN, 'launch/many');
-  const reductions =
-    ranks === 1
-      ? []
-      : REDUCED_ELEMENTS.map((size) => ({
-          id: `reduce/${size}`,
-          type: probes.allReduce(size, axis, `reduce/${size}`),
-        }));
-  const program = probes.builder.finish(probes.inputs, []);
-
-  emit(`compiling ${works.length} matmul shapes on ${ranks} ranks`);
-  const pool = await DevicePool.create({
-    mesh,
-    family: request.family,
-    threadsPerRank: request.threadsPerRank,
-    workerUrl: request.workerUrl,
-    diaryFile: request.diaryFile,
-  });
-  const durations = new Map<string, number[]>();
+): Promise<void> {
+  const { ranks, probes, done, blocks } = request;
+  const end = performance.now() + 1e3 * request.seconds;
+  const benches: Bench[] = [];
   try {
-    await pool.load('probes', program);
-    await pool.initialize(1);
-    for (let round = 0; round <= rounds; round++) {
-      emit(`round ${round} of ${rounds}`);
-      const { spans } = await pool.run('probes', { signal });
-      // The first round faults in memory and warms caches.
-      if (round === 0) continue;
-      for (const { id, start, end } of spans.flat()) durations.set(id, [...(durations.get(id) ?? []), end - start]);
+    for (const count of ranks) {
+      emit({ kind: 'phase', text: `preparing ${probes.length} kernels on ${count} ${count === 1 ? 'rank' : 'ranks'}` });
+      benches.push(await Bench.open(count, request));
+      signal.throwIfAborted();
+    }
+    // What is run for the first time faults in its memory and fills caches; and it says how long a round takes.
+    emit({ kind: 'phase', text: 'warming up' });
+    const roundSeconds: number[] = [];
+    for (const bench of benches) {
+      await bench.measure(1, signal);
+      const start = performance.now();
+      await bench.measure(1, signal);
+      roundSeconds.push((performance.now() - start) / 1e3);
+    }
+    for (let block = done; block < blocks; block++) {
+      const left = Math.max(0, end - performance.now()) / 1e3 / (blocks - block);
+      const share = left / benches.length;
+      const byRanks: RankBlock[] = [];
+      for (const [index, bench] of benches.entries()) {
+        const rounds = Math.max(1, Math.min(MOST_ROUNDS, Math.floor(share / roundSeconds[index]!)));
+        byRanks.push(await bench.measure(rounds, signal));
+        signal.throwIfAborted();
+      }
+      emit({ kind: 'block', block: { block, byRanks } });
     }
   } finally {
-    await pool.close();
+    await Promise.all(benches.map((bench) => bench.close()));
   }
-  // What else runs on the machine only ever adds time, so the faster rounds say what the device can do; how much it
-  // is disturbed at work is for calibration to find.
-  const secondsOf = (id: string): number => quantile(durations.get(id)!, 0.25);
-  const large = typeBytes({ shape: [elements], dtype, states: {} });
-  return {
-    matmuls: works.map(({ id, work }) => ({ ...work, seconds: secondsOf(id) })),
-    memory: [{ bytes: 3 * large, seconds: secondsOf('memory') }],
-    vector: [{ flops: geluFlops, seconds: secondsOf('vector') }],
-    launches: [
-      { ops: 1, seconds: secondsOf('launch/one') },
-      { ops: CHAIN, seconds: secondsOf('launch/many') },
-    ],
-    collectives: reductions.map(({ id, type }) => ({
-      messages: 2 * (axisSize(mesh, axis) - 1),
-      bytes: collectiveBytes('all_reduce', [type], rankCount(mesh)),
-      seconds: secondsOf(id),
-    })),
-  };
 }

@@ -85,7 +85,8 @@ export function runSubject(run: MeasuredRun, predict: (profile: ResolvedProfile)
   });
   const kinds = takesTurns ? new Map<string, MeasuredOp[]>() : sumBy(ops);
   const spans = takesTurns ? [] : ops;
-  const hasRest = !takesTurns && !isPipeline;
+  // Of a run of which only the step is known, nothing is told apart.
+  const hasRest = !takesTurns && !isPipeline && ops.length > 0;
   const rest = (step: number, exposed: readonly number[]): number => Math.max(0, step - total(exposed));
   return {
     group: run.group,

@@ -3,7 +3,7 @@
  * the documents; a term that no prediction hangs on stays. Where a profile has times of ops as they were measured, those
  * stay too, and what moves is a factor for each kind of work (`corrections`).
  */
-import type { HardwareDocument, StackDocument, Status } from '../hardware/index.js';
+import type { HardwareDocument, StackDocument, Status, WorkKind } from '../hardware/index.js';
 import { WORK_KINDS } from '../hardware/index.js';
 import { parseQuantity } from '../units.js';
 import type { Dimension } from '../units.js';
@@ -132,13 +132,19 @@ const PARTS = ['hardware', 'stack'] as const;
 
 const UNCORRECTED = 'nothing was fitted yet';
 
+/** These have times of their own in the stack's profile. */
+const TIMED_BY_STACK: ReadonlySet<WorkKind> = new Set(['launch', 'crossing']);
+
 /** With a factor for every kind of work, where these are what moves. */
 function withCorrections(documents: ProfileDocuments): ProfileDocuments {
   const { hardware } = documents;
   const { opTimes, corrections } = hardware.chip;
   if (opTimes === undefined) return documents;
   const known = new Set(corrections?.values.map(({ work }) => work));
-  const missing = WORK_KINDS.filter((work) => !known.has(work)).map((work) => ({ work, factor: 1 }));
+  const missing = WORK_KINDS.filter((work) => !known.has(work) && !TIMED_BY_STACK.has(work)).map((work) => ({
+    work,
+    factor: 1,
+  }));
   const { source = UNCORRECTED, status = 'assumed' as const } = corrections ?? {};
   const all = { source, status, values: [...(corrections?.values ?? []), ...missing] };
   return { ...documents, hardware: { ...hardware, chip: { ...hardware.chip, corrections: all } } };
@@ -215,12 +221,14 @@ function marked(before: Json, after: Json, source: string): Json {
 export function withFactors(documents: ProfileDocuments, factors: TimeFactors, source: string): ProfileDocuments {
   const complete = withCorrections(documents);
   const part = (name: (typeof PARTS)[number]): Json => {
-    const rates = mapRates(complete[name], asRate);
+    const rates = mapRates(complete[name], (node, path) =>
+      factors.has(termId(name, [...path, 'achievable'].join('.'))) ? asRate(node) : node,
+    );
     const after = visitNode(rates, [], (path, value, field) => {
       const factor = factors.get(termId(name, path));
       return factor === undefined || factor === 1 ? value : moved(value, field, factor);
     });
-    return marked(rates, after, source);
+    return marked(complete[name], after, source);
   };
   // What a machine's own first measurement of its chip is, MFU is relative to: kernels may beat it.
   const isOwn = documents.hardware.chip.peakVersion !== undefined;

@@ -1,5 +1,5 @@
 /** What the device process is asked, for both sides. Types only: the parent loads none of the child's modules. */
-import type { MeasureRequest, Measurements } from '../calibrate/index.js';
+import type { MeasureEvent, MeasureRequest } from '../calibrate/index.js';
 import type { JobInput } from '../job/index.js';
 import type { ChildExchange, FamilyName } from '../runtime/index.js';
 import type { SessionOptions, Timing, TrainEvent, TrainOptions, TrainReport, TurnsOptions } from '../train/index.js';
@@ -31,8 +31,8 @@ export interface Turns extends ChildExchange {
 
 export interface Measure extends ChildExchange {
   readonly args: Omit<MeasureRequest, 'workerUrl' | 'diaryFile'>;
-  readonly event: string;
-  readonly result: Measurements;
+  readonly event: MeasureEvent;
+  readonly result: void;
 }
 
 /** Of `probe-host.ts`: what a kernel family computes on, where it can be had. */

@@ -6,13 +6,28 @@ import { packageVersion } from '../package-root.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, addLearningRate, amount, checkpointInterval, jitter, whole } from './options.js';
+import {
+  addJobFlags,
+  addLearningRate,
+  amount,
+  checkpointInterval,
+  counts,
+  duration,
+  jitter,
+  minutes,
+  share,
+  whole,
+} from './options.js';
+import { addGoodputFlags } from './goodput-flags.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
+import type { DiagnoseFlags } from './commands/diagnose.js';
+import type { GoodputFlags } from './commands/goodput.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { HardwareFlags } from './commands/hardware.js';
 import type { ImagesFlags } from './commands/images.js';
 import type { TextFlags } from './commands/text.js';
 import type { TrainFlags } from './commands/train.js';
+import type { ProfileFlags } from './commands/profile.js';
 import type { SimulateFlags } from './commands/simulate.js';
 import type { ValidateFlags } from './commands/validate.js';
 import type { PlanFlags } from './commands/plan.js';
@@ -121,6 +136,42 @@ function createProgram(): Command {
       (await import('./commands/plan.js')).plan(file, flags),
     );
   json(
+    addJobFlags(
+      program
+        .command('diagnose')
+        .description('why a measured step is slower than predicted: likely causes, each simulated'),
+    ),
+  )
+    .option('--measured-step-time <time>', 'what a step takes, e.g. 12s or 350ms', duration('--measured-step-time'))
+    .addOption(
+      new Option('--measured-mfu <share>', 'or its model FLOPs utilization, e.g. 0.31 or 31%')
+        .argParser(share('--measured-mfu'))
+        .conflicts('measuredStepTime'),
+    )
+    .option('--top <count>', 'how many causes to show', whole('--top'), 8)
+    .action(async (file: string | undefined, flags: DiagnoseFlags) =>
+      (await import('./commands/diagnose.js')).diagnoseJob(file, flags),
+    );
+  json(
+    addGoodputFlags(
+      addJobFlags(
+        program
+          .command('goodput')
+          .description('what interruptions and checkpoints leave of a plan: expected, and run event by event'),
+      ),
+    ),
+  )
+    .option('--checkpoint-every <time>', 'time between checkpoints (default: the best)', duration('--checkpoint-every'))
+    .option('--steps <count>', 'how many steps the training has (default: a month of them)', whole('--steps'))
+    .addOption(
+      new Option('--tokens <count>', 'or how many tokens, e.g. 300e9').argParser(amount('--tokens')).conflicts('steps'),
+    )
+    .option('--draws <count>', 'how many trainings are run event by event', whole('--draws'), 200)
+    .option('--seed <number>', 'of their interruptions', whole('--seed', 0), 0)
+    .action(async (file: string | undefined, flags: GoodputFlags) =>
+      (await import('./commands/goodput.js')).goodput(file, flags),
+    );
+  json(
     addLearningRate(
       addJobFlags(
         program.command('train').description('train a job on this machine and compare it with its prediction'),
@@ -155,6 +206,20 @@ function createProgram(): Command {
     .action(async (file: string | undefined, flags: TrainFlags) =>
       (await import('./commands/train.js')).train(file, flags),
     );
+  json(program.command('profile').description('measure the devices of this machine and write a profile of them'))
+    .addOption(new Option('--family <name>', 'kernel family (default: onnx)').choices(FAMILY_NAMES))
+    .option(
+      '--ranks <counts>',
+      'numbers of ranks to measure with, as in 1,2,4 (default: up to twice the cores)',
+      counts('--ranks'),
+    )
+    .option('--threads <count>', 'threads that each rank computes on', whole('--threads'), 1)
+    .option('--job <file...>', 'job files: the shapes of their kernels are measured, beside the grid that always is')
+    .option('--model <name...>', 'the same of models, on one rank')
+    .option('--minutes <minutes>', 'how long it may take', minutes('--minutes'), 2)
+    .option('--output <folder>', 'where the profile goes; must not exist (default: a new version in the store)')
+    .option('--resume', 'go on with the blocks of a measurement that was cut short')
+    .action(async (flags: ProfileFlags) => (await import('./commands/profile.js')).profile(flags));
   json(
     program.command('compare').description('predicted against measured of runs, and where the difference comes from'),
   )
@@ -176,7 +241,8 @@ function createProgram(): Command {
     .action(async (flags: ValidateFlags) => (await import('./commands/validate.js')).validate(flags));
   json(program.command('calibrate').description('correct the profile of this machine by what runs measured'))
     .requiredOption('--runs <folders...>', 'run folders')
-    .requiredOption('--output <folder>', 'where the new profile goes; must not exist')
+    .option('--check <folders...>', 'runs to check the fit on instead of one plan in three of --runs')
+    .option('--output <folder>', 'where the new profile goes, must not exist (default: a new version of its name)')
     .action(async (flags: CalibrateFlags) => (await import('./commands/calibrate.js')).calibrate(flags));
   json(program.command('images').description('draw a small labelled set of images to train on'))
     .argument('<folder>', 'where to')

@@ -56,6 +56,11 @@ async function presenceOf(name: FamilyName, threads: number): Promise<FamilyPres
  */
 export async function requireFamily({ training: { family, threadsPerRank }, precision }: Job): Promise<void> {
   for (const dtype of Object.values(precision)) requireDtype(family, dtype, 'precision');
+  await requireFamilyHere(family, threadsPerRank);
+}
+
+/** @throws MeshwrightError DEVICE_MISSING */
+export async function requireFamilyHere(family: FamilyName, threadsPerRank: number): Promise<void> {
   // What comes with Meshwright is not asked for: that takes a process of its own.
   if (family === DEFAULT_FAMILY) return;
   const { title, missing } = await presenceOf(family, threadsPerRank);

@@ -2,25 +2,24 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { MatmulProbe, Profile } from '../calibrate/index.js';
-import { calibrate, largestActivation, matmulProbes, profileDevices } from '../calibrate/index.js';
-import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
-import { formatProfile, loadHardware, parseHardware, parseStack } from '../hardware/index.js';
+import type { MeasureEvent, Profile } from '../calibrate/index.js';
+import { fitProfile, fittedWithout, resolveProfile } from '../calibrate/index.js';
+import { formatProfile, loadHardware } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
-import { formatPlan, isPipeline, jobToInput, lowerJob, lowerJobPipeline } from '../job/index.js';
+import { jobToInput } from '../job/index.js';
 import { MeshwrightError } from '../errors.js';
-import { memoryUse } from '../program/index.js';
 import { runInChild } from '../runtime/index.js';
 import { listCheckpoints } from '../train/index.js';
 import type { Timing, TrainEvent, TrainReport } from '../train/index.js';
 import type { AnyAssessment } from './assess.js';
 import { Assessor, isOfPipeline, stackOf } from './assess.js';
-import type { Measure, Train, Turns } from './child-requests.js';
-import { evidenceOf } from './evidence.js';
-import { pipelinePrograms } from './pipeline-programs.js';
+import type { Train, Turns } from './child-requests.js';
+import type { ProfilingRequest } from './profiling.js';
+import { measureBlocks, probesFor, profileFrom, today } from './profiling.js';
 import { howToGoOn } from './interrupt.js';
 import { writeText } from '../whole-file.js';
 import { useRun } from './run-lock.js';
+import { documentsOf, subjectOfTrial } from './subjects.js';
 import type { Trial } from './trial.js';
 
 const HOST = new URL('./child-host.js', import.meta.url);
@@ -131,20 +130,12 @@ export function runInTurns(
   );
 }
 
-const MEASURING_ROUNDS = 21;
-
-/** Large and square, so that a machine's peak does not depend on the model that it was first measured with. */
-const LARGE_MATMUL: MatmulProbe = {
-  name: 'matmul',
-  attributes: { transposeA: false, transposeB: false, scale: 1 },
-  shapes: [
-    [1024, 1024],
-    [1024, 1024],
-  ],
-};
+/** Beside a demonstration or a training: less than `meshwright profile` takes. */
+const BRIEF_SECONDS = 24;
 
 /**
- * Measures this machine's devices at the shapes of the jobs' programs and writes `profile.yaml` and `stack.yaml`.
+ * Measures this machine's devices at the shapes of the jobs' programs, briefly, and writes `profile.yaml` and
+ * `stack.yaml`.
  *
  * @returns the path of the hardware profile
  */
@@ -155,49 +146,30 @@ export async function writeProfile(
   signal: AbortSignal,
 ): Promise<string> {
   const [first] = jobs as [Job, ...Job[]];
-  const dtype = first.precision.compute as MatmulDType;
   const { family, threadsPerRank } = first.training;
-  const programs = jobs.flatMap((job) =>
-    isPipeline(job.plan)
-      ? pipelinePrograms(lowerJobPipeline(job), job.plan).map(({ program }) => program)
-      : [lowerJob(job)],
-  );
-  // More ranks than cores would measure how they take turns, which the machine's model adds to what is measured here.
-  const ranks = Math.min(first.chips, availableParallelism());
-  const args = {
-    ranks,
+  const request: ProfilingRequest = {
     family,
     threadsPerRank,
-    dtype,
-    matmuls: [LARGE_MATMUL, ...matmulProbes(programs)],
-    elements: largestActivation(programs),
-    rounds: MEASURING_ROUNDS,
+    ranks: [...new Set([1, Math.min(first.chips, availableParallelism()), first.chips])].sort((a, b) => a - b),
+    probes: probesFor(jobs),
+    seconds: BRIEF_SECONDS,
+    file: join(folder, 'measurement.jsonl'),
+    resume: false,
   };
-  const measured = await runInChild<Measure>(
-    HOST,
-    { kind: 'measure', args },
-    {
-      onEvent: onText,
-      signal,
-      graceSeconds: () => SECONDS_WITHOUT_A_STEP,
-      poolThreads: ranks + 4,
-      family,
-      // So that memory is managed as it will be for the jobs.
-      neededBytes: ranks * Math.max(...programs.map((program) => memoryUse(program).peakBytes)),
-    },
-  );
-  const source = `${family} on ${ranks} ranks × ${threadsPerRank} thread at once, first quartile of ${MEASURING_ROUNDS} rounds, ${today()}`;
+  const onEvent = (event: MeasureEvent, of: number): void =>
+    onText(event.kind === 'phase' ? event.text : `block ${event.block.block + 1} of ${of}`);
+  const measured = await measureBlocks(request, onEvent, signal);
   // What is measured first of a machine stays beside its runs: its peak is what MFU is relative to in all of them.
   const firstFolder = join(dirname(folder), 'this-machine');
   const known = existsSync(join(firstFolder, 'profile.yaml'));
-  const base = known ? loadHardware(join(firstFolder, 'profile.yaml')) : first.hardware;
-  const profile = profileDevices(base, stackOf(first), dtype, measured, source, './stack.yaml', !known);
+  const hardwareName = known ? join(firstFolder, 'profile.yaml') : first.hardwareName;
+  const hardware = known ? loadHardware(hardwareName) : first.hardware;
+  const stack = stackOf({ hardware, hardwareName });
+  const base = { hardware: hardware.document, stack: stack.document, isFirst: !known };
+  const profile = profileFrom(measured, request, base);
   if (!known) saveProfile(profile, firstFolder);
   return saveProfile(profile, folder);
 }
-
-/** The day, for sources of numbers. */
-const today = (): string => new Date().toISOString().slice(0, 10);
 
 export function saveProfile(profile: Profile, folder: string): string {
   mkdirSync(folder, { recursive: true });
@@ -206,35 +178,25 @@ export function saveProfile(profile: Profile, folder: string): string {
   return join(folder, 'profile.yaml');
 }
 
-/** The step as a profile calibrated on `trials` predicts it. */
-export function predictAgain(job: Job, trials: readonly Trial[]): AnyAssessment {
-  const { hardware, stack } = calibrateOn(job, trials);
-  return new Assessor().assessAny({ ...job, hardware }, stack);
+export interface TrialsFit {
+  /** The profile fitted to all of them. */
+  readonly profile: Profile;
+  /** Each trial as a profile predicts it that is fitted to the others; nothing of one that is alone. */
+  readonly repredicted: readonly (AnyAssessment | undefined)[];
 }
 
-export function calibrateOn(
-  job: Pick<Job, 'hardware' | 'hardwareName' | 'precision'>,
-  trials: readonly Trial[],
-): { hardware: Hardware; stack: Stack; profile: ReturnType<typeof calibrate> } {
-  const labels = trials
-    .map(
-      ({
-        predicted: {
-          job: { model, plan },
-        },
-      }) => `${model.name} ${formatPlan(plan)}`,
-    )
-    .join('; ');
-  const profile = calibrate(
-    job.hardware,
-    stackOf(job),
-    job.precision.compute as MatmulDType,
-    trials.map(evidenceOf),
-    `calibrated on ${labels}, ${today()}`,
-  );
-  return {
-    hardware: parseHardware(formatProfile(profile.hardware), 'calibrated profile'),
-    stack: parseStack(formatProfile(profile.stack), 'calibrated stack'),
-    profile,
-  };
+/** Calibrates on trials of jobs that name one profile. */
+export function fitTrials(trials: readonly Trial[]): TrialsFit {
+  const [{ job }] = trials.map(({ predicted }) => predicted) as [AnyAssessment];
+  const subjects = trials.map(subjectOfTrial);
+  const documents = documentsOf(job.hardware, stackOf(job));
+  const source = `calibrated on ${subjects.map(({ title }) => title).join('; ')}, ${today()}`;
+  const fit = fitProfile(documents, subjects, source);
+  const repredicted = trials.map(({ predicted }, index) => {
+    const others = subjects.filter(({ group }) => group !== subjects[index]!.group);
+    if (others.length === 0) return undefined;
+    const { hardware, stack } = resolveProfile(fittedWithout(fit, documents, subjects, index, source));
+    return new Assessor().assessAny({ ...predicted.job, hardware }, stack);
+  });
+  return { profile: fit.documents, repredicted };
 }

@@ -35,6 +35,27 @@ export async function interruptible(
   work: (signal: AbortSignal) => Promise<TrainReport>,
   end: () => void,
 ): Promise<{ report: TrainReport; interrupted?: Interrupted }> {
+  return untilSignal('the step in flight', end, async (signal, cause) => {
+    const report = await work(signal);
+    const interrupted = cause();
+    if (interrupted === undefined) return { report };
+    if (report.checkpoint !== undefined) process.stderr.write(`${howToGoOn(report.checkpoint)}\n`);
+    return { report, interrupted };
+  });
+}
+
+/**
+ * Work that a signal asks to end.
+ *
+ * @param lastPart what it still does then, for people
+ * @param work is given the signal, and what tells whether one came
+ * @throws Interrupted as the signal's reason, unless the work still gives something
+ */
+export async function untilSignal<T>(
+  lastPart: string,
+  end: () => void,
+  work: (signal: AbortSignal, cause: () => Interrupted | undefined) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
   let interrupted: Interrupted | undefined;
   let since = 0;
@@ -45,15 +66,12 @@ export async function interruptible(
     }
     since = performance.now();
     interrupted = new Interrupted(name);
-    process.stderr.write(`\n${name}: ending after the step in flight; once more ends at once\n`);
+    process.stderr.write(`\n${name}: ending after ${lastPart}; once more ends at once\n`);
     controller.abort(interrupted);
   };
   for (const signal of SIGNALS) process.on(signal, stop);
   try {
-    const report = await work(controller.signal);
-    if (interrupted === undefined) return { report };
-    if (report.checkpoint !== undefined) process.stderr.write(`${howToGoOn(report.checkpoint)}\n`);
-    return { report, interrupted };
+    return await work(controller.signal, () => interrupted);
   } finally {
     end();
     for (const signal of SIGNALS) process.off(signal, stop);

@@ -17,6 +17,8 @@ import {
 } from '../job/index.js';
 import { nearest } from '../text.js';
 import { withStoredHardware } from './stored-hardware.js';
+import type { Seconds } from '../units.js';
+import { seconds } from '../units.js';
 
 const MODEL_FLAGS = [
   'width',
@@ -50,6 +52,12 @@ const CHOICE_FLAGS = {
   norm: ['layer', 'rms'],
 } as const;
 
+/** Reads whole numbers of at least 1 with commas between them. @throws MeshwrightError USAGE naming the flag */
+export const counts =
+  (flag: string) =>
+  (text: string): number[] =>
+    text.split(',').map(whole(flag));
+
 /** Reads a whole number of at least 1. @throws MeshwrightError USAGE naming the flag */
 export const whole =
   (flag: string, least = 1) =>
@@ -70,6 +78,46 @@ export const amount =
     const value = text.trim() === '' ? Number.NaN : Number(text);
     if (Number.isSafeInteger(value) && value >= 1) return value;
     const expected = 'a whole number of at least 1, such as 300000000000 or 300e9';
+    throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
+  };
+
+/** Units of times on the command line; larger than those of profiles. */
+const TIME_UNITS: Readonly<Record<string, number>> = { ms: 1e-3, s: 1, m: 60, h: 3600, d: 86400 };
+
+/** Reads a time above zero: `350ms`, `12s`, `10m`, `1.5h`, `30d`. @throws MeshwrightError USAGE naming the flag */
+export const duration =
+  (flag: string) =>
+  (text: string): Seconds => {
+    const [, digits, unit = ''] = /^\s*(\d+(?:\.\d+)?(?:e[-+]?\d+)?)\s*([a-z]+)\s*$/.exec(text) ?? [];
+    const value = Number(digits ?? Number.NaN) * (TIME_UNITS[unit] ?? Number.NaN);
+    if (value > 0 && Number.isFinite(value)) return seconds(value);
+    const expected = `a time above zero with its unit (${Object.keys(TIME_UNITS).join(', ')}), as in 12s`;
+    throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
+  };
+
+/** Reads a share above 0 and at most 1, `0.31` or `31%`. @throws MeshwrightError USAGE naming the flag */
+export const share =
+  (flag: string) =>
+  (text: string): number => {
+    const [, digits, percent] = /^\s*(\d*\.?\d+)\s*(%?)\s*$/.exec(text) ?? [];
+    const value = Number(digits ?? Number.NaN) / (percent === '%' ? 100 : 1);
+    if (value > 0 && value <= 1) return value;
+    throw new MeshwrightError('USAGE', {
+      place: flag,
+      expected: 'a share above 0 and at most 1, as in 0.31 or 31%',
+      got: JSON.stringify(text),
+    });
+  };
+
+const MOST_MINUTES = 600;
+
+/** Reads minutes, parts of one too. @throws MeshwrightError USAGE naming the flag */
+export const minutes =
+  (flag: string) =>
+  (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (value > 0 && value <= MOST_MINUTES) return value;
+    const expected = `minutes: a number above 0, at most ${MOST_MINUTES}`;
     throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
   };
 
@@ -96,6 +144,15 @@ const number =
     const value = Number(text);
     if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
     throw new MeshwrightError('USAGE', { place: flag, expected: 'a number of at least 0', got: JSON.stringify(text) });
+  };
+
+/** Reads a number above 0. @throws MeshwrightError USAGE naming the flag */
+export const positive =
+  (flag: string) =>
+  (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (Number.isFinite(value) && value > 0) return value;
+    throw new MeshwrightError('USAGE', { place: flag, expected: 'a number above 0', got: JSON.stringify(text) });
   };
 
 /**

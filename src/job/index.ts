@@ -4,6 +4,7 @@ export * from './document.js';
 export * from './job.js';
 export * from './lower.js';
 export * from './number-set.js';
+export { resolveModel } from './model.js';
 export { parseMesh } from './plan-forms.js';
 export type { AxisPlacement } from './placement-form.js';
 export * from './plan-options.js';

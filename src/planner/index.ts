@@ -1,6 +1,16 @@
 export * from './candidates.js';
 export * from './equivalents/index.js';
+export * from './causes.js';
+export * from './cost.js';
+export * from './diagnose.js';
 export * from './explain.js';
+export * from './flips.js';
+export * from './goodput.js';
+export * from './goodput-run.js';
 export * from './plan.js';
 export type * from './result.js';
 export * from './space.js';
+export * from './questions.js';
+export * from './robustness.js';
+export * from './sensitivity.js';
+export * from './variation.js';

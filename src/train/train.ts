@@ -5,9 +5,10 @@ import type { MeasuredStep, RankSpan, Slowness, TimedSpan } from '../trace/index
 import { condense, peersOf, slownessOf, spansByRank, summarizeSteps } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
-import type { SavedCheckpoint, StepMetrics, TrainEvent } from './events.js';
+import type { SavedCheckpoint, TrainEvent } from './events.js';
 import type { SessionOptions, WorkerUrls } from './session.js';
 import { Session } from './session.js';
+import type { StepsMade } from './steps-made.js';
 
 /** What was timed of a run. */
 export interface Timing {
@@ -29,7 +30,7 @@ export interface TrainOptions extends SessionOptions {
 }
 
 export interface TrainReport extends Timing {
-  readonly metrics: readonly StepMetrics[];
+  readonly made: StepsMade;
   readonly skipped: readonly SkippedImage[];
   /** The newest that was written. */
   readonly checkpoint?: SavedCheckpoint;
@@ -107,10 +108,11 @@ async function course(
   const evaluation = evaluate && !signal.aborted ? await evaluationOf(session, signal) : undefined;
   // A run that is cut short, or only a few steps long, is timed on what there is.
   const untimed = Math.min(untimedSteps, kept.length - 1);
-  const { metrics, skipped, saved } = session;
+  const { made, skipped, saved } = session;
   return {
     ...timingOf(kept.slice(untimed), slowness.slice(untimed)),
-    metrics,
+    // A plain copy, which can go to another process.
+    made: { ...made },
     skipped,
     ...(saved ? { checkpoint: saved } : {}),
     ...(evaluation ? { evaluation } : {}),

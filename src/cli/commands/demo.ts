@@ -7,7 +7,7 @@ import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
 import { comparePlan, writeRunFiles } from '../comparison.js';
 import { printComparison, printKinds, relativeError } from '../comparison-view.js';
-import { calibrateOn, predictAgain, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
+import { fitTrials, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
@@ -96,15 +96,8 @@ export async function demo(flags: DemoFlags): Promise<void> {
       );
       const bestTiming = timings[0]!;
       const trials = predicted.map((one, index): Trial => ({ predicted: one, ...timings[index]! }));
-      const rows = trials.map((trial) =>
-        comparePlan(
-          trial,
-          predictAgain(
-            trial.predicted.job,
-            trials.filter((other) => other !== trial),
-          ),
-        ),
-      );
+      const fitted = fitTrials(trials);
+      const rows = trials.map((trial, index) => comparePlan(trial, fitted.repredicted[index]));
       if (!flags.json) printComparison(rows);
       say('   "recalibrated": predicted by a profile calibrated on the other three plans only');
       const [best, bestTrial] = [rows[0]!, trials[0]!];
@@ -123,15 +116,15 @@ export async function demo(flags: DemoFlags): Promise<void> {
       if (evaluation) say(`   ${summarizeEvaluation(evaluation)}`);
 
       writeRunFiles(folder, bestTrial, rows, trained, bestTiming);
-      saveProfile(calibrateOn(bestTrial.predicted.job, trials).profile, join(folder, 'calibrated'));
+      saveProfile(fitted.profile, join(folder, 'calibrated'));
       if (flags.json) {
         printJson({
           schema: 'meshwright/demo@1',
           runFolder: folder,
           plans: rows,
           heldOutError,
-          firstLoss: trained.metrics[0]!.loss,
-          lastLoss: trained.metrics.at(-1)!.loss,
+          firstLoss: trained.made.first[0]!.loss,
+          lastLoss: trained.made.last.at(-1)!.loss,
           evaluation: evaluation ?? null,
         });
       }
@@ -142,7 +135,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
   if (interrupted !== undefined) throw interrupted;
   say();
   say(
-    `Everything is in ${folder} (${report.metrics.length} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,
+    `Everything is in ${folder} (${report.made.count} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,
   );
   say(
     `Next: meshwright compare ${folder} · meshwright plan --model vit-22b --hardware tpu-v4 --chips 1024 --batch 65536`,

@@ -1,6 +1,6 @@
 import { MeshwrightError } from '../../errors.js';
 import { listHardware, loadHardware } from '../../hardware/index.js';
-import { bytes, formatBytes, formatBytesPerSecond, formatFlopsPerSecond } from '../../units.js';
+import { bytes, formatBytes, formatBytesPerSecond, formatFlopsPerSecond, formatPercent } from '../../units.js';
 import type { Devices } from '../devices.js';
 import { findDevices } from '../devices.js';
 import { describeHardware, hardwareVersion, storedHardware, storedNames } from '../stored-hardware.js';
@@ -80,6 +80,8 @@ function printDevices({ processor, cores, memoryBytes, system, node, families }:
     ['family', 'computes on', 'types', 'what it is'],
     families.map(({ name, device, dtypes, title }) => [name, device ?? 'missing', dtypes.join(' '), title]),
   );
+  printLine();
+  printLine('meshwright profile measures them, for predictions of this machine');
   for (const { name, missing } of families) {
     if (missing === null) continue;
     printLine();
@@ -88,13 +90,27 @@ function printDevices({ processor, cores, memoryBytes, system, node, families }:
   }
 }
 
-/** Every `{ value, source, status }` of a profile by its path. */
+/** How a number is known, and how well it repeats where that was measured. */
+function statusOf({ status, repeatability }: { readonly status: unknown; readonly repeatability?: unknown }): string {
+  return typeof repeatability === 'number'
+    ? `${String(status)}, repeats within ${formatPercent(repeatability)}`
+    : String(status);
+}
+
+/** Every `{ value, source, status }` of a profile by its path, and lists of numbers from one source. */
 function printNumbers(document: unknown): void {
   const rows: string[][] = [];
   const visit = (value: unknown, path: string): void => {
     if (typeof value !== 'object' || value === null) return;
     if ('value' in value && 'source' in value && 'status' in value) {
-      rows.push([path, JSON.stringify(value.value).replaceAll('"', ''), String(value.status), String(value.source)]);
+      rows.push([path, JSON.stringify(value.value).replaceAll('"', ''), statusOf(value), String(value.source)]);
+      return;
+    }
+    if ('values' in value && Array.isArray(value.values) && 'source' in value && 'status' in value) {
+      const { values, status, source } = value;
+      const own = values.flatMap((one: { repeatability?: number }) => one.repeatability ?? []).sort((a, b) => a - b);
+      const repeatability = own[own.length >> 1];
+      rows.push([path, `${values.length} values`, statusOf({ status, repeatability }), String(source)]);
       return;
     }
     for (const [key, inner] of Object.entries(value)) visit(inner, path === '' ? key : `${path}.${key}`);

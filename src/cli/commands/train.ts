@@ -159,10 +159,11 @@ export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): voi
   };
 }
 
-export const summarizeLoss = ({ metrics }: TrainReport): string => {
-  const few = Math.max(1, Math.min(5, Math.floor(metrics.length / 2)));
+/** The mean loss of the first few steps and of as many last ones. */
+export const summarizeLoss = ({ made: { count, first, last } }: TrainReport): string => {
+  const few = Math.max(1, Math.min(first.length, Math.floor(count / 2)));
   const mean = (part: readonly StepMetrics[]) => part.reduce((total, { loss }) => total + loss, 0) / part.length;
-  return `loss ${mean(metrics.slice(0, few)).toFixed(4)} → ${mean(metrics.slice(-few)).toFixed(4)}`;
+  return `loss ${mean(first.slice(0, few)).toFixed(4)} → ${mean(last.slice(-few)).toFixed(4)}`;
 };
 
 /** How a model does on what was held out, beside what takes no model. */
@@ -310,8 +311,8 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
       hardware: job.hardware.name,
       hardwareVersion: hardwareVersion(job),
       resumedAfterStep: resumed === undefined ? null : step,
-      steps: report.metrics.length,
-      last: report.metrics.at(-1),
+      steps: report.made.count,
+      last: report.made.last.at(-1),
       checkpoint: report.checkpoint ?? null,
       skipped: report.skipped,
       evaluation: report.evaluation ?? null,
