@@ -1,4 +1,6 @@
 export * from './candidates.js';
+export * from './describe.js';
+export * from './equivalents/index.js';
 export * from './explain.js';
 export * from './plan.js';
 export type * from './result.js';
