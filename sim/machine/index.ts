@@ -5,3 +5,5 @@ export type { Fabric, Lattice, Link, Machine, Stage, StageKind } from './types.j
 export type { ChipFault, Faults, LinkFault } from './faults.js';
 export { shortLinkName, withFaults } from './faults.js';
 export { sliceShapes } from './slices.js';
+export type { LayoutChoices } from './torus-layouts.js';
+export { torusLayouts } from './torus-layouts.js';

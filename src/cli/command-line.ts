@@ -20,6 +20,8 @@ import type { SimulateFlags } from './commands/simulate.js';
 import type { ValidateFlags } from './commands/validate.js';
 import type { PlanFlags } from './commands/plan.js';
 import { Interrupted } from './interrupt.js';
+import { FRAMEWORK_NAMES } from '../planner/index.js';
+import { addSearchFlags } from './search-flags.js';
 import { reportError } from './output.js';
 
 /** Of `simulate`: what is of no use where a program is printed and nothing is simulated. */
@@ -114,12 +116,20 @@ function createProgram(): Command {
   json(
     addCollectiveFlag(
       addLearningRate(
-        addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')),
+        addSearchFlags(
+          program.command('plan').description('find the best plans of a task by simulation, and say why they are'),
+        ),
       ),
     ),
   )
     .option('--top <count>', 'how many plans to show', whole('--top'), 10)
     .option('--output <file>', 'write the first plan as a job file')
+    .addOption(
+      new Option(
+        '--settings <framework...>',
+        "the first plan as other frameworks' settings, and what they have no setting for",
+      ).choices(FRAMEWORK_NAMES),
+    )
     .action(async (file: string | undefined, flags: PlanFlags) =>
       (await import('./commands/plan.js')).plan(file, flags),
     );

@@ -195,7 +195,7 @@ export interface JobFlags extends OptionInputs {
 }
 
 /** Other options are named as they are written here. */
-const asFlags = (text: string): string =>
+export const asFlags = (text: string): string =>
   text.replace(/`(\w+)`/g, (_, word: string) =>
     word in PLAN_OPTIONS ? `--${planWord(word as keyof typeof PLAN_OPTIONS)}` : word,
   );
@@ -220,20 +220,24 @@ function planFlags(alone: Alone): Option[] {
 export const addLearningRate = (command: Command): Command =>
   command.option('--learning-rate <rate>', 'peak learning rate', number('--learning-rate'));
 
-export function addJobFlags(command: Command, alone: Alone = {}): Command {
+/** The job file and what is computed on what. */
+export const modelFlags = (command: Command): Command =>
   command
     .argument('[job]', 'a job file (YAML); flags override it')
     .option('--model <name>', 'a model; `meshwright models` lists them')
     .option('--model-option <name=value>', 'changes a setting of the model, e.g. parallelLayers=false', modelOption)
     .option('--hardware <name>', 'a hardware profile, shipped or a path; `meshwright hardware` lists them')
+    .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']));
+
+export function addJobFlags(command: Command, alone: Alone = {}): Command {
+  modelFlags(command)
     .option('--chips <count>', 'how many chips', whole('--chips'))
     .option('--batch <examples>', 'images, or sequences of tokens, a step, over all chips', whole('--batch'))
     .option(
       '--plan <text>',
       'the whole plan in its short form, e.g. "data=64,model=16 microbatches=8 linears=ring", instead of the job file\'s',
       (text) => parsePlanInput(text, '--plan'),
-    )
-    .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']));
+    );
   for (const option of planFlags(alone)) command.addOption(option);
   return command;
 }

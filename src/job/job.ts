@@ -20,6 +20,7 @@ import { DEFAULT_PLAN, optionsOf } from './plan.js';
 import type { CheckpointInput, JobInput, ModelInput } from './schema.js';
 import { shardOptions } from './shard.js';
 import { isPipeline, layersOfStages } from './stages.js';
+import type { Tensor } from './unsharded.js';
 import { parameterTensors } from './unsharded.js';
 
 /** When checkpoints are written besides after the last step. */
@@ -179,7 +180,7 @@ function hardwareWith(compute: FloatType): string {
 const defaultParameterType = (compute: FloatType): FloatType => (compute === 'f64' ? 'f64' : 'f32');
 
 /** What is as usual is left out, so that a plan is written in one way. */
-function asUsual(plan: Plan, { hardware }: Task, precision: Precision): Plan {
+export function asUsual(plan: Plan, { hardware }: Task, precision: Precision): Plan {
   const { compute, parameters, gradients, gradientReduction, optimizerState, ...rest } = plan;
   return {
     ...rest,
@@ -268,23 +269,79 @@ export interface FittedPlan {
   readonly plan: Plan;
   /** What was left out since it has no effect on this plan. */
   readonly dropped: readonly Refusal[];
+  readonly precision: Precision;
+  /** What is wrong with the plan with any value of an option; absent where the plan can be had. */
+  readonly refusal?: Refusal;
+}
+
+/** The rules of a task's plans, for many of them: what they ask of the model is found out once. */
+export class PlanRules {
+  readonly #task: Task;
+  readonly #tensors: () => readonly Tensor[];
+  readonly #shards = new Map<string, readonly ShardedTensor[] | undefined>();
+
+  constructor(task: Task) {
+    this.#task = task;
+    let tensors: readonly Tensor[] | undefined;
+    this.#tensors = () => (tensors ??= parameterTensors(task.model));
+  }
+
+  #subject(plan: Plan): PlanSubject {
+    return { ...subjectOf(this.#task, plan), tensors: this.#tensors, shards: () => this.#shardsOf(plan) };
+  }
+
+  #shardsOf(plan: Plan): readonly ShardedTensor[] | undefined {
+    const { activations, shard, shardAxes, shardTensors, shardMinimum } = plan;
+    const microbatch = this.#task.batch / plan.microbatches;
+    const what = [stageMesh(plan.mesh).axes, activations, shard !== 'none', shardAxes, shardTensors, shardMinimum];
+    const key = JSON.stringify([...what, microbatch % batchParts(plan.mesh) === 0]);
+    let found = this.#shards.get(key);
+    if (found === undefined && !this.#shards.has(key))
+      this.#shards.set(key, (found = shardedTensors(this.#task, plan)));
+    return found;
+  }
+
+  /**
+   * Leaves out what has no effect: options of a search are a wish for all its plans, and not each can have them.
+   *
+   * @throws MeshwrightError DTYPE_UNSUPPORTED
+   */
+  fit(wish: Plan): FittedPlan {
+    const dropped: Refusal[] = [];
+    let plan = wish;
+    for (;;) {
+      const subject = this.#subject(plan);
+      const refusal = refusalOf(subject);
+      const { precision } = subject;
+      if (refusal === undefined) return { plan, dropped, precision };
+      if (refusal.without === undefined) return { plan, dropped, precision, refusal };
+      dropped.push(refusal);
+      plan = { ...plan, ...refusal.without };
+    }
+  }
+
+  /** What of the model or the batch a mesh doesn't divide; nothing where it divides all. */
+  undivided({ mesh, microbatches, activations }: Plan): MeshwrightError | undefined {
+    const { model, batch } = this.#task;
+    try {
+      checkModelPlan(model, mesh, batch / microbatches, activations);
+      return undefined;
+    } catch (error) {
+      if (error instanceof MeshwrightError && error.code === 'PLAN_DOES_NOT_DIVIDE') return error;
+      throw error;
+    }
+  }
 }
 
 /**
- * Leaves out what has no effect: options of a search are a wish for all its plans, and not each can have them.
+ * Leaves out what has no effect, as `PlanRules.fit`.
  *
  * @throws MeshwrightError PLAN_INVALID of an option that is wrong for every plan of the task
  */
 export function fitPlan(task: Task, wish: Plan): FittedPlan {
-  const dropped: Refusal[] = [];
-  let plan = wish;
-  for (;;) {
-    const refusal = refusalOf(subjectOf(task, plan));
-    if (refusal === undefined) return { plan, dropped };
-    if (refusal.without === undefined) throw refused(refusal, plan);
-    dropped.push(refusal);
-    plan = { ...plan, ...refusal.without };
-  }
+  const fitted = new PlanRules(task).fit(wish);
+  if (fitted.refusal !== undefined) throw refused(fitted.refusal, fitted.plan);
+  return fitted;
 }
 
 /** The counts of microbatches that a mesh allows: the divisors of the examples of a rank, fewest first. */

@@ -1,6 +1,9 @@
 export * from './causes.js';
 export * from './cost.js';
 export * from './diagnose.js';
+export * from './candidates.js';
+export * from './describe.js';
+export * from './equivalents/index.js';
 export * from './explain.js';
 export * from './flips.js';
 export * from './goodput.js';
@@ -10,3 +13,7 @@ export * from './questions.js';
 export * from './robustness.js';
 export * from './sensitivity.js';
 export * from './variation.js';
+export type * from './result.js';
+export * from './space.js';
+export * from './pareto.js';
+export * from './search.js';

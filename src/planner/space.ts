@@ -1,0 +1,88 @@
+/**
+ * The dimensions of a search: what each takes where nothing is said of it. A mesh's sizes and the count of microbatches
+ * are whatever divides; every other option of a plan that is not in this table stays at its default.
+ */
+import type { Plan, Task } from '../job/index.js';
+import type { ListedOption } from '../job/index.js';
+import { SHARDS, isPipeline, stageCount } from '../job/index.js';
+import { axisSize, gradientParts } from '../mesh/index.js';
+import type { ActivationLayout } from '../models/index.js';
+import type { LinearMode } from '../program/index.js';
+import { REMATERIALIZATIONS } from '../program/index.js';
+import { fewestChunks } from '../program/schedules/index.js';
+
+/** What a range may hang on: the task, and the plan as far as it is made, in the order of `DIMENSIONS`. */
+export interface DimensionContext {
+  readonly task: Task;
+  readonly plan: Plan;
+}
+
+type Range<K extends ListedOption> = (context: DimensionContext) => readonly NonNullable<Plan[K]>[];
+
+interface Dimension<K extends ListedOption> {
+  readonly values: Range<K>;
+  /** The range in words, for people. */
+  readonly about: string;
+}
+
+const ONE_CHIP_LAYOUT: readonly ActivationLayout[] = ['width'];
+const TORUS_LAYOUTS: readonly ActivationLayout[] = ['width', 'sequence'];
+const NODE_LAYOUTS: readonly ActivationLayout[] = ['sequence', 'replicated'];
+const TORUS_LINEARS: readonly LinearMode[] = ['synchronous', 'ring', 'bidirectional'];
+const NODE_LINEARS: readonly LinearMode[] = ['synchronous', 'ring-bulk'];
+
+/** Virtual stages that give each as many layers as the others; 2 where none does. */
+function evenVirtualStages({ task: { model }, plan }: DimensionContext): number[] {
+  const stages = stageCount(plan);
+  const most = Math.floor(model.depth / stages);
+  const even = Array.from({ length: Math.max(0, most - 1) }, (_, index) => index + 2).filter(
+    (chunks) => model.depth % (chunks * stages) === 0,
+  );
+  return even.length > 0 ? even : [2];
+}
+
+export const DIMENSIONS: { readonly [K in ListedOption]?: Dimension<K> } = {
+  schedule: {
+    values: ({ plan }) => (isPipeline(plan) ? ['1f1b', 'interleaved-1f1b', 'zb-v'] : ['1f1b']),
+    about: '1f1b, interleaved-1f1b and zb-v, which frameworks have; gpipe takes as long as 1f1b and keeps more',
+  },
+  virtualStages: {
+    values: (context) => (context.plan.schedule === 'interleaved-1f1b' ? evenVirtualStages(context) : ['fewest']),
+    about: 'of interleaved-1f1b every count that gives all virtual stages as many layers, or 2',
+  },
+  rematerialize: { values: () => REMATERIALIZATIONS, about: 'all' },
+  activations: {
+    values: ({ task, plan }) => {
+      if (axisSize(plan.mesh, 'model') === 1) return ONE_CHIP_LAYOUT;
+      return task.hardware.topology.kind === 'torus' ? TORUS_LAYOUTS : NODE_LAYOUTS;
+    },
+    about: 'on a torus width and sequence, elsewhere sequence and replicated, which frameworks for GPUs have',
+  },
+  linears: {
+    values: ({ task, plan }) => {
+      if (axisSize(plan.mesh, 'model') === 1) return ['synchronous'];
+      return task.hardware.topology.kind === 'torus' ? TORUS_LINEARS : NODE_LINEARS;
+    },
+    about: 'synchronous; on a torus ring and bidirectional too, elsewhere ring-bulk',
+  },
+  shard: {
+    values: ({ plan }) => {
+      if (gradientParts(plan.mesh) === 1) return ['none'];
+      return isPipeline(plan) ? SHARDS.filter((stage) => stage !== 'parameters') : SHARDS;
+    },
+    about: 'all, but in a pipeline parameters, which every microbatch would gather anew',
+  },
+};
+
+/** Sizes that axes may have where nothing is said of them. */
+export const FREE_AXES = ['pipe', 'data', 'model'] as const;
+
+/** Counts of microbatches that are tried: with stages those that fill them, unless none does. */
+export function fillingCounts(plan: Pick<Plan, 'mesh'>, counts: readonly number[]): readonly number[] {
+  const filling = counts.filter((count) => count >= stageCount(plan));
+  return filling.length > 0 ? filling : counts;
+}
+
+/** Which of two texts of a value a plan is known by, where they come to the same. */
+export const usualVirtualStages = ({ schedule, virtualStages }: Plan): number =>
+  virtualStages === 'fewest' ? fewestChunks(schedule) : virtualStages;
