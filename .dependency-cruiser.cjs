@@ -1,6 +1,6 @@
 // The direction of imports: what each folder may import besides itself and packages. A folder that is not listed may
 // import nothing of the project, so a new one has to be placed here before it can be used.
-const base = ['src/units', 'src/errors', 'src/text', 'src/source', 'src/omit', 'src/package-root'];
+const base = ['src/units', 'src/errors', 'src/text', 'src/source', 'src/omit', 'src/package-root', 'src/random'];
 // What reads files that people write.
 const reading = ['src/encoding', 'src/reason'];
 const writing = ['src/whole-file', 'src/reason'];
@@ -12,6 +12,7 @@ const mayImport = {
   'src/text': [],
   'src/omit': [],
   'src/package-root': ['src/errors'],
+  'src/random': [],
   'src/source': ['src/errors', 'src/text'],
   'src/units': ['src/errors'],
   'src/whole-file': ['src/errors', 'src/reason'],

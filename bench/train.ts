@@ -1,52 +1,58 @@
 /**
  * `npm run bench:train`: training vit-bench beside PyTorch's DistributedDataParallel, on as many ranks of one thread each,
  * and beside the rate of this family's own matrix products, all in turns. What else runs on the machine disturbs both
- * sides alike, so that ratios of medians count. `-- --json` prints a document, `--family NAME` trains another family,
- * `--rounds N` takes so many turns, `--peer PATH` says where the peer's script is. Where it or PyTorch is absent, the
- * peer's recorded figures stand beside ours.
+ * sides alike, so that ratios of medians count. Then collectives, and the memory of many steps. `-- --part NAME` measures
+ * a part alone, `--json` prints a document, `--family NAME` trains another family, `--rounds N` takes so many turns,
+ * `--steps N` watches memory for so many steps, `--peer PATH` says where the peer's script is. Where it or PyTorch is
+ * absent, the peer's recorded figures stand beside ours.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { median } from 'simple-statistics';
-import { lowerJob, modelFlops } from '../src/job/index.js';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { lowerJob } from '../src/job/index.js';
 import { packageRoot } from '../src/package-root.js';
 import { memoryUse } from '../src/program/index.js';
 import type { FamilyName } from '../src/runtime/index.js';
-import { runInChild } from '../src/runtime/index.js';
+import { DEFAULT_FAMILY, FAMILY_NAMES, runInChild } from '../src/runtime/index.js';
 import { Checks } from './checks.js';
-import { addCollectiveChecks } from './train/collectives.js';
-import { peerJob, TOKENS } from './train/job.js';
-import type { Peer } from './train/peer.js';
-import { findPeer } from './train/peer.js';
+import { addCollectives, addMemory } from './train/collectives.js';
 import { addGpu } from './train/gpu.js';
+import { peerJob } from './train/job.js';
 import type { Ask, Requests } from './train/requests.js';
+import { addSpeed } from './train/speed.js';
 
-const { values: given } = parseArgs({
-  options: {
-    json: { type: 'boolean' },
-    family: { type: 'string', default: 'onnx' },
-    rounds: { type: 'string', default: '3' },
-    peer: { type: 'string', default: join(packageRoot(), '../shared/bench/vit_ddp.py') },
-  },
-});
-const family = given.family as FamilyName;
-const rounds = Number(given.rounds);
+const PARTS = ['speed', 'collectives', 'memory'] as const;
 
-/** Of an issue's targets: which family is to reach which share of its products' rate. */
-const LEAST_SHARE = family.startsWith('onnx') ? 65 : 55;
-const LEAST_RATIO = 1.3;
-const LEAST_SPEEDUP = 1.8;
-const CHECKED_STEPS = 10;
-const WATCHED_STEPS = 1000;
-const BLOCK_STEPS = 6;
-const BATCHES = [4, 8] as const;
+/** @throws of what is no whole number from `least` on */
+const countFrom =
+  (least: number) =>
+  (given: string): number => {
+    const count = Number(given);
+    if (Number.isInteger(count) && count >= least) return count;
+    throw new InvalidArgumentError(`Give a whole number from ${least} on.`);
+  };
 
-/** Tokens a second over two ranks on a quiet machine of this kind, 2026-11-20: the slower and the faster run. */
-const RECORDED: Record<(typeof BATCHES)[number], readonly [number, number]> = { 4: [2284, 2436], 8: [2550, 2589] };
-/** What a BLAS that uses a core's vector units exceeds by far: with less, PyTorch was built or installed without one. */
-const SLOW_BLAS = 20e9;
+/** Memory is judged by a first and a last quarter after the first 100. */
+const LEAST_STEPS = 300;
+
+interface Flags {
+  readonly part: (typeof PARTS)[number] | 'all';
+  readonly family: FamilyName;
+  readonly rounds: number;
+  readonly steps: number;
+  readonly peer: string;
+}
+const { part, family, rounds, steps, peer } = new Command('npm run bench:train --')
+  .addOption(new Option('--part <name>', 'what to measure').choices([...PARTS, 'all']).default('all'))
+  .addOption(new Option('--family <name>', 'whose kernels').choices(FAMILY_NAMES).default(DEFAULT_FAMILY))
+  .addOption(new Option('--rounds <count>', 'turns of both sides').argParser(countFrom(1)).default(3))
+  .addOption(
+    new Option('--steps <count>', 'over which memory is watched').argParser(countFrom(LEAST_STEPS)).default(1000),
+  )
+  .option('--peer <path>', "the peer's script", join(packageRoot(), '../shared/bench/vit_ddp.py'))
+  .option('--json', 'prints a document')
+  .parse()
+  .opts<Flags>();
 
 const CHILD = new URL('./train/child.js', import.meta.url);
 /** Of a step; bare products need less. */
@@ -55,94 +61,20 @@ const needed = (args: Requests[keyof Requests]['args']): number =>
 const ask: Ask = <K extends keyof Requests>(kind: K, args: Requests[K]['args']): Promise<Requests[K]['result']> =>
   runInChild<Requests[K]>(CHILD, { kind, args }, { poolThreads: 4, family: args.family, neededBytes: needed(args) });
 
-/** The median step after the first, which allocates. */
-async function ownBlock(ranks: number, batch: number): Promise<number> {
-  const { seconds } = await ask('steps', { family, ranks, batch, steps: BLOCK_STEPS });
-  return median(seconds.slice(1));
-}
-
 const checks = new Checks();
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
+const wants = (one: (typeof PARTS)[number]): boolean => part === 'all' || part === one;
 
-async function compareLosses(peer: Peer): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'meshwright-bench-'));
-  try {
-    const [ranks, batch] = [2, 4];
-    say(`${CHECKED_STEPS} steps of the peer from its own start`);
-    const theirs = peer.block(ranks, batch, CHECKED_STEPS, folder).losses;
-    say('the same steps of ours');
-    const { losses } = await ask('steps', { family, ranks, batch, steps: CHECKED_STEPS, start: folder });
-    const apart = losses.map((loss, step) => Math.abs(loss / theirs[step]! - 1));
-    const beside = `PyTorch ${theirs[0]!.toFixed(6)} … ${theirs.at(-1)!.toFixed(6)}`;
-    checks.add(
-      `losses of ${CHECKED_STEPS} steps from one start, apart at most`,
-      100 * Math.max(...apart),
-      '%',
-      0.1,
-      beside,
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+const before = loadavg()[0]!;
+if (wants('speed')) await addSpeed(checks, { family, rounds, peerPath: peer, ask, say });
+if (wants('collectives')) {
+  say('collectives');
+  await addCollectives(checks, family);
 }
-
-const peer = findPeer(given.peer);
-const isFast = peer !== undefined && peer.matmulFlops > SLOW_BLAS;
-if (peer === undefined)
-  checks.note('PyTorch or its script is not here: losses are not compared, its speed is as recorded.');
-else {
-  await compareLosses(peer);
-  if (!isFast)
-    checks.note(
-      `PyTorch multiplies at ${(peer.matmulFlops / 1e9).toFixed(0)} GFLOP/s here, without an optimized BLAS (Debian: ` +
-        'libopenblas0-pthread): no race, its speed is as recorded.',
-    );
+if (wants('memory')) {
+  say(`memory over ${steps} steps`);
+  await addMemory(checks, family, steps);
 }
-
-interface Times {
-  readonly ours: number[];
-  readonly theirs: number[];
-}
-const times = new Map<number, Times>(BATCHES.map((batch) => [batch, { ours: [], theirs: [] }]));
-const alone: number[] = [];
-const ceilings: number[] = [];
-const loads: number[] = [];
-for (let round = 1; round <= rounds; round++) {
-  say(`round ${round} of ${rounds}`);
-  loads.push(loadavg()[0]!);
-  for (const batch of BATCHES) {
-    const { ours, theirs } = times.get(batch)!;
-    if (isFast) theirs.push(peer.block(2, batch, BLOCK_STEPS).seconds);
-    ours.push(await ownBlock(2, batch));
-  }
-  alone.push(await ownBlock(1, 8));
-  ceilings.push(median([...(await ask('ceiling', { family, ranks: 2, rounds: 5 })).flops]));
-}
-
-const ceiling = median(ceilings);
-for (const batch of BATCHES) {
-  const { ours, theirs } = times.get(batch)!;
-  const [step, tokens] = [median(ours), 2 * batch * TOKENS];
-  const [low, high] = RECORDED[batch];
-  const rate = isFast ? tokens / median(theirs) : (low + high) / 2;
-  const beside = isFast ? `PyTorch ${rate.toFixed(0)} (recorded ${low}–${high})` : `PyTorch ${low}–${high} (recorded)`;
-  checks.add(`2 ranks, ${batch} images each`, tokens / step, 'tokens/s', null, beside);
-  // A rate of this hour over one of another day is no ratio to judge by.
-  checks.add('  of the peer', tokens / step / rate, '×', isFast ? [LEAST_RATIO, Infinity] : null);
-  const flops = modelFlops(peerJob(family, 2, batch).model, 2 * batch) / step;
-  checks.add('  model FLOPs', flops / 1e9, 'GFLOP/s');
-  checks.add("  of the family's own products", (100 * flops) / ceiling, '%', [LEAST_SHARE, Infinity]);
-}
-checks.add('two ranks over one, 8 images each', (2 * median(alone)) / median(times.get(8)!.ours), '×', [
-  LEAST_SPEEDUP,
-  Infinity,
-]);
-checks.add('2048³ products on two ranks at once', ceiling / 1e9, 'GFLOP/s');
-say('collectives');
-await addCollectiveChecks(checks, family, WATCHED_STEPS);
-checks.note(
-  `${family}; medians of ${rounds} blocks of ${BLOCK_STEPS - 1} steps, both sides in turns; ` +
-    `load average ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)} before the rounds.`,
-);
-await addGpu(checks, ask, say);
+if (wants('speed')) await addGpu(checks, ask, say);
+checks.note(`${family}, 2 ranks; load average ${before.toFixed(1)} before, ${loadavg()[0]!.toFixed(1)} after.`);
 checks.print('training', 'peer');

@@ -28,7 +28,14 @@ const INPUT_CODES = [
 
 /** Codes of a job that failed on good input, or of a defect of ours (exit status 1). */
 type FailureCode =
-  'PROGRAM_INVALID' | 'DEVICE_FAILED' | 'RANK_FAILED' | 'TIMED_OUT' | 'LOSS_NOT_FINITE' | 'WRITE_FAILED' | 'INTERNAL';
+  | 'PROGRAM_INVALID'
+  | 'DEVICE_FAILED'
+  | 'RANK_FAILED'
+  | 'TIMED_OUT'
+  | 'LOSS_NOT_FINITE'
+  | 'FIT_REFUSED'
+  | 'WRITE_FAILED'
+  | 'INTERNAL';
 
 export type ErrorCode = (typeof INPUT_CODES)[number] | FailureCode;
 

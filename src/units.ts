@@ -10,12 +10,17 @@ export type Flops = Quantity<'FLOP'>;
 export type BytesPerSecond = Quantity<'B/s'>;
 export type FlopsPerSecond = Quantity<'FLOP/s'>;
 export type Watts = Quantity<'W'>;
+export type Joules = Quantity<'J'>;
+export type Dollars = Quantity<'USD'>;
+export type DollarsPerHour = Quantity<'USD/h'>;
 
 export const seconds = (value: number): Seconds => value as Seconds;
 export const bytes = (value: number): Bytes => value as Bytes;
 export const flops = (value: number): Flops => value as Flops;
 export const bytesPerSecond = (value: number): BytesPerSecond => value as BytesPerSecond;
 export const flopsPerSecond = (value: number): FlopsPerSecond => value as FlopsPerSecond;
+export const joules = (value: number): Joules => value as Joules;
+export const dollars = (value: number): Dollars => value as Dollars;
 
 /** Time to move `amount` at `rate`. */
 export const transferTime = (amount: Bytes, rate: BytesPerSecond): Seconds => (amount / rate) as Seconds;
@@ -50,6 +55,7 @@ const UNITS = {
     ['kW', 1e3],
     ['MW', 1e6],
   ]),
+  price: new Map<string, number>([['USD/h', 1]]),
 } as const;
 
 export type Dimension = keyof typeof UNITS;
@@ -60,6 +66,7 @@ export interface DimensionTypes {
   bytesPerSecond: BytesPerSecond;
   flopsPerSecond: FlopsPerSecond;
   power: Watts;
+  price: DollarsPerHour;
 }
 
 /**
@@ -78,6 +85,12 @@ export function parseQuantity<D extends Dimension>(text: unknown, dimension: D, 
   }
   return (amount * scale) as DimensionTypes[D];
 }
+
+const DURATIONS = [
+  [86400, 'days'],
+  [3600, 'hours'],
+  [60, 'minutes'],
+] as const;
 
 function formatScaled(value: number, steps: readonly (readonly [number, string])[]): string {
   if (value === 0 || !Number.isFinite(value)) return `${value} ${steps.at(-1)![1]}`;
@@ -108,3 +121,16 @@ export const formatFlops = (value: Flops): string => formatScaled(value, decimal
 export const formatBytesPerSecond = (value: BytesPerSecond): string => formatScaled(value, decimalSteps('B/s'));
 export const formatFlopsPerSecond = (value: FlopsPerSecond): string => formatScaled(value, decimalSteps('FLOP/s'));
 export const formatPercent = (ratio: number, digits = 1): string => `${(ratio * 100).toFixed(digits)} %`;
+/** In watt-hours, which bills are in. */
+export const formatJoules = (value: Joules): string => formatScaled(value / 3600, decimalSteps('Wh'));
+/** `12300 USD`, `4.56 million USD`. */
+export const formatDollars = (value: Dollars): string =>
+  formatScaled(value, [
+    [1e6, 'million USD'],
+    [1, 'USD'],
+  ]);
+/** `30 days`, `5.2 hours`, `12 minutes`: what people plan a training in. */
+export function formatDuration(value: Seconds): string {
+  const [scale, name] = DURATIONS.find(([step]) => value >= step) ?? [1, 'seconds'];
+  return `${Number((value / scale).toPrecision(3))} ${name}`;
+}

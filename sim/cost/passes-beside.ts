@@ -1,10 +1,11 @@
 /**
  * Passes over memory that a framework makes beside the ops of a program: dropout, which programs leave out as it changes
  * nothing but the data; copies into the layout that an attention kernel wants; and what it computes op by op where the
- * program has it in one: a softmax, a rotary embedding, the buckets that gradients are summed in. They take time, and no
- * memory: what they leave for the backward pass, such as masks, is not among what is kept.
+ * program has it in one: a softmax, a rotary embedding, the buckets that gradients are summed in. What they
+ * leave for the backward pass is in `kept-beside.ts`.
  */
 import type { Stack } from '../../src/hardware/index.js';
+import { stateOf } from '../../src/mesh/index.js';
 import type { Op, Value } from '../../src/program/index.js';
 import { DTYPE_BYTES, attributesOf, elementCount } from '../../src/program/index.js';
 import { isWidening } from './functions.js';
@@ -79,6 +80,25 @@ function ofHeads({ name, id, results: [result] }: Op, values: readonly Value[], 
 const HIDDEN_DROPOUT = [2 + 1 + 2 + 1];
 const DROPPED_GRADIENT = /(attention|mlp)\/out\/matmul#backward-input$/;
 
+/** By the values of a program: the shape of a chip's part of the stream where it is sharded by tokens over `model`. */
+const tokenShards = new WeakMap<readonly Value[], readonly number[] | undefined>();
+
+/**
+ * The elements of the stream that a chip drops: where it is sharded by tokens over `model`, its own, though the matmul
+ * before and the one after read those of all.
+ *
+ * @param whole [B,S,D]
+ */
+export function ownStreamElements(whole: readonly number[], values: readonly Value[]): number {
+  if (!tokenShards.has(values)) {
+    const isPart = ({ type: { shape, states } }: Value): boolean =>
+      shape.length === 3 && shape[2] === whole[2] && stateOf(states, 'model') === 1;
+    tokenShards.set(values, values.find(isPart)?.type.shape);
+  }
+  const tokens = tokenShards.get(values)?.[1] ?? whole[1]!;
+  return (elementCount(whole) / whole[1]!) * Math.min(tokens, whole[1]!);
+}
+
 /** A gradient that is about to be summed over chips, in a wider type: what else is done to it, before and after. */
 const isSummed = (op: Op, values: readonly Value[]): boolean => op.phase === 'reduce' && isWidening(op, values);
 
@@ -90,7 +110,7 @@ function passesOf(op: Op, values: readonly Value[], stack: Stack): Passes {
   }
   if (op.name === 'split_heads' || op.name === 'merge_heads') return ofHeads(op, values, stack);
   if (stack.hiddenDropout && DROPPED_GRADIENT.test(op.id))
-    return { elements: elementCount(shapeOf(op.operands[0]!)), bytes: HIDDEN_DROPOUT };
+    return { elements: ownStreamElements(shapeOf(op.operands[0]!), values), bytes: HIDDEN_DROPOUT };
   if (stack.gradientPasses !== undefined && isSummed(op, values))
     return { elements: elementCount(shapeOf(op.results[0]!)), bytes: stack.gradientPasses };
   if (op.name === 'softmax' || op.name === 'softmax_backward') {

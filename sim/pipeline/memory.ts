@@ -3,7 +3,7 @@
  * from the program; beside it stays what the stage holds in any case, what microbatches under way left, and what has
  * arrived or is still being sent.
  */
-import type { MemoryUse, TrainingPipeline, Program, ProgramInput, Role } from '../../src/program/index.js';
+import type { MemoryUse, TrainingPipeline, Program, ProgramInput, Role, ValueId } from '../../src/program/index.js';
 import { ROLES, isBatch, typeBytes } from '../../src/program/index.js';
 import type { SlotKind } from '../../src/program/schedules/index.js';
 import { placeOf, virtualStage, virtualStageCount } from '../../src/program/schedules/index.js';
@@ -50,11 +50,12 @@ function inputBytes({ inputs, values }: Program, wanted: (input: ProgramInput) =
   return found;
 }
 
-function residualBytes({ outputs, values }: Program): ByRole {
+/** @param beside what is kept beside values */
+function residualBytes({ outputs, values }: Program, beside: ReadonlyMap<ValueId, number>): ByRole {
   const found = [...NONE];
   for (const { name, value } of outputs) {
     const { type, role } = values[value]!;
-    if (name.startsWith('residual:')) found[ROLES.indexOf(role)]! += typeBytes(type);
+    if (name.startsWith('residual:')) found[ROLES.indexOf(role)]! += typeBytes(type) + (beside.get(value) ?? 0);
   }
   return found;
 }
@@ -127,13 +128,13 @@ class StageWalk {
       .map((program) => inputBytes(program, isState))
       .reduce((most, one) => most.map((value, index) => Math.max(value, one[index]!)));
     const batch = this.#batch().map((value) => value * microbatches);
-    const sums = inputBytes(finish.at(-1)!, isSum);
+    const dealt = inputBytes(finish.at(-1)!, isSum);
     const gathered = inputBytes(this.#asInputs(start), isGathered);
     const around = add(state, batch);
     this.#consider('start', add(around, this.#inside(start)), this.#runs.of(start).memory.peakOpId);
-    const microbatchesHeld = this.#slots(add(add(around, sums), gathered));
+    const microbatchesHeld = this.#slots(add(add(around, this.#whole(dealt)), gathered));
     for (const program of finish)
-      this.#consider('finish', add(add(around, sums), this.#inside(program)), this.#runs.of(program).memory.peakOpId);
+      this.#consider('finish', add(add(around, dealt), this.#inside(program)), this.#runs.of(program).memory.peakOpId);
     return { ...this.#found!, microbatchesHeld };
   }
 
@@ -150,6 +151,30 @@ class StageWalk {
     let found = NONE;
     for (let chunk = 0; chunk < this.#times.schedule.chunks; chunk++)
       for (const program of this.#programs(chunk)) found = add(found, inputBytes(program, isNew));
+    return found;
+  }
+
+  /** What slots add up: whole until the last microbatch's slots deal it out. */
+  #whole(dealt: ByRole): ByRole {
+    let found = dealt;
+    for (let chunk = 0; chunk < this.#times.schedule.chunks; chunk++) {
+      const virtual = virtualStage(this.#times.schedule, this.#stage, chunk);
+      for (const program of Object.values(this.#pipeline.virtual[virtual]!.last))
+        found = add(found, this.#dealtBy(program), -1);
+    }
+    return found;
+  }
+
+  /** What is added up after a slot of the last microbatch, less what was before. */
+  #dealtBy(program: Program): ByRole {
+    const ends = new Map(program.outputs.map(({ name, value }) => [name, value]));
+    const found = [...NONE];
+    for (const input of program.inputs) {
+      const end = input.kind === 'sum' ? ends.get(`sum:${input.name}`) : undefined;
+      if (end === undefined) continue;
+      const { type, role } = program.values[input.value]!;
+      found[ROLES.indexOf(role)]! += typeBytes(program.values[end]!.type) - typeBytes(type);
+    }
     return found;
   }
 
@@ -180,7 +205,7 @@ class StageWalk {
     const { run } = takeOf(this.#runs, this.#pipeline, virtual, kind, isLast);
     const { program } = run;
     const { slots } = this.#pipeline.virtual[virtual]!;
-    const forward = residualBytes(slots.forward!);
+    const forward = residualBytes(slots.forward!, this.#runs.keptBeside(slots.forward!));
     const forWeights = kind === 'backward-input' || kind === 'backward-weight';
     const kept = forWeights ? inputBytes(slots['backward-weight']!, isKind('residual')) : NONE;
     const leaves: Record<SlotKind, () => ByRole> = {
@@ -193,7 +218,7 @@ class StageWalk {
     const isElsewhere = to >= 0 && to < virtualStageCount(schedule) && placeOf(schedule, to).stage !== this.#stage;
     const sends = kind !== 'backward-weight' && isElsewhere && !blocking;
     const inside = this.#inside(program);
-    const left = leaves[kind]();
+    const left = isLast ? add(leaves[kind](), this.#dealtBy(program)) : leaves[kind]();
     return {
       inside,
       insideBytes: total(inside),

@@ -24,6 +24,7 @@ export function storeHome({ MESHWRIGHT_HOME: own = '', XDG_DATA_HOME: data = '' 
   return join(isAbsolute(data) ? data : join(homedir(), '.local', 'share'), 'meshwright');
 }
 
+const VERSION_FILE = 'version.json';
 const VERSION_SCHEMA = 'meshwright/profile-version@1';
 
 /** A profile's name is the name of its folder. */
@@ -94,6 +95,28 @@ function listFolder(folder: string): string[] {
   }
 }
 
+function parseVersion(document: unknown, file: string): ProfileVersion {
+  const { data, error } = versionForm.safeParse(document);
+  if (data !== undefined) return data;
+  const [issue] = error.issues;
+  throw invalid(file, `one whose ${issue!.path.join('.') || 'content'} is wrong (${issue!.message})`);
+}
+
+/**
+ * Which version a hardware profile is, in the store or copied from it: what the file beside it says. Nothing where there
+ * is none.
+ *
+ * @throws MeshwrightError HARDWARE_INVALID of one that is damaged
+ */
+export function versionBeside(profilePath: string): ProfileVersion | undefined {
+  const file = join(dirname(profilePath), VERSION_FILE);
+  return existsSync(file) ? parseVersion(readDocument(file), file) : undefined;
+}
+
+/** Puts a version's name beside a copy of its profile. @throws MeshwrightError WRITE_FAILED */
+export const copyVersion = (version: ProfileVersion, folder: string): void =>
+  writeDocument(folder, VERSION_FILE, version);
+
 const versionNumber = (folder: string): number | undefined => {
   const digits = /^v([1-9]\d*)$/.exec(folder)?.[1];
   return digits === undefined ? undefined : Number(digits);
@@ -144,12 +167,8 @@ export class ProfileStore {
 
   #read(name: string, version: number): StoredProfile {
     const folder = this.#folder(name, `v${version}`);
-    const file = join(folder, 'version.json');
-    const { data, error } = versionForm.safeParse(readDocument(file));
-    if (data === undefined) {
-      const [issue] = error.issues;
-      throw invalid(file, `one whose ${issue!.path.join('.') || 'content'} is wrong (${issue!.message})`);
-    }
+    const file = join(folder, VERSION_FILE);
+    const data = parseVersion(readDocument(file), file);
     if (data.name !== name || data.version !== version) throw invalid(file, `version ${data.version} of ${data.name}`);
     for (const needed of ['profile.yaml', 'stack.yaml'])
       if (!existsSync(join(folder, needed))) throw invalid(join(folder, needed), 'none there');
@@ -182,15 +201,6 @@ export class ProfileStore {
     );
   }
 
-  /** The version whose hardware profile lies at a path. */
-  versionAt(path: string): StoredProfile | undefined {
-    const folder = dirname(resolve(path));
-    const version = versionNumber(folder.slice(dirname(folder).length + 1));
-    const name = dirname(folder).slice(join(this.home, 'profiles').length + 1);
-    if (version === undefined || !NAME.test(name) || this.#folder(name, `v${version}`) !== folder) return undefined;
-    return this.#unlessDamaged(() => this.#read(name, version))[0];
-  }
-
   /**
    * Adds a version under the next free number: all of it, or nothing.
    *
@@ -207,7 +217,7 @@ export class ProfileStore {
         for (;;) {
           const taken = listFolder(folder).map((one) => versionNumber(one) ?? 0);
           const version = Math.max(0, ...taken) + 1;
-          writeDocument(made, 'version.json', { schema: VERSION_SCHEMA, version, ...about });
+          writeDocument(made, VERSION_FILE, { schema: VERSION_SCHEMA, version, ...about });
           if (renamedTo(made, join(folder, `v${version}`))) return this.#read(about.name, version);
         }
       } finally {

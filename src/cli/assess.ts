@@ -42,9 +42,11 @@ import {
 } from '../../sim/index.js';
 import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
+import type { PredictionIntervals } from './intervals.js';
+import { intervalsOf } from './intervals.js';
 
 /** A simulation with what only the job knows. */
-export interface JobSimulation extends SimulationResult {
+export interface JobSimulation extends SimulationResult, PredictionIntervals {
   readonly model: string;
   readonly batch: number;
   readonly microbatches: number;
@@ -89,7 +91,7 @@ export function stackOf({ hardware, hardwareName }: Pick<Task, 'hardware' | 'har
   return loadStack(name.startsWith('./') ? join(dirname(hardwareName), name) : name);
 }
 
-const stepOptions = ({
+export const stepOptions = ({
   attention,
   elementwise,
   norms,
@@ -137,12 +139,12 @@ export class Assessor {
   readonly #machines = new Map<string, Machine>();
   readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
-  readonly #collectives: CollectiveChoice;
+  readonly collectives: CollectiveChoice;
   readonly #taken = new Map<string, TakenCollective>();
 
   constructor({ faults = NO_FAULTS, collectives = {} }: AssessorOptions = {}) {
     this.#faults = faults;
-    this.#collectives = collectives;
+    this.collectives = collectives;
   }
 
   /** Algorithms that collectives take in plans that were assessed. */
@@ -166,7 +168,7 @@ export class Assessor {
     return found;
   }
 
-  pipeline(job: Job, stack: Stack = this.#stack(job)): TrainingPipeline {
+  pipeline(job: Job, stack: Stack = this.stack(job)): TrainingPipeline {
     const key = jobKey(job, stack);
     let found = this.#pipelines.get(key);
     if (found === undefined) {
@@ -177,7 +179,8 @@ export class Assessor {
     return found;
   }
 
-  #machine(job: Job): Machine {
+  /** Made once for all jobs whose mesh lies alike. */
+  machine(job: Job): Machine {
     const { mesh, slice, slices, twist, placement } = job.plan;
     const key = JSON.stringify([job.hardwareName, formatMesh(mesh), slice, slices, twist, placement]);
     let machine = this.#machines.get(key);
@@ -196,7 +199,7 @@ export class Assessor {
     return machine;
   }
 
-  #stack(job: Job): Stack {
+  stack(job: Job): Stack {
     let found = this.#stacks.get(job.hardware);
     if (found === undefined) this.#stacks.set(job.hardware, (found = stackOf(job)));
     return found;
@@ -214,7 +217,7 @@ export class Assessor {
   }
 
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
-    const stack = this.#stack(job);
+    const stack = this.stack(job);
     if (isPipeline(job.plan)) {
       const { simulation } = this.assessPipeline(job, stack);
       const { memoryCapacityBytesPerChip: capacity, reservedMemoryBytesPerChip: reserved } = simulation;
@@ -227,19 +230,19 @@ export class Assessor {
   }
 
   /** A job's assessment, be it a pipeline or not. */
-  assessAny(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): AnyAssessment {
+  assessAny(job: Job, stack: Stack = this.stack(job), unfold?: UnfoldRequest): AnyAssessment {
     return isPipeline(job.plan) ? this.assessPipeline(job, stack) : this.assess(job, stack, unfold);
   }
 
-  simulate(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): JobSimulation {
+  simulate(job: Job, stack: Stack = this.stack(job), unfold?: UnfoldRequest): JobSimulation {
     return this.assessAny(job, stack, unfold).simulation;
   }
 
   /** Of a job whose mesh has an axis `pipe`. */
-  assessPipeline(job: Job, stack: Stack = this.#stack(job)): PipelineAssessment {
-    const isOwn = stack === this.#stack(job);
+  assessPipeline(job: Job, stack: Stack = this.stack(job)): PipelineAssessment {
+    const isOwn = stack === this.stack(job);
     if (isOwn && this.#lastPipeline?.job === job) return this.#lastPipeline;
-    const machine = this.#machine(job);
+    const machine = this.machine(job);
     const { schedule, scheduleMemory, overlapTransfers, microbatches } = job.plan;
     const { result, execution } = simulatePipeline({
       pipeline: this.pipeline(job, stack),
@@ -254,15 +257,15 @@ export class Assessor {
       },
       modelFlops: flops(this.#flops(job).exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),
-      collectives: this.#collectives,
+      collectives: this.collectives,
     });
     for (const { plan } of execution.runs.all) this.#take(plan.collectives);
-    const assessment = { job, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
+    const assessment = { job, machine, simulation: { ...result, ...this.#ofJob(job, result, stack) }, execution };
     if (isOwn) this.#lastPipeline = assessment;
     return assessment;
   }
 
-  #ofJob(job: Job, { mfu }: SimulationResult): Omit<JobSimulation, keyof SimulationResult | 'pipeline'> {
+  #ofJob(job: Job, result: SimulationResult, stack: Stack): Omit<JobSimulation, keyof SimulationResult | 'pipeline'> {
     const { exact, formula, parameters } = this.#flops(job);
     return {
       model: job.model.name,
@@ -271,14 +274,15 @@ export class Assessor {
       plan: formatPlan(job.plan),
       faults: faultTexts(this.#faults),
       formulaParameters: parameters,
-      mfuByFormula: (mfu * formula) / exact,
+      mfuByFormula: (result.mfu * formula) / exact,
+      ...intervalsOf(stack, result),
     };
   }
 
   /** Of a job without an axis `pipe`. */
-  assess(job: Job, stack: Stack = this.#stack(job), unfold?: UnfoldRequest): Assessment {
+  assess(job: Job, stack: Stack = this.stack(job), unfold?: UnfoldRequest): Assessment {
     const { program, memory } = this.#lower(job, stack);
-    const machine = this.#machine(job);
+    const machine = this.machine(job);
     const { result, execution } = simulateExecution({
       program,
       machine,
@@ -286,11 +290,11 @@ export class Assessor {
       modelFlops: flops(this.#flops(job).exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),
       memory,
-      collectives: this.#collectives,
+      collectives: this.collectives,
       ...(unfold === undefined ? {} : { unfold }),
     });
     this.#take(execution.plan.collectives);
-    return { job, program, machine, simulation: { ...result, ...this.#ofJob(job, result) }, execution };
+    return { job, program, machine, simulation: { ...result, ...this.#ofJob(job, result, stack) }, execution };
   }
 
   /** A whole job; without a count of microbatches the fewest that fit are taken. */

@@ -6,8 +6,22 @@ import { packageVersion } from '../package-root.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
-import { addJobFlags, addLearningRate, amount, checkpointInterval, counts, jitter, minutes, whole } from './options.js';
+import {
+  addJobFlags,
+  addLearningRate,
+  amount,
+  checkpointInterval,
+  counts,
+  duration,
+  jitter,
+  minutes,
+  share,
+  whole,
+} from './options.js';
+import { addGoodputFlags } from './goodput-flags.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
+import type { DiagnoseFlags } from './commands/diagnose.js';
+import type { GoodputFlags } from './commands/goodput.js';
 import type { DemoFlags } from './commands/demo.js';
 import type { HardwareFlags } from './commands/hardware.js';
 import type { ImagesFlags } from './commands/images.js';
@@ -18,6 +32,8 @@ import type { SimulateFlags } from './commands/simulate.js';
 import type { ValidateFlags } from './commands/validate.js';
 import type { PlanFlags } from './commands/plan.js';
 import { Interrupted } from './interrupt.js';
+import { FRAMEWORK_NAMES } from '../planner/index.js';
+import { addSearchFlags } from './search-flags.js';
 import { reportError } from './output.js';
 
 /** Of `simulate`: what is of no use where a program is printed and nothing is simulated. */
@@ -112,14 +128,58 @@ function createProgram(): Command {
   json(
     addCollectiveFlag(
       addLearningRate(
-        addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')),
+        addSearchFlags(
+          program.command('plan').description('find the best plans of a task by simulation, and say why they are'),
+        ),
       ),
     ),
   )
     .option('--top <count>', 'how many plans to show', whole('--top'), 10)
     .option('--output <file>', 'write the first plan as a job file')
+    .addOption(
+      new Option(
+        '--settings <framework...>',
+        "the first plan as other frameworks' settings, and what they have no setting for",
+      ).choices(FRAMEWORK_NAMES),
+    )
     .action(async (file: string | undefined, flags: PlanFlags) =>
       (await import('./commands/plan.js')).plan(file, flags),
+    );
+  json(
+    addJobFlags(
+      program
+        .command('diagnose')
+        .description('why a measured step is slower than predicted: likely causes, each simulated'),
+    ),
+  )
+    .option('--measured-step-time <time>', 'what a step takes, e.g. 12s or 350ms', duration('--measured-step-time'))
+    .addOption(
+      new Option('--measured-mfu <share>', 'or its model FLOPs utilization, e.g. 0.31 or 31%')
+        .argParser(share('--measured-mfu'))
+        .conflicts('measuredStepTime'),
+    )
+    .option('--top <count>', 'how many causes to show', whole('--top'), 8)
+    .action(async (file: string | undefined, flags: DiagnoseFlags) =>
+      (await import('./commands/diagnose.js')).diagnoseJob(file, flags),
+    );
+  json(
+    addGoodputFlags(
+      addJobFlags(
+        program
+          .command('goodput')
+          .description('what interruptions and checkpoints leave of a plan: expected, and run event by event'),
+      ),
+    ),
+  )
+    .option('--checkpoint-every <time>', 'time between checkpoints (default: the best)', duration('--checkpoint-every'))
+    .option('--steps <count>', 'how many steps the training has (default: a month of them)', whole('--steps'))
+    .addOption(
+      new Option('--tokens <count>', 'or how many tokens, e.g. 300e9').argParser(amount('--tokens')).conflicts('steps'),
+    )
+    .option('--draws <count>', 'how many trainings are run event by event', whole('--draws'), 200)
+    .option('--seed <number>', 'of their interruptions', whole('--seed', 0), 0)
+    .action(async (file: string | undefined, flags: GoodputFlags) =>
+      (await import('./commands/goodput.js')).goodput(file, flags),
     );
   json(
     addLearningRate(
@@ -191,7 +251,8 @@ function createProgram(): Command {
     .action(async (flags: ValidateFlags) => (await import('./commands/validate.js')).validate(flags));
   json(program.command('calibrate').description('correct the profile of this machine by what runs measured'))
     .requiredOption('--runs <folders...>', 'run folders')
-    .requiredOption('--output <folder>', 'where the new profile goes; must not exist')
+    .option('--check <folders...>', 'runs to check the fit on instead of one plan in three of --runs')
+    .option('--output <folder>', 'where the new profile goes, must not exist (default: a new version of its name)')
     .action(async (flags: CalibrateFlags) => (await import('./commands/calibrate.js')).calibrate(flags));
   json(program.command('images').description('draw a small labelled set of images to train on'))
     .argument('<folder>', 'where to')

@@ -4,28 +4,40 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
 import { writeDocument } from '../whole-file.js';
-import type { TrainReport } from '../train/index.js';
-import type { JoinedSpan, KindDifference } from '../trace/index.js';
+import { WORK_KINDS } from '../hardware/index.js';
+import type { Timing, TrainReport } from '../train/index.js';
+import type { KindDifference } from '../trace/index.js';
 import { differencesByKind } from '../trace/index.js';
 import { formatPlan } from '../job/index.js';
-import { formatPercent, formatSeconds, seconds } from '../units.js';
 import type { AnyAssessment } from './assess.js';
 import { howToGoOn } from './interrupt.js';
-import { printLine, printTable } from './output.js';
+import type { PredictionIntervals } from './intervals.js';
+import { timesInterval } from './intervals.js';
+import { opOf, timesWork, workOf } from './kernel-costs.js';
+import type { RanksDocument } from './rank-report.js';
+import { ranksDocument, writeRanks } from './rank-report.js';
 import { readDocument, writeTrace } from './run-folder.js';
+import type { HardwareVersion } from './stored-hardware.js';
+import { hardwareVersion } from './stored-hardware.js';
 import type { Trial } from './trial.js';
 import { joinTrial, measuredStepSeconds, mfuOf, predictedStepSeconds, predictedTrace } from './trial.js';
+import type { ComparedSpan } from './waterfall.js';
 
-const SCHEMA = 'meshwright/comparison@2';
+const SCHEMA = 'meshwright/comparison@3';
+/** Without versions of hardware and intervals, without axes and kinds of work of spans. */
+const OLDER = ['meshwright/comparison@2'];
 
 export interface StepFigures {
   readonly stepTimeSeconds: number;
   readonly mfu: number;
 }
 
+/** With what eight of ten runs are between; a run of before has no intervals. */
+export interface PredictedFigures extends StepFigures, Partial<PredictionIntervals> {}
+
 export interface PlanComparison {
   readonly plan: string;
-  readonly predicted: StepFigures;
+  readonly predicted: PredictedFigures;
   readonly measured: StepFigures & {
     readonly steps: number;
     readonly fastestSeconds: number;
@@ -41,12 +53,14 @@ export interface ComparisonDocument {
   readonly schema: typeof SCHEMA;
   readonly model: string;
   readonly hardware: string;
+  /** Of the profile that the run was predicted by; null of a shipped one or a file, absent in a run of before. */
+  readonly hardwareVersion?: HardwareVersion | null;
   readonly chips: number;
   readonly batch: number;
   readonly peakFlopsPerSecondPerChip: number;
   readonly plans: readonly PlanComparison[];
   /** Of the plan in the run's `job.yaml`: every kernel and collective. */
-  readonly spans: readonly JoinedSpan[];
+  readonly spans: readonly ComparedSpan[];
   readonly stepSeconds: readonly number[];
 }
 
@@ -54,8 +68,16 @@ const figuresOf = (predicted: AnyAssessment, step: number): StepFigures => ({
   stepTimeSeconds: step,
   mfu: mfuOf(predicted, step),
 });
-export const predictedFigures = (predicted: AnyAssessment): StepFigures =>
-  figuresOf(predicted, predictedStepSeconds(predicted));
+
+export function predictedFigures(predicted: AnyAssessment): PredictedFigures {
+  const step = predictedStepSeconds(predicted);
+  const { stepTimeSeconds, stepTimeInterval, mfuInterval } = predicted.simulation;
+  return {
+    ...figuresOf(predicted, step),
+    stepTimeInterval: timesInterval(stepTimeInterval, step / stepTimeSeconds),
+    mfuInterval: timesInterval(mfuInterval, stepTimeSeconds / step),
+  };
+}
 
 export function comparePlan(trial: Trial, again?: AnyAssessment): PlanComparison {
   const step = measuredStepSeconds(trial);
@@ -74,6 +96,14 @@ export function comparePlan(trial: Trial, again?: AnyAssessment): PlanComparison
   };
 }
 
+function comparedSpans(trial: Trial): ComparedSpan[] {
+  const works = workOf(trial.predicted);
+  return joinTrial(trial).map((span) => {
+    const work = span.kind === 'kernel' ? works.get(opOf(span.id)) : undefined;
+    return work === undefined ? span : { ...span, work: timesWork(work, span.runs ?? 1) };
+  });
+}
+
 /** @param main the trial of the run's own plan */
 function comparisonDocument(main: Trial, plans: readonly PlanComparison[]): ComparisonDocument {
   const { simulation } = main.predicted;
@@ -81,17 +111,20 @@ function comparisonDocument(main: Trial, plans: readonly PlanComparison[]): Comp
     schema: SCHEMA,
     model: simulation.model,
     hardware: simulation.hardware,
+    hardwareVersion: hardwareVersion(main.predicted.job),
     chips: simulation.chips,
     batch: simulation.batch,
     peakFlopsPerSecondPerChip: simulation.peakFlopsPerSecondPerChip,
     plans,
-    spans: joinTrial(main),
+    spans: comparedSpans(main),
     stepSeconds: main.stepSeconds,
   };
 }
 
 /**
- * Writes what a run is looked at with: `comparison.json` and, measured beside simulated, `trace.json`.
+ * Writes what a run is looked at with: `comparison.json`, `ranks.json` and, measured beside simulated, `trace.json`.
+ *
+ * @param trial of the steps that the report is of, unless `ofRanks` says what ranks did in them
  *
  * @throws MeshwrightError WRITE_FAILED, saying what of the run is safe
  */
@@ -100,11 +133,14 @@ export function writeRunFiles(
   trial: Trial,
   plans: readonly PlanComparison[],
   report: TrainReport,
-): ComparisonDocument {
+  ofRanks: Pick<Timing, 'rankSpans' | 'slowness'> = report,
+): WrittenRun {
   const document = comparisonDocument(trial, plans);
+  const ranks = ranksDocument(trial, ofRanks);
   const trace = join(folder, 'trace.json');
   try {
     writeDocument(folder, 'comparison.json', document);
+    writeRanks(folder, ranks);
     writeTrace(trace, [
       { name: 'measured', spans: report.typicalStep.spansByRank.flat() },
       { name: 'simulated', spans: predictedTrace(trial.predicted) },
@@ -116,25 +152,33 @@ export function writeRunFiles(
     const safe = checkpoint === undefined ? {} : { hint: howToGoOn(checkpoint) };
     throw new MeshwrightError('WRITE_FAILED', { ...error.detail, ...safe }, { cause: error });
   }
-  return document;
+  return { comparison: document, ranks };
+}
+
+/** What `compare` reads again. */
+export interface WrittenRun {
+  readonly comparison: ComparisonDocument;
+  readonly ranks: RanksDocument;
 }
 
 const stepFigures = z.object({ stepTimeSeconds: z.number(), mfu: z.number() });
-const times = { predictedSeconds: z.number(), measuredSeconds: z.number() };
+const interval = z.object({ p10: z.number(), p50: z.number(), p90: z.number(), source: z.string() }).optional();
+const beside = { predictedSeconds: z.number(), measuredSeconds: z.number() };
 /** What is read of a `ComparisonDocument`, which may be of another version or damaged. */
 const form = z.looseObject({
   model: z.string(),
   hardware: z.string(),
+  hardwareVersion: z.looseObject({ version: z.number(), made: z.string(), by: z.string() }).nullish(),
   chips: z.number(),
   batch: z.number(),
   plans: z
     .array(
       z.looseObject({
         plan: z.string(),
-        predicted: stepFigures,
+        predicted: stepFigures.extend({ stepTimeInterval: interval, mfuInterval: interval }),
         measured: stepFigures.loose(),
         repredicted: stepFigures.nullable(),
-        byKind: z.array(z.object({ kind: z.string(), ...times })),
+        byKind: z.array(z.object({ kind: z.string(), ...beside })),
       }),
     )
     .min(1),
@@ -144,9 +188,10 @@ const form = z.looseObject({
       kind: z.string(),
       name: z.string(),
       phase: z.string(),
-      ...times,
+      ...beside,
       predictedExposedSeconds: z.number(),
       measuredExposedSeconds: z.number(),
+      work: z.partialRecord(z.enum(WORK_KINDS), z.number().nonnegative()).optional(),
     }),
   ),
   stepSeconds: z.array(z.number()).min(1),
@@ -154,51 +199,4 @@ const form = z.looseObject({
 
 /** @throws MeshwrightError RUN_INVALID */
 export const readComparison = (folder: string): ComparisonDocument =>
-  readDocument(folder, 'comparison.json', SCHEMA, form) as unknown as ComparisonDocument;
-
-export const relativeError = (predicted: number, measured: number): number => predicted / measured - 1;
-
-/** `−3.1 %` where 3.1 % too little was predicted. */
-export function formatError(predicted: number, measured: number): string {
-  const error = relativeError(predicted, measured);
-  return `${error >= 0 ? '+' : '−'}${formatPercent(Math.abs(error))}`;
-}
-const time = (value: number): string => formatSeconds(seconds(value));
-
-export function printComparison(plans: readonly PlanComparison[]): void {
-  const error = (of: StepFigures | null, { measured }: PlanComparison) =>
-    of === null ? '–' : formatError(of.stepTimeSeconds, measured.stepTimeSeconds);
-  const columns: [string, (row: PlanComparison) => string][] = [
-    ['predicted', (row) => time(row.predicted.stepTimeSeconds)],
-    ['MFU', (row) => formatPercent(row.predicted.mfu)],
-    ['measured', (row) => time(row.measured.stepTimeSeconds)],
-    ['MFU', (row) => formatPercent(row.measured.mfu)],
-    ['error', (row) => error(row.predicted, row)],
-  ];
-  if (plans.some(({ repredicted }) => repredicted !== null)) {
-    columns.push(
-      ['recalibrated', ({ repredicted }) => (repredicted === null ? '–' : time(repredicted.stepTimeSeconds))],
-      ['MFU', ({ repredicted }) => (repredicted === null ? '–' : formatPercent(repredicted.mfu))],
-      ['error', (row) => error(row.repredicted, row)],
-    );
-  }
-  printTable(
-    ['plan', ...columns.map(([title]) => title)],
-    plans.map((row) => [row.plan, ...columns.map(([, cell]) => cell(row))]),
-    columns.map((_, index) => index + 1),
-  );
-}
-
-export function printKinds({ plan, byKind }: PlanComparison): void {
-  printLine(`Where the difference comes from (${plan}; of collectives, what no kernel hides):`);
-  printTable(
-    ['', 'predicted', 'measured', 'difference'],
-    byKind.map(({ kind, predictedSeconds, measuredSeconds }) => [
-      kind,
-      time(predictedSeconds),
-      time(measuredSeconds),
-      `${measuredSeconds >= predictedSeconds ? '+' : '−'}${time(Math.abs(measuredSeconds - predictedSeconds))}`,
-    ]),
-    [1, 2, 3],
-  );
-}
+  readDocument(folder, 'comparison.json', [SCHEMA, ...OLDER], form) as unknown as ComparisonDocument;

@@ -3,11 +3,10 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { MeasureEvent, Profile } from '../calibrate/index.js';
-import { calibrate } from '../calibrate/index.js';
-import type { Hardware, MatmulDType, Stack } from '../hardware/index.js';
-import { formatProfile, loadHardware, parseHardware, parseStack } from '../hardware/index.js';
+import { fitProfile, fittedWithout, resolveProfile } from '../calibrate/index.js';
+import { formatProfile, loadHardware } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
-import { formatPlan, jobToInput } from '../job/index.js';
+import { jobToInput } from '../job/index.js';
 import { MeshwrightError } from '../errors.js';
 import { runInChild } from '../runtime/index.js';
 import { listCheckpoints } from '../train/index.js';
@@ -15,12 +14,12 @@ import type { Timing, TrainEvent, TrainReport } from '../train/index.js';
 import type { AnyAssessment } from './assess.js';
 import { Assessor, isOfPipeline, stackOf } from './assess.js';
 import type { Train, Turns } from './child-requests.js';
-import { evidenceOf } from './evidence.js';
 import type { ProfilingRequest } from './profiling.js';
 import { measureBlocks, probesFor, profileFrom, today } from './profiling.js';
 import { howToGoOn } from './interrupt.js';
 import { writeText } from '../whole-file.js';
 import { useRun } from './run-lock.js';
+import { documentsOf, subjectOfTrial } from './subjects.js';
 import type { Trial } from './trial.js';
 
 const HOST = new URL('./child-host.js', import.meta.url);
@@ -179,35 +178,25 @@ export function saveProfile(profile: Profile, folder: string): string {
   return join(folder, 'profile.yaml');
 }
 
-/** The step as a profile calibrated on `trials` predicts it. */
-export function predictAgain(job: Job, trials: readonly Trial[]): AnyAssessment {
-  const { hardware, stack } = calibrateOn(job, trials);
-  return new Assessor().assessAny({ ...job, hardware }, stack);
+export interface TrialsFit {
+  /** The profile fitted to all of them. */
+  readonly profile: Profile;
+  /** Each trial as a profile predicts it that is fitted to the others; nothing of one that is alone. */
+  readonly repredicted: readonly (AnyAssessment | undefined)[];
 }
 
-export function calibrateOn(
-  job: Pick<Job, 'hardware' | 'hardwareName' | 'precision'>,
-  trials: readonly Trial[],
-): { hardware: Hardware; stack: Stack; profile: ReturnType<typeof calibrate> } {
-  const labels = trials
-    .map(
-      ({
-        predicted: {
-          job: { model, plan },
-        },
-      }) => `${model.name} ${formatPlan(plan)}`,
-    )
-    .join('; ');
-  const profile = calibrate(
-    job.hardware,
-    stackOf(job),
-    job.precision.compute as MatmulDType,
-    trials.map(evidenceOf),
-    `calibrated on ${labels}, ${today()}`,
-  );
-  return {
-    hardware: parseHardware(formatProfile(profile.hardware), 'calibrated profile'),
-    stack: parseStack(formatProfile(profile.stack), 'calibrated stack'),
-    profile,
-  };
+/** Calibrates on trials of jobs that name one profile. */
+export function fitTrials(trials: readonly Trial[]): TrialsFit {
+  const [{ job }] = trials.map(({ predicted }) => predicted) as [AnyAssessment];
+  const subjects = trials.map(subjectOfTrial);
+  const documents = documentsOf(job.hardware, stackOf(job));
+  const source = `calibrated on ${subjects.map(({ title }) => title).join('; ')}, ${today()}`;
+  const fit = fitProfile(documents, subjects, source);
+  const repredicted = trials.map(({ predicted }, index) => {
+    const others = subjects.filter(({ group }) => group !== subjects[index]!.group);
+    if (others.length === 0) return undefined;
+    const { hardware, stack } = resolveProfile(fittedWithout(fit, documents, subjects, index, source));
+    return new Assessor().assessAny({ ...predicted.job, hardware }, stack);
+  });
+  return { profile: fit.documents, repredicted };
 }

@@ -17,6 +17,8 @@ import {
 } from '../job/index.js';
 import { nearest } from '../text.js';
 import { withStoredHardware } from './stored-hardware.js';
+import type { Seconds } from '../units.js';
+import { seconds } from '../units.js';
 
 const MODEL_FLAGS = [
   'width',
@@ -91,6 +93,34 @@ export const minutes =
     throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
   };
 
+/** Units of times on the command line; larger than those of profiles. */
+const TIME_UNITS: Readonly<Record<string, number>> = { ms: 1e-3, s: 1, m: 60, h: 3600, d: 86400 };
+
+/** Reads a time above zero: `350ms`, `12s`, `10m`, `1.5h`, `30d`. @throws MeshwrightError USAGE naming the flag */
+export const duration =
+  (flag: string) =>
+  (text: string): Seconds => {
+    const [, digits, unit = ''] = /^\s*(\d+(?:\.\d+)?(?:e[-+]?\d+)?)\s*([a-z]+)\s*$/.exec(text) ?? [];
+    const value = Number(digits ?? Number.NaN) * (TIME_UNITS[unit] ?? Number.NaN);
+    if (value > 0 && Number.isFinite(value)) return seconds(value);
+    const expected = `a time above zero with its unit (${Object.keys(TIME_UNITS).join(', ')}), as in 12s`;
+    throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
+  };
+
+/** Reads a share above 0 and at most 1, `0.31` or `31%`. @throws MeshwrightError USAGE naming the flag */
+export const share =
+  (flag: string) =>
+  (text: string): number => {
+    const [, digits, percent] = /^\s*(\d*\.?\d+)\s*(%?)\s*$/.exec(text) ?? [];
+    const value = Number(digits ?? Number.NaN) / (percent === '%' ? 100 : 1);
+    if (value > 0 && value <= 1) return value;
+    throw new MeshwrightError('USAGE', {
+      place: flag,
+      expected: 'a share above 0 and at most 1, as in 0.31 or 31%',
+      got: JSON.stringify(text),
+    });
+  };
+
 /** How far apart checkpoints are. */
 export type CheckpointInterval = { readonly everySteps: number } | { readonly everySeconds: number };
 
@@ -114,6 +144,15 @@ const number =
     const value = Number(text);
     if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
     throw new MeshwrightError('USAGE', { place: flag, expected: 'a number of at least 0', got: JSON.stringify(text) });
+  };
+
+/** Reads a number above 0. @throws MeshwrightError USAGE naming the flag */
+export const positive =
+  (flag: string) =>
+  (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (Number.isFinite(value) && value > 0) return value;
+    throw new MeshwrightError('USAGE', { place: flag, expected: 'a number above 0', got: JSON.stringify(text) });
   };
 
 /**
@@ -175,7 +214,7 @@ export interface JobFlags extends OptionInputs {
 }
 
 /** Other options are named as they are written here. */
-const asFlags = (text: string): string =>
+export const asFlags = (text: string): string =>
   text.replace(/`(\w+)`/g, (_, word: string) =>
     word in PLAN_OPTIONS ? `--${planWord(word as keyof typeof PLAN_OPTIONS)}` : word,
   );
@@ -200,7 +239,8 @@ function planFlags(alone: Alone): Option[] {
 export const addLearningRate = (command: Command): Command =>
   command.option('--learning-rate <rate>', 'peak learning rate', number('--learning-rate'));
 
-export function addJobFlags(command: Command, alone: Alone = {}): Command {
+/** The job file and what is computed on what. */
+export const modelFlags = (command: Command): Command =>
   command
     .argument('[job]', 'a job file (YAML); flags override it')
     .option('--model <name>', 'a model; `meshwright models` lists them')
@@ -209,14 +249,17 @@ export function addJobFlags(command: Command, alone: Alone = {}): Command {
       '--hardware <name>',
       'a hardware profile: a name, of which the newest version is taken, a version such as local@2 or local@shipped, or a path; `meshwright hardware` lists them',
     )
+    .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']));
+
+export function addJobFlags(command: Command, alone: Alone = {}): Command {
+  modelFlags(command)
     .option('--chips <count>', 'how many chips', whole('--chips'))
     .option('--batch <examples>', 'images, or sequences of tokens, a step, over all chips', whole('--batch'))
     .option(
       '--plan <text>',
       'the whole plan in its short form, e.g. "data=64,model=16 microbatches=8 linears=ring", instead of the job file\'s',
       (text) => parsePlanInput(text, '--plan'),
-    )
-    .addOption(new Option('--optimizer <kind>', 'optimizer').choices(['adamw', 'sgd']));
+    );
   for (const option of planFlags(alone)) command.addOption(option);
   return command;
 }

@@ -125,15 +125,18 @@ export function writeNew(path: string, text: string): void {
   }
 }
 
-/** @throws MeshwrightError RUN_INVALID when the file is missing or no document of `schema`, which has this form */
-export function readDocument<T>(folder: string, name: string, schema: string, form: z.ZodType<T>): T {
+/**
+ * @param schemas the one that is written first, then those of before that can be read
+ * @throws MeshwrightError RUN_INVALID when the file is missing or no document of one of them, which has this form
+ */
+export function readDocument<T>(folder: string, name: string, schemas: readonly string[], form: z.ZodType<T>): T {
   const path = join(folder, name);
   if (!existsSync(folder))
     throw new MeshwrightError('RUN_INVALID', { place: folder, expected: 'the folder of a run', got: 'nothing there' });
   const invalid = (got: string) =>
     new MeshwrightError('RUN_INVALID', {
       place: path,
-      expected: `a ${schema} document`,
+      expected: `a ${schemas[0]} document`,
       got,
       ...(existsSync(path) ? {} : { hint: 'train writes it when it ends' }),
     });
@@ -144,7 +147,7 @@ export function readDocument<T>(folder: string, name: string, schema: string, fo
     throw invalid(reasonOf(error));
   }
   const got = (document as { schema?: unknown } | null)?.schema;
-  if (got !== schema) throw invalid(`schema ${JSON.stringify(got)}`);
+  if (!schemas.includes(got as string)) throw invalid(`schema ${JSON.stringify(got)}`);
   const { data, error } = form.safeParse(document);
   if (error === undefined) return data;
   const [issue] = error.issues;

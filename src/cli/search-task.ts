@@ -20,6 +20,7 @@ function rowOf(job: Job, figures: JobSimulation, why: string): PlanRow {
   return {
     label: formatPlan(job.plan),
     stepTimeSeconds: figures.stepTimeSeconds,
+    stepTimeInterval: figures.stepTimeInterval,
     mfu: figures.mfu,
     hfu: figures.hfu,
     peakMemoryBytesPerChip: figures.peakMemoryBytesPerChip,

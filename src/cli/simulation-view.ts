@@ -83,6 +83,10 @@ function boundLine({ bounds, boundShare, stepTimeSeconds }: SimulationReport): s
   return `${time(stepTimeSeconds)}; at least ${time(bounds.seconds)} (${whole(boundShare)} of it) for ${by}`;
 }
 
+/** What measured runs say of the prediction. */
+const betweenLine = ({ stepTimeInterval: step, mfuInterval: mfu }: SimulationReport): string =>
+  `${time(step.p10)} and ${time(step.p90)}, MFU ${formatPercent(mfu.p10)} to ${formatPercent(mfu.p90)}, in 8 of 10 runs`;
+
 function timeLines(report: SimulationReport, width: number): string[] {
   const { stepTimeSeconds } = report;
   const found = partsOfStep(report);
@@ -215,6 +219,7 @@ export function simulationLines(report: SimulationReport, columns: number): stri
     ...on('Plan', report.plan),
     ...(report.faults.length > 0 ? on('Faults', report.faults.join(' ')) : []),
     ...on('Step', boundLine(report)),
+    ...on('Between', betweenLine(report)),
     ...on(
       'MFU',
       `${formatPercent(mfu)} (${formatPercent(mfuByFormula)} by 6·N + 12·L·H·Q·T), HFU ${formatPercent(hfu)}`,

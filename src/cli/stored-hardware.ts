@@ -2,8 +2,8 @@
  * Which version of a hardware profile a name means: the newest accepted one in the store that was measured on this machine,
  * and the shipped one where there is none. `local@2` is one version of them, `local@shipped` what Meshwright comes with.
  */
-import type { StoredProfile } from '../calibrate/index.js';
-import { ProfileStore, machineHere, storeHome } from '../calibrate/index.js';
+import type { ProfileVersion } from '../calibrate/index.js';
+import { ProfileStore, machineHere, storeHome, versionBeside } from '../calibrate/index.js';
 import { MeshwrightError } from '../errors.js';
 import { isPathOfFile } from '../hardware/index.js';
 import type { Job, JobInput, Task } from '../job/index.js';
@@ -53,15 +53,19 @@ export interface HardwareVersion {
   readonly name: string;
   readonly version: number;
   readonly made: string;
-  readonly by: StoredProfile['by'];
+  readonly by: ProfileVersion['by'];
   readonly path: string;
 }
 
-export function hardwareVersion({ hardwareName }: Pick<Task, 'hardwareName'>): HardwareVersion | null {
-  const found = openStore().versionAt(hardwareName);
+/** The version that a job's profile is, or is a copy of. @throws MeshwrightError HARDWARE_INVALID of one that is damaged */
+export const versionOf = ({ hardwareName }: Pick<Task, 'hardwareName'>): ProfileVersion | undefined =>
+  isPathOfFile(hardwareName) ? versionBeside(hardwareName) : undefined;
+
+export function hardwareVersion(task: Pick<Task, 'hardwareName'>): HardwareVersion | null {
+  const found = versionOf(task);
   if (found === undefined) return null;
-  const { name, version, made, by, path } = found;
-  return { name, version, made, by, path };
+  const { name, version, made, by } = found;
+  return { name, version, made, by, path: task.hardwareName };
 }
 
 const VERBS = { profile: 'measured', calibrate: 'calibrated', import: 'calibrated on imported measurements' } as const;

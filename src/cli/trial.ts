@@ -28,7 +28,7 @@ export const predictedTrace = (predicted: AnyAssessment): Span[] =>
     ? pipelineSpans(predicted.execution, predicted.machine).flat()
     : [...predicted.execution.trace.spans];
 
-function predictedSpans(predicted: AnyAssessment): TimedSpan[] {
+export function predictedSpans(predicted: AnyAssessment): TimedSpan[] {
   if (!isOfPipeline(predicted)) return simulatedSpans(predicted.execution.trace);
   const spansByRank = pipelineSpans(predicted.execution, predicted.machine);
   return summarizeSteps([{ step: 0, seconds: seconds(predictedStepSeconds(predicted)), spansByRank }]);

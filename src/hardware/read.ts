@@ -11,7 +11,7 @@ import { resolveHardware, resolveStack } from './resolve.js';
 import { hardwareSchema, stackSchema } from './schema.js';
 import type { RawSource } from '../source.js';
 import { checkSource, extendSource, readSource } from '../source.js';
-import type { StackDocument } from './schema.js';
+import type { HardwareDocument, StackDocument } from './schema.js';
 import type { Hardware, Stack } from './types.js';
 
 /** Where the shipped hardware profiles lie; stacks are in `stacks/` below it. */
@@ -143,3 +143,18 @@ export function extendStack(stack: Stack, fields: Partial<StackDocument>, place:
   const source = { data: { ...stack.document, ...fields }, has: () => false, place: () => place };
   return resolveStack(checkSource(source, stackSchema, 'HARDWARE_INVALID'));
 }
+
+/**
+ * A profile that was made, not read.
+ *
+ * @param place what it is, for messages
+ * @throws MeshwrightError as `loadHardware`
+ */
+export const hardwareFrom = (document: HardwareDocument, place: string): Hardware =>
+  resolveHardware(
+    checkSource({ data: document, has: () => false, place: () => place }, hardwareSchema, 'HARDWARE_INVALID'),
+  );
+
+/** As `hardwareFrom`, of a stack. */
+export const stackFrom = (document: StackDocument, place: string): Stack =>
+  resolveStack(checkSource({ data: document, has: () => false, place: () => place }, stackSchema, 'HARDWARE_INVALID'));

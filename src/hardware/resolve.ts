@@ -120,6 +120,25 @@ function resolveChip({ chip, defaultDtype }: HardwareDocument, place: Place): Ch
   };
 }
 
+function resolvePrice({ pricePerChipHour: field }: HardwareDocument, place: Place): Pick<Hardware, 'price'> {
+  if (field === undefined || field === 'unknown') return {};
+  const { value, region, date } = field;
+  return { price: { perChipHour: positive(value, 'price', place(['pricePerChipHour', 'value'])), region, date } };
+}
+
+function resolvePower({ powerPerChip: field }: HardwareDocument, place: Place): Pick<Hardware, 'power'> {
+  if (field === undefined || field === 'unknown') return {};
+  const watts = (name: 'limit' | 'training', value: unknown) =>
+    positive(value, 'power', place(['powerPerChip', name, 'value']));
+  const { limit, training } = field;
+  return {
+    power: {
+      limit: watts('limit', limit.value),
+      ...(training === undefined ? {} : { training: watts('training', training.value) }),
+    },
+  };
+}
+
 /** @throws MeshwrightError QUANTITY_INVALID, HARDWARE_INVALID, with the file and line */
 export function resolveHardware({ value: document, place }: SourceFile<HardwareDocument>): Hardware {
   const { name, title, defaultDtype, defaultStack } = document;
@@ -130,6 +149,8 @@ export function resolveHardware({ value: document, place }: SourceFile<HardwareD
     defaultStack,
     chip: resolveChip(document, place),
     topology: resolveTopology(document, place),
+    ...resolvePrice(document, place),
+    ...resolvePower(document, place),
     document,
   };
 }
@@ -217,6 +238,9 @@ export function resolveStack({ value: document, place }: SourceFile<StackDocumen
           },
         }),
     vocabularyMultiple: document.vocabularyMultiple?.value ?? 1,
+    ...(document.uncertainty === undefined
+      ? {}
+      : { uncertainty: { ...document.uncertainty.value, source: document.uncertainty.source } }),
     document,
   };
 }

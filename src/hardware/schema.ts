@@ -185,6 +185,18 @@ const sharedMemory = z.strictObject({
     .optional(),
 });
 
+const price = z.strictObject({
+  value: z.union([z.string(), z.number()]),
+  /** Of whoever lets it: `AWS us-east-1`. */
+  region: z.string('a region, as in AWS us-east-1').min(3, 'a region of at least 3 characters'),
+  date: z
+    .string('a date in quotes, as in "2026-11-09"')
+    .regex(/^\d{4}-\d{2}(-\d{2})?$/, 'a day or a month, as in "2026-11-09" or "2026-11"'),
+  ...provenance,
+});
+
+const power = z.strictObject({ limit: quantity, training: quantity.optional() });
+
 export const hardwareSchema = z.strictObject({
   schema: z.literal('meshwright/hardware@1'),
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and hyphens'),
@@ -218,6 +230,9 @@ export const hardwareSchema = z.strictObject({
     corrections: corrections.optional(),
     fusedAttention: z.partialRecord(z.enum(ATTENTION_KERNELS), fusedAttention).optional(),
   }),
+  // Nobody knows those of some chips whose profiles extend another's.
+  pricePerChipHour: z.union([z.literal('unknown'), price]).optional(),
+  powerPerChip: z.union([z.literal('unknown'), power]).optional(),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
 });
 
@@ -319,6 +334,15 @@ export const stackSchema = z.strictObject({
   vocabularyMultiple: count.optional(),
   model: modelDefaults.optional(),
   plan: z.array(planDefault).optional(),
+  uncertainty: sourced(
+    z.strictObject({
+      p10: z.number().positive(),
+      p50: z.number().positive(),
+      p90: z.number().positive(),
+      /** How many measured runs that is of. */
+      runs: size,
+    }),
+  ).optional(),
 });
 
 export type HardwareDocument = z.infer<typeof hardwareSchema>;

@@ -1,5 +1,5 @@
 /** Hardware and stack profiles as the rest of the program sees them: resolved numbers with branded units. */
-import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
+import type { Bytes, BytesPerSecond, DollarsPerHour, FlopsPerSecond, Seconds, Watts } from '../units.js';
 import type {
   AlgorithmName,
   AttentionKernel,
@@ -242,6 +242,21 @@ export interface RankTransfers {
   readonly latency: Seconds;
 }
 
+/** What an hour of a chip costs where it can be had on demand, its share of the host included. */
+export interface Price {
+  readonly perChipHour: DollarsPerHour;
+  readonly region: string;
+  /** A day or a month: `2026-11-09`. */
+  readonly date: string;
+}
+
+/** What a chip draws: itself with its memory, without its share of the host, of the network and of cooling. */
+export interface Power {
+  readonly limit: Watts;
+  /** On the average in training, where somebody measured it. */
+  readonly training?: Watts;
+}
+
 export type Topology = TorusTopology | NodeTopology | SharedMemoryTopology;
 
 export interface Hardware {
@@ -252,6 +267,8 @@ export interface Hardware {
   /** What a job computes in unless it says otherwise. */
   readonly defaultDtype: MatmulDType;
   readonly defaultStack: string;
+  readonly price?: Price;
+  readonly power?: Power;
   /** The profile as written, with the source and status of every number. */
   readonly document: HardwareDocument;
 }
@@ -442,5 +459,17 @@ export interface Stack {
   readonly reservedMemory?: ReservedMemory;
   /** Vocabularies are filled up to a multiple of this on each chip of the axis `model`; 1 where they are only divided. */
   readonly vocabularyMultiple: number;
+  /** How far predictions with it were off; absent where no run of it is known. */
+  readonly uncertainty?: Uncertainty;
   readonly document: StackDocument;
+}
+
+/** Quantiles of measured over predicted step time. */
+export interface Uncertainty {
+  readonly p10: number;
+  readonly p50: number;
+  readonly p90: number;
+  /** How many measured runs that is of. */
+  readonly runs: number;
+  readonly source: string;
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { planSchema } from './plan.js';
+import { searchSchema } from './search.js';
 
 const count = z.number('a whole number of at least 1').int('a whole number').min(1, 'at least 1');
 const rate = z.number('a number of at least 0').min(0, 'at least 0');
@@ -52,6 +53,8 @@ export const jobSchema = z.strictObject({
   /** Examples a step, over all chips: images, or sequences of tokens. */
   batch: count.optional(),
   plan: planSchema.optional(),
+  /** What `meshwright plan` may choose among; other commands take the plan. */
+  search: searchSchema.optional(),
   precision: z.never('it in the plan, as plan.precision').optional(),
   optimizer: z
     .strictObject({

@@ -21,11 +21,3 @@ export interface Space {
   /** The share of a chip's memory that plans are to leave free, of 0 up to 1. */
   readonly headroom?: number;
 }
-
-/** A space with this plan's options alone, on all meshes and counts of microbatches. */
-export const optionsAsChoices = (options: Partial<Plan>): OptionChoices =>
-  Object.fromEntries(
-    Object.entries(options).flatMap(([name, value]) =>
-      name === 'mesh' || name === 'microbatches' || value === undefined ? [] : [[name, [value]]],
-    ),
-  );

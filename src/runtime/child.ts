@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from '../errors.js';
 import type { ChildExchange, FromChild, ToChild } from './child-protocol.js';
 import { unpackError } from './failure.js';
+import { GARBAGE_FLAGS } from './garbage.js';
 import type { FamilyName } from './kernels/index.js';
 import { mallocEnvironment } from './kernels/index.js';
 import { lastWhereabouts } from './whereabouts.js';
@@ -92,7 +93,7 @@ export async function runInChild<E extends ChildExchange>(
   const diary = openDiary();
   const child = fork(fileURLToPath(hostUrl), [], {
     serialization: 'advanced',
-    execArgv: [],
+    execArgv: [...GARBAGE_FLAGS],
     // stdout would disturb what the parent prints.
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(diary === undefined ? [] : [diary])],
     env: {

@@ -16,6 +16,7 @@ import type { Seconds } from '../units.js';
 import type { Clock } from './clock.js';
 import { createClock } from './clock.js';
 import { unpackError } from './failure.js';
+import { GarbageCollector } from './garbage.js';
 import type { StateValue } from './initialize.js';
 import type { Inspection, NonFinite } from './inspector.js';
 import { earliest } from './inspector.js';
@@ -91,6 +92,7 @@ export class DevicePool {
   readonly #clock: Clock = createClock();
   readonly #whereabouts: SharedArrayBuffer;
   readonly #watchdog: Watchdog;
+  readonly #garbage = new GarbageCollector();
   readonly #looking: NodeJS.Timeout;
   #lastLook: Seconds;
   #failure: Error | undefined;
@@ -181,7 +183,8 @@ export class DevicePool {
 
   /** @param values one a rank: what it is to hold under `key` (`parameter:NAME`, `optimizer:NAME:SLOT`) */
   async setState(key: string, values: readonly StateValue[]): Promise<void> {
-    await this.#callAll('setState', (rank) => ({ key, value: pack(values[rank]!) }));
+    const copies = this.#ranks.map((): ArrayBuffer[] => []);
+    await this.#call(this.#ranks, 'setState', (rank) => ({ key, value: pack(values[rank]!, copies[rank]!) }), copies);
   }
 
   /** What each rank holds under `key`; of a stage's parameter, each rank of that stage. */
@@ -207,9 +210,12 @@ export class DevicePool {
     element: number | undefined,
     values: readonly HostTensor[],
   ): Promise<void> {
-    await this.#call(this.#some(ranks), 'writeState', (rank) => {
-      return { key, element, value: pack(values[ranks.indexOf(rank)]!) };
-    });
+    const copies = ranks.map((): ArrayBuffer[] => []);
+    const argsOf = (rank: number) => {
+      const at = ranks.indexOf(rank);
+      return { key, element, value: pack(values[at]!, copies[at]!) };
+    };
+    await this.#call(this.#some(ranks), 'writeState', argsOf, copies);
   }
 
   #some(ranks: readonly number[]): RankHandle[] {
@@ -224,18 +230,14 @@ export class DevicePool {
   async run(name: string, { feeds = [], outputs = [], signal, inspection }: RunOptions = {}): Promise<PoolRun> {
     signal?.throwIfAborted();
     const feed = (rank: number): Feeds => (typeof feeds === 'function' ? feeds(rank) : (feeds[rank] ?? {}));
-    const perRank = this.#ranks.map(({ rank }) => packFeeds(feed(rank)));
+    const copies = this.#ranks.map((): ArrayBuffer[] => []);
+    const perRank = this.#ranks.map(({ rank }) => packFeeds(feed(rank), copies[rank]!));
     const stop = (): void => stopAll(this.#memory.control);
     signal?.addEventListener('abort', stop);
     try {
       const startedAt = this.#clock();
-      const replies = await this.#callAll('run', (rank) => ({
-        name,
-        feeds: perRank[rank]!,
-        outputs,
-        startedAt,
-        inspection,
-      }));
+      const run = (rank: number) => ({ name, feeds: perRank[rank]!, outputs, startedAt, inspection });
+      const replies = await this.#call(this.#ranks, 'run', run, copies);
       // Ranks that were done before they saw the flag: what the caller gave up stays given up.
       signal?.throwIfAborted();
       const runs = replies.map(unpackRun);
@@ -250,6 +252,7 @@ export class DevicePool {
       throw signal?.aborted === true ? signal.reason : error;
     } finally {
       signal?.removeEventListener('abort', stop);
+      this.#garbage.collect();
     }
   }
 
@@ -285,9 +288,13 @@ export class DevicePool {
     ranks: readonly RankHandle[],
     kind: K,
     argsOf: (rank: number) => Args<K>,
+    transfers: readonly (readonly ArrayBuffer[])[] = [],
   ): Promise<Result<K>[]> {
     if (this.#failure) throw this.#failure;
-    const replies = ranks.map((rank) => rank.call({ kind, args: argsOf(rank.rank) } as RankRequest));
+    const replies = ranks.map((rank, index) => {
+      const args = argsOf(rank.rank);
+      return rank.call({ kind, args } as RankRequest, transfers[index]);
+    });
     return (await this.#gather(replies, ranks)) as Result<K>[];
   }
 

@@ -80,11 +80,19 @@ export type PortableRun = Omit<RankRun, 'outputs'> & { readonly outputs: Readonl
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 
-/** Cloning a view clones all the memory behind it, so parts are copied out first. */
-export function pack(value: StateValue): Portable {
+/**
+ * Cloning a view clones all the memory behind it, so parts are copied out first.
+ *
+ * @param copies gets what was made for it, to be transferred: nobody else has it, and it would be garbage here
+ */
+export function pack(value: StateValue, copies: ArrayBuffer[]): Portable {
   const one = (tensor: HostTensor): Parcel => {
+    const dtype = dtypeOf(tensor);
     const isWhole = tensor.byteLength === tensor.buffer.byteLength || tensor.buffer instanceof SharedArrayBuffer;
-    return { dtype: dtypeOf(tensor), elements: isWhole ? tensor : tensor.slice() };
+    if (isWhole) return { dtype, elements: tensor };
+    const elements = tensor.slice();
+    copies.push(elements.buffer);
+    return { dtype, elements };
   };
   return isStack(value) ? value.map(one) : one(value);
 }
@@ -95,12 +103,15 @@ export function unpack(portable: Portable): StateValue {
   return 'dtype' in portable ? one(portable) : portable.map(one);
 }
 
-export const packFeeds = (feeds: Feeds): PortableFeeds =>
-  mapValues(feeds, (feed) => (typeof feed === 'number' ? feed : pack(feed)));
+export const packFeeds = (feeds: Feeds, copies: ArrayBuffer[]): PortableFeeds =>
+  mapValues(feeds, (feed) => (typeof feed === 'number' ? feed : pack(feed, copies)));
 
 export const unpackFeeds = (feeds: PortableFeeds): Feeds =>
   mapValues(feeds, (feed) => (typeof feed === 'number' ? feed : unpack(feed)));
 
-export const packRun = (run: RankRun): PortableRun => ({ ...run, outputs: mapValues(run.outputs, pack) });
+export const packRun = (run: RankRun, copies: ArrayBuffer[]): PortableRun => ({
+  ...run,
+  outputs: mapValues(run.outputs, (output) => pack(output, copies)),
+});
 
 export const unpackRun = (run: PortableRun): RankRun => ({ ...run, outputs: mapValues(run.outputs, unpack) });

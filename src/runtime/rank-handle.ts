@@ -55,9 +55,10 @@ export class RankHandle {
     return new Promise((resolve, reject) => this.#pending.push({ resolve, reject }));
   }
 
-  call(request: RankRequest): Promise<RankReply> {
+  /** @param transfer goes over to the rank: it is empty here afterwards */
+  call(request: RankRequest, transfer: readonly ArrayBuffer[] = []): Promise<RankReply> {
     const reply = this.reply();
-    if (!this.#ended) this.#port.postMessage(request);
+    if (!this.#ended) this.#port.postMessage(request, transfer);
     return reply;
   }
 

@@ -1,6 +1,7 @@
 /** A rank as a long-lived task on a worker thread: answers the pool's calls one after the other until it is closed. */
 import { createClock } from './clock.js';
 import { packError } from './failure.js';
+import { GarbageCollector } from './garbage.js';
 import { createKernelFamily } from './kernels/index.js';
 import { kernelName } from './kernels/family.js';
 import type { KernelFamily } from './kernels/index.js';
@@ -17,7 +18,8 @@ const failed = (error: unknown): RankReply => ({
   error: packError(error),
 });
 
-async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
+/** @param copies gets what is to be transferred with the answer */
+async function answer(rank: Rank, request: RankRequest, copies: ArrayBuffer[]): Promise<RankReply> {
   switch (request.kind) {
     case 'load':
       await rank.load(request.args.name, request.args.program);
@@ -32,7 +34,7 @@ async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
       rank.setState(request.args.key, unpack(request.args.value));
       return { ok: true, result: undefined };
     case 'readState':
-      return { ok: true, result: pack(rank.readState(request.args.key, request.args.element)) };
+      return { ok: true, result: pack(rank.readState(request.args.key, request.args.element), copies) };
     case 'writeState': {
       const { key, element, value } = request.args;
       rank.writeState(key, element, unpack(value) as HostTensor);
@@ -41,7 +43,7 @@ async function answer(rank: Rank, request: RankRequest): Promise<RankReply> {
     case 'run': {
       const { name, feeds, outputs, startedAt, inspection } = request.args;
       const run = await rank.run(name, unpackFeeds(feeds), outputs, startedAt, inspection);
-      return { ok: true, result: packRun(run) };
+      return { ok: true, result: packRun(run, copies) };
     }
     case 'close':
       return { ok: true, result: undefined };
@@ -79,19 +81,24 @@ export async function serveRank(
   // Its arrays come by message: nobody else has them.
   const served = new Rank({ mesh: task.mesh, rank, family, transport, clock: createClock(), keepsArrays: true });
 
+  const garbage = new GarbageCollector();
+
   const handle = async (request: RankRequest): Promise<void> => {
     let reply: RankReply;
+    let copies: ArrayBuffer[] = [];
     diary.works(request.kind, request.kind === 'run' ? 0 : PREPARING_SECONDS);
     try {
-      reply = await answer(served, request);
+      reply = await answer(served, request, copies);
       if (request.kind === 'close') await family.dispose();
     } catch (error) {
       // The others may wait for this rank.
       if (request.kind === 'run') stopAll(memory.control, rank);
       reply = failed(error);
+      copies = [];
     }
     diary.idle();
-    port.postMessage(reply);
+    port.postMessage(reply, copies);
+    if (request.kind === 'run') garbage.collect();
   };
   await new Promise<void>((closed) => {
     let last = Promise.resolve();

@@ -4,6 +4,7 @@
  * is what is compared, and steps that something else on the machine disturbed are left out.
  */
 import { median } from 'simple-statistics';
+import type { AxisName } from '../mesh/index.js';
 import type { Phase } from '../program/index.js';
 import type { Seconds } from '../units.js';
 import { seconds } from '../units.js';
@@ -26,6 +27,8 @@ export interface TimedSpan {
   readonly runs?: number;
   /** For a collective: bytes that a rank sends. */
   readonly sentBytes?: number;
+  /** For a collective: the axis it is over. */
+  readonly axis?: AxisName;
 }
 
 /** One measured step: each rank's spans, and the step as the host saw it. */
@@ -47,6 +50,7 @@ const timed = (span: Span, duration: number, exposed: number, sentBytes = span.s
   exposedSeconds: seconds(exposed),
   ...(runs === 1 ? {} : { runs }),
   ...(sentBytes === undefined ? {} : { sentBytes }),
+  ...(span.axis === undefined ? {} : { axis: span.axis }),
 });
 
 /** The half whose values are closest to the median. */

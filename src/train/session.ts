@@ -25,6 +25,7 @@ import type { Course } from './replay.js';
 import { explained, findNonFinite } from './replay.js';
 import { learningRateAt } from './schedule.js';
 import type { Start } from './start.js';
+import { StepsCounter } from './steps-made.js';
 import { beginning, restoreFrom, startFrom, stepsOf } from './start.js';
 import type { TrainingBatch, TrainingData, TrainingSource } from './source.js';
 
@@ -67,7 +68,7 @@ export class Session {
   /** See `TrainingSource`. */
   readonly coldBatches: number;
   /** Of the steps of this session, which may have begun at a checkpoint. */
-  readonly metrics: StepMetrics[] = [];
+  readonly made = new StepsCounter();
   readonly skipped: SkippedImage[] = [];
   readonly #options: SessionOptions;
   readonly #emit: Emit;
@@ -109,7 +110,7 @@ export class Session {
 
   /** How many steps the run has behind it, those before its checkpoint included. */
   get step(): number {
-    return this.#start.step + this.metrics.length;
+    return this.#start.step + this.made.count;
   }
 
   /** The newest checkpoint of this session. */
@@ -251,7 +252,7 @@ export class Session {
       ...(lossScale === undefined ? {} : { lossScale }),
       ...(monitored === undefined ? {} : finiteOnly(monitored)),
     };
-    this.metrics.push(line);
+    this.made.add(line);
     this.#metricsFile?.append(line);
     this.#emit({ kind: 'step', metrics: line, steps });
     return { step, seconds: seconds(stepTimeSeconds), spansByRank: spans };

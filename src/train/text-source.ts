@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from '../job/index.js';
 import type { DecoderConfig } from '../models/index.js';
-import { createRandom } from './data/random.js';
+import { createRandom } from '../random.js';
 import type { SplitText } from './data/text.js';
 import { byteEntropy, readText, sequenceCount, sequencesAt, splitText } from './data/text.js';
 import type { TextEvaluation } from './evaluation.js';

@@ -1,12 +1,14 @@
 /** Whole runs: a job from its first step to its evaluation, or several jobs that take turns to be compared. */
 import { MeshwrightError } from '../errors.js';
-import type { MeasuredStep, TimedSpan } from '../trace/index.js';
-import { summarizeSteps } from '../trace/index.js';
+import type { Mesh } from '../mesh/index.js';
+import type { MeasuredStep, RankSpan, Slowness, TimedSpan } from '../trace/index.js';
+import { condense, peersOf, slownessOf, spansByRank, summarizeSteps } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
-import type { SavedCheckpoint, StepMetrics, TrainEvent } from './events.js';
+import type { SavedCheckpoint, TrainEvent } from './events.js';
 import type { SessionOptions, WorkerUrls } from './session.js';
 import { Session } from './session.js';
+import type { StepsMade } from './steps-made.js';
 
 /** What was timed of a run. */
 export interface Timing {
@@ -15,6 +17,10 @@ export interface Timing {
   readonly spans: readonly TimedSpan[];
   /** A step as it happened: the one closest to the median. */
   readonly typicalStep: MeasuredStep;
+  /** The same spans rank by rank, and the host's. */
+  readonly rankSpans: readonly RankSpan[];
+  /** How slow each rank was beside its peers, over all steps that were timed or came after them. */
+  readonly slowness: readonly Slowness[];
 }
 
 export interface TrainOptions extends SessionOptions {
@@ -24,7 +30,7 @@ export interface TrainOptions extends SessionOptions {
 }
 
 export interface TrainReport extends Timing {
-  readonly metrics: readonly StepMetrics[];
+  readonly made: StepsMade;
   readonly skipped: readonly SkippedImage[];
   /** The newest that was written. */
   readonly checkpoint?: SavedCheckpoint;
@@ -36,12 +42,23 @@ const KEPT_STEPS = 256;
 /** Steps between two looks at whether enough are kept. */
 const STRETCH = 16;
 
-function timingOf(steps: readonly MeasuredStep[]): Timing {
+/** Of a long run several steps are taken together: as finely as when a rank became slow is of interest. */
+const MOST_SLOWNESS = 512;
+
+/** How slow ranks of a mesh are in each step. */
+function slownessIn(mesh: Mesh): (step: MeasuredStep) => Slowness {
+  const peers = peersOf(mesh);
+  return (step) => slownessOf(step, peers);
+}
+
+function timingOf(steps: readonly MeasuredStep[], slowness: readonly Slowness[]): Timing {
   const ordered = steps.toSorted((a, b) => a.seconds - b.seconds);
   return {
     stepSeconds: steps.map((step) => step.seconds),
     spans: summarizeSteps(steps),
     typicalStep: ordered[Math.floor(ordered.length / 2)]!,
+    rankSpans: spansByRank(steps),
+    slowness: condense(slowness, MOST_SLOWNESS),
   };
 }
 
@@ -73,25 +90,29 @@ export async function train(
 
 async function course(
   session: Session,
-  { evaluate, untimedSteps }: TrainOptions,
+  { job, evaluate, untimedSteps }: TrainOptions,
   emit: (event: TrainEvent) => void,
   signal: AbortSignal,
 ): Promise<TrainReport> {
   emit({ kind: 'phase', text: 'training' });
   const kept: MeasuredStep[] = [];
+  const slowness: Slowness[] = [];
+  const look = slownessIn(job.plan.mesh);
   while (session.step < session.steps && !signal.aborted) {
     const measured = await session.advance(Math.min(STRETCH, session.steps - session.step), signal);
     kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
+    slowness.push(...measured.map(look));
   }
   if (kept.length === 0) throw signal.reason;
   await session.checkpoint();
   const evaluation = evaluate && !signal.aborted ? await evaluationOf(session, signal) : undefined;
   // A run that is cut short, or only a few steps long, is timed on what there is.
   const untimed = Math.min(untimedSteps, kept.length - 1);
-  const { metrics, skipped, saved } = session;
+  const { made, skipped, saved } = session;
   return {
-    ...timingOf(kept.slice(untimed)),
-    metrics,
+    ...timingOf(kept.slice(untimed), slowness.slice(untimed)),
+    // A plain copy, which can go to another process.
+    made: { ...made },
     skipped,
     ...(saved ? { checkpoint: saved } : {}),
     ...(evaluation ? { evaluation } : {}),
@@ -146,7 +167,7 @@ export async function trainInTurns(
       }
       emit(turn);
     }
-    return steps.map(timingOf);
+    return steps.map((timed, index) => timingOf(timed, timed.map(slownessIn(jobs[index]!.job.plan.mesh))));
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }

@@ -21,6 +21,8 @@ export interface PlanRow {
   /** `data=64,model=16 microbatches=8` */
   readonly label: string;
   readonly stepTimeSeconds: number;
+  /** What eight of ten runs take, in seconds. */
+  readonly stepTimeInterval: { readonly p10: number; readonly p90: number };
   readonly mfu: number;
   readonly hfu: number;
   readonly peakMemoryBytesPerChip: number;

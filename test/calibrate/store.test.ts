@@ -3,7 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NewVersion } from '../../src/calibrate/index.js';
-import { ProfileStore, fingerprintHere, machineHere, storeHome } from '../../src/calibrate/index.js';
+import { ProfileStore, fingerprintHere, machineHere, storeHome, versionBeside } from '../../src/calibrate/index.js';
 
 let home: string;
 let damage: string[];
@@ -49,7 +49,7 @@ describe('versions of a profile', () => {
     expect([first.version, second.version]).toEqual([1, 2]);
     expect(store.versions('local')).toEqual([first, second]);
     expect(store.version('local', 1)).toEqual(first);
-    expect(store.versionAt(second.path)).toEqual(second);
+    expect(second).toMatchObject(versionBeside(second.path)!);
     expect(readdirSync(join(home, 'profiles/local')).sort()).toEqual(['v1', 'v2']);
     expect(damage).toEqual([]);
   });
@@ -113,7 +113,7 @@ describe('versions of a profile', () => {
     expect(() => store.version('local', 7)).toThrow(
       /HARDWARE_UNKNOWN at hardware: expected one of local@1, got local@7/,
     );
-    expect(store.versionAt('hardware-profiles/local.yaml')).toBeUndefined();
+    expect(versionBeside('hardware-profiles/local.yaml')).toBeUndefined();
     expect(store.names()).toEqual(['local']);
   });
 

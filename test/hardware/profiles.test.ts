@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { hardwareFolder, listHardware, listStacks, loadHardware, loadStack } from '../../src/hardware/index.js';
+import {
+  hardwareFolder,
+  listHardware,
+  listStacks,
+  loadHardware,
+  loadStack,
+  parseHardware,
+} from '../../src/hardware/index.js';
 
 const quantity = /^\s*[\d.]+\s*[a-zA-Zµ/]+/;
 
@@ -71,5 +78,45 @@ describe('shipped profiles', () => {
     expect(loadHardware('a100-80gb-sxm').chip.matmul.bf16!.peak).toBe(312e12);
     expect(loadHardware('h100-80gb-sxm').chip.matmul.bf16!.peak).toBe(989e12);
     expect(loadHardware('local').chip.peakVersion).toBe(1);
+  });
+});
+
+describe('prices and power', () => {
+  const rented = listHardware().filter((name) => name !== 'local');
+
+  it.each(rented)('%s has a price with its region and date', (name) => {
+    const { price } = loadHardware(name);
+    expect(price!.perChipHour).toBeGreaterThan(0);
+    expect(price!.region).toMatch(/^(AWS|Google Cloud) [a-z]+-[a-z]+-?\d/);
+    expect(Date.parse(price!.date)).toBeLessThan(Date.parse('2026-12-01'));
+  });
+
+  it('a machine of one’s own has none', () => {
+    expect(loadHardware('local')).not.toHaveProperty('price');
+    expect(loadHardware('local')).not.toHaveProperty('power');
+  });
+
+  it('are the chip’s own where a profile extends another', () => {
+    const prices = ['h100-80gb-sxm', 'h200-141gb-sxm', 'b200-180gb-sxm'].map((name) => loadHardware(name).price!);
+    expect(new Set(prices.map(({ perChipHour }) => perChipHour)).size).toBe(prices.length);
+    expect(loadHardware('h100-96gb-sxm-500w').power).toEqual({ limit: 500 });
+    expect(loadHardware('tpu-v4').power).toEqual({ limit: 192, training: 170 });
+    for (const name of ['tpu-v5e', 'tpu-v5p', 'tpu-v6e']) expect(loadHardware(name).power).toBeUndefined();
+  });
+
+  it('need a unit, a region and a date', () => {
+    const withField = (field: string) =>
+      parseHardware(`extends: tpu-v4\nschema: meshwright/hardware@1\nname: mine\ntitle: mine\n${field}`, 'mine.yaml');
+    const priced = (value: string, date: string) =>
+      withField(
+        `pricePerChipHour: { value: ${value}, region: my cellar, date: ${date}, source: bill, status: measured }`,
+      );
+    expect(priced('1 USD/h', "'2026-11'").price).toEqual({ perChipHour: 1, region: 'my cellar', date: '2026-11' });
+    expect(() => priced('1', "'2026-11'")).toThrow(/QUANTITY_INVALID at mine.yaml:5/);
+    expect(() => priced('0 USD/h', "'2026-11'")).toThrow(/QUANTITY_INVALID at mine.yaml:5.*more than zero/);
+    expect(() => priced('1 USD/h', 'November')).toThrow(/HARDWARE_INVALID at mine.yaml:5.*a day or a month/);
+    expect(() => withField('powerPerChip: { limit: { value: 700, source: plate, status: datasheet } }')).toThrow(
+      /QUANTITY_INVALID at mine.yaml:5/,
+    );
   });
 });

@@ -7,7 +7,7 @@ import type { JobInput } from '../../src/job/index.js';
 import { jobToInput, resolveJob } from '../../src/job/index.js';
 import { packageRoot } from '../../src/package-root.js';
 import type { FromChild } from '../../src/runtime/child-protocol.js';
-import { createRandom } from '../../src/train/data/random.js';
+import { createRandom } from '../../src/random.js';
 import type { StepMetrics, TrainEvent } from '../../src/train/index.js';
 import { Checkpoint, listCheckpoints } from '../../src/train/index.js';
 import { createData } from './checkpoint-support.js';

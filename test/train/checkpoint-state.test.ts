@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { rankCount } from '../../src/mesh/index.js';
 import type { HostTensor } from '../../src/runtime/index.js';
 import { elementCount } from '../../src/program/index.js';
-import { createRandom } from '../../src/train/data/random.js';
+import { createRandom } from '../../src/random.js';
 import type { StateTensor } from '../../src/train/checkpoint/index.js';
 import { gather, jobState, spread } from '../../src/train/checkpoint/index.js';
 import { OPTIMIZERS } from '../agreement/case.js';

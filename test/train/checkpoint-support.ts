@@ -7,7 +7,7 @@ import type { Job } from '../../src/job/index.js';
 import { isPipeline } from '../../src/job/index.js';
 import { packageRoot } from '../../src/package-root.js';
 import type { FamilyName } from '../../src/runtime/index.js';
-import type { TrainEvent } from '../../src/train/index.js';
+import type { StepMetrics, TrainEvent } from '../../src/train/index.js';
 import { composeText, generateDataset } from '../../src/train/index.js';
 import { Session } from '../../src/train/session.js';
 import { OPTIMIZERS } from '../agreement/case.js';
@@ -78,11 +78,13 @@ let runs = 0;
 export async function course(data: string, job: Job, count: number, resume?: string): Promise<Course> {
   const runFolder = join(data, `run-${runs++}`);
   mkdirSync(runFolder);
-  const session = await openSession(job, runFolder, resume);
+  const metrics: StepMetrics[] = [];
+  const session = await openSession(job, runFolder, resume, (event) => {
+    if (event.kind === 'step') metrics.push(event.metrics);
+  });
   try {
     await session.advance(count, new AbortController().signal);
     const { path } = (await session.checkpoint())!;
-    const { metrics } = session;
     return {
       losses: metrics.map(({ loss }) => loss),
       epochs: metrics.map(({ epoch }) => epoch),

@@ -43,9 +43,9 @@ const run = (plan: string): Promise<TrainReport> =>
   );
 
 /** The loss of each step, and that of what was held out. */
-function numbersOf({ metrics, evaluation }: TrainReport): number[] {
+function numbersOf({ made, evaluation }: TrainReport): number[] {
   if (evaluation?.of !== 'text') throw new Error('nothing was evaluated');
-  return [...metrics.map(({ loss }) => loss), evaluation.crossEntropyNatsPerByte];
+  return [...made.first.map(({ loss }) => loss), evaluation.crossEntropyNatsPerByte];
 }
 
 describe('a pipeline has the losses and the evaluation of one rank:', () => {

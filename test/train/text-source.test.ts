@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { JobInput } from '../../src/job/index.js';
 import { resolveJob } from '../../src/job/index.js';
-import { createRandom } from '../../src/train/data/random.js';
+import { createRandom } from '../../src/random.js';
 import { splitText } from '../../src/train/data/text.js';
 import type { Batch, TextEvaluation } from '../../src/train/index.js';
 import { openJobData } from '../../src/train/index.js';

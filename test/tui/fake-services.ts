@@ -23,6 +23,7 @@ function plan(data: number, model: number, microbatches: number, ideal: number, 
   return {
     label: `data=${data},model=${model} microbatches=${microbatches}`,
     stepTimeSeconds: step,
+    stepTimeInterval: { p10: 0.9 * step, p90: 1.2 * step },
     mfu: ideal / step,
     hfu: (ideal / step) * 1.05,
     peakMemoryBytesPerChip: Object.values(roles).reduce((sum, value) => sum + value, 0),

@@ -128,7 +128,7 @@ describe('what a person reads', () => {
     expect(shown).toContain('Found 15 plans, fastest first; 47 rejected');
     expect(shown).toMatch(/❯ {3}1 {2}data=128,model=8 +2 +14.2 s {2}55.2 % {2}9.08 GB {3}1.19 s/);
     expect(shown).toMatch(
-      /Step time 14.2 s █+▒+▚+░+▞+\n +█ matmuls 10.1 s 72 % {2}▒ memory-bound 1.9 s 13 % {2}▚ model exposed/,
+      /Step time 14.2 s \(12.8 s – 17 s\) █+▒+▚+░+▞+\n +█ matmuls 10.1 s 72 % {2}▒ memory-bound 1.9 s 13 % {2}▚ model exposed/,
     );
     expect(shown).toMatch(/Memory {4}9.08 GB of 34.4 GB █+▒▚░▞·+\n +█ activation 8.49 GB 25 %/);
     expect(shown).toContain('Why  89\u00A0% compute');
@@ -137,7 +137,7 @@ describe('what a person reads', () => {
   it('plans: of a long plan the row shows the mesh and the count, the line below as much as there is room for', () => {
     const shown = text(STATES['plans, long words']!);
     expect(shown).toMatch(/❯ {3}1 {2}data=1024,model=128… +1024 {2}/);
-    expect(shown).toMatch(/\n Step time 14.2 s █+▒+▚+░+▞+\n +█ matmuls/);
+    expect(shown).toMatch(/\n Step time 14.2 s \(12.8 s – 17 s\) █+▒+▚+░+▞+\n +█ matmuls/);
     expect(shown).toMatch(/── data=1024,model=128 microbatches=1024 slice=16x64x128 \S*… ─+ simulated only/);
   });
 

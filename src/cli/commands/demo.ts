@@ -1,19 +1,20 @@
 import { dirname, join } from 'node:path';
-import { DEFAULT_PLAN, checkPlan, resolveTask } from '../../job/index.js';
+import { DEFAULT_PLAN, checkPlan, formatPlan, resolveTask } from '../../job/index.js';
 import type { JobInput } from '../../job/index.js';
 import { createMesh } from '../../mesh/index.js';
 import { generateDataset } from '../../train/index.js';
 import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
-import { comparePlan, writeRunFiles, printComparison, printKinds, relativeError } from '../comparison.js';
-import { calibrateOn, predictAgain, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
+import { comparePlan, writeRunFiles } from '../comparison.js';
+import { printComparison, printKinds, relativeError } from '../comparison-view.js';
+import { fitTrials, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
 import { createProgress } from '../progress.js';
 import { LEAST_AHEAD, requireRoom } from '../room.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import type { Trial } from '../trial.js';
-import { printPlans } from './plan.js';
+import { plansTable } from '../plan-view.js';
 import {
   DRAWN_IMAGES,
   UNTIMED_STEPS,
@@ -83,7 +84,8 @@ export async function demo(flags: DemoFlags): Promise<void> {
       section(`Rank ${candidates.length} plans for ${CHIPS} devices by simulation`);
       const assessor = new Assessor();
       const { ranked } = assessor.rank(task, { microbatches: MICROBATCHES });
-      if (!flags.json) printPlans(ranked);
+      if (!flags.json)
+        plansTable(ranked.map((found) => ({ ...found, plan: formatPlan(found.job.plan) }))).forEach(printLine);
       say(`   ${ranked[0]!.why}`);
 
       section(`Run each for ${TURNS * STEPS_PER_TURN} steps, a few at a time in turns`);
@@ -93,16 +95,10 @@ export async function demo(flags: DemoFlags): Promise<void> {
       const timings = await runInTurns(predicted, settings, () => progress.advance(), signal).finally(() =>
         progress.end(),
       );
+      const bestTiming = timings[0]!;
       const trials = predicted.map((one, index): Trial => ({ predicted: one, ...timings[index]! }));
-      const rows = trials.map((trial) =>
-        comparePlan(
-          trial,
-          predictAgain(
-            trial.predicted.job,
-            trials.filter((other) => other !== trial),
-          ),
-        ),
-      );
+      const fitted = fitTrials(trials);
+      const rows = trials.map((trial, index) => comparePlan(trial, fitted.repredicted[index]));
       if (!flags.json) printComparison(rows);
       say('   "recalibrated": predicted by a profile calibrated on the other three plans only');
       const [best, bestTrial] = [rows[0]!, trials[0]!];
@@ -120,16 +116,16 @@ export async function demo(flags: DemoFlags): Promise<void> {
       const { evaluation } = trained;
       if (evaluation) say(`   ${summarizeEvaluation(evaluation)}`);
 
-      writeRunFiles(folder, bestTrial, rows, trained);
-      saveProfile(calibrateOn(bestTrial.predicted.job, trials).profile, join(folder, 'calibrated'));
+      writeRunFiles(folder, bestTrial, rows, trained, bestTiming);
+      saveProfile(fitted.profile, join(folder, 'calibrated'));
       if (flags.json) {
         printJson({
           schema: 'meshwright/demo@1',
           runFolder: folder,
           plans: rows,
           heldOutError,
-          firstLoss: trained.metrics[0]!.loss,
-          lastLoss: trained.metrics.at(-1)!.loss,
+          firstLoss: trained.made.first[0]!.loss,
+          lastLoss: trained.made.last.at(-1)!.loss,
           evaluation: evaluation ?? null,
         });
       }
@@ -140,7 +136,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
   if (interrupted !== undefined) throw interrupted;
   say();
   say(
-    `Everything is in ${folder} (${report.metrics.length} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,
+    `Everything is in ${folder} (${report.made.count} steps in metrics.jsonl; trace.json opens in https://ui.perfetto.dev).`,
   );
   say(
     `Next: meshwright compare ${folder} · meshwright plan --model vit-22b --hardware tpu-v4 --chips 1024 --batch 65536`,

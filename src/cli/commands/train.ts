@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { copyVersion } from '../../calibrate/index.js';
 import { MeshwrightError, unreachable } from '../../errors.js';
 import { formatJob, formatPlan, mergeJobs } from '../../job/index.js';
 import type { Job, JobInput } from '../../job/index.js';
@@ -10,10 +11,12 @@ import type { EvaluationWords } from '../../tui/services.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
 import type { AnyAssessment } from '../assess.js';
 import { Assessor, stackOf } from '../assess.js';
-import { comparePlan, predictedFigures, writeRunFiles, printComparison } from '../comparison.js';
+import { comparePlan, predictedFigures, writeRunFiles } from '../comparison.js';
+import { describeStraggler, printComparison } from '../comparison-view.js';
 import { requireFamily } from '../devices.js';
 import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
+import { localHardware, localName, whyNoPrediction } from '../local-profile.js';
 import { omit } from '../../omit.js';
 import type { CheckpointInterval, JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
@@ -23,10 +26,11 @@ import type { Resumption } from '../resume.js';
 import { findCheckpoint, jobFileOf, stepToGoOnFrom } from '../resume.js';
 import type { Ahead } from '../room.js';
 import { requireRoom, requireWritable } from '../room.js';
+import { stragglersOf } from '../run-report.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import { requireUnused } from '../run-lock.js';
 import { writeText } from '../../whole-file.js';
-import { describeHardware, hardwareVersion, withStoredHardware } from '../stored-hardware.js';
+import { describeHardware, hardwareVersion, versionOf, withStoredHardware } from '../stored-hardware.js';
 import type { Trial } from '../trial.js';
 
 export interface TrainFlags extends JobFlags {
@@ -98,6 +102,8 @@ export function requireFits({ job, simulation }: AnyAssessment): void {
 /** Writes `job.yaml` and the profile it is predicted by, so that the run can be read without anything around it. */
 export function writeJob(folder: string, job: Job): void {
   const hardwareName = saveProfile({ hardware: job.hardware.document, stack: stackOf(job).document }, folder);
+  const version = versionOf(job);
+  if (version !== undefined) copyVersion(version, folder);
   writeText(folder, 'job.yaml', formatJob({ ...job, hardwareName }, folder));
 }
 
@@ -154,10 +160,11 @@ export function trainReporter(quiet: boolean): { onEvent(event: TrainEvent): voi
   };
 }
 
-export const summarizeLoss = ({ metrics }: TrainReport): string => {
-  const few = Math.max(1, Math.min(5, Math.floor(metrics.length / 2)));
+/** The mean loss of the first few steps and of as many last ones. */
+export const summarizeLoss = ({ made: { count, first, last } }: TrainReport): string => {
+  const few = Math.max(1, Math.min(first.length, Math.floor(count / 2)));
   const mean = (part: readonly StepMetrics[]) => part.reduce((total, { loss }) => total + loss, 0) / part.length;
-  return `loss ${mean(metrics.slice(0, few)).toFixed(4)} → ${mean(metrics.slice(-few)).toFixed(4)}`;
+  return `loss ${mean(first.slice(0, few)).toFixed(4)} → ${mean(last.slice(-few)).toFixed(4)}`;
 };
 
 /** How a model does on what was held out, beside what takes no model. */
@@ -260,13 +267,16 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const resumed = flags.resume === undefined ? undefined : findCheckpoint(flags.resume);
   const input = await trainingInput(file, flags, resumed);
   const assessor = new Assessor();
-  const job = assessor.resolve(withStoredHardware({ ...input, hardware: input.hardware ?? 'local' }));
+  const job = assessor.resolve(
+    withStoredHardware({ ...input, hardware: input.hardware ?? localHardware(input.training?.family) }),
+  );
   requireLocal(job);
   await requireFamily(job);
   const data = await openJobData(job);
   const step = resumed === undefined ? 0 : stepToGoOnFrom(resumed, job, data);
   const predicted = assessor.assessAny(job);
   requireFits(predicted);
+  const unpredicted = whyNoPrediction(job);
   const { folder, takeBack } = prepareFolder(job, file, flags, resumed, {
     steps: stepsOf(job, data) - step,
     stepSeconds: predictedFigures(predicted).stepTimeSeconds,
@@ -276,7 +286,9 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine(`run folder ${folder}`);
     const { stepTimeSeconds, mfu } = predictedFigures(predicted);
     printLine(
-      `predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}, on ${describeHardware(job)}`,
+      unpredicted === undefined
+        ? `predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}, on ${describeHardware(job)}`
+        : `no prediction: ${unpredicted}`,
     );
   }
   const reporter = trainReporter(flags.json === true);
@@ -297,7 +309,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const { report, interrupted } = await interruptible(work, reporter.end);
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
-  writeRunFiles(folder, trial, [row], report);
+  const stragglers = stragglersOf(writeRunFiles(folder, trial, [row], report).ranks);
   if (flags.json) {
     printJson({
       schema: 'meshwright/run@1',
@@ -305,12 +317,14 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
       hardware: job.hardware.name,
       hardwareVersion: hardwareVersion(job),
       resumedAfterStep: resumed === undefined ? null : step,
-      steps: report.metrics.length,
-      last: report.metrics.at(-1),
+      steps: report.made.count,
+      last: report.made.last.at(-1),
       checkpoint: report.checkpoint ?? null,
       skipped: report.skipped,
       evaluation: report.evaluation ?? null,
+      noPrediction: unpredicted ?? null,
       comparison: row,
+      stragglers,
     });
   } else {
     printLine();
@@ -320,12 +334,10 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     if (report.skipped.length > 0) printLine(`${report.skipped.length} images could not be decoded and were skipped`);
     printLine();
     printComparison([row]);
-    if (job.training.family === 'reference')
-      printLine('The reference family checks numbers; its speed is not modelled, so this error says nothing.');
-    else if (job.hardwareName === 'local')
-      printLine(
-        `The shipped profile is not of this machine: meshwright calibrate --runs ${folder} --output DIR corrects it.`,
-      );
+    for (const one of stragglers) printLine(describeStraggler(one));
+    if (unpredicted !== undefined) printLine(`This error says nothing: ${unpredicted}.`);
+    else if (job.hardwareName === localName(job.training.family))
+      printLine('The shipped profile is not of this machine: meshwright profile measures it.');
   }
   if (interrupted !== undefined) throw interrupted;
 }

@@ -1,4 +1,5 @@
 /** The order of the passes: a forward program becomes a training step. Each pass' result is verified. */
+import { omit } from '../../omit.js';
 import type { CounterInput, FloatType, Op, Program } from '../types.js';
 import { typeBytes } from '../types.js';
 import type { Derived } from '../verify.js';
@@ -184,6 +185,19 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
   };
   const step = verified(updateParameters(copied, optimizer, update));
   return schedule(options.monitored === true ? verified(monitorStep(step)) : step, options, verified);
+}
+
+/**
+ * One microbatch's forward and backward pass as kernels, of parameters that are there whole: what all plans with the same
+ * local shapes have in common, whatever else they shard, reduce, repeat or cut into stages. Not verified: nothing runs it.
+ *
+ * @param forward of a mesh without axes that a batch is split over
+ */
+export function lowerMicrobatch(forward: Program, options: LowerOptions): Program {
+  const asIs: Verified = (program) => program;
+  const { linears = 'synchronous', ...rest } = omit(options, 'shard', 'lossScaling');
+  const { program } = microbatchGradients(forward, NOTHING, rest, asIs);
+  return fuse(overlapLinears(program, linears));
 }
 
 const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>

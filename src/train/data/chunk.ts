@@ -5,7 +5,7 @@ import { createImageCache } from './cache.js';
 import { evaluationView, trainingView } from './crop.js';
 import { decodeFile, normalizationOf } from './decode.js';
 import type { DecodeOptions, DecodeResult } from './decode.js';
-import { createRandom } from './random.js';
+import { createRandom } from '../../random.js';
 import { resample } from './resample.js';
 
 export interface ChunkItem {

@@ -1,6 +1,6 @@
 /** Which part of an image a batch sees: drawn at random in training, the middle in evaluation. Not how it is resized. */
 import type { DecodeOptions } from './decode.js';
-import type { Random } from './random.js';
+import type { Random } from '../../random.js';
 import type { AxisView, View } from './resample.js';
 
 const CROP_ATTEMPTS = 10;

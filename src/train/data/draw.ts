@@ -1,5 +1,5 @@
 /** Draws one labelled picture: a textured, coloured shape somewhere on a noisy background. Pixels only, no files. */
-import type { Random } from './random.js';
+import type { Random } from '../../random.js';
 
 /** Whether (x, y) is inside a shape of about unit radius, centred on the origin. */
 const SHAPES = {

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { MeshwrightError } from '../../errors.js';
 import { DRAWN_CLASSES, drawImage, drawnClassName } from './draw.js';
-import { createRandom } from './random.js';
+import { createRandom } from '../../random.js';
 
 export interface DatasetSettings {
   /** 1 to 144: every combination of 6 shapes, 4 textures and 6 colours. */

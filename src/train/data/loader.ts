@@ -12,7 +12,7 @@ import { checkDecodeOptions } from './decode.js';
 import type { DecodeOptions } from './decode.js';
 import type { ImageSample } from './folder.js';
 import { createDecodePool } from './pool.js';
-import { createRandom, permutation } from './random.js';
+import { createRandom, permutation } from '../../random.js';
 import { createSkippedAccount } from './skipped.js';
 import type { SkippedImage } from './skipped.js';
 

@@ -5,8 +5,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
-import type { Random } from './random.js';
-import { createRandom } from './random.js';
+import type { Random } from '../../random.js';
+import { createRandom } from '../../random.js';
 
 export interface TextSettings {
   /** The length of the file. */

@@ -61,7 +61,13 @@ function Detail({ plan, width }: { readonly plan: PlanRow; readonly width: numbe
   return (
     <Box flexDirection="column" width={width} overflow="hidden">
       <Section title={plan.label} aside={plan.runsHere ? 't trains it here' : 'simulated only'} width={width} />
-      <SegmentBar label="Step time" total={clock(plan.stepTimeSeconds)} segments={step} format={clock} width={width} />
+      <SegmentBar
+        label="Step time"
+        total={`${clock(plan.stepTimeSeconds)} (${clock(plan.stepTimeInterval.p10)} – ${clock(plan.stepTimeInterval.p90)})`}
+        segments={step}
+        format={clock}
+        width={width}
+      />
       <SegmentBar
         label="Memory   "
         total={`${memory(used)} of ${memory(capacity)}`}

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluationView, trainingView } from '../../../src/train/data/crop.js';
 import { decodeFile, normalizationOf } from '../../../src/train/data/decode.js';
 import type { DecodeOptions } from '../../../src/train/data/decode.js';
-import { createRandom } from '../../../src/train/data/random.js';
+import { createRandom } from '../../../src/random.js';
 import { resample } from '../../../src/train/data/resample.js';
 import type { RgbImage, View } from '../../../src/train/data/resample.js';
 import { picture, quarters, temporaryFolder, writeTo } from './images.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { evaluationView, trainingView } from '../../../src/train/data/crop.js';
-import { createRandom } from '../../../src/train/data/random.js';
+import { createRandom } from '../../../src/random.js';
 import { resample } from '../../../src/train/data/resample.js';
 import type { AxisView, Normalization, RgbImage, View } from '../../../src/train/data/resample.js';
 

@@ -1,4 +1,4 @@
-/** The seeded random numbers of the data pipeline (xoshiro128**): same keys, same numbers, on every machine. Not for secrets. */
+/** Seeded random numbers (xoshiro128**): same keys, same numbers, on every machine. Not for secrets. */
 
 export interface Random {
   /** Uniform in [0, 1), a multiple of 2⁻³². */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom, permutation } from '../../../src/train/data/random.js';
+import { createRandom, permutation } from '../src/random.js';
 
 const draw = (count: number, ...keys: number[]) => {
   const random = createRandom(...keys);

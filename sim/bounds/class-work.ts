@@ -1,0 +1,162 @@
+/**
+ * What one microbatch takes of a chip, by the parts of a model, from its lowered forward and backward pass: kernels, the
+ * collectives that a chip waits for, and what is kept for the backward pass. Plans whose chips have the same shapes share
+ * it, whatever their count of microbatches, their stages and what they shard besides.
+ */
+import type { Stack } from '../../src/hardware/index.js';
+import type { AxisName } from '../../src/mesh/index.js';
+import type { Attributes, CollectiveName, FloatType, Op, Program, ProgramInput } from '../../src/program/index.js';
+import { attributesOf, elementCount, isCollective, isCompute, regionOps, typeBytes } from '../../src/program/index.js';
+import type { ComputeChip } from '../cost/index.js';
+import { kernelCost, widenedOf } from '../cost/index.js';
+
+/** Collectives of one kind that a chip waits for one by one. */
+export interface WaitedCollective {
+  readonly name: CollectiveName;
+  readonly axis: AxisName;
+  readonly heldBytes: number;
+  readonly shifts?: readonly { readonly by: number; readonly bytes: number }[];
+  count: number;
+}
+
+/** Of one pass through a part of the model. */
+export interface PassWork {
+  /** Kernels alone, at the rates that the simulator gives them. */
+  seconds: number;
+  readonly collectives: WaitedCollective[];
+}
+
+export interface PartWork {
+  readonly forward: PassWork;
+  readonly backward: PassWork;
+}
+
+/** Layers that lie in one repeat. */
+export interface LayersWork extends PartWork {
+  readonly count: number;
+  /** Bytes that each of them keeps of a microbatch for its backward pass. */
+  readonly keptBytes: number;
+}
+
+export interface ClassWork {
+  /** `forward` and `backward` are of one layer. */
+  readonly layers: readonly LayersWork[];
+  readonly embedding: PartWork;
+  readonly head: PartWork;
+  /** Parameters on a chip: of all layers, and of the rest. */
+  readonly layerElements: Elements;
+  readonly endElements: Elements;
+}
+
+export interface Elements {
+  readonly all: number;
+  /** Of those that come in the type that they are used in, which is not the one that they are kept in. */
+  readonly cast: number;
+}
+
+/** How long a kernel takes at least. */
+export type KernelSeconds = (kernel: Op) => number;
+
+const noWork = (): PassWork => ({ seconds: 0, collectives: [] });
+const noPart = (): PartWork => ({ forward: noWork(), backward: noWork() });
+
+class Reader {
+  readonly #program: Program;
+  readonly #stack: Stack;
+  readonly #seconds: KernelSeconds;
+
+  constructor(program: Program, stack: Stack, seconds: KernelSeconds) {
+    this.#program = program;
+    this.#stack = stack;
+    this.#seconds = seconds;
+  }
+
+  /** By the phase of each op. */
+  split(to: PartWork, ops: readonly Op[]): void {
+    this.add(
+      to.forward,
+      ops.filter(({ phase }) => phase === 'forward'),
+    );
+    this.add(
+      to.backward,
+      ops.filter(({ phase }) => phase !== 'forward'),
+    );
+  }
+
+  add(work: PassWork, ops: readonly Op[], times = 1): void {
+    for (const op of ops) {
+      if (isCollective(op.name)) this.#collective(work, op, op.name, times);
+      else if (op.name === 'kernel' || isCompute(op.name)) work.seconds += times * this.#seconds(op);
+      else if (op.region !== undefined)
+        this.add(work, regionOps(op.region), op.name === 'repeat' ? times * attributesOf(op, 'repeat').count : times);
+    }
+  }
+
+  #collective(work: PassWork, op: Op, name: CollectiveName, times: number): void {
+    if (op.asynchronous === true && this.#stack.asynchronous.includes(name)) return;
+    const { axis } = op.attributes as { axis: AxisName };
+    const sizes = op.operands.map((id) => typeBytes(this.#program.values[id]!.type));
+    const heldBytes = sizes.reduce((sum, size) => sum + size, 0);
+    const shifts =
+      name === 'permute'
+        ? (op.attributes as Attributes['permute']).shifts.map((by, index) => ({ by, bytes: sizes[index]! }))
+        : undefined;
+    const same = work.collectives.find(
+      (one) => shifts === undefined && one.name === name && one.axis === axis && one.heldBytes === heldBytes,
+    );
+    if (same !== undefined) same.count += times;
+    else work.collectives.push({ name, axis, heldBytes, count: times, ...(shifts === undefined ? {} : { shifts }) });
+  }
+}
+
+function keptBytes({ values }: Program, repeat: Op): number {
+  const { count, carried } = attributesOf(repeat, 'repeat');
+  return repeat.results.slice(carried).reduce((sum, id) => sum + typeBytes(values[id]!.type) / count, 0);
+}
+
+const isParameter = ({ kind }: ProgramInput): boolean => kind === 'parameter';
+
+/**
+ * @param program one microbatch's forward and backward pass, whose layers are repeats
+ * @param keptType of parameters between steps
+ * @param seconds of its kernels; `kernelSeconds` has what the simulator says of them
+ */
+export function classWork(program: Program, stack: Stack, keptType: FloatType, seconds: KernelSeconds): ClassWork {
+  const reader = new Reader(program, stack, seconds);
+  const repeats = program.ops.filter(({ name }) => name === 'repeat');
+  const forwards = repeats.filter(({ phase }) => phase === 'forward');
+  const backwards = repeats.filter(({ phase }) => phase === 'backward').toReversed();
+  const layers = forwards.map((repeat, index): LayersWork => {
+    const part = noPart();
+    reader.add(part.forward, regionOps(repeat.region!));
+    const back = backwards[index];
+    // With what it makes again.
+    if (back !== undefined) reader.add(part.backward, regionOps(back.region!));
+    return { ...part, count: attributesOf(repeat, 'repeat').count, keptBytes: keptBytes(program, repeat) };
+  });
+  const [embedding, head] = [noPart(), noPart()];
+  const first = program.ops.indexOf(forwards[0]!);
+  const last = backwards.length === 0 ? program.ops.length : program.ops.indexOf(backwards[0]!);
+  const end = backwards.length === 0 ? program.ops.length : program.ops.indexOf(backwards.at(-1)!);
+  const isBetween = (from: number, to: number) => (op: Op, index: number) =>
+    index > from && index < to && op.name !== 'repeat';
+  reader.split(embedding, program.ops.filter(isBetween(-1, first)));
+  reader.split(head, program.ops.filter(isBetween(first, Math.max(last, end))));
+  reader.split(embedding, program.ops.filter(isBetween(Math.max(last, end), Infinity)));
+  const elements = (stacked: boolean): Elements => {
+    const types = program.inputs
+      .filter(isParameter)
+      .map(({ value }) => program.values[value]!.type)
+      .filter(({ stack }) => (stack !== undefined) === stacked);
+    const count = (among: typeof types): number =>
+      among.reduce((sum, { shape, stack = 1 }) => sum + elementCount(shape) * stack, 0);
+    return { all: count(types), cast: count(types.filter(({ dtype }) => dtype !== keptType)) };
+  };
+  return { layers, embedding, head, layerElements: elements(true), endElements: elements(false) };
+}
+
+/** What the simulator says of kernels that nothing is beside. */
+export function kernelSeconds(program: Program, chip: ComputeChip, stack: Stack): KernelSeconds {
+  const widened = widenedOf(program, stack.norms);
+  return (kernel) => kernelCost(kernel, program.values, chip, stack, widened).seconds;
+}

@@ -1,0 +1,63 @@
+/** Weighted least squares with a prior, by normal equations. */
+import { MeshwrightError } from '../errors.js';
+
+export interface Row {
+  /** How much the residual falls when each parameter rises by one. */
+  readonly slopes: readonly number[];
+  readonly residual: number;
+  readonly weight: number;
+}
+
+/** Solves the symmetric positive definite system A·x = b (Cholesky). */
+export function solvePositive(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {
+  const size = right.length;
+  const lower = matrix.map((row) => [...row]);
+  for (let column = 0; column < size; column++) {
+    for (let row = column; row < size; row++) {
+      let rest = lower[row]![column]!;
+      for (let k = 0; k < column; k++) rest -= lower[row]![k]! * lower[column]![k]!;
+      if (row === column) {
+        if (!(rest > 0))
+          throw new MeshwrightError('INTERNAL', {
+            place: 'fit',
+            expected: 'a positive definite matrix',
+            got: String(rest),
+          });
+        lower[row]![column] = Math.sqrt(rest);
+      } else lower[row]![column] = rest / lower[column]![column]!;
+    }
+  }
+  const solved = [...right];
+  for (let row = 0; row < size; row++) {
+    for (let k = 0; k < row; k++) solved[row]! -= lower[row]![k]! * solved[k]!;
+    solved[row]! /= lower[row]![row]!;
+  }
+  for (let row = size - 1; row >= 0; row--) {
+    for (let k = row + 1; k < size; k++) solved[row]! -= lower[k]![row]! * solved[k]!;
+    solved[row]! /= lower[row]![row]!;
+  }
+  return solved;
+}
+
+/**
+ * The change of the parameters that minimizes Σ weight · (residual − slopes · change)² + (θ + change)ᵀ·P·(θ + change).
+ *
+ * @param at θ, where the slopes were taken
+ * @param precision P, of the parameters before anything was measured; positive definite
+ */
+export function leastSquares(
+  rows: readonly Row[],
+  at: readonly number[],
+  precision: readonly (readonly number[])[],
+): number[] {
+  const matrix = precision.map((row) => [...row]);
+  const right = precision.map((row) => -row.reduce((sum, value, index) => sum + value * at[index]!, 0));
+  for (const { slopes, residual, weight } of rows) {
+    slopes.forEach((slope, row) => {
+      if (slope === 0) return;
+      right[row]! += weight * slope * residual;
+      slopes.forEach((other, column) => (matrix[row]![column]! += weight * slope * other));
+    });
+  }
+  return solvePositive(matrix, right);
+}

@@ -1,0 +1,217 @@
+/**
+ * What is known of a plan before it is lowered: lower bounds of its step time and memory, from what its shape class takes.
+ * First at the peak of the chip, from the model as one chip would compute it; then from the class's own kernels, lowered
+ * once; then with the collectives that a chip waits for, on the machine of the plan.
+ */
+import type { Stack } from '../hardware/index.js';
+import type { Job } from '../job/index.js';
+import {
+  chunkCount,
+  isPipeline,
+  layersOfStages,
+  localExamples,
+  lowerShapeClass,
+  scheduleShape,
+  shapeClassKey,
+  stageCount,
+  withExamples,
+} from '../job/index.js';
+import { axisSize, batchParts, createMesh } from '../mesh/index.js';
+import { DTYPE_BYTES } from '../program/index.js';
+import type { Program } from '../program/index.js';
+import { splitsBackward, virtualStage } from '../program/schedules/index.js';
+import { bytes } from '../units.js';
+import type {
+  ClassWork,
+  CollectiveChoice,
+  Machine,
+  PassWork,
+  StagesShape,
+  StateBytes,
+  StepBound,
+  StepShape,
+  WaitedCollective,
+} from '../../sim/index.js';
+import {
+  NO_WAIT,
+  classWork,
+  createNetwork,
+  kernelSeconds,
+  peakSeconds,
+  stepBound,
+  timeAlone,
+  toSeconds,
+} from '../../sim/index.js';
+import { stepOptions } from './assess.js';
+
+/** How far a bound was worked out. */
+export const BOUND_LEVELS = ['peak', 'kernels', 'waits'] as const;
+export type BoundLevel = (typeof BOUND_LEVELS)[number];
+
+/** What bounds ask of an assessor. */
+export interface Surroundings {
+  readonly stack: (job: Job) => Stack;
+  readonly machine: (job: Job) => Machine;
+  readonly collectives: CollectiveChoice;
+}
+
+/** A value for each key, made when it is first asked for. */
+class Memo<T> {
+  readonly #known = new Map<string, T>();
+
+  get(key: string, make: () => T): T {
+    let found = this.#known.get(key);
+    if (found === undefined) this.#known.set(key, (found = make()));
+    return found;
+  }
+}
+
+interface ClassPrograms {
+  readonly one: Program;
+  readonly two: Program;
+}
+
+export class PlanBounds {
+  readonly #surroundings: Surroundings;
+  readonly #peaks = new Memo<ClassWork>();
+  readonly #programs = new Memo<ClassPrograms>();
+  readonly #works = new Memo<ClassWork>();
+  readonly #layers = new Memo<readonly number[]>();
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /** Never more than what the simulator says of the job. */
+  of(job: Job, level: Exclude<BoundLevel, 'peak'>): StepBound {
+    return stepBound(this.#work(job), this.#shape(job), level === 'waits' ? this.#waits(job) : NO_WAIT);
+  }
+
+  /** At the level `peak`, of jobs that differ in the count of microbatches. */
+  peaks(job: Job): (microbatches: number) => StepBound {
+    const { mesh } = job.plan;
+    const whole = this.#whole(job);
+    const model = axisSize(mesh, 'model');
+    const shared = axisSize(mesh, 'sequence') * model * batchParts(mesh);
+    return (microbatches) => {
+      const plan = { ...job.plan, microbatches };
+      return stepBound(dealt(whole, job.batch / microbatches / shared, model), this.#shape({ ...job, plan }), NO_WAIT);
+    };
+  }
+
+  #shape(job: Job): StepShape {
+    const { chip } = job.hardware;
+    return {
+      microbatches: job.plan.microbatches,
+      ...(isPipeline(job.plan) ? { stages: this.#stages(job) } : {}),
+      state: stateBytes(job),
+      memoryRate: Math.max(chip.memoryBandwidth.achievable, chip.memoryBandwidth.peak),
+      hostSeconds: this.#surroundings.stack(job).hostOverheadPerStep,
+    };
+  }
+
+  #stages({ model, plan }: Job): StagesShape {
+    const { stageLayers, schedule, microbatches } = plan;
+    const shape = scheduleShape(plan);
+    const [stages, chunks] = [stageCount(plan), chunkCount(plan)];
+    return {
+      layers: this.#layers.get(JSON.stringify([stages * chunks, stageLayers]), () => layersOfStages(model, plan)),
+      placement: Array.from({ length: stages }, (_, stage) =>
+        Array.from({ length: chunks }, (_, chunk) => virtualStage(shape, stage, chunk)),
+      ),
+      splitBackward: splitsBackward(schedule),
+      held: (stage) => {
+        if (splitsBackward(schedule)) return 1;
+        return schedule === 'gpipe' ? microbatches : Math.min(microbatches, stages - stage);
+      },
+    };
+  }
+
+  /** The class as if all that one chip would compute were dealt evenly, at the peak of the type. */
+  #whole(job: Job): ClassWork {
+    const { plan, precision, hardware } = job;
+    const { rematerialize, rematerializeLayers, keepProducts } = plan;
+    const key = [rematerialize, rematerializeLayers, keepProducts, precision, castsOf(job)];
+    return this.#peaks.get(JSON.stringify(key), () => {
+      const stack = this.#surroundings.stack(job);
+      const alone: Job = {
+        ...job,
+        plan: { ...plan, mesh: createMesh({}), activations: 'width', linears: 'synchronous' },
+      };
+      const program = lowerShapeClass(alone, 1, stepOptions(stack));
+      return classWork(program, stack, precision.parameters, peakSeconds(program, hardware.chip));
+    });
+  }
+
+  #work(job: Job): ClassWork {
+    const key = shapeClassKey(job);
+    const examples = localExamples(job);
+    return this.#works.get(`${key} ${examples}`, () => {
+      const stack = this.#surroundings.stack(job);
+      const lower = (count: number): Program => lowerShapeClass(job, count, stepOptions(stack));
+      const known = this.#programs.get(key, () => ({ one: lower(1), two: lower(2) }));
+      const program = examples === 1 ? known.one : (withExamples(known.one, known.two, examples) ?? lower(examples));
+      const { precision } = job;
+      return classWork(
+        program,
+        stack,
+        precision.parameters,
+        kernelSeconds(program, this.#surroundings.machine(job), stack),
+      );
+    });
+  }
+
+  #waits(job: Job): (collective: WaitedCollective) => number {
+    const stack = this.#surroundings.stack(job);
+    const network = createNetwork(this.#surroundings.machine(job), {
+      ...this.#surroundings.collectives,
+      ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
+    });
+    return ({ name, axis, heldBytes, shifts }) => {
+      const moves = shifts?.map(({ by, bytes: moved }) => ({ by, bytes: bytes(moved) }));
+      const schedule = network.collective({
+        name,
+        axis,
+        heldBytes: bytes(heldBytes),
+        ...(moves === undefined ? {} : { shifts: moves }),
+      });
+      return toSeconds(timeAlone(schedule, network.sharing));
+    };
+  }
+}
+
+const castsOf = ({ plan }: Job): boolean => plan.shard !== 'none' || plan.castParameters === 'once';
+
+/** Work of a whole model, of which a chip has a part: of arithmetic and activations, and of parameters. */
+function dealt(
+  { layers, embedding, head, layerElements, endElements }: ClassWork,
+  part: number,
+  over: number,
+): ClassWork {
+  const pass = ({ seconds }: PassWork): PassWork => ({ seconds: seconds * part, collectives: [] });
+  const both = ({ forward, backward }: ClassWork['head']) => ({ forward: pass(forward), backward: pass(backward) });
+  const fewer = ({ all, cast }: ClassWork['layerElements']) => ({ all: all / over, cast: cast / over });
+  return {
+    layers: layers.map((one) => ({ ...both(one), count: one.count, keptBytes: one.keptBytes * part })),
+    embedding: both(embedding),
+    head: both(head),
+    layerElements: fewer(layerElements),
+    endElements: fewer(endElements),
+  };
+}
+
+function stateBytes({ plan, precision, optimizer }: Job): StateBytes {
+  const { mesh, shard, shardAxes, microbatches } = plan;
+  const slots = optimizer.kind === 'adamw' ? 2 : 1;
+  const [parameter, state] = [DTYPE_BYTES[precision.parameters], DTYPE_BYTES[precision.optimizer]];
+  const gradient = DTYPE_BYTES[precision.gradients];
+  const parts = shard === 'none' ? 1 : shardAxes.reduce((product, axis) => product * axisSize(mesh, axis), 1);
+  // One microbatch's gradients may be dealt out as they are made.
+  const summedWhole = shard === 'none' || (shard === 'optimizer' && (microbatches > 1 || isPipeline(plan)));
+  return {
+    kept: (parameter + slots * state) / parts,
+    copies: shard === 'parameters' ? 0 : DTYPE_BYTES[precision.compute],
+    gradients: gradient / (summedWhole ? 1 : parts),
+    moved: (2 * parameter + 2 * slots * state + gradient) / parts,
+  };
+}
