@@ -1,6 +1,7 @@
 /** From measurements of this machine's devices to a hardware and a stack profile. */
 import { median } from 'simple-statistics';
 import { MeshwrightError } from '../errors.js';
+import { omit } from '../omit.js';
 import type { HardwareDocument, MatmulDType, StackDocument, WorkKind } from '../hardware/index.js';
 import { WORK_KINDS } from '../hardware/index.js';
 import type { Op, Value } from '../program/index.js';
@@ -147,7 +148,8 @@ export function profileDevices(request: ProfileRequest): Profile {
       got: dtype,
     });
   }
-  const { corrections: _, peakVersion = 0, ...chip } = base.chip;
+  const chip = omit(base.chip, 'corrections');
+  const { peakVersion = 0 } = chip;
   const widest = largestOf(times, 'add');
   const memory = widest && {
     value: gigabytes(widest.bytes / widest.seconds),
@@ -290,7 +292,7 @@ function topologyOf(
       got: topology.kind,
     });
   }
-  const { contention: _, transfers: __, transferEfforts: ___, collectiveStart: ____, ...rest } = topology;
+  const rest = omit(topology, 'contention', 'transfers', 'transferEfforts', 'collectiveStart');
   const contention = contentionOf(all, placed, cores);
   const found = {
     ...rest,
@@ -330,7 +332,7 @@ function stackOf(
   launch: LaunchCosts,
   mark: Mark,
 ): StackDocument {
-  const { operandCopies: _, ...rest } = baseStack;
+  const rest = omit(baseStack, 'operandCopies');
   const repeats = (value: number): Mark & { readonly repeatability: number } => ({
     ...mark,
     repeatability: share(value),

@@ -168,8 +168,6 @@ const reportOf = ({ corrections, fitted, checked, ...rest }: Recalibration) => (
   checked,
 });
 
-
-
 /**
  * `meshwright calibrate --runs DIR…`: corrects a profile by what runs measured, checks it on plans that were kept back, and
  * says what moved.

@@ -14,10 +14,11 @@ import { stackOf } from '../assess.js';
 import { requireFamilyHere } from '../devices.js';
 import { saveProfile } from '../experiment.js';
 import { untilInterrupted } from '../interrupt.js';
+import { localName, shippedBase } from '../local-profile.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
 import type { Measured, ProfilingRequest } from '../profiling.js';
-import { LEAST_BLOCKS, localName, measureBlocks, probesFor, profileFrom, shippedBase } from '../profiling.js';
+import { LEAST_BLOCKS, measureBlocks, probesFor, profileFrom } from '../profiling.js';
 import { hardwareText, hardwareVersion, openStore } from '../stored-hardware.js';
 
 export interface ProfileFlags {
@@ -111,7 +112,7 @@ export async function profile(flags: ProfileFlags): Promise<void> {
     if (event.kind === 'block') blocks = event.block.block + 1;
     report.onEvent(event, of);
   };
-  const measuring = async (signal: AbortSignal): Promise<Measured> => {
+  const work = async (signal: AbortSignal): Promise<Measured> => {
     try {
       return await measureBlocks(request, onEvent, signal);
     } catch (error) {
@@ -120,28 +121,32 @@ export async function profile(flags: ProfileFlags): Promise<void> {
     }
   };
   const { result: measured, interrupted } = await untilInterrupted(
-    'ending after the kernels in flight',
-    measuring,
+    'ending with the kernels in flight',
+    work,
     report.end,
   );
-  if (interrupted !== undefined) throw interrupted;
   const found = profileFrom(measured, request, base);
   const path = save(found, measured, { name, output, from: newest?.version ?? null });
-  const version = hardwareVersion({ hardwareName: path });
   if (flags.json) {
     printJson({
       schema: 'meshwright/profile@1',
       path,
-      hardwareVersion: version,
+      hardwareVersion: hardwareVersion({ hardwareName: path }),
       blocks: measured.blocks.length,
       kernels: request.probes.length,
       ranks: request.ranks,
       hardware: found.hardware,
       stack: found.stack,
     });
-    return;
+  } else {
+    printSummary(found);
+    printWhere(name, path);
   }
-  printSummary(found);
+  if (interrupted !== undefined) throw interrupted;
+}
+
+function printWhere(name: string, path: string): void {
+  const version = hardwareVersion({ hardwareName: path });
   printLine();
   printLine(
     version === null

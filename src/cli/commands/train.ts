@@ -16,6 +16,7 @@ import { describeStraggler, printComparison } from '../comparison-view.js';
 import { requireFamily } from '../devices.js';
 import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
+import { localHardware, localName, whyNoPrediction } from '../local-profile.js';
 import { omit } from '../../omit.js';
 import type { CheckpointInterval, JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
@@ -266,13 +267,16 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const resumed = flags.resume === undefined ? undefined : findCheckpoint(flags.resume);
   const input = await trainingInput(file, flags, resumed);
   const assessor = new Assessor();
-  const job = assessor.resolve(withStoredHardware({ ...input, hardware: input.hardware ?? 'local' }));
+  const job = assessor.resolve(
+    withStoredHardware({ ...input, hardware: input.hardware ?? localHardware(input.training?.family) }),
+  );
   requireLocal(job);
   await requireFamily(job);
   const data = await openJobData(job);
   const step = resumed === undefined ? 0 : stepToGoOnFrom(resumed, job, data);
   const predicted = assessor.assessAny(job);
   requireFits(predicted);
+  const unpredicted = whyNoPrediction(job);
   const { folder, takeBack } = prepareFolder(job, file, flags, resumed, {
     steps: stepsOf(job, data) - step,
     stepSeconds: predictedFigures(predicted).stepTimeSeconds,
@@ -282,7 +286,9 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine(`run folder ${folder}`);
     const { stepTimeSeconds, mfu } = predictedFigures(predicted);
     printLine(
-      `predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}, on ${describeHardware(job)}`,
+      unpredicted === undefined
+        ? `predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}, on ${describeHardware(job)}`
+        : `no prediction: ${unpredicted}`,
     );
   }
   const reporter = trainReporter(flags.json === true);
@@ -316,6 +322,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
       checkpoint: report.checkpoint ?? null,
       skipped: report.skipped,
       evaluation: report.evaluation ?? null,
+      noPrediction: unpredicted ?? null,
       comparison: row,
       stragglers,
     });
@@ -328,12 +335,9 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine();
     printComparison([row]);
     for (const one of stragglers) printLine(describeStraggler(one));
-    if (job.training.family === 'reference')
-      printLine('The reference family checks numbers; its speed is not modelled, so this error says nothing.');
-    else if (job.hardwareName === 'local')
-      printLine(
-        `The shipped profile is not of this machine: meshwright calibrate --runs ${folder} --output DIR corrects it.`,
-      );
+    if (unpredicted !== undefined) printLine(`This error says nothing: ${unpredicted}.`);
+    else if (job.hardwareName === localName(job.training.family))
+      printLine('The shipped profile is not of this machine: meshwright profile measures it.');
   }
   if (interrupted !== undefined) throw interrupted;
 }
