@@ -8,6 +8,7 @@ import { nearest } from '../text.js';
 import { addCollectiveFlag } from './collective-flag.js';
 import { addJobFlags, addLearningRate, amount, checkpointInterval, duration, jitter, share, whole } from './options.js';
 import { addGoodputFlags } from './goodput-flags.js';
+import { addQuestionFlags } from './question-flags.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DiagnoseFlags } from './commands/diagnose.js';
 import type { GoodputFlags } from './commands/goodput.js';
@@ -114,10 +115,12 @@ function createProgram(): Command {
       (await import('./commands/simulate.js')).simulate(file, flags),
     );
   json(
-    addCollectiveFlag(
-      addLearningRate(
-        addSearchFlags(
-          program.command('plan').description('find the best plans of a task by simulation, and say why they are'),
+    addQuestionFlags(
+      addCollectiveFlag(
+        addLearningRate(
+          addSearchFlags(
+            program.command('plan').description('find the best plans of a task by simulation, and say why they are'),
+          ),
         ),
       ),
     ),
