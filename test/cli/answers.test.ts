@@ -85,7 +85,71 @@ describe('the length of a training', () => {
   });
 });
 
+const TINY = 'plan --model gpt-tiny --hardware tpu-v4 --mesh model=1 --plan microbatches=1';
+
+interface Comparison {
+  readonly rows: readonly {
+    readonly hardware: string;
+    readonly chips: number;
+    readonly training: { readonly time: number; readonly dollars: number | null };
+  }[];
+}
+
+describe('questions to plan', () => {
+  it('compares machines, each with its own best plan, in the order given', async () => {
+    const { rows } = await json<Comparison>(
+      `${TINY} --chips 4 --batch 64 --tokens 1e12 --on tpu-v5p,tpu-v4,local --goodput 0.5`,
+      folder,
+    );
+    expect(rows.map(({ hardware }) => hardware)).toEqual(['tpu-v5p', 'tpu-v4', 'local']);
+    const [v5p, v4, local] = rows.map(({ training }) => training);
+    expect(v5p!.dollars).toBeCloseTo((v5p!.time / 3600) * 4 * 4.2, 3);
+    expect(v4!.time).toBeGreaterThan(v5p!.time);
+    expect(local!.dollars).toBeNull();
+  });
+
+  it('finds the fewest chips, which half of them are not', async () => {
+    const asked = `${TINY} --batch 4096 --tokens 1e12`;
+    const { rows } = await json<Comparison>(`${asked} --finish-in 1d`, folder);
+    const [{ chips, training }] = rows as [Comparison['rows'][number]];
+    expect(training.time).toBeLessThanOrEqual(86400);
+    const fewer = await json<Comparison>(`${asked} --on tpu-v4 --chips ${chips / 2}`, folder);
+    expect(fewer.rows[0]!.training.time).toBeGreaterThan(86400);
+  });
+
+  it('says what would change the best plan, and how the ranking stands', async () => {
+    const { status, stdout } = await cli(`${TINY} --chips 4 --batch 64 --what-if --robustness 3`, folder);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/2 × link bandwidth +\+/);
+    expect(stdout).toMatch(/in 3 draws \(seed 0\) of compute ±10 %/);
+  });
+});
+
 describeRefusals('of questions', [
+  ['a time for no tokens', `${TINY} --finish-in 1d`, 'USAGE', '--finish-in', ['--tokens beside it']],
+  ['tokens for no question', `${TINY} --chips 4 --tokens 1e9`, 'USAGE', '--tokens', ['--finish-in 30d or --on']],
+  ['a seed of no draws', `${TINY} --chips 4 --seed 1`, 'USAGE', '--seed', ['--robustness beside it']],
+  [
+    'chips whose count is asked for',
+    `${TINY} --chips 4 --finish-in 1d --tokens 1e9`,
+    'USAGE',
+    'command line',
+    ['only one of two'],
+  ],
+  [
+    'several batches in a question',
+    `${TINY} --chips 4 --batch 64,128 --largest model`,
+    'USAGE',
+    '--batch',
+    ['one value beside a question'],
+  ],
+  [
+    'a what-if of a question',
+    `${TINY} --chips 4 --largest model --what-if`,
+    'USAGE',
+    '--what-if',
+    ['plans of one task'],
+  ],
   ['no measurement', `diagnose ${JOB}`, 'USAGE', 'command line', ['--measured-step-time', 'neither']],
   ['a time without a unit', `diagnose ${JOB} --measured-step-time 12`, 'USAGE', '--measured-step-time', ['as in 12s']],
   ['no time at all', `diagnose ${JOB} --measured-step-time 0s`, 'USAGE', '--measured-step-time', ['above zero']],
