@@ -62,6 +62,8 @@ export async function loadWebgpu(): Promise<Backend> {
     device: `${deviceName(adapter.info)}${adapter.info.isFallbackAdapter ? ` ${SOFTWARE}` : ''}`,
     keeps: true,
     async settle() {
+      backend.ensureCommandEncoderReady();
+      backend.endComputePassEncoder();
       backend.submitQueue();
       await device.queue.onSubmittedWorkDone();
     },
