@@ -18,13 +18,13 @@ import { measuredJob, usualReference } from './calibrate/evaluate.js';
 import type { BenchJob } from './calibrate/jobs.js';
 import { BENCH_JOBS } from './calibrate/jobs.js';
 import { Measurements } from './calibrate/measurements.js';
-import { measuredProfile, shippedDocuments } from './calibrate/profiles.js';
+import { knownProfile, measuredProfile, shippedDocuments } from './calibrate/profiles.js';
 import { pairedRatio, plannedFirst } from './calibrate/race.js';
 
 const { values: given } = parseArgs({
   options: {
     json: { type: 'boolean' },
-    blocks: { type: 'string', default: '9' },
+    blocks: { type: 'string', default: '8' },
     measurements: { type: 'string', default: join('runs', 'bench-calibrate') },
     'profile-seconds': { type: 'string', default: '110' },
     'no-measuring': { type: 'boolean' },
@@ -42,7 +42,12 @@ const measurements = new Measurements(folder);
 const profiles = new Map<FamilyName, { documents: ProfileDocuments; path: string }>();
 for (const family of families) {
   const jobs = BENCH_JOBS.filter((job) => job.family === family);
-  profiles.set(family, await measuredProfile(family, jobs, folder, Number(given['profile-seconds']), say));
+  profiles.set(
+    family,
+    given['no-measuring'] === true
+      ? knownProfile(family, folder)
+      : await measuredProfile(family, jobs, folder, Number(given['profile-seconds']), say),
+  );
 }
 if (given['no-measuring'] !== true) await measurements.complete(BENCH_JOBS, blocks, say);
 

@@ -24,6 +24,19 @@ export interface MeasuredProfile {
   readonly path: string;
 }
 
+/** What was measured before, or the shipped profile where nothing was. */
+export function knownProfile(family: FamilyName, folder: string): MeasuredProfile {
+  const own = join(folder, `profiled-${family}`);
+  const path = existsSync(join(own, 'profile.yaml'))
+    ? join(own, 'profile.yaml')
+    : saveProfile(shippedDocuments(family), own);
+  const hardware = loadHardware(path);
+  return {
+    path,
+    documents: { hardware: hardware.document, stack: stackOf({ hardware, hardwareName: path }).document },
+  };
+}
+
 /** @param seconds that measuring may take; what lies in the folder is gone on with */
 export async function measuredProfile(
   family: FamilyName,
