@@ -13,6 +13,7 @@ import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
 import { writeNew } from '../run-folder.js';
+import { describeDrift, driftOf } from '../feedback.js';
 import { byName, describeHardware, hardwareVersion } from '../stored-hardware.js';
 
 export interface PlanFlags extends JobFlags, CollectiveFlag {
@@ -42,12 +43,14 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
   if (flags.collective !== undefined) requireTaken(flags.collective, assessor.taken);
   const top = ranked.slice(0, flags.top);
   if (flags.output !== undefined) writeNew(flags.output, formatJob(byName(ranked[0]!.job), dirname(flags.output)));
+  const drift = driftOf(task);
   if (flags.json) {
     printJson({
       schema: 'meshwright/plans@1',
       model: task.model.name,
       hardware: task.hardware.name,
       hardwareVersion: hardwareVersion(task),
+      drift,
       chips: task.chips,
       batch: task.batch,
       candidates,
@@ -67,6 +70,7 @@ export function plan(file: string | undefined, flags: PlanFlags): void {
     return;
   }
   printLine(`${task.model.name} on ${task.chips} × ${describeHardware(task)}, batch ${task.batch}`);
+  if (drift !== null) printLine(describeDrift(drift, describeHardware(task)));
   const counted = (reason: string) => rejected.filter((one) => one.reason === reason).length;
   printLine(
     `${candidates} candidates: ${ranked.length} simulated, ${counted('does-not-fit')} do not fit, ${counted('does-not-divide')} do not divide`,

@@ -14,6 +14,7 @@ import { Assessor, stackOf } from '../assess.js';
 import { comparePlan, predictedFigures, writeRunFiles } from '../comparison.js';
 import { describeStraggler, printComparison } from '../comparison-view.js';
 import { requireFamily } from '../devices.js';
+import { describeDrift, driftOf, keepTrial } from '../feedback.js';
 import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { omit } from '../../omit.js';
@@ -304,6 +305,12 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
   const stragglers = stragglersOf(writeRunFiles(folder, trial, [row], report).ranks);
+  const kept = keepTrial(
+    trial,
+    folder,
+    stragglers.some(({ toStep }) => toStep === null),
+  );
+  const drift = driftOf(job);
   if (flags.json) {
     printJson({
       schema: 'meshwright/run@1',
@@ -318,6 +325,8 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
       evaluation: report.evaluation ?? null,
       comparison: row,
       stragglers,
+      evidence: kept,
+      drift,
     });
   } else {
     printLine();
@@ -328,6 +337,8 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine();
     printComparison([row]);
     for (const one of stragglers) printLine(describeStraggler(one));
+    if ('notKept' in kept) printLine(`Not added to the evidence of ${kept.profile}: ${kept.notKept}`);
+    if (drift !== null) printLine(describeDrift(drift, describeHardware(job)));
     if (job.training.family === 'reference')
       printLine('The reference family checks numbers; its speed is not modelled, so this error says nothing.');
     else if (job.hardwareName === 'local')
