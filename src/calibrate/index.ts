@@ -2,6 +2,7 @@ export * from './evidence.js';
 export * from './fit.js';
 export * from './intervals.js';
 export * from './import/index.js';
+export * from './kept-runs.js';
 export * from './machine.js';
 export * from './measure.js';
 export * from './blocks.js';

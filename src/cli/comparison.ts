@@ -168,7 +168,7 @@ const beside = { predictedSeconds: z.number(), measuredSeconds: z.number() };
 const form = z.looseObject({
   model: z.string(),
   hardware: z.string(),
-  hardwareVersion: z.looseObject({ version: z.number(), made: z.string(), by: z.string() }).nullish(),
+  hardwareVersion: z.looseObject({ name: z.string(), version: z.number(), made: z.string(), by: z.string() }).nullish(),
   chips: z.number(),
   batch: z.number(),
   plans: z

@@ -12,11 +12,12 @@ import type { Job, JobInput, Task } from '../job/index.js';
 const told = new Set<string>();
 
 /** What is damaged in the store is named, and passed over. */
-export const openStore = (): ProfileStore =>
-  new ProfileStore(storeHome(process.env), ({ message }) => {
-    if (!told.has(message)) process.stderr.write(`meshwright: passed over: ${message}\n`);
-    told.add(message);
-  });
+export function passOver({ message }: MeshwrightError): void {
+  if (!told.has(message)) process.stderr.write(`meshwright: passed over: ${message}\n`);
+  told.add(message);
+}
+
+export const openStore = (): ProfileStore => new ProfileStore(storeHome(process.env), passOver);
 
 const SHIPPED = 'shipped';
 

@@ -20,6 +20,7 @@ import { nothingFits, remediesFor } from '../remedies.js';
 import type { QuestionFlags, WhatIfFlags } from '../question-flags.js';
 import { checkQuestion, isQuestion } from '../question-flags.js';
 import { writeNew } from '../run-folder.js';
+import { describeDrift, driftOf } from '../feedback.js';
 import { byName, describeHardware, hardwareVersion } from '../stored-hardware.js';
 import type { SearchFlags } from '../search-flags.js';
 import { searchRequest } from '../search-flags.js';
@@ -93,6 +94,7 @@ function documentOf(task: Task, search: PlanSearch, top: readonly PlanReport[], 
     model: task.model.name,
     hardware: task.hardware.name,
     hardwareVersion: hardwareVersion(task),
+    drift: driftOf(task),
     chips: task.chips,
     batch: task.batch,
     ...counts,
@@ -139,6 +141,8 @@ function printAnswer(
   const winner = top[0]!;
   const print = (lines: readonly string[]): void => lines.forEach(printLine);
   printLine(`${task.model.name} on ${winner.job.chips} × ${describeHardware(task)}, batch ${winner.job.batch}`);
+  const drift = driftOf(task);
+  if (drift !== null) printLine(describeDrift(drift, describeHardware(task)));
   printLine(countsLine(search));
   print(refusedLines(search));
   printLine();

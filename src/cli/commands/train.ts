@@ -14,6 +14,7 @@ import { Assessor, stackOf } from '../assess.js';
 import { comparePlan, predictedFigures, writeRunFiles } from '../comparison.js';
 import { describeStraggler, printComparison } from '../comparison-view.js';
 import { requireFamily } from '../devices.js';
+import { describeDrift, driftOf, keepTrial } from '../feedback.js';
 import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { localHardware, localName, whyNoPrediction } from '../local-profile.js';
@@ -310,6 +311,12 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
   const stragglers = stragglersOf(writeRunFiles(folder, trial, [row], report).ranks);
+  const kept = keepTrial(
+    trial,
+    folder,
+    stragglers.some(({ toStep }) => toStep === null),
+  );
+  const drift = driftOf(job);
   if (flags.json) {
     printJson({
       schema: 'meshwright/run@1',
@@ -325,6 +332,8 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
       noPrediction: unpredicted ?? null,
       comparison: row,
       stragglers,
+      evidence: kept,
+      drift,
     });
   } else {
     printLine();
@@ -335,6 +344,8 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine();
     printComparison([row]);
     for (const one of stragglers) printLine(describeStraggler(one));
+    if ('notKept' in kept) printLine(`Not added to the evidence of ${kept.profile}: ${kept.notKept}`);
+    if (drift !== null) printLine(describeDrift(drift, describeHardware(job)));
     if (unpredicted !== undefined) printLine(`This error says nothing: ${unpredicted}.`);
     else if (job.hardwareName === localName(job.training.family))
       printLine('The shipped profile is not of this machine: meshwright profile measures it.');

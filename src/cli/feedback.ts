@@ -1,0 +1,90 @@
+/** Runs go into their profile's evidence without being asked for, and a machine that is no longer like its profile shows. */
+import { basename, resolve } from 'node:path';
+import type { Drift } from '../calibrate/index.js';
+import {
+  EVIDENCE_SCHEMA,
+  findDrift,
+  fingerprintHere,
+  isSameMachine,
+  keepRun,
+  keptRuns,
+  machineHere,
+} from '../calibrate/index.js';
+import { MeshwrightError } from '../errors.js';
+import type { Task } from '../job/index.js';
+import { jobToInput } from '../job/index.js';
+import { omit } from '../omit.js';
+import { predictedFigures } from './comparison.js';
+import { openStore, passOver, versionOf } from './stored-hardware.js';
+import { groupOf } from './subjects.js';
+import type { Trial } from './trial.js';
+import { measuredStepSeconds } from './trial.js';
+
+/** Of fewer steps the median says too little. */
+const LEAST_STEPS = 5;
+
+/** What became of a run as evidence. */
+export type Kept =
+  { readonly profile: string; readonly id: string } | { readonly profile: string; readonly notKept: string };
+
+/**
+ * Adds a run to the evidence of the profile that it was predicted by. What keeps it from being added is no error of the
+ * run.
+ *
+ * @param isDisturbed whether a rank was slower than its peers to the end, which says nothing of the profile
+ */
+export function keepTrial(trial: Trial, runFolder: string, isDisturbed: boolean): Kept {
+  const { predicted, spans, stepSeconds } = trial;
+  const { job } = predicted;
+  const version = versionOf(job);
+  const profile = version?.name ?? job.hardware.name;
+  const { stepTimeInterval: interval, stepTimeSeconds } = predictedFigures(predicted);
+  if (job.training.family === 'reference') return { profile, notKept: 'the reference family only checks numbers' };
+  if (stepSeconds.length < LEAST_STEPS) return { profile, notKept: `${stepSeconds.length} timed steps are too few` };
+  if (isDisturbed) return { profile, notKept: 'a rank was slower than the others' };
+  const made = new Date().toISOString();
+  const machine = fingerprintHere(job.training.family);
+  // Where images or texts lie says nothing of how fast a step is.
+  const { training, ...input } = jobToInput(job);
+  try {
+    const id = keepRun(openStore(), profile, {
+      made,
+      machine,
+      version: version?.version ?? null,
+      predicted: { stepTimeSeconds, p10: interval?.p10 ?? stepTimeSeconds, p90: interval?.p90 ?? stepTimeSeconds },
+      measuredSeconds: measuredStepSeconds(trial),
+      evidence: {
+        schema: EVIDENCE_SCHEMA,
+        kind: 'run',
+        id: `${made} ${resolve(runFolder)}`,
+        source: `${basename(runFolder)}, ${stepSeconds.length} steps, ${made.slice(0, 10)}`,
+        group: groupOf(job),
+        ranks: job.chips,
+        drift: 1,
+        job: { ...input, hardware: profile, training: omit(training ?? {}, 'images', 'text') },
+        stepSeconds: [...stepSeconds],
+        spans: spans.map((span) => omit(span, 'axis')),
+      },
+    });
+    return { profile, id };
+  } catch (error) {
+    if (!(error instanceof MeshwrightError)) throw error;
+    return { profile, notKept: error.message };
+  }
+}
+
+/** Of the version that a task is predicted by, by the runs that are kept of it; nothing of a shipped profile or a file. */
+export function driftOf(task: Pick<Task, 'hardwareName'>): Drift | null {
+  const version = versionOf(task);
+  if (version === undefined || version.machine === null || !isSameMachine(version.machine, machineHere())) return null;
+  return driftOfVersion(version.name, version.version);
+}
+
+export const driftOfVersion = (name: string, version: number): Drift | null =>
+  findDrift(keptRuns(openStore(), name, machineHere(), passOver), version) ?? null;
+
+/** @param name of the profile */
+export function describeDrift({ direction, factor, runs, outside }: Drift, name: string): string {
+  const side = direction === 'slower' ? 'more than' : 'less than';
+  return `Drift: ${outside} of the last ${runs} runs took ${side} 8 of 10 were predicted to, ${factor.toFixed(2)} times as long as predicted: this machine is ${direction} than ${name} says; meshwright profile measures it anew, meshwright calibrate corrects it by runs`;
+}
