@@ -1,6 +1,7 @@
 export * from './evidence.js';
 export * from './fit.js';
 export * from './intervals.js';
+export * from './import/index.js';
 export * from './machine.js';
 export * from './measure.js';
 export * from './blocks.js';

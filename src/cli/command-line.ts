@@ -19,6 +19,7 @@ import {
   whole,
 } from './options.js';
 import { addGoodputFlags } from './goodput-flags.js';
+import { addQuestionFlags } from './question-flags.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DiagnoseFlags } from './commands/diagnose.js';
 import type { GoodputFlags } from './commands/goodput.js';
@@ -126,10 +127,12 @@ function createProgram(): Command {
       (await import('./commands/simulate.js')).simulate(file, flags),
     );
   json(
-    addCollectiveFlag(
-      addLearningRate(
-        addSearchFlags(
-          program.command('plan').description('find the best plans of a task by simulation, and say why they are'),
+    addQuestionFlags(
+      addCollectiveFlag(
+        addLearningRate(
+          addSearchFlags(
+            program.command('plan').description('find the best plans of a task by simulation, and say why they are'),
+          ),
         ),
       ),
     ),

@@ -81,18 +81,6 @@ export const amount =
     throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
   };
 
-const MOST_MINUTES = 600;
-
-/** Reads minutes, parts of one too. @throws MeshwrightError USAGE naming the flag */
-export const minutes =
-  (flag: string) =>
-  (text: string): number => {
-    const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (value > 0 && value <= MOST_MINUTES) return value;
-    const expected = `minutes: a number above 0, at most ${MOST_MINUTES}`;
-    throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
-  };
-
 /** Units of times on the command line; larger than those of profiles. */
 const TIME_UNITS: Readonly<Record<string, number>> = { ms: 1e-3, s: 1, m: 60, h: 3600, d: 86400 };
 
@@ -119,6 +107,18 @@ export const share =
       expected: 'a share above 0 and at most 1, as in 0.31 or 31%',
       got: JSON.stringify(text),
     });
+  };
+
+const MOST_MINUTES = 600;
+
+/** Reads minutes, parts of one too. @throws MeshwrightError USAGE naming the flag */
+export const minutes =
+  (flag: string) =>
+  (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (value > 0 && value <= MOST_MINUTES) return value;
+    const expected = `minutes: a number above 0, at most ${MOST_MINUTES}`;
+    throw new MeshwrightError('USAGE', { place: flag, expected, got: JSON.stringify(text) });
   };
 
 /** How far apart checkpoints are. */

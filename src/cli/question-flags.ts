@@ -63,11 +63,13 @@ export const addQuestionFlags = (command: Command): Command =>
     )
     .option('--seed <number>', 'of these draws (default: 0)', whole('--seed', 0));
 
+/** Whether it takes several searches. */
+export const isQuestion = ({ finishIn, on, largest }: QuestionFlags): boolean =>
+  finishIn !== undefined || on !== undefined || largest !== undefined;
+
 /** @throws MeshwrightError USAGE of a flag without that which it is about */
-export function checkQuestion(
-  { finishIn, tokens, goodput, on, largest }: QuestionFlags,
-  { whatIf, robustness, seed }: WhatIfFlags,
-): void {
+export function checkQuestion(question: QuestionFlags, { whatIf, robustness, seed }: WhatIfFlags): void {
+  const { finishIn, tokens, goodput, on } = question;
   const alone = (place: string, expected: string): MeshwrightError =>
     new MeshwrightError('USAGE', { place, expected, got: 'nothing of it' });
   if (finishIn !== undefined && tokens === undefined) throw alone('--finish-in', '--tokens beside it, such as 4e12');
@@ -76,8 +78,7 @@ export function checkQuestion(
   if (tokens !== undefined && finishIn === undefined && on === undefined)
     throw alone('--tokens', '--finish-in 30d or --on tpu-v5p,tpu-v4 beside it');
   if (seed !== undefined && robustness === undefined) throw alone('--seed', '--robustness beside it, such as 100');
-  const isQuestion = finishIn !== undefined || on !== undefined || largest !== undefined;
-  if (isQuestion && (whatIf || robustness !== undefined)) {
+  if (isQuestion(question) && (whatIf || robustness !== undefined)) {
     throw new MeshwrightError('USAGE', {
       place: whatIf ? '--what-if' : '--robustness',
       expected: 'no --finish-in, --on or --largest beside it: it is about the plans of one task',

@@ -76,22 +76,25 @@ export interface Question extends QuestionFlags {
 /**
  * @param find searches what the task's other flags leave open
  * @param findAtOnce the same with one microbatch
+ * @returns what prints the answer
  */
 export async function answer(
   task: Task,
   question: Question,
   find: FindBest<JobSimulation>,
   findAtOnce: FindBest<JobSimulation>,
-): Promise<void> {
+): Promise<() => void> {
   const { finishIn, on, largest, tokens } = question;
-  if (largest === 'batch') return showLargest('batch', await largestBatch(task, findAtOnce), question);
-  if (largest === 'model') return showLargest('model', await largestModel(task, find), question);
+  if (largest !== undefined) {
+    const found = await (largest === 'batch' ? largestBatch(task, findAtOnce) : largestModel(task, find));
+    return () => showLargest(largest, found, question);
+  }
   const tasks = (on ?? [task.hardwareName]).map((name) => ({
     ...task,
     hardware: loadHardware(name),
     hardwareName: name,
   }));
-  if (finishIn !== undefined) return showFewest(tasks, { ...question, finishIn, tokens: tokens! }, find);
+  if (finishIn !== undefined) return fewest(tasks, { ...question, finishIn, tokens: tokens! }, find);
   const found = await compareHardware(tasks, tokens!, find);
   const slowdown = 1 / (question.goodput ?? 1);
   const rows = found.map(({ hardware, chips, best }): Row => {
@@ -104,28 +107,43 @@ export async function answer(
       ...(training === undefined ? {} : { training }),
     };
   });
-  if (question.json) {
-    printJson({ schema: 'meshwright/comparison@1', model: task.model.name, tokens, rows: rows.map(documentOf) });
+  return () => showComparison(tasks, tokens!, rows, question);
+}
+
+function showComparison(tasks: readonly Task[], tokens: number, rows: readonly Row[], { json }: Question): void {
+  const [first] = tasks;
+  if (json) {
+    printJson({ schema: 'meshwright/comparison@1', model: first!.model.name, tokens, rows: rows.map(documentOf) });
     return;
   }
-  printLine(`${trainingOf(task, tokens!)}:`);
+  printLine(`${trainingOf(first!, tokens)}:`);
   printLine();
   printTable(HEAD, rows.map(cells), [1, 2, 3, 4, 5, 6, 7]);
   printLine();
   priceLines(tasks).forEach(printLine);
 }
 
-async function showFewest(
+type FewestQuestion = Question & Required<Pick<QuestionFlags, 'finishIn' | 'tokens'>>;
+
+async function fewest(
   tasks: readonly Task[],
-  question: Question & Required<Pick<QuestionFlags, 'finishIn' | 'tokens'>>,
+  question: FewestQuestion,
   find: FindBest<JobSimulation>,
-): Promise<void> {
-  const { finishIn: within, tokens, goodput = 1, json } = question;
+): Promise<() => void> {
+  const { finishIn: within, tokens, goodput = 1 } = question;
   const found: FewestChips<JobSimulation>[] = [];
   for (const task of tasks) {
     const flops = modelFlops(task.model, task.batch);
     found.push(await fewestChips(task, { tokens, within, slowdown: 1 / goodput, modelFlops: flops }, find));
   }
+  return () => showFewest(tasks, found, question);
+}
+
+function showFewest(
+  tasks: readonly Task[],
+  found: readonly FewestChips<JobSimulation>[],
+  { finishIn: within, tokens, goodput = 1, json }: FewestQuestion,
+): void {
   const rows = found.map(({ best, training }): Row => ({
     hardware: best.job.hardware.name,
     chips: best.job.chips,

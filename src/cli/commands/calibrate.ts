@@ -14,6 +14,7 @@ import { readComparison } from '../comparison.js';
 import { formatError } from '../comparison-view.js';
 import { saveProfile } from '../experiment.js';
 import { printJson, printLine, printTable } from '../output.js';
+import { today } from '../profiling.js';
 import { createRunFolder, requireFree } from '../run-folder.js';
 import { hardwareVersion, openStore } from '../stored-hardware.js';
 import { documentsOf, subjectOfTrial } from '../subjects.js';
@@ -166,8 +167,6 @@ const reportOf = ({ corrections, fitted, checked, ...rest }: Recalibration) => (
   fitted,
   checked,
 });
-
-const today = (): string => new Date().toISOString().slice(0, 10);
 
 /**
  * `meshwright calibrate --runs DIR…`: corrects a profile by what runs measured, checks it on plans that were kept back, and

@@ -6,6 +6,7 @@ import { MESH_AXES, axisSize } from '../../mesh/index.js';
 import type { FrameworkName } from '../../planner/index.js';
 import { formatPercent, formatSeconds, seconds } from '../../units.js';
 import { Assessor } from '../assess.js';
+import { ask } from '../ask.js';
 import type { CollectiveFlag } from '../collective-flag.js';
 import { untilInterrupted } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
@@ -16,12 +17,16 @@ import { searchPlans } from '../plan-search.js';
 import { countsLine, plansTable, reasonLines, refusedLines, settingsLines, winnerLines } from '../plan-view.js';
 import { createProgress } from '../progress.js';
 import { nothingFits, remediesFor } from '../remedies.js';
+import type { QuestionFlags, WhatIfFlags } from '../question-flags.js';
+import { checkQuestion, isQuestion } from '../question-flags.js';
 import { writeNew } from '../run-folder.js';
 import { byName, describeHardware, hardwareVersion } from '../stored-hardware.js';
 import type { SearchFlags } from '../search-flags.js';
 import { searchRequest } from '../search-flags.js';
+import type { WhatIfs } from '../what-if-view.js';
+import { whatIfLines, whatIfs } from '../what-if-view.js';
 
-export interface PlanFlags extends SearchFlags, CollectiveFlag {
+export interface PlanFlags extends SearchFlags, CollectiveFlag, QuestionFlags, WhatIfFlags {
   readonly top: number;
   readonly output?: string;
   /** Frameworks whose settings are printed for the winner. */
@@ -30,7 +35,9 @@ export interface PlanFlags extends SearchFlags, CollectiveFlag {
 
 /** `meshwright plan`: finds the best plans of a task and says why they are. */
 export async function plan(file: string | undefined, flags: PlanFlags): Promise<void> {
+  checkQuestion(flags, flags);
   const { task, space } = searchRequest(file, flags);
+  if (isQuestion(flags)) return ask({ task, space }, flags, flags.collective);
   const progress = createProgress('plans simulated', flags.json === true);
   const { result, interrupted } = await untilInterrupted(
     'giving the best so far',
@@ -57,8 +64,12 @@ export async function plan(file: string | undefined, flags: PlanFlags): Promise<
     .map((found, index) => reportPlan(assessor, found, index + 1, result.best[index + 1]));
   const words = winnerWords(top[0]!, flags.settings ?? []);
   if (flags.output !== undefined) writeNew(flags.output, formatJob(byName(top[0]!.job), dirname(flags.output)));
-  if (flags.json) printJson(documentOf(task, result, top, words));
-  else printAnswer(task, result, top, words, flags);
+  const changed = whatIfs(
+    top.map(({ job }) => job),
+    flags,
+  );
+  if (flags.json) printJson({ ...documentOf(task, result, top, words), ...changed });
+  else printAnswer(task, result, top, words, changed, flags);
   if (interrupted !== undefined) throw interrupted;
 }
 
@@ -121,6 +132,7 @@ function printAnswer(
   search: PlanSearch,
   top: readonly PlanReport[],
   words: WinnerWords,
+  changed: WhatIfs,
   { output }: PlanFlags,
 ): void {
   const width = Math.max(LEAST_WIDTH, Math.min(process.stdout.columns ?? 80, 120));
@@ -149,5 +161,6 @@ function printAnswer(
     printLine();
     print(settingsLines(settings, width));
   }
+  print(whatIfLines(changed));
   if (output !== undefined) printLine(`\nThe first is in ${output}: meshwright simulate ${output}`);
 }
