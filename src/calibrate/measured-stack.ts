@@ -3,11 +3,18 @@ import type { StackDocument } from '../hardware/index.js';
 import { omit } from '../omit.js';
 import type { RankMeasurements } from './blocks.js';
 import type { LaunchCosts } from './launch-costs.js';
-import type { ProfileRequest } from './profile.js';
 import type { Mark } from './quantities.js';
 import { gigabytes, microseconds, share } from './quantities.js';
 
-type StackRequest = Pick<ProfileRequest, 'baseStack' | 'stackName' | 'stackTitle' | 'family' | 'cores'>;
+/** What a new stack is made of, beside what was measured. */
+export interface StackRequest {
+  /** What it has where nothing was measured. */
+  readonly baseStack: StackDocument;
+  readonly stackName: string;
+  readonly stackTitle: string;
+  readonly family: string;
+  readonly cores: number;
+}
 
 export function stackOf(
   { baseStack, stackName, stackTitle, family, cores }: StackRequest,

@@ -10,6 +10,7 @@ import { joinBlocks } from './blocks.js';
 import type { LaunchCosts } from './launch-costs.js';
 import { launchCosts, launchSeconds } from './launch-costs.js';
 import type { Block } from './measure.js';
+import type { StackRequest } from './measured-stack.js';
 import { stackOf } from './measured-stack.js';
 import { topologyOf } from './measured-topology.js';
 import type { Placed } from './placed-probes.js';
@@ -28,21 +29,16 @@ export interface Profile {
   readonly stack: StackDocument;
 }
 
-export interface ProfileRequest {
+export interface ProfileRequest extends StackRequest {
   readonly probes: readonly OpProbe[];
   readonly blocks: readonly Block[];
   readonly dtype: MatmulDType;
   /** What the new profile has where nothing was measured. */
   readonly base: HardwareDocument;
-  readonly baseStack: StackDocument;
-  /** Names and titles of the new ones, and how the first finds the second. */
   readonly name: string;
   readonly title: string;
-  readonly stackName: string;
-  readonly stackTitle: string;
+  /** How it finds its stack. */
   readonly stackPath: string;
-  readonly family: string;
-  readonly cores: number;
   /** What was measured, when and how; every number gets it. */
   readonly source: string;
   /** Whether this machine's peak, which MFU is relative to from then on, is measured now. */
