@@ -63,6 +63,8 @@ export interface ClassWork {
   /** Parameters on a chip: of all layers, and of the rest. */
   readonly layerElements: Elements;
   readonly endElements: Elements;
+  /** Of one layer's parameters that lie whole on an axis of so many chips and can be cut over it. */
+  readonly cutElements: (chips: number) => number;
 }
 
 export interface Elements {
@@ -169,7 +171,18 @@ export function classWork(program: Program, stack: Stack, keptType: FloatType, s
       among.reduce((sum, { shape, stack = 1 }) => sum + elementCount(shape) * stack, 0);
     return { all: count(types), cast: count(types.filter(({ dtype }) => dtype !== keptType)) };
   };
-  return { layers, embedding, head, layerElements: elements(true), endElements: elements(false) };
+  const cutElements = (chips: number): number => {
+    let sum = 0;
+    for (const input of program.inputs) {
+      if (input.kind !== 'parameter' || input.segments !== undefined) continue;
+      const { shape, states, stack } = program.values[input.value]!.type;
+      const taken = new Set(Object.values(states));
+      const isCut = shape.some((size, dimension) => size % chips === 0 && !taken.has(dimension));
+      if (stack !== undefined && isCut) sum += elementCount(shape);
+    }
+    return sum;
+  };
+  return { layers, embedding, head, layerElements: elements(true), endElements: elements(false), cutElements };
 }
 
 /**

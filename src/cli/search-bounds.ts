@@ -16,7 +16,7 @@ import {
   stageCount,
   withExamples,
 } from '../job/index.js';
-import { axisSize, batchParts, createMesh } from '../mesh/index.js';
+import { axisSize, batchParts, createMesh, gradientParts } from '../mesh/index.js';
 import { DTYPE_BYTES } from '../program/index.js';
 import type { Program } from '../program/index.js';
 import { splitsBackward, virtualStage } from '../program/schedules/index.js';
@@ -24,6 +24,7 @@ import { bytes } from '../units.js';
 import type {
   ClassWork,
   CollectiveChoice,
+  LayerTraffic,
   Machine,
   PassWork,
   StagesShape,
@@ -33,6 +34,7 @@ import type {
   WaitedCollective,
 } from '../../sim/index.js';
 import {
+  NO_TRAFFIC,
   NO_WAIT,
   classWork,
   createNetwork,
@@ -84,7 +86,10 @@ export class PlanBounds {
 
   /** Never more than what the simulator says of the job. */
   of(job: Job, level: Exclude<BoundLevel, 'peak'>): StepBound {
-    return stepBound(this.#work(job), this.#shape(job), level === 'waits' ? this.#waits(job) : NO_WAIT);
+    const work = this.#work(job);
+    if (level === 'kernels') return stepBound(work, this.#shape(job), NO_WAIT);
+    const wait = this.#waits(job);
+    return stepBound(work, this.#shape(job), wait, traffic(job, work, wait));
   }
 
   /** At the level `peak`, of jobs that differ in the count of microbatches. */
@@ -182,6 +187,34 @@ export class PlanBounds {
   }
 }
 
+/**
+ * Of a layer, on `data` alone: where gradients are summed over other axes too, what is left to send hangs on their order.
+ */
+function traffic({ plan, precision }: Job, work: ClassWork, wait: (one: WaitedCollective) => number): LayerTraffic {
+  const { mesh, shard, shardAxes, overlapGradients, microbatches } = plan;
+  const data = axisSize(mesh, 'data');
+  const alone = gradientParts(mesh) === data && (shard === 'none' || shardAxes.join() === 'data');
+  if (data === 1 || !alone || plan.shardTensors !== 'all' || plan.shardMinimum > 0) return NO_TRAFFIC;
+  const take = (name: 'all_gather' | 'all_reduce' | 'reduce_scatter', heldBytes: number): number =>
+    heldBytes === 0 ? 0 : wait({ name, axis: 'data', heldBytes, count: 1 });
+  const cut = work.cutElements(data);
+  const gradient = DTYPE_BYTES[precision.gradients];
+  const gathered = shard === 'parameters' ? (2 * cut * DTYPE_BYTES[precision.compute]) / data : 0;
+  if (shard === 'none' || shard === 'optimizer') {
+    const layers = work.layers.reduce((sum, { count }) => sum + count, 0);
+    const elements = shard === 'none' ? work.layerElements.all / layers : cut;
+    const summed = elements * DTYPE_BYTES[precision.gradientReduction ?? precision.gradients];
+    return {
+      last: take(shard === 'none' ? 'all_reduce' : 'reduce_scatter', summed),
+      when: overlapGradients ? 'meanwhile' : 'after',
+      each: 0,
+    };
+  }
+  // What the layers of one microbatch send, in the order that they take turns.
+  const each = take('reduce_scatter', cut * gradient) + (gathered === 0 ? 0 : 2 * take('all_gather', gathered / 2));
+  return { last: microbatches === 1 ? take('reduce_scatter', cut * gradient) : 0, when: 'meanwhile', each };
+}
+
 /** Work of a whole model, of which a chip has a part: of arithmetic and activations, and of parameters. */
 function dealt(
   { layers, embedding, head, layerElements, endElements }: ClassWork,
@@ -197,6 +230,7 @@ function dealt(
     head: both(head),
     layerElements: fewer(layerElements),
     endElements: fewer(endElements),
+    cutElements: () => 0,
   };
 }
 
