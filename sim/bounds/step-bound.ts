@@ -18,7 +18,7 @@ export interface StagesShape {
   readonly placement: readonly (readonly number[])[];
   /** Whether gradients of weights have slots of their own, which may wait. */
   readonly splitBackward: boolean;
-  /** By stage, microbatches of one virtual stage that it is sure to hold at once. */
+  /** By stage, how many microbatches it is sure to hold at once, counted in each of its virtual stages. */
   readonly held: (stage: number) => number;
 }
 
@@ -133,7 +133,9 @@ function stagedBound(work: ClassWork, shape: StepShape, stages: StagesShape, wai
     const around = splitBackward ? updateOf(stage) : before[Math.min(...own)]! + updateOf(0);
     seconds = Math.max(seconds, busy + around);
     const count = own.reduce((sum, index) => sum + layers[index]!, 0);
-    const kept = held(stage) * Math.min(...own.map((index) => layers[index]!)) * layer.keptBytes;
+    const least = Math.min(...own.map((index) => layers[index]!));
+    // When the first backward begins, the forwards of its microbatch were done in all of them.
+    const kept = Math.max(count, held(stage) * least) * layer.keptBytes;
     bytes = Math.max(bytes, peakBytes(scaled(work.layerElements, count * perLayer), kept, shape));
   });
   return { seconds: hostSeconds + ROUNDING * seconds, bytes };

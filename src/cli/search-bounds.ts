@@ -37,7 +37,7 @@ import {
   classWork,
   createNetwork,
   kernelSeconds,
-  peakSeconds,
+  leastSeconds,
   stepBound,
   timeAlone,
   toSeconds,
@@ -121,17 +121,19 @@ export class PlanBounds {
       ),
       splitBackward: splitsBackward(schedule),
       held: (stage) => {
-        if (splitsBackward(schedule)) return 1;
-        return schedule === 'gpipe' ? microbatches : Math.min(microbatches, stages - stage);
+        if (schedule === 'gpipe') return microbatches;
+        if (schedule === '1f1b') return Math.min(microbatches, stages - stage);
+        const isWhole = microbatches > stages && microbatches % stages === 0;
+        return schedule === 'interleaved-1f1b' && isWhole ? 2 * (stages - 1 - stage) + (chunks - 1) * stages + 1 : 1;
       },
     };
   }
 
   /** The class as if all that one chip would compute were dealt evenly, at the peak of the type. */
   #whole(job: Job): ClassWork {
-    const { plan, precision, hardware } = job;
+    const { plan, precision } = job;
     const { rematerialize, rematerializeLayers, keepProducts } = plan;
-    const key = [rematerialize, rematerializeLayers, keepProducts, precision, castsOf(job)];
+    const key = [rematerialize, rematerializeLayers, keepProducts, precision];
     return this.#peaks.get(JSON.stringify(key), () => {
       const stack = this.#surroundings.stack(job);
       const alone: Job = {
@@ -139,7 +141,7 @@ export class PlanBounds {
         plan: { ...plan, mesh: createMesh({}), activations: 'width', linears: 'synchronous' },
       };
       const program = lowerShapeClass(alone, 1, stepOptions(stack));
-      return classWork(program, stack, precision.parameters, peakSeconds(program, hardware.chip));
+      return classWork(program, stack, precision.parameters, leastSeconds(program, this.#surroundings.machine(job)));
     });
   }
 
@@ -180,8 +182,6 @@ export class PlanBounds {
   }
 }
 
-const castsOf = ({ plan }: Job): boolean => plan.shard !== 'none' || plan.castParameters === 'once';
-
 /** Work of a whole model, of which a chip has a part: of arithmetic and activations, and of parameters. */
 function dealt(
   { layers, embedding, head, layerElements, endElements }: ClassWork,
@@ -210,7 +210,10 @@ function stateBytes({ plan, precision, optimizer }: Job): StateBytes {
   const summedWhole = shard === 'none' || (shard === 'optimizer' && (microbatches > 1 || isPipeline(plan)));
   return {
     kept: (parameter + slots * state) / parts,
-    copies: shard === 'parameters' ? 0 : DTYPE_BYTES[precision.compute],
+    copies:
+      shard === 'parameters' || (shard === 'none' && plan.castParameters === 'where-used')
+        ? 0
+        : DTYPE_BYTES[precision.compute],
     gradients: gradient / (summedWhole ? 1 : parts),
     moved: (2 * parameter + 2 * slots * state + gradient) / parts,
   };

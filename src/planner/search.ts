@@ -85,6 +85,8 @@ export interface SearchSettings<C, F> {
 /** Requests of a round, and of the first ones, until something was simulated. */
 const ROUND = 12;
 const FIRST_ROUND = 2;
+/** Of a round, those that look further at the best that is known, however good others may turn out to be. */
+const DIVES = 3;
 /** Candidates of a class in one request. */
 const MOST_BOUNDED = 512;
 
@@ -114,6 +116,8 @@ class Search<C, F> {
   readonly #settings: SearchSettings<C, F>;
   readonly #families = new Heap<FamilyEntry<C>>(isBefore);
   readonly #open = new Heap<Entry<C>>(isBefore);
+  /** Of those that are open, the ones whose class was looked at. */
+  readonly #bounded = new Heap<Entry<C>>(isBefore);
   /** Those whose class is still to be looked at. */
   readonly #unbounded = new Map<string, Entry<C>[]>();
   readonly #best: (SearchedPlan<C, F> & { readonly index: number })[] = [];
@@ -175,22 +179,36 @@ class Search<C, F> {
       if (open === undefined) return undefined;
       this.#open.take();
       if (open.isAsked) continue;
-      const { shapeClass, candidate, level } = open;
+      const { shapeClass, level } = open;
       if (this.#isExcluded(open)) {
         open.isAsked = true;
         this.#counts.boundedOut++;
         continue;
       }
-      if (level > 0) {
-        this.#asked.push([open]);
-        return { kind: 'simulate', shapeClass, candidate, unlessOver: level === 1 ? this.#cutoff : Infinity };
-      }
+      if (level > 0) return this.#simulation(open);
       const alike = this.#unbounded.get(shapeClass)!.filter(({ isAsked }) => !isAsked);
       const now = alike.slice(0, MOST_BOUNDED);
       this.#unbounded.set(shapeClass, alike.slice(MOST_BOUNDED));
       for (const one of now) one.isAsked = true;
       this.#asked.push(now);
       return { kind: 'bound', shapeClass, candidates: now.map((one) => one.candidate) };
+    }
+  }
+
+  #simulation(entry: Entry<C>): LaneRequest<C> {
+    const { shapeClass, candidate, level } = entry;
+    entry.isAsked = true;
+    this.#asked.push([entry]);
+    return { kind: 'simulate', shapeClass, candidate, unlessOver: level === 1 ? this.#cutoff : Infinity };
+  }
+
+  /** Of what was looked at, the best that could be among the best. */
+  #dive(): LaneRequest<C> | undefined {
+    for (;;) {
+      const entry = this.#bounded.first;
+      if (entry === undefined || entry.seconds > this.#cutoff) return undefined;
+      this.#bounded.take();
+      if (!entry.isAsked) return this.#simulation(entry);
     }
   }
 
@@ -229,7 +247,7 @@ class Search<C, F> {
     const { candidate, index } = entry;
     switch (reply.kind) {
       case 'bounds':
-        entries.forEach((one, place) => this.#bounded(one, reply.bounds[place]!));
+        entries.forEach((one, place) => this.#isBounded(one, reply.bounds[place]!));
         return;
       case 'does-not-fit':
         this.#leaveOut(() => candidate, reply);
@@ -249,10 +267,13 @@ class Search<C, F> {
     }
   }
 
-  #bounded(entry: Entry<C>, { seconds, bytes }: Measure): void {
+  #isBounded(entry: Entry<C>, { seconds, bytes }: Measure): void {
     const better = { ...entry, seconds, bytes, level: entry.level + 1, isAsked: false };
     if (bytes > entry.capacity) this.#leaveOut(() => entry.candidate, better);
-    else this.#open.push(better);
+    else {
+      this.#open.push(better);
+      this.#bounded.push(better);
+    }
   }
 
   async run(): Promise<Found<C, F>> {
@@ -263,7 +284,7 @@ class Search<C, F> {
       const requests: LaneRequest<C>[] = [];
       const most = this.#counts.simulated === 0 ? FIRST_ROUND : ROUND;
       while (requests.length < most) {
-        const request = this.#next();
+        const request = (requests.length < DIVES ? this.#dive() : undefined) ?? this.#next();
         if (request === undefined) break;
         requests.push(request);
       }
