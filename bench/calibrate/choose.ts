@@ -20,7 +20,13 @@ export function chooseFitted(jobs: readonly BenchJob[], count: number): BenchJob
     const own = jobs.filter((job) => job.family === family);
     for (let index = 0; index < shareOf(family); index++) {
       const news = (job: BenchJob): number => shown(job).filter((part) => !seen.has(part)).length;
-      const left = own.filter((job) => !chosen.includes(job));
+      // Of each number of ranks as many as it has jobs, so that what ranks slow each other is seen of each.
+      const lack = (ranks: number): number => {
+        const of = own.filter((job) => job.ranks === ranks);
+        return (of.filter((job) => chosen.includes(job)).length + 1 / 2) / of.length;
+      };
+      const ranks = [...new Set(own.map((job) => job.ranks))].reduce((a, b) => (lack(b) < lack(a) ? b : a));
+      const left = own.filter((job) => job.ranks === ranks && !chosen.includes(job));
       const next = left.reduce((best, job) => (news(job) > news(best) ? job : best));
       chosen.push(next);
       shown(next).forEach((part) => seen.add(part));

@@ -4,6 +4,7 @@
  * stays, or moves with what moves all. One factor a term, none for a model or a plan.
  */
 import { MeshwrightError } from '../errors.js';
+import { priorPrecision } from './prior.js';
 import { resolveProfile } from './resolve-profile.js';
 import type { Row } from './solve.js';
 import { leastSquares } from './solve.js';
@@ -11,10 +12,6 @@ import type { Subject } from './subjects.js';
 import type { ProfileDocuments, Term, TimeFactors } from './terms.js';
 import { termsOf, withFactors } from './terms.js';
 
-/** Standard deviations of the logarithm of truth over what a profile says, before anything is measured. */
-const PRIOR = { measured: 0.25, calibrated: 0.2, published: 0.3, fitted: 0.3, datasheet: 0.3, assumed: 0.8 } as const;
-/** That a machine is slower at everything. */
-const COMMON_PRIOR = 1;
 /** Residuals beyond so many standard deviations count linearly (Huber 1964). */
 const HUBER = 1.5;
 const ITERATIONS = 5;
@@ -35,7 +32,7 @@ export interface Fit {
   readonly terms: readonly FitTerm[];
   readonly factors: TimeFactors;
   readonly documents: ProfileDocuments;
-  /** By subject, at the end: what is left, and how it hangs on the terms. */
+  /** By subject, at the end: what is left, and how it hangs on the terms, and then on what each subject is off by. */
   readonly rows: readonly (readonly Row[])[];
   readonly precision: readonly (readonly number[])[];
 }
@@ -44,20 +41,6 @@ const huberWeight = (standardized: number): number =>
   Math.abs(standardized) <= HUBER ? 1 : HUBER / Math.abs(standardized);
 const huberLoss = (standardized: number): number =>
   Math.abs(standardized) <= HUBER ? standardized ** 2 : 2 * HUBER * Math.abs(standardized) - HUBER ** 2;
-
-/** What is said relative to other numbers: it does not change because the machine is slower. */
-const isRelative = ({ id }: Term): boolean => /\.(contention|transferEfforts|busyCoreRateFraction)\b/.test(id);
-
-/**
- * Inverse of the covariance diag(σ²) + τ²·u·uᵀ (Sherman and Morrison 1950), where u is 1 for what is slower on a machine
- * that is slower at everything.
- */
-function precisionOf(terms: readonly Term[]): number[][] {
-  const inverse = terms.map((term) => 1 / priorOf(term) ** 2);
-  const pulled = inverse.map((value, index) => (isRelative(terms[index]!) ? 0 : value));
-  const shared = COMMON_PRIOR ** 2 / (1 + COMMON_PRIOR ** 2 * pulled.reduce((all, one) => all + one, 0));
-  return pulled.map((row, i) => pulled.map((column, j) => (i === j ? inverse[i]! : 0) - shared * row * column));
-}
 
 class Problem {
   readonly #documents: ProfileDocuments;
@@ -93,16 +76,30 @@ class Problem {
     return this.#subjects[subject]!.samples[sample]!.noise;
   }
 
-  loss(residuals: readonly (readonly number[])[], at: readonly number[], precision: readonly (readonly number[])[]) {
+  /**
+   * What is minimized.
+   *
+   * @param offsets by subject, what all its times are off by
+   */
+  loss(
+    terms: readonly Term[],
+    at: readonly number[],
+    offsets: readonly number[],
+    precision: readonly (readonly number[])[],
+  ): number {
     let sum = 0;
-    residuals.forEach((list, subject) =>
-      list.forEach((residual, sample) => (sum += huberLoss(residual / this.#noise(subject, sample)))),
+    this.residuals(this.predict(terms, at)).forEach((list, subject) =>
+      list.forEach(
+        (residual, sample) => (sum += huberLoss((residual - offsets[subject]!) / this.#noise(subject, sample))),
+      ),
     );
-    precision.forEach((row, i) => row.forEach((value, j) => (sum += at[i]! * value * at[j]!)));
+    const all = [...at, ...offsets];
+    precision.forEach((row, i) => row.forEach((value, j) => (sum += all[i]! * value * all[j]!)));
     return sum;
   }
 
-  look(terms: readonly Term[], at: readonly number[]): Row[][] {
+  /** What is left, and how it hangs on the terms and on what all times of its subject are off by. */
+  look(terms: readonly Term[], at: readonly number[], offsets: readonly number[]): Row[][] {
     const here = this.predict(terms, at);
     const residuals = this.residuals(here);
     const slopes = residuals.map((list) => list.map((): number[] => new Array<number>(terms.length).fill(0)));
@@ -124,8 +121,8 @@ class Problem {
         const noise = this.#noise(subject, sample);
         return {
           residual,
-          slopes: slopes[subject]![sample]!,
-          weight: huberWeight(residual / noise) / noise ** 2,
+          slopes: [...slopes[subject]![sample]!, ...this.#subjects.map((_, other) => (other === subject ? 1 : 0))],
+          weight: huberWeight((residual - offsets[subject]!) / noise) / noise ** 2,
         };
       }),
     );
@@ -145,11 +142,23 @@ function actingTerms(problem: Problem, all: readonly Term[]): Term[] {
   });
 }
 
-/** Of a factor of a kind of work: ops in a step from the same ops one by one. */
-const CORRECTION_PRIOR = 0.3;
+/**
+ * What all times of one run are off by together, beside what the terms explain, as a standard deviation: what else ran on
+ * the machine meanwhile, and how its memory came to lie.
+ */
+const RUN_NOISE = 0.06;
 
-const priorOf = ({ id, status, repeatability = 0 }: Term): number =>
-  Math.max(id.includes(' chip.corrections.') ? CORRECTION_PRIOR : PRIOR[status], repeatability);
+/** The precision of the terms, and of what each subject is off by. */
+const withOffsets = (precision: readonly (readonly number[])[], count: number): number[][] => {
+  const none = Array.from({ length: count }, () => 0);
+  return [
+    ...precision.map((row) => [...row, ...none]),
+    ...none.map((_, subject) => [
+      ...precision.map(() => 0),
+      ...none.map((_, other) => (other === subject ? 1 / RUN_NOISE ** 2 : 0)),
+    ]),
+  ];
+};
 
 /** How much of a sample's time has to hang on a term for it to be counted as told by it. */
 const NOTICEABLE = 0.05;
@@ -163,22 +172,24 @@ export function fitProfile(documents: ProfileDocuments, subjects: readonly Subje
     throw new MeshwrightError('RUN_INVALID', { place: 'calibration', expected: 'something measured', got: 'nothing' });
   const problem = new Problem(documents, subjects, source);
   const terms = actingTerms(problem, termsOf(documents));
-  const precision = precisionOf(terms);
+  const precision = withOffsets(priorPrecision(terms), subjects.length);
   let at = terms.map(() => 0);
-  let rows = problem.look(terms, at);
+  let offsets = subjects.map(() => 0);
+  let rows = problem.look(terms, at, offsets);
   for (let iteration = 0; iteration < ITERATIONS; iteration++) {
-    const change = leastSquares(rows.flat(), at, precision);
+    // Offsets begin at zero each time: what is left is without them.
+    const found = leastSquares(rows.flat(), [...at, ...subjects.map(() => 0)], precision);
+    const change = found.slice(0, terms.length);
+    offsets = found.slice(terms.length);
     const longest = Math.max(...change.map(Math.abs));
-    const loss = (point: readonly number[]): number =>
-      problem.loss(problem.residuals(problem.predict(terms, point)), point, precision);
-    const before = loss(at);
+    const moved = (share: number): number[] => at.map((value, index) => value + share * change[index]!);
+    const loss = (share: number): number => problem.loss(terms, moved(share), offsets, precision);
+    const before = loss(0);
     let share = Math.min(1, LONGEST_STEP / longest);
-    const moved = (): number[] => at.map((value, index) => value + share * change[index]!);
-    while (loss(moved()) > before && share * longest > CONVERGED) share /= 2;
-    const next = moved();
-    if (loss(next) > before) break;
-    at = next;
-    rows = problem.look(terms, at);
+    while (loss(share) > before && share * longest > CONVERGED) share /= 2;
+    if (loss(share) > before) break;
+    at = moved(share);
+    rows = problem.look(terms, at, offsets);
     if (share * longest < CONVERGED) break;
   }
   const factors = new Map(terms.map(({ id }, index) => [id, Math.exp(at[index]!)]));
@@ -193,10 +204,10 @@ export function fitProfile(documents: ProfileDocuments, subjects: readonly Subje
   };
 }
 
-/** What the terms would be with rows of other weights, by the slopes at the fit. */
+/** What the terms would be with other rows, by the slopes at the fit. */
 export function refitted(fit: Fit, rows: readonly Row[]): number[] {
   const at = fit.terms.map(({ moved }) => moved);
-  const change = leastSquares(rows, at, fit.precision);
+  const change = leastSquares(rows, [...at, ...fit.rows.map(() => 0)], fit.precision);
   return at.map((value, index) => value + change[index]!);
 }
 

@@ -120,7 +120,7 @@ function leftOut(fit: Fit, subjects: readonly Subject[]): number[] {
     if (others.length === 0) return [];
     const found = refitted(fit, others);
     const { residual, slopes } = fit.rows[index]![step]!;
-    return [residual - slopes.reduce((sum, slope, term) => sum + slope * (found[term]! - at[term]!), 0)];
+    return [residual - at.reduce((sum, value, term) => sum + slopes[term]! * (found[term]! - value), 0)];
   });
 }
 
