@@ -2,7 +2,7 @@
 import { createMesh } from '../mesh/index.js';
 import { matmulFlops } from '../program/index.js';
 import { bytes, computeTime, flops } from '../units.js';
-import { achievableRate, createMachine, createNetwork, memoryTime, tilingOf, timeAlone } from '../../sim/index.js';
+import { achievableRate, createMachine, createNetwork, memoryTime, tilingOf, timeAlone, toSeconds } from '../../sim/index.js';
 import type { Work, WorkEvidence } from './evidence.js';
 import type { ResolvedProfile, Sample, Subject } from './subjects.js';
 
@@ -30,7 +30,7 @@ function collectiveSeconds(work: CollectiveWork, { hardware, stack }: ResolvedPr
   const network = createNetwork(machine, offered === undefined ? {} : { offered });
   const heldBytes = bytes(held);
   const shifts = name === 'permute' ? { shifts: [{ by: 1, bytes: heldBytes }] } : {};
-  return timeAlone(network.collective({ name, axis, heldBytes, ...shifts }), network.sharing);
+  return toSeconds(timeAlone(network.collective({ name, axis, heldBytes, ...shifts }), network.sharing));
 }
 
 /** @returns undefined where the profile has no number for it */

@@ -252,8 +252,12 @@ function createProgram(): Command {
     .option('--html <file>', 'write a page with the figures and a chart')
     .addOption(new Option('--split', 'also the errors of each half of a set, no model in both').conflicts('json'))
     .action(async (flags: ValidateFlags) => (await import('./commands/validate.js')).validate(flags));
-  json(program.command('calibrate').description('correct the profile of this machine by what runs measured'))
-    .requiredOption('--runs <folders...>', 'run folders')
+  json(program.command('calibrate').description('correct a profile by what runs measured'))
+    .option(
+      '--runs <paths...>',
+      'run folders, or measurements of other tools: nccl-tests, PyTorch and JAX profilers, a table of runs (default: the runs that train has kept)',
+    )
+    .option('--hardware <name>', 'the profile to correct (default: that of the runs, or local)')
     .option('--check <folders...>', 'runs to check the fit on instead of one plan in three of --runs')
     .option('--output <folder>', 'where the new profile goes, must not exist (default: a new version of its name)')
     .action(async (flags: CalibrateFlags) => (await import('./commands/calibrate.js')).calibrate(flags));

@@ -110,12 +110,14 @@ export function workEvidence(
   const parts = Math.max(1, Math.min(MOST_PARTS, Math.floor(about.spans.length / LEAST_OF_PART)));
   const sorted = about.spans.toSorted((a, b) => a.seconds - b.seconds);
   return Array.from({ length: parts }, (_, part) => {
-    const group = parts === 1 ? about.group : `${about.group}, part ${part + 1} of ${parts}`;
+    const ofAll = parts === 1 ? '' : `, part ${part + 1} of ${parts}`;
+    const group = `${about.group}${ofAll}`;
     return {
       schema: EVIDENCE_SCHEMA,
       kind: 'work',
       ...about,
       id: `${fileId(file)}/${group}`,
+      source: `${about.source}${ofAll}`,
       group,
       drift: 1,
       spans: sorted.filter((_, index) => index % parts === part),

@@ -1,71 +1,31 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Outcome, ProfileDocuments, Recalibration, Subject } from '../../calibrate/index.js';
+import type { Outcome, ProfileDocuments, Recalibration } from '../../calibrate/index.js';
 import { fingerprintHere, recalibrate, splitSubjects } from '../../calibrate/index.js';
 import { MeshwrightError } from '../../errors.js';
 import { formatProfile } from '../../hardware/index.js';
-import type { Job } from '../../job/index.js';
-import { readJob } from '../../job/index.js';
-import type { TimedSpan } from '../../trace/index.js';
 import { formatPercent, formatSeconds, seconds } from '../../units.js';
 import { writeDocument } from '../../whole-file.js';
-import { Assessor, stackOf } from '../assess.js';
-import { readComparison } from '../comparison.js';
 import { formatError } from '../comparison-view.js';
 import { saveProfile } from '../experiment.js';
+import type { CalibratedProfile, Measurements } from '../measurements.js';
+import { keptMeasurements, readMeasurements } from '../measurements.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { today } from '../profiling.js';
 import { createRunFolder, requireFree } from '../run-folder.js';
 import { hardwareVersion, openStore } from '../stored-hardware.js';
-import { documentsOf, subjectOfTrial } from '../subjects.js';
+import { documentsOf } from '../subjects.js';
 
 export interface CalibrateFlags {
-  readonly runs: readonly string[];
+  /** Run folders, and files of other tools; the runs that the profile's store has kept unless given. */
+  readonly runs?: readonly string[];
+  /** The profile, where it is not that of the runs. */
+  readonly hardware?: string;
   /** Runs that the fit is checked on; of `runs`, one plan in three unless given. */
   readonly check?: readonly string[];
   readonly output?: string;
   readonly json?: boolean;
 }
 
-interface MeasuredRun {
-  readonly job: Job;
-  readonly subject: Subject;
-}
-
-/** A run as it was measured. @throws MeshwrightError RUN_INVALID */
-function readRun(folder: string): MeasuredRun {
-  const jobFile = join(folder, 'job.yaml');
-  if (!existsSync(jobFile)) {
-    throw new MeshwrightError('RUN_INVALID', {
-      place: folder,
-      expected: 'a run folder with job.yaml',
-      got: 'none there',
-    });
-  }
-  const document = readComparison(folder);
-  const assessor = new Assessor();
-  const job = assessor.resolve(readJob(jobFile));
-  const spans = document.spans.map((span): TimedSpan => ({
-    ...span,
-    seconds: seconds(span.measuredSeconds),
-    exposedSeconds: seconds(span.measuredExposedSeconds),
-  }));
-  const predicted = assessor.assessAny(job);
-  return { job, subject: subjectOfTrial({ predicted, spans, stepSeconds: document.stepSeconds }) };
-}
-
-const documentsOfJob = (job: Job): ProfileDocuments => documentsOf(job.hardware, stackOf(job));
-
-/** @throws MeshwrightError RUN_INVALID of runs of several profiles */
-function requireOneProfile(runs: readonly MeasuredRun[]): void {
-  const text = ({ job }: MeasuredRun): string => JSON.stringify(documentsOfJob(job));
-  if (runs.every((run) => text(run) === text(runs[0]!))) return;
-  throw new MeshwrightError('RUN_INVALID', {
-    place: '--runs',
-    expected: 'runs that were predicted by one profile',
-    got: [...new Set(runs.map(({ job }) => job.hardwareName))].join(', '),
-  });
-}
+const documentsOfProfile = ({ hardware, stack }: CalibratedProfile): ProfileDocuments => documentsOf(hardware, stack);
 
 const time = (value: number): string => formatSeconds(seconds(value));
 
@@ -131,7 +91,7 @@ interface Written {
   readonly version: number | null;
 }
 
-function keep(flags: CalibrateFlags, { job }: MeasuredRun, result: Recalibration): Written {
+function keep(flags: CalibrateFlags, { profile, isImported }: Measurements, result: Recalibration): Written {
   const { documents, reason } = result;
   if (flags.output !== undefined) {
     createRunFolder(flags.output, '--output');
@@ -140,16 +100,16 @@ function keep(flags: CalibrateFlags, { job }: MeasuredRun, result: Recalibration
     return { output, version: null };
   }
   const { hardware } = documents;
-  const before = hardwareVersion(job);
+  const before = hardwareVersion(profile);
   const isHere = hardware.topology.kind === 'shared-memory';
   const { path, version } = openStore().addVersion({
     name: before?.name ?? hardware.name,
     from: before?.version ?? null,
     made: new Date().toISOString(),
-    by: 'calibrate',
+    by: isImported ? 'import' : 'calibrate',
     accepted: true,
     reason,
-    machine: isHere ? fingerprintHere(job.training.family) : null,
+    machine: isHere ? fingerprintHere(profile.family) : null,
     profile: formatProfile({ ...hardware, defaultStack: './stack.yaml' }),
     stack: formatProfile(documents.stack),
   });
@@ -168,31 +128,45 @@ const reportOf = ({ corrections, fitted, checked, ...rest }: Recalibration) => (
   checked,
 });
 
+/** What of files was of no use, the most frequent first. */
+const MOST_LEFT_OUT = 10;
+
+function printLeftOut(leftOut: Measurements['leftOut']): void {
+  if (leftOut.length === 0) return;
+  printLine('Left out of files, since it says nothing of the profile:');
+  for (const { file, what, why, count } of leftOut.slice(0, MOST_LEFT_OUT))
+    printLine(`  ${file}: ${what}${count === 1 ? '' : ` (${count} times)`}: ${why}`);
+  if (leftOut.length > MOST_LEFT_OUT) printLine(`  and ${leftOut.length - MOST_LEFT_OUT} others`);
+  printLine();
+}
+
 /**
- * `meshwright calibrate --runs DIR…`: corrects a profile by what runs measured, checks it on plans that were kept back, and
- * says what moved.
+ * `meshwright calibrate`: corrects a profile by what runs measured, checks it on plans that were kept back, and says what
+ * moved.
  */
 export function calibrate(flags: CalibrateFlags): void {
   if (flags.output !== undefined) requireFree(flags.output, '--output');
-  const toCheck = (flags.check ?? []).map(readRun);
-  const runs = [...flags.runs.map(readRun), ...toCheck];
-  const [first] = runs as [MeasuredRun, ...MeasuredRun[]];
-  requireOneProfile(runs);
-  const subjects = runs.map(({ subject }) => subject);
-  const kept = new Set(toCheck.map(({ subject }) => subject.group));
+  const { runs, check = [], hardware } = flags;
+  if (runs === undefined && check.length > 0)
+    throw new MeshwrightError('USAGE', { place: '--check', expected: '--runs beside it, to fit to', got: 'none' });
+  const measurements =
+    runs === undefined ? keptMeasurements(hardware ?? 'local') : readMeasurements({ runs, check }, hardware);
+  const { profile, subjects, toCheck, leftOut } = measurements;
+  const kept = new Set(toCheck?.map(({ group }) => group));
   const chosen = subjects.map(({ group }) => group).filter((group) => !kept.has(group));
-  const sides = splitSubjects(subjects, flags.check === undefined ? undefined : chosen);
+  const sides = splitSubjects(subjects, toCheck === undefined ? undefined : chosen);
   const source = `calibrated on ${sides.fit.map(({ title }) => title).join('; ')}, ${today()}`;
-  const result = recalibrate(documentsOfJob(first.job), sides, { source });
+  const result = recalibrate(documentsOfProfile(profile), sides, { source });
   if (!result.accepted) {
     if (!flags.json) printReport(result);
     throw refused(result);
   }
-  const written = keep(flags, first, result);
+  const written = keep(flags, measurements, result);
   if (flags.json) {
-    printJson({ ...reportOf(result), ...written });
+    printJson({ ...reportOf(result), ...written, leftOut });
     return;
   }
+  printLeftOut(leftOut);
   printReport(result);
   printLine(
     written.version === null
