@@ -45,6 +45,10 @@ function bottleneckOf(figures: JobSimulation, bounds: Bounds): string {
   return loss === undefined || loss[1] <= 0 ? limit : `${limit}; most beside matmuls is ${loss[0]}, ${time(loss[1])}`;
 }
 
+/** What it spends its time on, and why it beats the next. */
+export const whyOf = ({ job, figures }: FoundPlan, next: FoundPlan | undefined): string =>
+  explain(figures, next && { plan: nameBeside(job.plan, next.job.plan), figures: next.figures });
+
 /** @param next the plan after it, of which more may be known than is shown */
 export function reportPlan(
   assessor: Assessor,
@@ -62,7 +66,7 @@ export function reportPlan(
     job,
     figures,
     plan: formatPlan(job.plan),
-    why: explain(figures, next && { plan: nameBeside(job.plan, next.job.plan), figures: next.figures }),
+    why: whyOf({ job, figures }, next),
     breakdown: Object.fromEntries(partsOfStep(figures)),
     bounds,
     boundShare: bounds.seconds / figures.stepTimeSeconds,

@@ -12,15 +12,15 @@ const size = (value: number): string => formatBytes(bytes(value));
 const count = (value: number): string => value.toLocaleString('en-US');
 
 /** `138,224 candidates: 41 simulated, 120,000 excluded by a lower bound, 18,183 do not fit; 42 combinations can't be had` */
-export function countsLine({ counts, refused, stopped }: PlanSearch): string {
+export function countsLine({ counts, refused, isComplete }: PlanSearch): string {
   const impossible = [...refused.values()].reduce((sum, one) => sum + one, 0);
   const parts = [
     `${count(counts.simulated)} simulated`,
-    ...(counts.excluded > 0 ? [`${count(counts.excluded)} excluded by a lower bound`] : []),
-    `${count(counts.doesNotFit)} do not fit`,
+    ...(counts.boundedOut > 0 ? [`${count(counts.boundedOut)} excluded by a lower bound`] : []),
+    `${count(counts.doNotFit)} do not fit`,
   ];
   const besides = impossible === 0 ? '' : `; ${count(impossible)} combinations can't be had`;
-  return `${count(counts.candidates)} candidates: ${parts.join(', ')}${besides}${stopped ? '; interrupted: the best so far' : ''}`;
+  return `${count(counts.candidates)} candidates: ${parts.join(', ')}${besides}${isComplete ? '' : '; interrupted: the best so far'}`;
 }
 
 /** The reasons why combinations can't be had, the most frequent first. */

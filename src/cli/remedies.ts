@@ -10,6 +10,7 @@ import { MeshwrightError } from '../errors.js';
 import type { Bytes } from '../units.js';
 import { formatBytes } from '../units.js';
 import type { Assessor } from './assess.js';
+import type { PlanSearch } from './plan-search.js';
 
 export interface Remedy {
   /** What is different: `2048 chips`, `rematerialize=full`. */
@@ -129,10 +130,7 @@ function firstOf<T, R>(values: readonly T[], find: (value: T) => R | undefined):
 }
 
 /** What is wrong, what came closest, and what would fit. */
-export function nothingFits(
-  closest: { readonly job: Job; readonly bytes: Bytes; readonly capacity: Bytes },
-  remedies: readonly Remedy[],
-): MeshwrightError {
+function nothingFits(closest: NonNullable<PlanSearch['closest']>, remedies: readonly Remedy[]): MeshwrightError {
   const { job, bytes, capacity } = closest;
   const fitting = remedies.map(
     ({ change, job: { plan }, bytes: needed }) => `${change} (${formatBytes(needed)}: ${formatPlan(plan)})`,
@@ -145,5 +143,20 @@ export function nothingFits(
       fitting.length === 0
         ? 'neither 64 times the chips nor a 64th of the batch would fit: use chips with more memory'
         : `what would fit: ${fitting.join('; ')}`,
+  });
+}
+
+/** What is wrong where a search found no plan: nothing fits, or nothing divides. */
+export function nothingFound(
+  { closest, refused }: Pick<PlanSearch, 'closest' | 'refused'>,
+  assessor: Assessor,
+  task: Task,
+  space: Space,
+): MeshwrightError {
+  if (closest !== undefined) return nothingFits(closest, remediesFor(assessor, closest.job, space));
+  return new MeshwrightError('PLAN_DOES_NOT_DIVIDE', {
+    place: `plan of ${task.model.name} on ${task.chips} × ${task.hardware.name}`,
+    expected: 'a mesh that heads, widths, layers and batch divide over',
+    got: [...refused.keys()].slice(0, 4).join('; '),
   });
 }

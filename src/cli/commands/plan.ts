@@ -1,6 +1,5 @@
 import { dirname } from 'node:path';
-import { MeshwrightError } from '../../errors.js';
-import type { Job, Space, Task } from '../../job/index.js';
+import type { Job, Task } from '../../job/index.js';
 import { formatJob, formatPlan } from '../../job/index.js';
 import { MESH_AXES, axisSize } from '../../mesh/index.js';
 import type { FrameworkName } from '../../planner/index.js';
@@ -15,7 +14,7 @@ import type { PlanSearch } from '../plan-search.js';
 import { searchPlans } from '../plan-search.js';
 import { countsLine, plansTable, reasonLines, refusedLines, settingsLines, winnerLines } from '../plan-view.js';
 import { createProgress } from '../progress.js';
-import { nothingFits, remediesFor } from '../remedies.js';
+import { nothingFound } from '../remedies.js';
 import { writeNew } from '../run-folder.js';
 import type { SearchFlags } from '../search-flags.js';
 import { searchRequest } from '../search-flags.js';
@@ -35,14 +34,18 @@ export async function plan(file: string | undefined, flags: PlanFlags): Promise<
     'giving the best so far',
     (signal) =>
       searchPlans(task, space, {
-        top: flags.top,
+        // One more, for why the last that is shown beats it.
+        top: flags.top + 1,
         collectives: flags.collective,
         signal,
-        onProgress: ({ job, figures }) =>
-          progress.advance(
-            1,
+        onProgress: ([best], { simulated }) => {
+          if (best === undefined) return;
+          const { job, figures } = best;
+          progress.set(
+            simulated,
             `best ${formatSeconds(seconds(figures.stepTimeSeconds))}, MFU ${formatPercent(figures.mfu)}: ${formatPlan(job.plan)}`,
-          ),
+          );
+        },
       }),
     () => progress.end(),
   );
@@ -61,21 +64,11 @@ export async function plan(file: string | undefined, flags: PlanFlags): Promise<
   if (interrupted !== undefined) throw interrupted;
 }
 
-/** What is wrong where no plan was found: nothing fits, or nothing divides. */
-function nothingFound({ closest, refused }: PlanSearch, assessor: Assessor, task: Task, space: Space): MeshwrightError {
-  if (closest !== undefined) return nothingFits(closest, remediesFor(assessor, closest.job, space));
-  return new MeshwrightError('PLAN_DOES_NOT_DIVIDE', {
-    place: `plan of ${task.model.name} on ${task.chips} × ${task.hardware.name}`,
-    expected: 'a mesh that heads, widths, layers and batch divide over',
-    got: [...refused.keys()].slice(0, 4).join('; '),
-  });
-}
-
 const meshOf = ({ plan }: Job): Readonly<Record<string, number>> =>
   Object.fromEntries(MESH_AXES.map((name) => [name, axisSize(plan.mesh, name)]));
 
 function documentOf(task: Task, search: PlanSearch, top: readonly PlanReport[], { parts, settings }: WinnerWords) {
-  const { counts, refused, front, stopped } = search;
+  const { counts, refused, front, isComplete } = search;
   return {
     schema: 'meshwright/plans@2',
     model: task.model.name,
@@ -84,7 +77,7 @@ function documentOf(task: Task, search: PlanSearch, top: readonly PlanReport[], 
     batch: task.batch,
     ...counts,
     refused: [...refused].map(([reason, combinations]) => ({ reason, combinations })),
-    isComplete: !stopped,
+    isComplete,
     plans: top.map(({ job, figures, ...report }) => ({
       ...report,
       chips: job.chips,
