@@ -178,6 +178,7 @@ function stagedBound(
     if (!splitBackward) seconds = Math.max(seconds, busy + before[lowest]! + addedOf(0) + updateOf(0));
     seconds = Math.max(seconds, busy + addedOf(lowest) + updateOf(stage));
     const count = own.reduce((sum, index) => sum + layers[index]!, 0);
+    seconds = Math.max(seconds, microbatches * count * traffic.each);
     const least = Math.min(...own.map((index) => layers[index]!));
     // When the first backward begins, the forwards of its microbatch were done in all of them.
     const kept = Math.max(count, held(stage) * least) * layer.keptBytes;
