@@ -2,7 +2,15 @@
 import { createMesh } from '../mesh/index.js';
 import { matmulFlops } from '../program/index.js';
 import { bytes, computeTime, flops } from '../units.js';
-import { achievableRate, createMachine, createNetwork, memoryTime, tilingOf, timeAlone, toSeconds } from '../../sim/index.js';
+import {
+  achievableRate,
+  createMachine,
+  createNetwork,
+  memoryTime,
+  tilingOf,
+  timeAlone,
+  toSeconds,
+} from '../../sim/index.js';
 import type { Work, WorkEvidence } from './evidence.js';
 import type { ResolvedProfile, Sample, Subject } from './subjects.js';
 
