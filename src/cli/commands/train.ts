@@ -305,11 +305,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
   const stragglers = stragglersOf(writeRunFiles(folder, trial, [row], report).ranks);
-  const kept = keepTrial(
-    trial,
-    folder,
-    stragglers.some(({ toStep }) => toStep === null),
-  );
+  const kept = keepTrial(trial, folder, stragglers);
   const drift = driftOf(job);
   if (flags.json) {
     printJson({
