@@ -339,7 +339,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
       printLine('The reference family checks numbers; its speed is not modelled, so this error says nothing.');
     else if (job.hardwareName === 'local')
       printLine(
-        `The shipped profile is not of this machine: meshwright calibrate --runs ${folder} --output DIR corrects it.`,
+        'The shipped profile is not of this machine: meshwright profile measures it, meshwright calibrate corrects it by the runs that are kept.',
       );
   }
   if (interrupted !== undefined) throw interrupted;
