@@ -2,7 +2,6 @@
  * Lower bounds of a step that no execution of this program on this machine can beat, whatever it overlaps, and of the
  * model's own arithmetic under any plan. All rates are peaks.
  */
-import type { Chip } from '../../src/hardware/index.js';
 import type { Op, Program, ValueId } from '../../src/program/index.js';
 import { attributesOf, isCompute, matmulFlops, recordOf, regionOps } from '../../src/program/index.js';
 import type { Flops, Seconds } from '../../src/units.js';
@@ -71,41 +70,25 @@ export interface LeastWork {
 /** By how much a correction makes any work faster than the profile's rates. */
 const leastCorrection = ({ corrections = {} }: Machine['chip']): number => Math.min(1, ...Object.values(corrections));
 
-const opsOf = (kernel: Op): readonly Op[] => (kernel.name === 'kernel' ? kernel.region!.ops : [kernel]);
-
-/**
- * What a kernel's matmuls take at the peak of their type, without what causal attention may leave out.
- *
- * @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate
- */
-export const peakSeconds =
-  ({ values }: Program, chip: Chip) =>
-  (kernel: Op): number => {
-    const type = (id: ValueId) => values[id]!.type;
-    const ops = opsOf(kernel);
-    const groups = attentionGroups(ops, values, new Set(kernel.results));
-    let compute = 0;
+/** @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate */
+export function leastWorkOf(program: Program, { chip, computeSlowdown }: Machine): LeastWork {
+  const { values } = program;
+  const type = (id: ValueId) => values[id]!.type;
+  const widened = widenedOf(program, 'fused');
+  let compute = 0;
+  let bytes = 0;
+  forEachKernel(program.ops, (kernel, times) => {
+    const ops = kernel.name === 'kernel' ? kernel.region!.ops : [kernel];
+    const results = new Set(kernel.results);
+    const groups = attentionGroups(ops, values, results);
     for (const op of ops) {
       if (!isCompute(op.name)) continue;
       const { matmul } = recordOf(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
       if (matmul === undefined) continue;
       const share = groups.find((group) => group.ops.includes(op))?.share ?? 1;
-      compute += (share * matmulFlops(matmul)) / fastestRate(matmulRateOf(op, values, chip));
+      compute += (times * share * matmulFlops(matmul)) / fastestRate(matmulRateOf(op, values, chip));
     }
-    return compute;
-  };
-
-/** @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate */
-export function leastWorkOf(program: Program, { chip, computeSlowdown }: Machine): LeastWork {
-  const { values } = program;
-  const widened = widenedOf(program, 'fused');
-  const secondsOf = peakSeconds(program, chip);
-  let compute = 0;
-  let bytes = 0;
-  forEachKernel(program.ops, (kernel, times) => {
-    const results = new Set(kernel.results);
-    compute += times * secondsOf(kernel);
-    bytes += times * trafficBytes(opsOf(kernel), values, (id) => results.has(id), widened);
+    bytes += times * trafficBytes(ops, values, (id) => results.has(id), widened);
   });
   const least = leastCorrection(chip);
   return {

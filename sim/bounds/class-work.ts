@@ -3,12 +3,29 @@
  * collectives that a chip waits for, and what is kept for the backward pass. Plans whose chips have the same shapes share
  * it, whatever their count of microbatches, their stages and what they shard besides.
  */
-import type { Stack } from '../../src/hardware/index.js';
+import type { MatmulRate, Stack } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
-import type { Attributes, CollectiveName, FloatType, Op, Program, ProgramInput } from '../../src/program/index.js';
-import { attributesOf, elementCount, isCollective, isCompute, regionOps, typeBytes } from '../../src/program/index.js';
+import type {
+  Attributes,
+  CollectiveName,
+  FloatType,
+  Op,
+  Program,
+  ProgramInput,
+  ValueId,
+} from '../../src/program/index.js';
+import {
+  attributesOf,
+  elementCount,
+  isCollective,
+  isCompute,
+  matmulFlops,
+  recordOf,
+  regionOps,
+  typeBytes,
+} from '../../src/program/index.js';
 import type { ComputeChip } from '../cost/index.js';
-import { kernelCost, widenedOf } from '../cost/index.js';
+import { attentionGroups, fastestRate, kernelCost, matmulRateOf, mostAchievable, widenedOf } from '../cost/index.js';
 
 /** Collectives of one kind that a chip waits for one by one. */
 export interface WaitedCollective {
@@ -46,6 +63,8 @@ export interface ClassWork {
   /** Parameters on a chip: of all layers, and of the rest. */
   readonly layerElements: Elements;
   readonly endElements: Elements;
+  /** Of one layer's parameters that lie whole on an axis of so many chips and can be cut over it. */
+  readonly cutElements: (chips: number) => number;
 }
 
 export interface Elements {
@@ -152,7 +171,54 @@ export function classWork(program: Program, stack: Stack, keptType: FloatType, s
       among.reduce((sum, { shape, stack = 1 }) => sum + elementCount(shape) * stack, 0);
     return { all: count(types), cast: count(types.filter(({ dtype }) => dtype !== keptType)) };
   };
-  return { layers, embedding, head, layerElements: elements(true), endElements: elements(false) };
+  const cutElements = (chips: number): number => {
+    let sum = 0;
+    for (const input of program.inputs) {
+      if (input.kind !== 'parameter' || input.segments !== undefined) continue;
+      const { shape, states, stack } = program.values[input.value]!.type;
+      const taken = new Set(Object.values(states));
+      const isCut = shape.some((size, dimension) => size % chips === 0 && !taken.has(dimension));
+      if (stack !== undefined && isCut) sum += elementCount(shape);
+    }
+    return sum;
+  };
+  return { layers, embedding, head, layerElements: elements(true), endElements: elements(false), cutElements };
+}
+
+/**
+ * What kernels' matmuls take where each has whole tiles and the best rate that the simulator gives any.
+ *
+ * @throws MeshwrightError DTYPE_UNSUPPORTED for a matmul in a type without a rate
+ */
+export function leastSeconds(
+  { values }: Program,
+  { chip, computeSlowdown, matmulSlowdown = 1 }: ComputeChip,
+): KernelSeconds {
+  const type = (id: ValueId) => values[id]!.type;
+  const { matrixUnit: unit, memoryBandwidth } = chip;
+  const rates = new Map<MatmulRate, number>();
+  const most = (rate: MatmulRate): number => {
+    let found = rates.get(rate);
+    if (found === undefined)
+      rates.set(rate, (found = mostAchievable(rate, unit, rate.achievable / memoryBandwidth.achievable)));
+    return found;
+  };
+  return (kernel) => {
+    const ops = kernel.name === 'kernel' ? kernel.region!.ops : [kernel];
+    const groups = attentionGroups(ops, values, new Set(kernel.results));
+    let seconds = 0;
+    for (const op of ops) {
+      if (!isCompute(op.name)) continue;
+      const { matmul } = recordOf(op.name).work(op.operands.map(type), op.results.map(type), op.attributes as never);
+      if (matmul === undefined) continue;
+      const group = groups.find((one) => one.ops.includes(op));
+      const rate = matmulRateOf(op, values, chip);
+      // A kernel for all of attention has rates of its own.
+      const fastest = group === undefined ? most(rate) : Math.max(most(rate), fastestRate(rate));
+      seconds += ((group?.share ?? 1) * matmulFlops(matmul)) / fastest;
+    }
+    return seconds * computeSlowdown * matmulSlowdown;
+  };
 }
 
 /** What the simulator says of kernels that nothing is beside. */

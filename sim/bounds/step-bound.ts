@@ -18,7 +18,7 @@ export interface StagesShape {
   readonly placement: readonly (readonly number[])[];
   /** Whether gradients of weights have slots of their own, which may wait. */
   readonly splitBackward: boolean;
-  /** By stage, microbatches of one virtual stage that it is sure to hold at once. */
+  /** By stage, how many microbatches it is sure to hold at once, counted in each of its virtual stages. */
   readonly held: (stage: number) => number;
 }
 
@@ -33,6 +33,17 @@ export interface StateBytes {
   /** What the update reads and writes. */
   readonly moved: number;
 }
+
+/** What is sent over the axis that a batch is split over, whose collectives take turns. Seconds of one layer. */
+export interface LayerTraffic {
+  /** Of its gradients, once a step: in the last microbatch's backward pass, or after it. */
+  readonly last: number;
+  readonly when: 'meanwhile' | 'after';
+  /** Of its gradients and parameters, for each microbatch. */
+  readonly each: number;
+}
+
+export const NO_TRAFFIC: LayerTraffic = { last: 0, when: 'meanwhile', each: 0 };
 
 export interface StepShape {
   readonly microbatches: number;
@@ -79,9 +90,20 @@ function leastLayer(work: ClassWork, wait: WaitSeconds): PassSeconds & { readonl
   };
 }
 
-export function stepBound(work: ClassWork, shape: StepShape, wait: WaitSeconds): StepBound {
-  return shape.stages === undefined ? wholeBound(work, shape, wait) : stagedBound(work, shape, shape.stages, wait);
+export function stepBound(
+  work: ClassWork,
+  shape: StepShape,
+  wait: WaitSeconds,
+  traffic: LayerTraffic = NO_TRAFFIC,
+): StepBound {
+  return shape.stages === undefined
+    ? wholeBound(work, shape, wait, traffic)
+    : stagedBound(work, shape, shape.stages, wait, traffic);
 }
+
+/** What a last backward pass and the reductions that begin in it, or come after it, take together. */
+const withReductions = (backward: number, reductions: number, { when }: LayerTraffic): number =>
+  when === 'after' ? backward + reductions : Math.max(backward, reductions);
 
 /** With sums of gradients beside a microbatch's activations where there are several microbatches. */
 function peakBytes({ all, cast }: Elements, kept: number, { microbatches, state, stages }: StepShape): number {
@@ -92,15 +114,23 @@ function peakBytes({ all, cast }: Elements, kept: number, { microbatches, state,
 
 const scaled = ({ all, cast }: Elements, by: number): Elements => ({ all: all * by, cast: cast * by });
 
-function wholeBound(work: ClassWork, shape: StepShape, wait: WaitSeconds): StepBound {
+function wholeBound(work: ClassWork, shape: StepShape, wait: WaitSeconds, traffic: LayerTraffic): StepBound {
   const { microbatches, state, memoryRate, hostSeconds } = shape;
-  const layers = work.layers.reduce((sum, one) => sum + one.count * both(partSeconds(one, wait)), 0);
-  const ends = both(partSeconds(work.embedding, wait)) + both(partSeconds(work.head, wait));
+  const parts = [
+    ...work.layers.map((one) => ({ count: one.count, ...partSeconds(one, wait) })),
+    ...[work.embedding, work.head].map((one) => ({ count: 1, ...partSeconds(one, wait) })),
+  ];
+  const forward = parts.reduce((sum, one) => sum + one.count * one.forward, 0);
+  const backward = parts.reduce((sum, one) => sum + one.count * one.backward, 0);
+  const layers = work.layers.reduce((sum, { count }) => sum + count, 0);
+  const passes =
+    (microbatches - 1) * (forward + backward) + forward + withReductions(backward, layers * traffic.last, traffic);
   const { layerElements, endElements } = work;
   const elements = { all: layerElements.all + endElements.all, cast: layerElements.cast + endElements.cast };
+  const update = (elements.all * state.moved) / memoryRate;
   const kept = work.layers.reduce((sum, { count, keptBytes }) => sum + count * keptBytes, 0);
   return {
-    seconds: hostSeconds + ROUNDING * (microbatches * (layers + ends) + (elements.all * state.moved) / memoryRate),
+    seconds: hostSeconds + ROUNDING * Math.max(passes + update, microbatches * layers * traffic.each),
     bytes: peakBytes(elements, kept, shape),
   };
 }
@@ -110,7 +140,13 @@ function wholeBound(work: ClassWork, shape: StepShape, wait: WaitSeconds): StepB
  * all microbatches one after the other; then the last cotangent has to go back through those stages to the first, which
  * has begun with the step. Where gradients of weights wait, a stage's own work is all that is sure.
  */
-function stagedBound(work: ClassWork, shape: StepShape, stages: StagesShape, wait: WaitSeconds): StepBound {
+function stagedBound(
+  work: ClassWork,
+  shape: StepShape,
+  stages: StagesShape,
+  wait: WaitSeconds,
+  traffic: LayerTraffic,
+): StepBound {
   const { microbatches, state, memoryRate, hostSeconds } = shape;
   const { layers, placement, splitBackward, held } = stages;
   const layer = leastLayer(work, wait);
@@ -127,13 +163,25 @@ function stagedBound(work: ClassWork, shape: StepShape, stages: StagesShape, wai
     const own = placement[stage]!.reduce((sum, index) => sum + layers[index]!, 0);
     return (own * perLayer * work.layerElements.all * state.moved) / memoryRate;
   };
+  /** By how much reductions make a virtual stage's last backward longer. */
+  const addedOf = (index: number): number => {
+    if (splitBackward) return 0;
+    const backward = layers[index]! * layer.backward + (index === 0 ? embedding.backward : 0);
+    const whole = backward + (index === last ? head.backward : 0);
+    return withReductions(whole, layers[index]! * traffic.last, traffic) - whole;
+  };
   let [seconds, bytes] = [0, 0];
   placement.forEach((own, stage) => {
     const busy = microbatches * own.reduce((sum, index) => sum + virtual[index]!, 0);
-    const around = splitBackward ? updateOf(stage) : before[Math.min(...own)]! + updateOf(0);
-    seconds = Math.max(seconds, busy + around);
+    // The first stage's last slot is that of the first virtual stage; another's, of its own lowest.
+    const lowest = Math.min(...own);
+    if (!splitBackward) seconds = Math.max(seconds, busy + before[lowest]! + addedOf(0) + updateOf(0));
+    seconds = Math.max(seconds, busy + addedOf(lowest) + updateOf(stage));
     const count = own.reduce((sum, index) => sum + layers[index]!, 0);
-    const kept = held(stage) * Math.min(...own.map((index) => layers[index]!)) * layer.keptBytes;
+    seconds = Math.max(seconds, microbatches * count * traffic.each);
+    const least = Math.min(...own.map((index) => layers[index]!));
+    // When the first backward begins, the forwards of its microbatch were done in all of them.
+    const kept = Math.max(count, held(stage) * least) * layer.keptBytes;
     bytes = Math.max(bytes, peakBytes(scaled(work.layerElements, count * perLayer), kept, shape));
   });
   return { seconds: hostSeconds + ROUNDING * seconds, bytes };

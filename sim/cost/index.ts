@@ -7,6 +7,7 @@ export * from './matmul.js';
 export { memoryTime } from './memory-time.js';
 export * from './op-times.js';
 export * from './pieces.js';
+export * from './kept-beside.js';
 export * from './stack-memory.js';
 export * from './traffic.js';
 export * from './work-kinds.js';

@@ -73,6 +73,14 @@ function pointsOf(points: readonly MatmulPoint[], form: MatmulForm | undefined):
 export const fastestRate = ({ peak, achievable, points }: MatmulRate): FlopsPerSecond =>
   flopsPerSecond(points.reduce((most, { rate }) => Math.max(most, rate), Math.max(peak, achievable)));
 
+/** The most that the simulator gives any matmul on its padded FLOPs. */
+export function mostAchievable(rate: MatmulRate, unit: MatrixUnit, balance: number): FlopsPerSecond {
+  if (rate.points.length === 0) return rate.achievable;
+  const padded = rate.points.map((point) => paddedRate(point, unit, balance));
+  // A measured shape itself gets its own rate, whatever the fastest is.
+  return flopsPerSecond(Math.max(...padded));
+}
+
 /**
  * Rate in padded FLOP/s for a shape: the profile's achievable rate, or, where shapes were measured, their rates
  * weighted by inverse distance (Shepard 1968) in the logarithms of batch, m, n and k. A measured shape gets exactly

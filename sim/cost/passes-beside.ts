@@ -1,8 +1,8 @@
 /**
  * Passes over memory that a framework makes beside the ops of a program: dropout, which programs leave out as it changes
  * nothing but the data; copies into the layout that an attention kernel wants; and what it computes op by op where the
- * program has it in one: a softmax, a rotary embedding, the buckets that gradients are summed in. They take time, and no
- * memory: what they leave for the backward pass, such as masks, is not among what is kept.
+ * program has it in one: a softmax, a rotary embedding, the buckets that gradients are summed in. What they
+ * leave for the backward pass is in `kept-beside.ts`.
  */
 import type { Stack } from '../../src/hardware/index.js';
 import { stateOf } from '../../src/mesh/index.js';
@@ -89,7 +89,7 @@ const tokenShards = new WeakMap<readonly Value[], readonly number[] | undefined>
  *
  * @param whole [B,S,D]
  */
-function ownStreamElements(whole: readonly number[], values: readonly Value[]): number {
+export function ownStreamElements(whole: readonly number[], values: readonly Value[]): number {
   if (!tokenShards.has(values)) {
     const isPart = ({ type: { shape, states } }: Value): boolean =>
       shape.length === 3 && shape[2] === whole[2] && stateOf(states, 'model') === 1;

@@ -4,6 +4,7 @@ import type { MemoryOptions, MemoryUse, Op, Program, ValueId } from '../../src/p
 import { memoryUse } from '../../src/program/index.js';
 import { unwrittenValues } from './pieces.js';
 import { viewsOf, widenedOf } from './functions.js';
+import { keptBeside } from './kept-beside.js';
 
 /** The peak of memory over a step as a stack runs it. */
 export const stepMemory = (program: Program, stack: Stack): MemoryUse =>
@@ -15,5 +16,5 @@ export function memoryOptions(program: Program, stack: Stack): MemoryOptions {
   const widened = widenedOf(program, stack.norms);
   const unwritten = (kernel: Op): ReadonlySet<ValueId> =>
     unwrittenValues(kernel.region!.ops, values, stack, new Set(kernel.results), widened);
-  return { unwritten, views: viewsOf(stack) };
+  return { unwritten, views: viewsOf(stack), beside: keptBeside(program, stack) };
 }

@@ -1,3 +1,4 @@
+export { pipelineBounds } from './bounds.js';
 export * from './report.js';
 export * from './simulate.js';
 export { pipelineSpans } from './spans.js';

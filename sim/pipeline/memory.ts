@@ -3,7 +3,7 @@
  * from the program; beside it stays what the stage holds in any case, what microbatches under way left, and what has
  * arrived or is still being sent.
  */
-import type { MemoryUse, TrainingPipeline, Program, ProgramInput, Role } from '../../src/program/index.js';
+import type { MemoryUse, TrainingPipeline, Program, ProgramInput, Role, ValueId } from '../../src/program/index.js';
 import { ROLES, isBatch, typeBytes } from '../../src/program/index.js';
 import type { SlotKind } from '../../src/program/schedules/index.js';
 import { placeOf, virtualStage, virtualStageCount } from '../../src/program/schedules/index.js';
@@ -50,11 +50,12 @@ function inputBytes({ inputs, values }: Program, wanted: (input: ProgramInput) =
   return found;
 }
 
-function residualBytes({ outputs, values }: Program): ByRole {
+/** @param beside what is kept beside values */
+function residualBytes({ outputs, values }: Program, beside: ReadonlyMap<ValueId, number>): ByRole {
   const found = [...NONE];
   for (const { name, value } of outputs) {
     const { type, role } = values[value]!;
-    if (name.startsWith('residual:')) found[ROLES.indexOf(role)]! += typeBytes(type);
+    if (name.startsWith('residual:')) found[ROLES.indexOf(role)]! += typeBytes(type) + (beside.get(value) ?? 0);
   }
   return found;
 }
@@ -204,7 +205,7 @@ class StageWalk {
     const { run } = takeOf(this.#runs, this.#pipeline, virtual, kind, isLast);
     const { program } = run;
     const { slots } = this.#pipeline.virtual[virtual]!;
-    const forward = residualBytes(slots.forward!);
+    const forward = residualBytes(slots.forward!, this.#runs.keptBeside(slots.forward!));
     const forWeights = kind === 'backward-input' || kind === 'backward-weight';
     const kept = forWeights ? inputBytes(slots['backward-weight']!, isKind('residual')) : NONE;
     const leaves: Record<SlotKind, () => ByRole> = {

@@ -4,9 +4,9 @@
  */
 import type { Stack } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
-import type { MemoryUse, Program } from '../../src/program/index.js';
+import type { MemoryUse, Program, ValueId } from '../../src/program/index.js';
 import { memoryUse } from '../../src/program/index.js';
-import { memoryOptions } from '../cost/index.js';
+import { keptBeside, memoryOptions } from '../cost/index.js';
 import type { TicksByCategory } from '../categories.js';
 import { ticksByCategory } from '../categories.js';
 import type { Ticks } from '../engine/index.js';
@@ -73,6 +73,11 @@ export class ProgramRuns {
     let run = this.#runs.get(program);
     if (run === undefined) this.#runs.set(program, (run = this.#run(program)));
     return run;
+  }
+
+  /** See `keptBeside`. */
+  keptBeside(program: Program): ReadonlyMap<ValueId, number> {
+    return keptBeside(program, this.#stack);
   }
 
   #run(program: Program): ProgramRun {

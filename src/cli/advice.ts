@@ -4,22 +4,12 @@
  */
 import { TIME_CATEGORIES } from '../../sim/index.js';
 import type { StepCategory, UnfoldRequest } from '../../sim/index.js';
-import { MeshwrightError } from '../errors.js';
-import type { Job, Plan, PlanOptionName } from '../job/index.js';
-import {
-  PLAN_OPTION_NAMES,
-  SHARDS,
-  checkPlan,
-  fitPlan,
-  isPipeline,
-  formatPlan,
-  microbatchChoices,
-  planOptionText,
-  planWord,
-} from '../job/index.js';
+import type { Job, Plan } from '../job/index.js';
+import { SHARDS, checkPlan, fitPlan, isPipeline, formatPlan, microbatchChoices } from '../job/index.js';
 import { BATCH_AXES, axisSize, createMesh } from '../mesh/index.js';
 import type { Mesh } from '../mesh/index.js';
 import { ACTIVATION_LAYOUTS } from '../models/index.js';
+import { planDifference, unlessRefused } from '../planner/index.js';
 import { LINEAR_MODES, REMATERIALIZATIONS } from '../program/index.js';
 import type { ScheduleName } from '../program/schedules/index.js';
 import type { Assessment, Assessor, JobSimulation } from './assess.js';
@@ -150,17 +140,6 @@ function towardsSpeed(job: Job, simulation: JobSimulation): Change[] {
     .flatMap(({ changes }) => changes);
 }
 
-const textOf = (plan: Plan, name: PlanOptionName): string | undefined =>
-  plan[name] === undefined ? undefined : planOptionText(name, plan[name]);
-
-/** The options of `to` that `from` doesn't have, as words of the short form. */
-const difference = (from: Plan, to: Plan): string =>
-  PLAN_OPTION_NAMES.flatMap((name) => {
-    const text = textOf(to, name);
-    if (text === undefined || text === textOf(from, name)) return [];
-    return [name === 'mesh' ? text : `${planWord(name)}=${text}`];
-  }).join(' ');
-
 /** The parts of a step, communication by axis. */
 function partsOf(simulation: JobSimulation): Map<Saving, number> {
   const { timeByCategorySeconds, exposedCommunicationByAxisSeconds } = simulation;
@@ -178,16 +157,6 @@ function largestSaving(from: JobSimulation, to: JobSimulation): NonNullable<Advi
   return [...partsOf(from)]
     .map(([what, value]) => ({ what, seconds: value - (after.get(what) ?? 0) }))
     .reduce((most, one) => (one.seconds > most.seconds ? one : most));
-}
-
-/** Nothing where the machine or the model doesn't allow it. */
-function unlessRefused<T>(make: () => T): T | undefined {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof MeshwrightError && error.code !== 'INTERNAL') return undefined;
-    throw error;
-  }
 }
 
 /**
@@ -229,7 +198,7 @@ export function adviceOn(
     const { stepTimeSeconds, peakMemoryBytesPerChip } = result;
     return [
       {
-        change: difference(plan, tried.plan),
+        change: planDifference(plan, tried.plan),
         plan: formatPlan(tried.plan),
         stepTimeSeconds,
         peakMemoryBytesPerChip,

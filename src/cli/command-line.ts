@@ -19,6 +19,7 @@ import {
   whole,
 } from './options.js';
 import { addGoodputFlags } from './goodput-flags.js';
+import { addQuestionFlags } from './question-flags.js';
 import type { CalibrateFlags } from './commands/calibrate.js';
 import type { DiagnoseFlags } from './commands/diagnose.js';
 import type { GoodputFlags } from './commands/goodput.js';
@@ -32,6 +33,8 @@ import type { SimulateFlags } from './commands/simulate.js';
 import type { ValidateFlags } from './commands/validate.js';
 import type { PlanFlags } from './commands/plan.js';
 import { Interrupted } from './interrupt.js';
+import { FRAMEWORK_NAMES } from '../planner/index.js';
+import { addSearchFlags } from './search-flags.js';
 import { reportError } from './output.js';
 
 /** Of `simulate`: what is of no use where a program is printed and nothing is simulated. */
@@ -124,14 +127,24 @@ function createProgram(): Command {
       (await import('./commands/simulate.js')).simulate(file, flags),
     );
   json(
-    addCollectiveFlag(
-      addLearningRate(
-        addJobFlags(program.command('plan').description('rank the plans of a task by simulation and say why')),
+    addQuestionFlags(
+      addCollectiveFlag(
+        addLearningRate(
+          addSearchFlags(
+            program.command('plan').description('find the best plans of a task by simulation, and say why they are'),
+          ),
+        ),
       ),
     ),
   )
     .option('--top <count>', 'how many plans to show', whole('--top'), 10)
     .option('--output <file>', 'write the first plan as a job file')
+    .addOption(
+      new Option(
+        '--settings <framework...>',
+        "the first plan as other frameworks' settings, and what they have no setting for",
+      ).choices(FRAMEWORK_NAMES),
+    )
     .action(async (file: string | undefined, flags: PlanFlags) =>
       (await import('./commands/plan.js')).plan(file, flags),
     );

@@ -16,7 +16,7 @@ import { jobToInput } from '../job/index.js';
 import { omit } from '../omit.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { predictedFigures } from './comparison.js';
-import { localName } from './profiling.js';
+import { localName } from './local-profile.js';
 import type { Straggler } from '../trace/index.js';
 import { openStore, passOver, versionOf } from './stored-hardware.js';
 import { groupOf } from './subjects.js';

@@ -1,4 +1,4 @@
-/** SIGINT, SIGTERM and SIGHUP ask the work to end after the step in flight; a second one ends at once. */
+/** SIGINT, SIGTERM and SIGHUP ask the work to come to an end; a second one ends at once. */
 import { runFolderOf } from '../train/index.js';
 import type { SavedCheckpoint, TrainReport } from '../train/index.js';
 
@@ -28,34 +28,15 @@ export function howToGoOn({ path, step }: Pick<SavedCheckpoint, 'path' | 'step'>
 }
 
 /**
- * @returns the report, and what to throw after reporting it where a signal cut the run short
- * @throws Interrupted where it did so before there was a report
+ * @param ending what becomes of the work when it is asked to end
+ * @returns what the work came to, and what to throw after reporting it where a signal cut it short
+ * @throws Interrupted where it did so before the work came to anything
  */
-export async function interruptible(
-  work: (signal: AbortSignal) => Promise<TrainReport>,
+export async function untilInterrupted<T>(
+  ending: string,
+  work: (signal: AbortSignal) => Promise<T>,
   end: () => void,
-): Promise<{ report: TrainReport; interrupted?: Interrupted }> {
-  return untilSignal('the step in flight', end, async (signal, cause) => {
-    const report = await work(signal);
-    const interrupted = cause();
-    if (interrupted === undefined) return { report };
-    if (report.checkpoint !== undefined) process.stderr.write(`${howToGoOn(report.checkpoint)}\n`);
-    return { report, interrupted };
-  });
-}
-
-/**
- * Work that a signal asks to end.
- *
- * @param lastPart what it still does then, for people
- * @param work is given the signal, and what tells whether one came
- * @throws Interrupted as the signal's reason, unless the work still gives something
- */
-export async function untilSignal<T>(
-  lastPart: string,
-  end: () => void,
-  work: (signal: AbortSignal, cause: () => Interrupted | undefined) => Promise<T>,
-): Promise<T> {
+): Promise<{ result: T; interrupted?: Interrupted }> {
   const controller = new AbortController();
   let interrupted: Interrupted | undefined;
   let since = 0;
@@ -66,14 +47,26 @@ export async function untilSignal<T>(
     }
     since = performance.now();
     interrupted = new Interrupted(name);
-    process.stderr.write(`\n${name}: ending after ${lastPart}; once more ends at once\n`);
+    process.stderr.write(`\n${name}: ${ending}; once more ends at once\n`);
     controller.abort(interrupted);
   };
   for (const signal of SIGNALS) process.on(signal, stop);
   try {
-    return await work(controller.signal, () => interrupted);
+    const result = await work(controller.signal);
+    return { result, ...(interrupted === undefined ? {} : { interrupted }) };
   } finally {
     end();
     for (const signal of SIGNALS) process.off(signal, stop);
   }
+}
+
+/** A training: the step in flight ends, and what is safe is said. */
+export async function interruptible(
+  work: (signal: AbortSignal) => Promise<TrainReport>,
+  end: () => void,
+): Promise<{ report: TrainReport; interrupted?: Interrupted }> {
+  const { result: report, interrupted } = await untilInterrupted('ending after the step in flight', work, end);
+  if (interrupted === undefined) return { report };
+  if (report.checkpoint !== undefined) process.stderr.write(`${howToGoOn(report.checkpoint)}\n`);
+  return { report, interrupted };
 }

@@ -8,14 +8,14 @@ import type { Block, Fingerprint, MeasureEvent, OpProbe, Profile } from '../cali
 import { fingerprintHere, opProbes, profileDevices } from '../calibrate/index.js';
 import { MeshwrightError } from '../errors.js';
 import type { HardwareDocument, StackDocument } from '../hardware/index.js';
-import { listHardware } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
 import { isPipeline, lowerJob, lowerJobPipeline } from '../job/index.js';
 import type { Program } from '../program/index.js';
 import { reasonOf } from '../reason.js';
 import type { FamilyName } from '../runtime/index.js';
-import { DEFAULT_FAMILY, familyRow, runInChild } from '../runtime/index.js';
+import { familyRow, runInChild } from '../runtime/index.js';
 import type { Measure } from './child-requests.js';
+import { localName } from './local-profile.js';
 import { pipelinePrograms } from './pipeline-programs.js';
 import { referencePrograms } from './reference-jobs.js';
 
@@ -31,16 +31,6 @@ const BLOCK_SECONDS = 12;
 const GRID = { matmuls: 24, sizes: 8, bytes: 2 ** 23 };
 /** Of jobs in question: all that they have. */
 const OF_JOBS = { matmuls: Infinity, sizes: 32, bytes: Infinity };
-
-/** The name of this machine's profile for a family: `local`, `local-tfjs-wasm`. */
-export const localName = (family: FamilyName): string => (family === DEFAULT_FAMILY ? 'local' : `local-${family}`);
-/** The shipped profile that a family's measurements start from. */
-export const shippedBase = (family: FamilyName): string => {
-  const name = localName(family);
-  if (listHardware().includes(name)) return name;
-  // Of the same library on something else.
-  return family.startsWith('tfjs') ? 'local-tfjs-wasm' : 'local';
-};
 
 const programsOf = (job: Job): Program[] =>
   isPipeline(job.plan)

@@ -16,7 +16,7 @@ import {
   stageCount,
   withExamples,
 } from '../job/index.js';
-import { axisSize, createMesh } from '../mesh/index.js';
+import { axisSize, batchParts, createMesh, gradientParts } from '../mesh/index.js';
 import { DTYPE_BYTES } from '../program/index.js';
 import type { Program } from '../program/index.js';
 import { splitsBackward, virtualStage } from '../program/schedules/index.js';
@@ -24,6 +24,7 @@ import { bytes } from '../units.js';
 import type {
   ClassWork,
   CollectiveChoice,
+  LayerTraffic,
   Machine,
   PassWork,
   StagesShape,
@@ -33,11 +34,12 @@ import type {
   WaitedCollective,
 } from '../../sim/index.js';
 import {
+  NO_TRAFFIC,
   NO_WAIT,
   classWork,
   createNetwork,
   kernelSeconds,
-  peakSeconds,
+  leastSeconds,
   stepBound,
   timeAlone,
   toSeconds,
@@ -82,14 +84,24 @@ export class PlanBounds {
     this.#surroundings = surroundings;
   }
 
-  /** Jobs that share what is worked out at the level `kernels`. */
-  classOf = (job: Job): string => `${shapeClassKey(job)} ${localExamples(job)}`;
+  /** Never more than what the simulator says of the job. */
+  of(job: Job, level: Exclude<BoundLevel, 'peak'>): StepBound {
+    const work = this.#work(job);
+    if (level === 'kernels') return stepBound(work, this.#shape(job), NO_WAIT);
+    const wait = this.#waits(job);
+    return stepBound(work, this.#shape(job), wait, traffic(job, work, wait));
+  }
 
-  /** Never more than what the simulator says of the job, at any level. */
-  of(job: Job, level: BoundLevel): StepBound {
-    const shape = this.#shape(job);
-    if (level === 'peak') return stepBound(this.#peak(job), shape, NO_WAIT);
-    return stepBound(this.#work(job), shape, level === 'waits' ? this.#waits(job) : NO_WAIT);
+  /** At the level `peak`, of jobs that differ in the count of microbatches. */
+  peaks(job: Job): (microbatches: number) => StepBound {
+    const { mesh } = job.plan;
+    const whole = this.#whole(job);
+    const model = axisSize(mesh, 'model');
+    const shared = axisSize(mesh, 'sequence') * model * batchParts(mesh);
+    return (microbatches) => {
+      const plan = { ...job.plan, microbatches };
+      return stepBound(dealt(whole, job.batch / microbatches / shared, model), this.#shape({ ...job, plan }), NO_WAIT);
+    };
   }
 
   #shape(job: Job): StepShape {
@@ -114,28 +126,28 @@ export class PlanBounds {
       ),
       splitBackward: splitsBackward(schedule),
       held: (stage) => {
-        if (splitsBackward(schedule)) return 1;
-        return schedule === 'gpipe' ? microbatches : Math.min(microbatches, stages - stage);
+        if (schedule === 'gpipe') return microbatches;
+        if (schedule === '1f1b') return Math.min(microbatches, stages - stage);
+        const isWhole = microbatches > stages && microbatches % stages === 0;
+        return schedule === 'interleaved-1f1b' && isWhole ? 2 * (stages - 1 - stage) + (chunks - 1) * stages + 1 : 1;
       },
     };
   }
 
   /** The class as if all that one chip would compute were dealt evenly, at the peak of the type. */
-  #peak(job: Job): ClassWork {
-    const { plan, precision, hardware } = job;
-    const { rematerialize, rematerializeLayers, keepProducts, mesh } = plan;
-    const key = [rematerialize, rematerializeLayers, keepProducts, precision, castsOf(job)];
-    const whole = this.#peaks.get(JSON.stringify(key), () => {
+  #whole(job: Job): ClassWork {
+    const { plan, precision } = job;
+    const { rematerialize, rematerializeLayers, keepProducts } = plan;
+    const key = [rematerialize, rematerializeLayers, keepProducts, precision];
+    return this.#peaks.get(JSON.stringify(key), () => {
       const stack = this.#surroundings.stack(job);
       const alone: Job = {
         ...job,
         plan: { ...plan, mesh: createMesh({}), activations: 'width', linears: 'synchronous' },
       };
       const program = lowerShapeClass(alone, 1, stepOptions(stack));
-      return classWork(program, stack, precision.parameters, peakSeconds(program, hardware.chip));
+      return classWork(program, stack, precision.parameters, leastSeconds(program, this.#surroundings.machine(job)));
     });
-    const shared = axisSize(mesh, 'sequence') * axisSize(mesh, 'model');
-    return dealt(whole, localExamples(job) / shared, axisSize(mesh, 'model'));
   }
 
   #work(job: Job): ClassWork {
@@ -175,9 +187,35 @@ export class PlanBounds {
   }
 }
 
-const castsOf = ({ plan }: Job): boolean => plan.shard !== 'none' || plan.castParameters === 'once';
+/**
+ * Of a layer, on `data` alone: where gradients are summed over other axes too, what is left to send hangs on their order.
+ */
+function traffic({ plan, precision }: Job, work: ClassWork, wait: (one: WaitedCollective) => number): LayerTraffic {
+  const { mesh, shard, shardAxes, overlapGradients, microbatches } = plan;
+  const data = axisSize(mesh, 'data');
+  const alone = gradientParts(mesh) === data && (shard === 'none' || shardAxes.join() === 'data');
+  if (data === 1 || !alone || plan.shardTensors !== 'all' || plan.shardMinimum > 0) return NO_TRAFFIC;
+  const take = (name: 'all_gather' | 'all_reduce' | 'reduce_scatter', heldBytes: number): number =>
+    heldBytes === 0 ? 0 : wait({ name, axis: 'data', heldBytes, count: 1 });
+  const cut = work.cutElements(data);
+  const gradient = DTYPE_BYTES[precision.gradients];
+  const gathered = shard === 'parameters' ? (2 * cut * DTYPE_BYTES[precision.compute]) / data : 0;
+  if (shard === 'none' || shard === 'optimizer') {
+    const layers = work.layers.reduce((sum, { count }) => sum + count, 0);
+    const elements = shard === 'none' ? work.layerElements.all / layers : cut;
+    const summed = elements * DTYPE_BYTES[precision.gradientReduction ?? precision.gradients];
+    return {
+      last: take(shard === 'none' ? 'all_reduce' : 'reduce_scatter', summed),
+      when: overlapGradients ? 'meanwhile' : 'after',
+      each: 0,
+    };
+  }
+  // What the layers of one microbatch send, in the order that they take turns.
+  const each = take('reduce_scatter', cut * gradient) + (gathered === 0 ? 0 : 2 * take('all_gather', gathered / 2));
+  return { last: microbatches === 1 ? take('reduce_scatter', cut * gradient) : 0, when: 'meanwhile', each };
+}
 
-/** Work of a whole model, of which a chip has a part: of the arithmetic, and of the parameters. */
+/** Work of a whole model, of which a chip has a part: of arithmetic and activations, and of parameters. */
 function dealt(
   { layers, embedding, head, layerElements, endElements }: ClassWork,
   part: number,
@@ -187,11 +225,12 @@ function dealt(
   const both = ({ forward, backward }: ClassWork['head']) => ({ forward: pass(forward), backward: pass(backward) });
   const fewer = ({ all, cast }: ClassWork['layerElements']) => ({ all: all / over, cast: cast / over });
   return {
-    layers: layers.map((one) => ({ ...both(one), count: one.count, keptBytes: 0 })),
+    layers: layers.map((one) => ({ ...both(one), count: one.count, keptBytes: one.keptBytes * part })),
     embedding: both(embedding),
     head: both(head),
     layerElements: fewer(layerElements),
     endElements: fewer(endElements),
+    cutElements: () => 0,
   };
 }
 
@@ -205,7 +244,10 @@ function stateBytes({ plan, precision, optimizer }: Job): StateBytes {
   const summedWhole = shard === 'none' || (shard === 'optimizer' && (microbatches > 1 || isPipeline(plan)));
   return {
     kept: (parameter + slots * state) / parts,
-    copies: shard === 'parameters' ? 0 : DTYPE_BYTES[precision.compute],
+    copies:
+      shard === 'parameters' || (shard === 'none' && plan.castParameters === 'where-used')
+        ? 0
+        : DTYPE_BYTES[precision.compute],
     gradients: gradient / (summedWhole ? 1 : parts),
     moved: (2 * parameter + 2 * slots * state + gradient) / parts,
   };

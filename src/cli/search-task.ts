@@ -7,6 +7,9 @@ import type { Job } from '../job/index.js';
 import type { PlanRow, SearchProgress, TaskChoice } from '../tui/services.js';
 import type { JobSimulation } from './assess.js';
 import { Assessor } from './assess.js';
+import { whyOf } from './plan-report.js';
+import { searchPlans } from './plan-search.js';
+import { nothingFound } from './remedies.js';
 import { partsOfStep } from './simulation-view.js';
 import { toJobInput } from './task-choice.js';
 
@@ -40,26 +43,36 @@ function rowOf(job: Job, figures: JobSimulation, why: string): PlanRow {
 export type SearchOutcome =
   { readonly progress: SearchProgress } | { readonly code: ErrorCode; readonly detail: ErrorDetail };
 
-export function searchPlansSafely(request: SearchRequest): SearchOutcome {
+export async function searchPlansSafely(request: SearchRequest): Promise<SearchOutcome> {
   try {
-    return { progress: searchPlans(request) };
+    return { progress: await searchForUi(request) };
   } catch (error) {
     if (error instanceof MeshwrightError) return { code: error.code, detail: error.detail };
     throw error;
   }
 }
 
-function searchPlans({ task, port }: SearchRequest): SearchProgress {
-  const soFar: PlanRow[] = [];
-  const { ranked, rejected } = new Assessor().rank(resolveTask(toJobInput(task)), {}, (job, figures) => {
-    soFar.push(rowOf(job, figures, ''));
-    const plans = soFar.toSorted((a, b) => a.stepTimeSeconds - b.stepTimeSeconds);
-    port.postMessage({ plans, rejected: 0, done: false } satisfies SearchProgress);
-  });
+/** Rows of the best plans, and of no others. */
+const ROWS = 10;
+
+async function searchForUi({ task: choice, port }: SearchRequest): Promise<SearchProgress> {
+  const task = resolveTask(toJobInput(choice));
+  const { best, counts, closest, refused } = await searchPlans(
+    task,
+    {},
+    {
+      top: ROWS + 1,
+      onProgress: (ranked, { doNotFit }) => {
+        const plans = ranked.slice(0, ROWS).map(({ job, figures }) => rowOf(job, figures, ''));
+        port.postMessage({ plans, rejected: doNotFit, done: false } satisfies SearchProgress);
+      },
+    },
+  );
   port.close();
+  if (best.length === 0) throw nothingFound({ closest, refused }, new Assessor(), task, {});
   return {
-    plans: ranked.map(({ job, figures, why }) => rowOf(job, figures, why)),
-    rejected: rejected.length,
+    plans: best.slice(0, ROWS).map((found, index) => rowOf(found.job, found.figures, whyOf(found, best[index + 1]))),
+    rejected: counts.doNotFit,
     done: true,
   };
 }

@@ -4,8 +4,8 @@ import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { MeshwrightError, unreachable } from '../errors.js';
 import { listHardware, loadHardware } from '../hardware/index.js';
-import { formatPlan, resolveTask } from '../job/index.js';
-import type { Job } from '../job/index.js';
+import { checkPlan, parsePlan, resolveTask } from '../job/index.js';
+import type { Job, JobInput } from '../job/index.js';
 import { PRESETS, findModel } from '../models/index.js';
 import { generateDataset, generateText } from '../train/index.js';
 import type { Comparison, SearchProgress, Services, TaskChoice, TrainEvent as UiEvent } from '../tui/services.js';
@@ -81,16 +81,9 @@ async function search(
   }
 }
 
-/** The plan of the search that has this label, on a profile of this machine as it is now. */
-function findPlan(task: TaskChoice, label: string, jobs: readonly Job[]): Job {
-  const found = jobs.find((job) => formatPlan(job.plan) === label);
-  if (found) return found;
-  throw new MeshwrightError('JOB_INVALID', {
-    place: `plans of ${task.model}`,
-    expected: 'a plan of the search',
-    got: label,
-  });
-}
+/** The plan of a search that has this label, on a profile. */
+const planNamed = (input: JobInput, hardware: string, label: string): Job =>
+  checkPlan(resolveTask({ ...input, hardware }), parsePlan(label));
 
 async function train(
   task: TaskChoice,
@@ -102,9 +95,7 @@ async function train(
   const training = { ...data, epochs: EPOCHS };
   const optimizer = { warmupSteps: 20, cooldownSteps: 20 };
   const input = await fitClasses({ ...toJobInput(task), training, optimizer });
-  const jobsOf = (hardware: string) =>
-    new Assessor().rank(resolveTask({ ...input, hardware }), {}).ranked.map(({ job }) => job);
-  const shipped = findPlan(task, label, jobsOf(input.hardware!));
+  const shipped = planNamed(input, input.hardware!, label);
   requireLocal(shipped);
   requireFits(new Assessor().assessAny(shipped));
   const folder = freeRunFolder(join('runs', task.model));
@@ -112,7 +103,7 @@ async function train(
   createRunFolder(folder, '--run');
   onEvent({ kind: 'phase', text: 'measuring this machine' });
   const hardware = await writeProfile([shipped], folder, () => undefined, signal);
-  const job = findPlan(task, label, jobsOf(hardware));
+  const job = planNamed(input, hardware, label);
   writeJob(folder, job);
   const predicted = new Assessor().assessAny(job);
   const anew = formatSeconds(seconds(predictedStepSeconds(predicted)));

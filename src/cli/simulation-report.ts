@@ -2,7 +2,9 @@
 import type { Details, UnfoldRequest } from '../../sim/index.js';
 import { detailsOf, pipelineDetails } from '../../sim/index.js';
 import type { Job } from '../job/index.js';
-import { flops } from '../units.js';
+import type { Cost } from '../planner/index.js';
+import { costOf } from '../planner/index.js';
+import { flops, seconds } from '../units.js';
 import type { Assessment, Assessor, JobSimulation, PipelineAssessment } from './assess.js';
 import type { Advice } from './advice.js';
 import { adviceOn } from './advice.js';
@@ -10,12 +12,11 @@ import type { HardwareVersion } from './stored-hardware.js';
 import { hardwareVersion } from './stored-hardware.js';
 
 /** How long a whole training takes at this step time, evaluation, checkpoints and failures aside. */
-export interface TrainingLength {
+export interface TrainingLength extends Cost {
   readonly steps: number;
   readonly tokens: number;
   /** Of 86,400 s. */
   readonly days: number;
-  readonly chipHours: number;
 }
 
 export interface SimulationReport extends JobSimulation, Details {
@@ -75,7 +76,7 @@ function report(
   const { stepTimeSeconds, tokensPerSecond, chips } = simulation;
   const tokensPerStep = Math.round(tokensPerSecond * stepTimeSeconds);
   const steps = stepsOf(job, flags, tokensPerStep);
-  const seconds = (steps ?? 0) * stepTimeSeconds;
+  const length = seconds((steps ?? 0) * stepTimeSeconds);
   return {
     ...simulation,
     ...details,
@@ -83,7 +84,12 @@ function report(
     training:
       steps === undefined
         ? null
-        : { steps, tokens: steps * tokensPerStep, days: seconds / 86400, chipHours: (seconds / 3600) * chips },
+        : {
+            steps,
+            tokens: steps * tokensPerStep,
+            days: length / 86400,
+            ...costOf(job.hardware, chips, length),
+          },
     advice: adviceOn(assessor, { job, simulation }, details.runs, unfold),
   };
 }

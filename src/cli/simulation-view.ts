@@ -2,7 +2,7 @@
 import type { StepCategory } from '../../sim/index.js';
 import { BUBBLE, TIME_CATEGORIES } from '../../sim/index.js';
 import { wrapped } from '../text.js';
-import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
+import { bytes, formatBytes, formatDollars, formatJoules, formatPercent, formatSeconds, seconds } from '../units.js';
 import type { Advice } from './advice.js';
 import type { JobSimulation } from './assess.js';
 import type { SimulationReport } from './simulation-report.js';
@@ -165,11 +165,16 @@ function linksLine({ links }: SimulationReport): string {
 
 function trainingLine({ training }: SimulationReport): string | undefined {
   if (training === null) return undefined;
-  const { steps, tokens, days, chipHours } = training;
+  const { steps, tokens, days, chipHours, dollars, energy } = training;
   const [amount, unit] =
     days >= 1 ? [days, 'days'] : days >= 1 / 24 ? [days * 24, 'hours'] : [days * 24 * 60, 'minutes'];
   const length = amount >= 1 ? unbroken(`${grouped.format(amount)} ${unit}`) : time(days * 86400);
-  return `${length} for ${grouped.format(steps)} steps, ${short.format(tokens)} tokens; ${short.format(chipHours)} chip-hours`;
+  const bill = [
+    `${short.format(chipHours)} chip-hours`,
+    ...(dollars === null ? [] : [unbroken(formatDollars(dollars))]),
+    ...(energy === null ? [] : [unbroken(formatJoules(energy))]),
+  ];
+  return `${length} for ${grouped.format(steps)} steps, ${short.format(tokens)} tokens; ${bill.join(', ')}`;
 }
 
 /** Of a run of every chip: what differs between them; of one chip that doesn't stand for all exactly: that. */

@@ -15,10 +15,6 @@ import { lowerOptions } from './lower.js';
 export const localExamples = ({ batch, plan }: Pick<Job, 'batch' | 'plan'>): number =>
   batch / plan.microbatches / batchParts(plan.mesh);
 
-/** Whether parameters come to the layers in the type that they are used in. */
-const castsBefore = ({ plan, precision }: Job): boolean =>
-  precision.compute !== precision.parameters && (plan.shard !== 'none' || plan.castParameters === 'once');
-
 /** The same for jobs of one task that differ at most in the examples of a microbatch, as far as its program goes. */
 export function shapeClassKey(job: Job): string {
   const { plan, precision } = job;
@@ -26,11 +22,12 @@ export function shapeClassKey(job: Job): string {
   const sizes = [axisSize(mesh, 'sequence'), axisSize(mesh, 'model')];
   const { compute, parameters, gradients } = precision;
   const made = [rematerialize, rematerializeLayers, keepProducts];
-  return JSON.stringify([sizes, activations, linears, made, compute, parameters, gradients, castsBefore(job)]);
+  return JSON.stringify([sizes, activations, linears, made, compute, parameters, gradients]);
 }
 
 /**
- * One microbatch's forward and backward pass of a job's class.
+ * One microbatch's forward and backward pass of a job's class, with parameters in the type that they are used in: jobs
+ * that cast them where they are used do more.
  *
  * @param examples of the microbatch, which a chip shares with those along `sequence` and `model`
  */
@@ -47,7 +44,7 @@ export function lowerShapeClass(job: Job, examples: number, { form, ...options }
     output: 'loss',
     ...(form === undefined ? {} : { form }),
   });
-  return lowerMicrobatch(program, { ...lowerOptions(job), ...options, castOnce: castsBefore(job) });
+  return lowerMicrobatch(program, { ...lowerOptions(job), ...options, castOnce: true });
 }
 
 /**

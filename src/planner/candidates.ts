@@ -192,10 +192,23 @@ class Enumeration implements Candidates {
       if (plans.length === 0) return [];
     }
     if (honoured !== undefined) plans.forEach((plan) => honoured.note(plan));
-    return plans.map((plan) => {
+    return this.#asAsked(plans).map((plan) => {
       const { precision } = rules.fit(plan);
       return { plan: asUsual(plan, task, precision), precision };
     });
+  }
+
+  /** What was asked for comes before what was left open: plans are without it only where all of a mesh's are. */
+  #asAsked(plans: readonly Plan[]): readonly Plan[] {
+    let left = plans;
+    for (const name of this.#varied) {
+      const asked = this.#space.options?.[name] as readonly unknown[] | undefined;
+      if (asked === undefined) continue;
+      const wanted = new Set(asked.map((value) => planOptionText(name, value)));
+      const having = left.filter((plan) => plan[name] !== undefined && wanted.has(planOptionText(name, plan[name])));
+      if (having.length > 0) left = having;
+    }
+    return left;
   }
 
   #values(name: ListedOption, task: Task, plan: Plan): readonly unknown[] {

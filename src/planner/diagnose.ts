@@ -38,8 +38,9 @@ export interface Diagnosis {
 const MOST_SLOWER = 10;
 /** Less of the gap than this is not worth a line. */
 const LEAST_EXPLAINED = 0.02;
-/** Of the logarithm of a factor of 1 to 10, which is found to some 2 %. */
-const HALVINGS = 7;
+/** Of the gap: nearer isn't looked for. */
+const NEAR = 0.01;
+const MOST_TRIES = 10;
 
 export function diagnose(job: Job, stack: Stack, measured: Seconds, assess: Assess): Diagnosis {
   const base = assess(job, { stack });
@@ -63,22 +64,36 @@ export function diagnose(job: Job, stack: Stack, measured: Seconds, assess: Asse
   const degree = ({ name, check, at }: Degree): Explanation[] => {
     const most = step(at(MOST_SLOWER));
     if (most === undefined) return [];
-    let [slower, figures] = [MOST_SLOWER, most];
-    if (most.stepTimeSeconds > measured) {
-      let [low, high] = [0, Math.log(MOST_SLOWER)];
-      for (let halving = 0; halving < HALVINGS; halving++) {
-        const middle = (low + high) / 2;
-        const tried = step(at(Math.exp(middle)));
-        if (tried === undefined) return [];
-        if (tried.stepTimeSeconds > measured) high = middle;
-        else low = middle;
-        [slower, figures] = [Math.exp(middle), tried];
-      }
-    }
+    const found = most.stepTimeSeconds > measured ? between(at, most) : { slower: MOST_SLOWER, figures: most };
+    if (found === undefined) return [];
+    const { slower, figures } = found;
     const explains = of(figures);
     const likelihood = Math.min(1, Math.max(0, explains)) / slower;
     return [{ cause: `${name} slower`, check, explains, stepTimeSeconds: figures.stepTimeSeconds, slower, likelihood }];
   };
+
+  /** False position in the logarithm of the factor, the end that stays weighed less and less (the Illinois method). */
+  function between(at: Degree['at'], most: StepFigures): { slower: number; figures: StepFigures } | undefined {
+    let [low, lowMiss, high, highMiss] = [0, -1, Math.log(MOST_SLOWER), of(most) - 1];
+    let found = { slower: MOST_SLOWER, figures: most };
+    for (let tries = 0, side = 0; tries < MOST_TRIES; tries++) {
+      const next = (low * highMiss - high * lowMiss) / (highMiss - lowMiss);
+      const figures = step(at(Math.exp(next)));
+      if (figures === undefined) return undefined;
+      found = { slower: Math.exp(next), figures };
+      const miss = of(figures) - 1;
+      if (Math.abs(miss) <= NEAR) break;
+      if (miss < 0) {
+        [low, lowMiss] = [next, miss];
+        if (side < 0) highMiss /= 2;
+      } else {
+        [high, highMiss] = [next, miss];
+        if (side > 0) lowMiss /= 2;
+      }
+      side = Math.sign(miss);
+    }
+    return found;
+  }
 
   const examples = job.batch / measured;
   const input: Explanation = {

@@ -1,4 +1,6 @@
 /** Why a plan is where it is in the ranking, in a sentence. */
+import type { Plan } from '../job/index.js';
+import { formatPlan } from '../job/index.js';
 import { formatPercent, formatSeconds, seconds } from '../units.js';
 
 /** What the planner reads of a simulation. */
@@ -44,4 +46,13 @@ export function explain(figures: PlanFigures, next?: { readonly plan: string; re
   const ratio = next.figures.stepTimeSeconds / figures.stepTimeSeconds - 1;
   if (saved <= 0 || ratio < 5e-4) return `${first} As fast as ${next.plan}.`;
   return `${first} ${formatPercent(ratio)} faster than ${next.plan}: ${formatSeconds(seconds(saved))} less ${what}.`;
+}
+
+/** Mesh and microbatches of a plan, and of its options those that `plan` lacks. */
+export function nameBeside(plan: Plan, other: Plan): string {
+  const shared = new Set(formatPlan(plan).split(' '));
+  return formatPlan(other)
+    .split(' ')
+    .filter((word, index) => index < 2 || !shared.has(word))
+    .join(' ');
 }

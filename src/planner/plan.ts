@@ -17,7 +17,7 @@ import type { Mesh } from '../mesh/index.js';
 import { axisSize, createMesh, formatMesh } from '../mesh/index.js';
 import type { Bytes } from '../units.js';
 import { formatBytes } from '../units.js';
-import { explain } from './explain.js';
+import { explain, nameBeside } from './explain.js';
 import type { PlanFigures } from './explain.js';
 
 /** What the planner needs of an executor: memory first, since it is cheap and rejects most plans. */
@@ -165,15 +165,6 @@ export function findPlans<Figures extends PlanFigures>(
     ),
   }));
   return { ranked, rejected, candidates: scored.length + rejected.length };
-}
-
-/** Mesh and microbatches of a plan, and of its options those that `plan` lacks. */
-function nameBeside(plan: Plan, other: Plan): string {
-  const shared = new Set(formatPlan(plan).split(' '));
-  return formatPlan(other)
-    .split(' ')
-    .filter((word, index) => index < 2 || !shared.has(word))
-    .join(' ');
 }
 
 /** The job, or nothing where the plan does not divide: then neither do more microbatches. */

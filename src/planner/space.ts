@@ -9,7 +9,6 @@ import { axisSize, gradientParts } from '../mesh/index.js';
 import type { ActivationLayout } from '../models/index.js';
 import type { LinearMode } from '../program/index.js';
 import { REMATERIALIZATIONS } from '../program/index.js';
-import { fewestChunks } from '../program/schedules/index.js';
 
 /** What a range may hang on: the task, and the plan as far as it is made, in the order of `DIMENSIONS`. */
 export interface DimensionContext {
@@ -82,7 +81,3 @@ export function fillingCounts(plan: Pick<Plan, 'mesh'>, counts: readonly number[
   const filling = counts.filter((count) => count >= stageCount(plan));
   return filling.length > 0 ? filling : counts;
 }
-
-/** Which of two texts of a value a plan is known by, where they come to the same. */
-export const usualVirtualStages = ({ schedule, virtualStages }: Plan): number =>
-  virtualStages === 'fewest' ? fewestChunks(schedule) : virtualStages;

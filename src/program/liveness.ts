@@ -48,6 +48,8 @@ export interface MemoryOptions {
   readonly unwritten?: (kernel: Op) => ReadonlySet<ValueId>;
   /** Ops whose results are other views of their operand's memory. */
   readonly views?: ReadonlySet<string>;
+  /** Bytes that are kept beside a value, as long as it. */
+  readonly beside?: ReadonlyMap<ValueId, number>;
   /** Walks repeats to their end also where iterations settle; the answer is the same. */
   readonly everyIteration?: boolean;
 }
@@ -170,7 +172,7 @@ class Walk {
       const operand = isView ? 0 : inPlace?.find(([result]) => result === index)?.[1];
       const over = operand === undefined ? undefined : op.operands[operand];
       const { type, role } = this.#program.values[id]!;
-      const size = this.#hidden?.has(id) === true ? 0 : typeBytes(type);
+      const size = this.#hidden?.has(id) === true ? 0 : typeBytes(type) + (this.#options.beside?.get(id) ?? 0);
       this.#bind(id, over === undefined ? this.account.allocate(size, role) : this.#env[over]!);
     });
     this.account.mark(op.id);

@@ -3,7 +3,7 @@ import { MeshwrightError } from '../errors.js';
 import type { ValueType } from '../program/index.js';
 import { elementCount } from '../program/index.js';
 import type { Binding } from './handle.js';
-import { Handle } from './handle.js';
+import { Handle, handlesOf } from './handle.js';
 import type { StateValue } from './initialize.js';
 import type { HostTensor } from './kernels/family.js';
 import { dtypeOf, numbersOf, stored } from './kernels/tensors.js';
@@ -54,11 +54,12 @@ export function adopter(memory: Memory, keeps: boolean): Adopter {
 }
 
 /** A copy of what a binding holds, for somebody else to keep. The binding is let go. */
-export function handOver(binding: Binding): StateValue {
-  const one = (handle: Handle): HostTensor => {
-    const copy = handle.data.slice();
+export async function handOver(binding: Binding): Promise<StateValue> {
+  const copies: HostTensor[] = [];
+  for (const handle of handlesOf(binding)) {
+    const seen = await handle.look();
+    copies.push(handle.isOnDevice ? seen : seen.slice());
     handle.release();
-    return copy;
-  };
-  return binding instanceof Handle ? one(binding) : binding.map(one);
+  }
+  return binding instanceof Handle ? copies[0]! : copies;
 }

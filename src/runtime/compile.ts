@@ -17,6 +17,8 @@ export interface KernelStep extends StepBase {
   readonly kind: 'kernel';
   readonly op: Op;
   readonly operands: readonly ValueId[];
+  /** Which of them nothing after it uses. */
+  readonly last: readonly boolean[];
   readonly results: readonly KernelResult[];
   readonly kernel: CompiledKernel;
   readonly pace: Pace;
@@ -117,7 +119,8 @@ export async function compileProgram(program: Program, family: KernelFamily, ran
       return { id, dtype, length: elementCount(shape), inPlaceOf: takenOver.get(id) };
     });
     const pace = firstPace(program, ops, family.name);
-    return { kind: 'kernel', op, operands, results, kernel, pace, dying };
+    const last = operands.map((id) => dying.includes(id));
+    return { kind: 'kernel', op, operands, last, results, kernel, pace, dying };
   }
 
   /** @param args those that the ops in `ahead` leave for the others */

@@ -12,7 +12,7 @@ import { Communicator, groupsOf } from './communicator.js';
 import type { Block, CollectiveStep, CompiledProgram, StackStep, KernelStep, ManualStep, MoveStep } from './compile.js';
 import type { RepeatStep, Step } from './compile.js';
 import type { Binding } from './handle.js';
-import { Handle, handlesOf, holdAll, releaseAll } from './handle.js';
+import { bringAll, Handle, handlesOf, holdAll, releaseAll } from './handle.js';
 import type { Inspector } from './inspector.js';
 import type { Memory } from './memory.js';
 import { put, take } from './moves.js';
@@ -94,8 +94,10 @@ export class Execution {
       case 'kernel':
         return this.#runKernel(step);
       case 'collective':
+        await this.#bring(step.op);
         return this.#runCollective(step);
       case 'move':
+        await this.#bring(step.op);
         return this.#runMove(step);
       case 'stack':
         return this.#runStack(step);
@@ -108,29 +110,55 @@ export class Execution {
 
   async #runKernel(step: KernelStep): Promise<void> {
     const { op, kernel, operands, results, pace } = step;
-    const { rank, transport, inspector } = this.#around;
-    const tensors = operands.map((id) => this.#filled(id).data);
-    const made = results.map(({ dtype, length, inPlaceOf }) => {
-      const before = inPlaceOf === undefined ? undefined : (this.#env[inPlaceOf] as Handle);
-      // What is looked at is run again from its operands.
-      return before?.isExclusive === true && inspector === undefined
-        ? before
-        : Handle.allocate(this.#around.memory, dtype, length);
-    });
-    const targets = made.map(({ data }) => data);
+    const { rank, transport, inspector, memory } = this.#around;
+    const handles = operands.map((id) => this.#filled(id));
     const id = this.#spanId(op);
-    transport.diary.kernel(id, pace.seconds, pace.isKnown);
-    const start = this.now();
-    await this.#communicator.during(kernel.run(tensors, targets));
-    const end = this.now();
-    pace.took(end - start);
-    transport.diary.goesOn();
-    if (inspector !== undefined) {
-      transport.diary.works(`looking at ${id}`, PREPARING_SECONDS);
-      await inspector.kernel(this.#program, step, id, tensors, targets);
+    let [start, end] = [this.now(), this.now()];
+    const timed = async <T>(work: () => Promise<T>): Promise<T> => {
+      transport.diary.kernel(id, pace.seconds, pace.isKnown);
+      start = this.now();
+      const result = await this.#communicator.during(work());
+      end = this.now();
+      pace.took(end - start);
+      transport.diary.goesOn();
+      return result;
+    };
+    const { runOnDevice } = kernel;
+    let made: readonly Handle[];
+    // What is looked at is in the host's memory, and run again from its operands.
+    if (runOnDevice !== undefined && inspector === undefined) {
+      const spent = handles.map(({ isExclusive }, index) => isExclusive && step.last[index]!);
+      const tensors = handles.map(({ tensor }) => tensor);
+      made = (await timed(() => runOnDevice(tensors, spent))).map((tensor) => Handle.onDevice(memory, tensor));
+    } else {
+      await bringAll(handles);
+      made = results.map(({ dtype, length, inPlaceOf }) => {
+        const before = inPlaceOf === undefined ? undefined : (this.#env[inPlaceOf] as Handle);
+        return before?.isExclusive === true && inspector === undefined
+          ? before
+          : Handle.allocate(memory, dtype, length);
+      });
+      const tensors = handles.map(({ data }) => data);
+      const targets = made.map(({ data }) => data);
+      await timed(() => kernel.run(tensors, targets));
+      if (inspector !== undefined) {
+        transport.diary.works(`looking at ${id}`, PREPARING_SECONDS);
+        await inspector.kernel(this.#program, step, id, tensors, targets);
+      }
     }
     results.forEach(({ id: result }, index) => this.#bind(result, made[index]!));
     this.spans.push({ id, kind: 'kernel', name: 'kernel', phase: op.phase, rank, start, end });
+  }
+
+  /** Brings an op's operands from where a kernel family keeps them. */
+  async #bring(op: Op): Promise<void> {
+    const away = op.operands.map((id) => this.#env[id]!).filter((one) => handlesOf(one).some((h) => h.isOnDevice));
+    if (away.length === 0) return;
+    const start = this.now();
+    await bringAll(away);
+    const { rank } = this.#around;
+    const id = `${this.#spanId(op)}/read`;
+    this.spans.push({ id, kind: 'host', name: 'read back', phase: op.phase, rank, start, end: this.now() });
   }
 
   #runCollective({ op, isQueued, dying }: CollectiveStep): void {

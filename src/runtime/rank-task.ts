@@ -34,7 +34,7 @@ async function answer(rank: Rank, request: RankRequest, copies: ArrayBuffer[]): 
       rank.setState(request.args.key, unpack(request.args.value));
       return { ok: true, result: undefined };
     case 'readState':
-      return { ok: true, result: pack(rank.readState(request.args.key, request.args.element), copies) };
+      return { ok: true, result: pack(await rank.readState(request.args.key, request.args.element), copies) };
     case 'writeState': {
       const { key, element, value } = request.args;
       rank.writeState(key, element, unpack(value) as HostTensor);

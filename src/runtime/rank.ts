@@ -135,14 +135,14 @@ export class Rank {
   }
 
   /**
-   * What the rank holds, not a copy; it is not to be written to, and the next run may end it.
+   * What the rank holds: not a copy, unless it lies on a device. It is not to be written to, and the next run may end it.
    *
    * @param element of a stack, the only one to read
    */
-  readState(key: string, element?: number): StateValue {
-    if (element !== undefined) return this.#element(key, element).data;
+  async readState(key: string, element?: number): Promise<StateValue> {
+    if (element !== undefined) return this.#element(key, element).look();
     const held = this.#held(key);
-    return held instanceof Handle ? held.data : held.map(({ data }) => data);
+    return held instanceof Handle ? held.look() : Promise.all(held.map((handle) => handle.look()));
   }
 
   /**
@@ -152,10 +152,12 @@ export class Rank {
    * @throws MeshwrightError INTERNAL on a key that it does not hold, or a value of another size or type
    */
   writeState(key: string, element: number | undefined, value: HostTensor): void {
-    const { data } = this.#element(key, element);
-    if (data.length !== value.length || dtypeOf(data) !== dtypeOf(value))
-      throw unsuitable(key, `${data.length} of ${dtypeOf(data)}`, `${value.length} of ${dtypeOf(value)}`);
-    data.set(value);
+    const handle = this.#element(key, element);
+    const { tensor } = handle;
+    if (tensor.length !== value.length || dtypeOf(tensor) !== dtypeOf(value))
+      throw unsuitable(key, `${tensor.length} of ${dtypeOf(tensor)}`, `${value.length} of ${dtypeOf(value)}`);
+    if (handle.isOnDevice) handle.replace(this.#memory.allocate(dtypeOf(value), value.length));
+    handle.data.set(value);
   }
 
   /**
@@ -226,7 +228,7 @@ export class Rank {
       },
       current,
     );
-    return { outputs: handOverAll(wanted), spans: execution.spans, end: execution.now() };
+    return { outputs: await handOverAll(wanted), spans: execution.spans, end: execution.now() };
   }
 
   async #runStage(
@@ -242,7 +244,7 @@ export class Rank {
     };
     const run = new StageRun(task, compiled, feeds, { ...around, adopt: this.#adopter(), state }, current);
     const wanted = await run.run(outputs);
-    return { outputs: handOverAll(wanted), spans: run.spans, end: seconds(around.clock() - around.startedAt) };
+    return { outputs: await handOverAll(wanted), spans: run.spans, end: seconds(around.clock() - around.startedAt) };
   }
 
   #element(key: string, element: number | undefined): Handle {
@@ -277,5 +279,8 @@ export class Rank {
   }
 }
 
-const handOverAll = (wanted: ReadonlyMap<string, Binding>): Record<string, StateValue> =>
-  Object.fromEntries([...wanted].map(([name, binding]) => [name, handOver(binding)]));
+async function handOverAll(wanted: ReadonlyMap<string, Binding>): Promise<Record<string, StateValue>> {
+  const outputs: Record<string, StateValue> = {};
+  for (const [name, binding] of wanted) outputs[name] = await handOver(binding);
+  return outputs;
+}

@@ -16,7 +16,7 @@ import { Communicator, groupsOf } from './communicator.js';
 import type { Surroundings } from './execute.js';
 import type { Binding } from './handle.js';
 import type { Handle } from './handle.js';
-import { holdAll, releaseAll } from './handle.js';
+import { bringAll, holdAll, releaseAll } from './handle.js';
 import type { Expected } from './ports.js';
 import { Ports } from './ports.js';
 import type { Current, ProgramEnds } from './run-program.js';
@@ -173,9 +173,9 @@ export class StageRun {
         if (input.kind === 'sum') return this.#values.take(`sum:${input.name}`);
         return this.#values.feed(input.name, program.values[input.value]!.type);
       },
-      give: ({ name, value }, binding) => {
-        if (name.startsWith(SEND_TIED)) this.#sendTied(name, binding as Handle);
-        else if (name.startsWith(AGREE)) this.#agree(program, name, value, binding as Handle);
+      give: async ({ name, value }, binding) => {
+        if (name.startsWith(SEND_TIED)) await this.#sendTied(name, binding as Handle);
+        else if (name.startsWith(AGREE)) await this.#agree(program, name, value, binding as Handle);
         else if (replaced.has(name)) state.keep(name, binding);
         else if (name.startsWith('sum:') || name.startsWith('gathered:')) this.#values.keep(name, holdAll(binding));
         if (wanted.includes(name)) this.#wanted.set(name, holdAll(binding));
@@ -196,10 +196,10 @@ export class StageRun {
       program,
       {
         bind: (input) => this.#bind(program, input, slot),
-        give: (output, binding) => {
+        give: async (output, binding) => {
           // To evaluate with: there is one microbatch then.
           if (wanted.includes(output.name)) this.#wanted.set(output.name, holdAll(binding));
-          else this.#give(program, output, binding, slot, place);
+          else await this.#give(program, output, binding, slot, place);
         },
       },
       place,
@@ -231,7 +231,13 @@ export class StageRun {
     }
   }
 
-  #give(program: Program, { name, value }: ProgramOutput, binding: Binding, slot: Slot, place: SlotPlace): void {
+  async #give(
+    program: Program,
+    { name, value }: ProgramOutput,
+    binding: Binding,
+    slot: Slot,
+    place: SlotPlace,
+  ): Promise<void> {
     const { type } = program.values[value]!;
     if (name.startsWith('residual:')) {
       this.#values.giveResidual(name.slice('residual:'.length), slot, holdAll(binding));
@@ -244,14 +250,14 @@ export class StageRun {
       const key = portKey(sent.name, sent.virtual, slot.microbatch);
       if (sent.to.stage === index) this.#ports.deliver(key, binding as Handle);
       else {
-        this.#send(sent.to.stage, name, binding as Handle, place);
+        await this.#send(sent.to.stage, name, binding as Handle, place);
         if (schedule.blocking === true) this.#ports.finish();
       }
     }
   }
 
   /** Adds a number up over all stages. */
-  #agree(program: Program, output: string, value: ValueId, handle: Handle): void {
+  async #agree(program: Program, output: string, value: ValueId, handle: Handle): Promise<void> {
     const { mesh, rank } = this.#around;
     const name = output.replace(AGREE, AGREED);
     if (axisSize(mesh, PIPE) === 1) return void this.#agreed.set(name, handle.hold());
@@ -264,6 +270,7 @@ export class StageRun {
       results: [],
       attributes,
     } as const;
+    await bringAll([handle]);
     const start = this.#now();
     const [made] = this.#communicator.start(program, op, [handle], (sentBytes) =>
       this.#messages.push({
@@ -287,14 +294,15 @@ export class StageRun {
     return seconds(clock() - startedAt);
   }
 
-  #sendTied(output: string, handle: Handle): void {
+  async #sendTied(output: string, handle: Handle): Promise<void> {
     const parameter = output.slice(SEND_TIED.length);
     const { other } = this.#task.tied.find(({ name }) => name === parameter)!;
-    this.#send(other, output, handle);
+    await this.#send(other, output, handle);
   }
 
-  #send(stage: number, id: string, handle: Handle, slot?: SlotPlace): void {
+  async #send(stage: number, id: string, handle: Handle, slot?: SlotPlace): Promise<void> {
     const { rank } = this.#around;
+    await bringAll([handle]);
     const issued = this.#now();
     let start = issued;
     this.#communicator.wait([handle]);

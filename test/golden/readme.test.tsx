@@ -71,10 +71,10 @@ async function withPlans(text: string): Promise<string> {
 }
 
 /** The plans of the UI's example, in a terminal of 80 columns. */
-function plansOnScreen(): string {
+async function plansOnScreen(): Promise<string> {
   const task = { model: 'vit-tiny', hardware: 'local', chips: 2, batch: 32 };
   const port = { postMessage: () => undefined, close: () => undefined } as unknown as MessagePort;
-  const found = searchPlansSafely({ task, port });
+  const found = await searchPlansSafely({ task, port });
   if (!('progress' in found)) throw new Error(found.code);
   const state: AppState = {
     ...initialApp({ models: [], hardware: [] }, task),
@@ -91,7 +91,7 @@ function plansOnScreen(): string {
 }
 
 const withScreen = (text: string): Promise<string> =>
-  replaceAll(text, /```\n Pick › [^`]*```/g, async () => `\`\`\`\n${plansOnScreen().trimEnd()}\n\`\`\``);
+  replaceAll(text, /```\n Pick › [^`]*```/g, async () => `\`\`\`\n${(await plansOnScreen()).trimEnd()}\n\`\`\``);
 
 test('README.md shows the UI, outputs and figures as they are', { timeout: 180_000 }, () =>
   expectWritten('README.md', async (text) => withPlans(await withOutputs(await withScreen(text)))),

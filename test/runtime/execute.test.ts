@@ -114,9 +114,9 @@ describe('state', () => {
     await rank.load('read', read);
     rank.setState('parameter:x', Float32Array.of(3));
     for (let count = 0; count < 2; count++) await rank.run('step', {}, [], seconds(0));
-    expect(rank.readState('parameter:x')).toEqual(one(12));
+    expect(await rank.readState('parameter:x')).toEqual(one(12));
     expect((await rank.run('read', {}, ['logits'], seconds(0))).outputs.logits).toEqual(one(24));
-    expect(rank.readState('parameter:x')).toEqual(one(12));
+    expect(await rank.readState('parameter:x')).toEqual(one(12));
   });
 
   it('of a counter begins at its initial value and is left for the next step', async () => {
@@ -128,9 +128,9 @@ describe('state', () => {
     const rank = createSingleRank();
     await rank.load('step', program);
     rank.initialize(1);
-    expect(rank.readState('counter:loss-scale')).toEqual(Float32Array.of(3));
+    expect(await rank.readState('counter:loss-scale')).toEqual(Float32Array.of(3));
     for (let count = 0; count < 2; count++) await rank.run('step', {}, [], seconds(0));
-    expect(rank.readState('counter:loss-scale')).toEqual(Float32Array.of(12));
+    expect(await rank.readState('counter:loss-scale')).toEqual(Float32Array.of(12));
     expect(interpret(program, new Map([[scale, Float32Array.of(3)]]))).toEqual(
       new Map([['counter:loss-scale', Float32Array.of(6)]]),
     );
@@ -237,7 +237,7 @@ describe('memory', () => {
     const first = await rank.run('step', {}, names, seconds(0));
     await rank.run('step', {}, [], seconds(0));
     expect(first.outputs).toEqual({ 'parameter:x': one(2), logits: one(2) });
-    expect(rank.readState('parameter:x')).toEqual(one(4));
+    expect(await rank.readState('parameter:x')).toEqual(one(4));
   });
 });
 

@@ -89,7 +89,7 @@ async function trainAlone(example: StepCase, steps: number): Promise<Map<string,
     for (const { name, value } of program.outputs) {
       const isParameter = name.startsWith('parameter:');
       if (!names.includes(name) && !isParameter) continue;
-      const held = isParameter ? rank.readState(name) : outputs[name]!;
+      const held = isParameter ? await rank.readState(name) : outputs[name]!;
       for (const [key, whole] of wholeTensors(program, name, value, [held])) tensors.set(key, whole);
     }
   }

@@ -22,9 +22,9 @@ export const createPool = (mesh: Mesh, options: Partial<PoolOptions> = {}): Prom
     ...options,
   });
 
-/** The one rank of a mesh without axes, on this thread. */
-export function createSingleRank(options: Partial<Pick<RankOptions, 'family' | 'keepsArrays'>> = {}): Rank {
-  const mesh = createMesh({});
+/** The one rank of a mesh, without axes unless given, on this thread. */
+export function createSingleRank(options: Partial<Pick<RankOptions, 'mesh' | 'family' | 'keepsArrays'>> = {}): Rank {
+  const mesh = options.mesh ?? createMesh({});
   const transport = new Transport(createTransportMemory(mesh, 1), 0);
   return new Rank({ mesh, rank: 0, family: createReferenceFamily(), transport, clock: createClock(), ...options });
 }

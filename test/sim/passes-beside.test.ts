@@ -4,6 +4,7 @@ import type { Stack } from '../../src/hardware/index.js';
 import { loadStack } from '../../src/hardware/index.js';
 import type { Op } from '../../src/program/index.js';
 import { checkPlan, lowerJob, parsePlan, resolveTask } from '../../src/job/index.js';
+import { stepMemory } from '../../sim/cost/index.js';
 import { planProgram } from '../../sim/plan.js';
 import { seconds } from '../../src/units.js';
 import { SMALL_DECODER } from '../helpers/models.js';
@@ -16,15 +17,19 @@ const BYTES = 2;
 
 const plain: Stack = { ...loadStack('megatron-lm'), attention: 'unfused', attentionDropout: false };
 
-/** Bytes and launches of a step on one chip, and by kernels with an op of a name. */
-function stepOf(stack: Stack, batch = BATCH, plan = 'data=1', chips = 1) {
+function programOf(stack: Stack, batch = BATCH, plan = 'data=1', chips = 1) {
   const task = resolveTask({ model: 'gpt2', hardware: 'tpu-v4', chips, batch });
   const job = checkPlan(
     { ...task, model: SMALL_DECODER, hardware: withTopology(switchOf(chips)) },
     parsePlan(`${plan} microbatches=1`),
   );
-  const program = lowerJob(job, { fusedAttention: stack.attention === 'fused' });
-  const { kernels } = planProgram(program, machineOf(switchOf(chips), job.plan.mesh), stack);
+  return lowerJob(job, { fusedAttention: stack.attention === 'fused' });
+}
+
+/** Bytes and launches of a step, and by kernels with an op of a name. */
+function stepOf(stack: Stack, batch = BATCH, plan = 'data=1', chips = 1) {
+  const program = programOf(stack, batch, plan, chips);
+  const { kernels } = planProgram(program, machineOf(switchOf(chips), program.mesh), stack);
   const has = (op: Op, name: string): boolean => op.region!.ops.some((one) => one.name === name);
   const sum = (of: (cost: (typeof kernels)[number]['cost']) => number, name?: string): number =>
     kernels
@@ -153,5 +158,31 @@ describe('dropout of the stream', () => {
   it('is of all tokens on every chip of a tensor group, and of its own where they are sharded', () => {
     expect(added('model=2', 2).bytes).toBe(passes);
     expect(added('model=2 activations=sequence', 2).bytes).toBe(passes / 2);
+  });
+});
+
+describe('what is kept for the backward pass beside values', () => {
+  /** So many that activations are most of the peak. */
+  const many = 64;
+  const peakOf = (stack: Partial<Stack>, plan = '', of: Partial<Stack> = {}): number => {
+    const whole: Stack = { ...plain, hiddenDropout: false, ...of, ...stack };
+    return stepMemory(programOf(whole, many, `data=1 ${plan}`), whole).peakBytes;
+  };
+  const added = (stack: Partial<Stack>, plan?: string, of?: Partial<Stack>) =>
+    peakOf(stack, plan, of) - peakOf({}, plan, of);
+  const stream = many * sequence * SMALL_DECODER.width;
+
+  it('is two masks of the stream a layer, a byte an element', () => {
+    expect(added({ hiddenDropout: true })).toBe(2 * depth * stream);
+  });
+
+  it('is a mask of scores and what it leaves of them, 3 bytes each, where attention is not one kernel', () => {
+    expect(added({ attentionDropout: true })).toBe(3 * scores(many));
+    expect(added({ attentionDropout: true }, '', { attention: 'fused' })).toBe(0);
+  });
+
+  it('is nothing that a layer makes again', () => {
+    const ofLayer = 2 * stream + (3 * scores(many)) / depth;
+    expect(added({ attentionDropout: true, hiddenDropout: true }, 'rematerialize=full')).toBeLessThanOrEqual(ofLayer);
   });
 });

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { DEFAULT_PLAN, checkPlan, resolveTask } from '../../job/index.js';
+import { DEFAULT_PLAN, checkPlan, formatPlan, resolveTask } from '../../job/index.js';
 import type { JobInput } from '../../job/index.js';
 import { createMesh } from '../../mesh/index.js';
 import { generateDataset } from '../../train/index.js';
@@ -14,7 +14,7 @@ import { createProgress } from '../progress.js';
 import { LEAST_AHEAD, requireRoom } from '../room.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import type { Trial } from '../trial.js';
-import { printPlans } from './plan.js';
+import { plansTable } from '../plan-view.js';
 import {
   DRAWN_IMAGES,
   UNTIMED_STEPS,
@@ -84,7 +84,8 @@ export async function demo(flags: DemoFlags): Promise<void> {
       section(`Rank ${candidates.length} plans for ${CHIPS} devices by simulation`);
       const assessor = new Assessor();
       const { ranked } = assessor.rank(task, { microbatches: MICROBATCHES });
-      if (!flags.json) printPlans(ranked);
+      if (!flags.json)
+        plansTable(ranked.map((found) => ({ ...found, plan: formatPlan(found.job.plan) }))).forEach(printLine);
       say(`   ${ranked[0]!.why}`);
 
       section(`Run each for ${TURNS * STEPS_PER_TURN} steps, a few at a time in turns`);

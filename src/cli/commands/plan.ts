@@ -1,101 +1,163 @@
 import { dirname } from 'node:path';
-import { formatJob, formatPlan, optionsOf, resolveTask } from '../../job/index.js';
-import { AXIS_NAMES, axisSize } from '../../mesh/index.js';
-import type { RankedPlan, SearchSpace } from '../../planner/index.js';
-import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
-import type { JobSimulation } from '../assess.js';
+import type { Job, Task } from '../../job/index.js';
+import { formatJob, formatPlan } from '../../job/index.js';
+import { MESH_AXES, axisSize } from '../../mesh/index.js';
+import type { FrameworkName } from '../../planner/index.js';
+import { formatPercent, formatSeconds, seconds } from '../../units.js';
 import { Assessor } from '../assess.js';
+import { ask } from '../ask.js';
 import type { CollectiveFlag } from '../collective-flag.js';
-import { requireTaken } from '../collective-flag.js';
-import type { JobFlags } from '../options.js';
-import { formatInterval } from '../intervals.js';
-import { jobInput } from '../options.js';
-import { printJson, printLine, printTable } from '../output.js';
+import { untilInterrupted } from '../interrupt.js';
+import { printJson, printLine } from '../output.js';
+import type { PlanReport, WinnerWords } from '../plan-report.js';
+import { reportPlan, winnerWords } from '../plan-report.js';
+import type { PlanSearch } from '../plan-search.js';
+import { searchPlans } from '../plan-search.js';
+import { countsLine, plansTable, reasonLines, refusedLines, settingsLines, winnerLines } from '../plan-view.js';
 import { createProgress } from '../progress.js';
+import { nothingFound } from '../remedies.js';
+import type { QuestionFlags, WhatIfFlags } from '../question-flags.js';
+import { checkQuestion, isQuestion } from '../question-flags.js';
 import { writeNew } from '../run-folder.js';
 import { describeDrift, driftOf } from '../feedback.js';
 import { byName, describeHardware, hardwareVersion } from '../stored-hardware.js';
+import type { SearchFlags } from '../search-flags.js';
+import { searchRequest } from '../search-flags.js';
+import type { WhatIfs } from '../what-if-view.js';
+import { whatIfLines, whatIfs } from '../what-if-view.js';
 
-export interface PlanFlags extends JobFlags, CollectiveFlag {
+export interface PlanFlags extends SearchFlags, CollectiveFlag, QuestionFlags, WhatIfFlags {
   readonly top: number;
   readonly output?: string;
+  /** Frameworks whose settings are printed for the winner. */
+  readonly settings?: readonly FrameworkName[];
 }
 
-/** `meshwright plan`: ranks the plans of a task and says why. Axes, counts and options that are given are kept. */
-export function plan(file: string | undefined, flags: PlanFlags): void {
-  const input = jobInput(file, flags);
-  const task = resolveTask(input);
-  const { pipe, replica, data, sequence, model } = input.plan?.mesh ?? {};
-  const { microbatches, ...given } = optionsOf(input.plan ?? {});
-  const space: SearchSpace = {
-    ...(pipe === undefined ? {} : { pipe }),
-    ...(replica === undefined ? {} : { replica }),
-    ...(sequence === undefined ? {} : { sequence }),
-    ...(data === undefined ? {} : { data: [data] }),
-    ...(model === undefined ? {} : { model: [model] }),
-    ...(microbatches === undefined ? {} : { microbatches: [microbatches] }),
-    options: given,
-  };
+/** `meshwright plan`: finds the best plans of a task and says why they are. */
+export async function plan(file: string | undefined, flags: PlanFlags): Promise<void> {
+  checkQuestion(flags, flags);
+  const { task, space } = searchRequest(file, flags);
+  if (isQuestion(flags)) return ask({ task, space }, flags, flags.collective);
   const progress = createProgress('plans simulated', flags.json === true);
-  const assessor = new Assessor({ collectives: flags.collective });
-  const { ranked, rejected, candidates } = assessor.rank(task, space, () => progress.advance());
-  progress.end();
-  if (flags.collective !== undefined) requireTaken(flags.collective, assessor.taken);
-  const top = ranked.slice(0, flags.top);
-  if (flags.output !== undefined) writeNew(flags.output, formatJob(byName(ranked[0]!.job), dirname(flags.output)));
-  const drift = driftOf(task);
-  if (flags.json) {
-    printJson({
-      schema: 'meshwright/plans@1',
-      model: task.model.name,
-      hardware: task.hardware.name,
-      hardwareVersion: hardwareVersion(task),
-      drift,
-      chips: task.chips,
-      batch: task.batch,
-      candidates,
-      rejected: rejected.map(({ plan: candidate, reason, detail }) => ({
-        plan: formatPlan(candidate),
-        reason,
-        detail,
-      })),
-      plans: top.map(({ rank, job, figures, why }) => ({
-        rank,
-        plan: formatPlan(job.plan),
-        mesh: Object.fromEntries(AXIS_NAMES.map((name) => [name, axisSize(job.plan.mesh, name)])),
-        why,
-        simulation: figures,
-      })),
-    });
-    return;
-  }
-  printLine(`${task.model.name} on ${task.chips} × ${describeHardware(task)}, batch ${task.batch}`);
-  if (drift !== null) printLine(describeDrift(drift, describeHardware(task)));
-  const counted = (reason: string) => rejected.filter((one) => one.reason === reason).length;
-  printLine(
-    `${candidates} candidates: ${ranked.length} simulated, ${counted('does-not-fit')} do not fit, ${counted('does-not-divide')} do not divide`,
+  const { result, interrupted } = await untilInterrupted(
+    'giving the best so far',
+    (signal) =>
+      searchPlans(task, space, {
+        // One more, for why the last that is shown beats it.
+        top: flags.top + 1,
+        collectives: flags.collective,
+        signal,
+        onProgress: ([best], { simulated }) => {
+          if (best === undefined) return;
+          const { job, figures } = best;
+          progress.set(
+            simulated,
+            `best ${formatSeconds(seconds(figures.stepTimeSeconds))}, MFU ${formatPercent(figures.mfu)}: ${formatPlan(job.plan)}`,
+          );
+        },
+      }),
+    () => progress.end(),
   );
-  printLine();
-  printPlans(top);
-  printLine();
-  printLine(`1. ${formatPlan(top[0]!.job.plan)}: ${top[0]!.why}`);
-  if (flags.output !== undefined) printLine(`\nThe first is in ${flags.output}: meshwright simulate ${flags.output}`);
+  const assessor = new Assessor({ collectives: flags.collective });
+  if (result.best.length === 0) {
+    if (interrupted !== undefined) throw interrupted;
+    throw nothingFound(result, assessor, task, space);
+  }
+  const top = result.best
+    .slice(0, flags.top)
+    .map((found, index) => reportPlan(assessor, found, index + 1, result.best[index + 1]));
+  const words = winnerWords(top[0]!, flags.settings ?? []);
+  if (flags.output !== undefined) writeNew(flags.output, formatJob(byName(top[0]!.job), dirname(flags.output)));
+  const changed = whatIfs(
+    top.map(({ job }) => job),
+    flags,
+  );
+  if (flags.json) printJson({ ...documentOf(task, result, top, words), ...changed });
+  else printAnswer(task, result, top, words, changed, flags);
+  if (interrupted !== undefined) throw interrupted;
 }
 
-export function printPlans(plans: readonly RankedPlan<JobSimulation>[]): void {
-  printTable(
-    ['', 'plan', 'step', '8 of 10 runs', 'MFU', 'compute', 'exposed', 'overhead', 'memory'],
-    plans.map(({ rank, job, figures }) => [
-      String(rank),
-      formatPlan(job.plan),
-      formatSeconds(seconds(figures.stepTimeSeconds)),
-      formatInterval(figures.stepTimeInterval),
-      formatPercent(figures.mfu),
-      formatSeconds(seconds(figures.computeSeconds)),
-      formatSeconds(seconds(figures.exposedCommunicationSeconds)),
-      formatSeconds(seconds(figures.overheadSeconds)),
-      formatBytes(bytes(figures.peakMemoryBytesPerChip)),
-    ]),
-    [0, 2, 3, 4, 5, 6, 7, 8],
-  );
+const meshOf = ({ plan }: Job): Readonly<Record<string, number>> =>
+  Object.fromEntries(MESH_AXES.map((name) => [name, axisSize(plan.mesh, name)]));
+
+function documentOf(task: Task, search: PlanSearch, top: readonly PlanReport[], { parts, settings }: WinnerWords) {
+  const { counts, refused, front, isComplete } = search;
+  return {
+    schema: 'meshwright/plans@2',
+    model: task.model.name,
+    hardware: task.hardware.name,
+    hardwareVersion: hardwareVersion(task),
+    drift: driftOf(task),
+    chips: task.chips,
+    batch: task.batch,
+    ...counts,
+    refused: [...refused].map(([reason, combinations]) => ({ reason, combinations })),
+    isComplete,
+    plans: top.map(({ job, figures, ...report }) => ({
+      ...report,
+      chips: job.chips,
+      batch: job.batch,
+      mesh: meshOf(job),
+      simulation: figures,
+    })),
+    front: front.map(({ job, figures }) => ({
+      plan: formatPlan(job.plan),
+      chips: job.chips,
+      batch: job.batch,
+      stepTimeSeconds: figures.stepTimeSeconds,
+      peakMemoryBytesPerChip: figures.peakMemoryBytesPerChip,
+      mfu: figures.mfu,
+    })),
+    explanation: parts,
+    settings,
+  };
+}
+
+const LEAST_WIDTH = 60;
+const MOST_OF_FRONT = 8;
+
+/** So many of a list, the first and the last among them, evenly apart. */
+const spread = <T>(list: readonly T[], most: number): readonly T[] =>
+  list.length <= most
+    ? list
+    : Array.from({ length: most }, (_, index) => list[Math.round((index * (list.length - 1)) / (most - 1))]!);
+
+function printAnswer(
+  task: Task,
+  search: PlanSearch,
+  top: readonly PlanReport[],
+  words: WinnerWords,
+  changed: WhatIfs,
+  { output }: PlanFlags,
+): void {
+  const width = Math.max(LEAST_WIDTH, Math.min(process.stdout.columns ?? 80, 120));
+  const winner = top[0]!;
+  const print = (lines: readonly string[]): void => lines.forEach(printLine);
+  printLine(`${task.model.name} on ${winner.job.chips} × ${describeHardware(task)}, batch ${winner.job.batch}`);
+  const drift = driftOf(task);
+  if (drift !== null) printLine(describeDrift(drift, describeHardware(task)));
+  printLine(countsLine(search));
+  print(refusedLines(search));
+  printLine();
+  print(plansTable(top));
+  if (search.front.length > 1) {
+    printLine();
+    printLine('No other plan is better than these in step time, memory and chips at once:');
+    const shown = spread(search.front, MOST_OF_FRONT);
+    print(plansTable(shown.map((found) => ({ ...found, plan: formatPlan(found.job.plan) }))));
+    const left = search.front.length - shown.length;
+    if (left > 0) printLine(`${left} more between them are in --json`);
+  }
+  printLine();
+  print(winnerLines(winner, words, width));
+  if (top.length > 1) {
+    printLine();
+    print(reasonLines(top.slice(1), width));
+  }
+  for (const settings of Object.values(words.settings)) {
+    printLine();
+    print(settingsLines(settings, width));
+  }
+  print(whatIfLines(changed));
+  if (output !== undefined) printLine(`\nThe first is in ${output}: meshwright simulate ${output}`);
 }

@@ -13,11 +13,12 @@ import { formatPercent } from '../../units.js';
 import { stackOf } from '../assess.js';
 import { requireFamilyHere } from '../devices.js';
 import { saveProfile } from '../experiment.js';
-import { untilSignal } from '../interrupt.js';
+import { untilInterrupted } from '../interrupt.js';
+import { localName, shippedBase } from '../local-profile.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createProgress } from '../progress.js';
 import type { Measured, ProfilingRequest } from '../profiling.js';
-import { LEAST_BLOCKS, localName, measureBlocks, probesFor, profileFrom, shippedBase } from '../profiling.js';
+import { LEAST_BLOCKS, measureBlocks, probesFor, profileFrom } from '../profiling.js';
 import { hardwareText, hardwareVersion, openStore } from '../stored-hardware.js';
 
 export interface ProfileFlags {
@@ -111,31 +112,41 @@ export async function profile(flags: ProfileFlags): Promise<void> {
     if (event.kind === 'block') blocks = event.block.block + 1;
     report.onEvent(event, of);
   };
-  const measured = await untilSignal('the kernels in flight', report.end, async (signal) => {
+  const work = async (signal: AbortSignal): Promise<Measured> => {
     try {
       return await measureBlocks(request, onEvent, signal);
     } catch (error) {
       if (signal.aborted) process.stderr.write(`${blocks} blocks are safe: the same command with --resume goes on\n`);
       throw error;
     }
-  });
+  };
+  const { result: measured, interrupted } = await untilInterrupted(
+    'ending with the kernels in flight',
+    work,
+    report.end,
+  );
   const found = profileFrom(measured, request, base);
   const path = save(found, measured, { name, output, from: newest?.version ?? null });
-  const version = hardwareVersion({ hardwareName: path });
   if (flags.json) {
     printJson({
       schema: 'meshwright/profile@1',
       path,
-      hardwareVersion: version,
+      hardwareVersion: hardwareVersion({ hardwareName: path }),
       blocks: measured.blocks.length,
       kernels: request.probes.length,
       ranks: request.ranks,
       hardware: found.hardware,
       stack: found.stack,
     });
-    return;
+  } else {
+    printSummary(found);
+    printWhere(name, path);
   }
-  printSummary(found);
+  if (interrupted !== undefined) throw interrupted;
+}
+
+function printWhere(name: string, path: string): void {
+  const version = hardwareVersion({ hardwareName: path });
   printLine();
   printLine(
     version === null

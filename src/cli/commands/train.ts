@@ -17,6 +17,7 @@ import { requireFamily } from '../devices.js';
 import { describeDrift, driftOf, keepTrial } from '../feedback.js';
 import { runJob, saveProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
+import { localHardware, localName, whyNoPrediction } from '../local-profile.js';
 import { omit } from '../../omit.js';
 import type { CheckpointInterval, JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
@@ -267,13 +268,16 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const resumed = flags.resume === undefined ? undefined : findCheckpoint(flags.resume);
   const input = await trainingInput(file, flags, resumed);
   const assessor = new Assessor();
-  const job = assessor.resolve(withStoredHardware({ ...input, hardware: input.hardware ?? 'local' }));
+  const job = assessor.resolve(
+    withStoredHardware({ ...input, hardware: input.hardware ?? localHardware(input.training?.family) }),
+  );
   requireLocal(job);
   await requireFamily(job);
   const data = await openJobData(job);
   const step = resumed === undefined ? 0 : stepToGoOnFrom(resumed, job, data);
   const predicted = assessor.assessAny(job);
   requireFits(predicted);
+  const unpredicted = whyNoPrediction(job);
   const { folder, takeBack } = prepareFolder(job, file, flags, resumed, {
     steps: stepsOf(job, data) - step,
     stepSeconds: predictedFigures(predicted).stepTimeSeconds,
@@ -283,7 +287,9 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     printLine(`run folder ${folder}`);
     const { stepTimeSeconds, mfu } = predictedFigures(predicted);
     printLine(
-      `predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}, on ${describeHardware(job)}`,
+      unpredicted === undefined
+        ? `predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step, MFU ${formatPercent(mfu)}, on ${describeHardware(job)}`
+        : `no prediction: ${unpredicted}`,
     );
   }
   const reporter = trainReporter(flags.json === true);
@@ -319,6 +325,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
       checkpoint: report.checkpoint ?? null,
       skipped: report.skipped,
       evaluation: report.evaluation ?? null,
+      noPrediction: unpredicted ?? null,
       comparison: row,
       stragglers,
       evidence: kept,
@@ -335,9 +342,8 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     for (const one of stragglers) printLine(describeStraggler(one));
     if ('notKept' in kept) printLine(`Not added to the evidence of ${kept.profile}: ${kept.notKept}`);
     if (drift !== null) printLine(describeDrift(drift, describeHardware(job)));
-    if (job.training.family === 'reference')
-      printLine('The reference family checks numbers; its speed is not modelled, so this error says nothing.');
-    else if (job.hardwareName === 'local')
+    if (unpredicted !== undefined) printLine(`This error says nothing: ${unpredicted}.`);
+    else if (job.hardwareName === localName(job.training.family))
       printLine(
         'The shipped profile is not of this machine: meshwright profile measures it, meshwright calibrate corrects it by the runs that are kept.',
       );

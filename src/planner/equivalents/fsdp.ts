@@ -147,11 +147,7 @@ const RULES: Rules = {
     if (!usesFsdp(translation) && gradients !== parameters)
       translation.lacks('gradients', 'DistributedDataParallel adds up and reduces them in the type of the parameters');
   },
-  gradientReduction: ({ job, set, lacks }) => {
-    if (job.precision.gradientReduction === undefined) return;
-    if (job.precision.gradientReduction === 'bf16') set('model.register_comm_hook(None, bf16_compress_hook)');
-    else lacks('gradientReduction', 'reduce_dtype of fully_shard is the type of both');
-  },
+  gradientReduction: onlyUsual('gradientReduction', 'of the type that gradients are added up in'),
   optimizerState: ({ job, lacks }) => {
     if (job.precision.optimizer !== job.precision.parameters) lacks('optimizerState', 'of the type of the parameters');
   },

@@ -3,8 +3,8 @@
  * one that goes across slices is `dcn_`.
  */
 import type { Job } from '../../job/index.js';
+import { chunkCount } from '../../job/index.js';
 import type { FloatType } from '../../program/index.js';
-import { usualVirtualStages } from '../space.js';
 import type { FrameworkSettings, Rule, Rules } from './framework.js';
 import { TORUS, elsewhere, evenLayers, onlyUsual, translate } from './framework.js';
 
@@ -49,7 +49,7 @@ const schedule: Rule = (translation) => {
     lacks('schedule', 'its pipeline is circular: all forwards, then all backwards, as gpipe does');
   if (evenLayers(translation)) {
     set(`num_layers_per_pipeline_stage: ${layers[0]}`);
-    set(`num_pipeline_repeats: ${usualVirtualStages(plan)}`);
+    set(`num_pipeline_repeats: ${chunkCount(plan)}`);
   } else lacks('stageLayers', 'every stage has as many layers; pipeline_parallel_layers leaves some out');
   if (plan.microbatches % pipe !== 0) lacks('microbatches', `a multiple of the ${pipe} stages`);
 };

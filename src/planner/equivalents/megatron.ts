@@ -2,7 +2,7 @@
  * Megatron-LM's flags [NVIDIA/Megatron-LM, megatron/training/arguments.py; Megatron Core's user guide].
  */
 import type { Job } from '../../job/index.js';
-import { usualVirtualStages } from '../space.js';
+import { chunkCount } from '../../job/index.js';
 import type { FrameworkSettings, Rule, Rules, Translation } from './framework.js';
 import { TORUS, elsewhere, evenLayers, onlyUsual, translate } from './framework.js';
 
@@ -23,7 +23,7 @@ const schedule: Rule = ({ plan, pipe, set, lacks }) => {
     lacks('schedule', 'Megatron-LM has 1F1B and interleaved 1F1B');
     return;
   }
-  set(`--num-virtual-stages-per-pipeline-rank ${usualVirtualStages(plan)}`);
+  set(`--num-virtual-stages-per-pipeline-rank ${chunkCount(plan)}`);
   if (plan.microbatches % pipe !== 0) lacks('microbatches', `interleaved 1F1B wants a multiple of the ${pipe} stages`);
 };
 

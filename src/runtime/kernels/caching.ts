@@ -1,12 +1,14 @@
 /** What every family's `compile` shares: types are checked, equal structures are built once, failures name the kernel. */
 import { MeshwrightError } from '../../errors.js';
-import type { CompiledKernel, FamilyName, HostTensor, KernelFamily, KernelSpec } from './family.js';
+import type { CompiledKernel, DeviceTensor, FamilyName, HostTensor, KernelFamily, KernelSpec } from './family.js';
 import { elementCount } from '../../program/types.js';
 import { allocate, kernelName, requireDtype, requireOperands, structureKey } from './family.js';
 
 /** A kernel as a family builds it: only structure, no names. */
 export interface BuiltKernel {
   run(operands: readonly HostTensor[], results: readonly HostTensor[]): Promise<void>;
+  /** See `CompiledKernel`. */
+  runOnDevice?(operands: readonly (HostTensor | DeviceTensor)[], spent: readonly boolean[]): Promise<DeviceTensor[]>;
   dispose(): Promise<void>;
 }
 
@@ -37,17 +39,23 @@ export function cachingFamily(
       const kernel = built.get(key) ?? build(spec);
       built.set(key, kernel);
       try {
-        const { run } = await kernel;
+        const { run, runOnDevice } = await kernel;
+        const running = async <T>(operands: readonly (HostTensor | DeviceTensor)[], work: () => Promise<T>) => {
+          requireOperands(place, types, operands);
+          try {
+            return await work();
+          } catch (error) {
+            throw failed(name, place, 'to run', error);
+          }
+        };
         return {
           async run(operands, results = newResults()) {
-            requireOperands(place, types, operands);
-            try {
-              await run(operands, results);
-              return [...results];
-            } catch (error) {
-              throw failed(name, place, 'to run', error);
-            }
+            await running(operands, () => run(operands, results));
+            return [...results];
           },
+          ...(runOnDevice && {
+            runOnDevice: (operands, spent) => running(operands, () => runOnDevice(operands, spent)),
+          }),
         };
       } catch (error) {
         built.delete(key);

@@ -1,6 +1,8 @@
 /**
  * What a kernel family offers the executor: it compiles a kernel (the compute ops that one launch runs, never a
- * collective or a repeat) and runs it on plain arrays of host memory. How a family computes is its own business.
+ * collective or a repeat) and runs it on plain arrays of host memory. How a family computes is its own business. One whose
+ * tensors are not such arrays may keep results as they are, for kernels that follow: what crosses is then only what
+ * something else than a kernel reads.
  */
 import { MeshwrightError } from '../../errors.js';
 import type { AxisName } from '../../mesh/index.js';
@@ -11,11 +13,11 @@ import type { DType, Op, ValueId, ValueType } from '../../program/types.js';
 import { elementCount } from '../../program/types.js';
 import type { FamilyName } from './families.js';
 import { FAMILY_NAMES, familyRow } from './families.js';
-import type { HostTensor } from './tensors.js';
+import type { DeviceTensor, HostTensor } from './tensors.js';
 import { dtypeOf } from './tensors.js';
 
 export type { FamilyName } from './families.js';
-export type { HostTensor } from './tensors.js';
+export type { DeviceTensor, HostTensor } from './tensors.js';
 export { allocate } from './tensors.js';
 
 export interface KernelSpec {
@@ -65,6 +67,15 @@ export interface CompiledKernel {
    * @throws MeshwrightError DEVICE_FAILED naming the kernel's first op
    */
   run(operands: readonly HostTensor[], results?: readonly HostTensor[]): Promise<HostTensor[]>;
+  /**
+   * The same on tensors of the device, where the family keeps any. It is over when the device is done, so that the time
+   * it takes is the kernel's.
+   *
+   * @param operands arrays are not read once it is over, nor by what it gives
+   * @param spent which of the operands on the device end here: their memory is free as soon as the last op has read them
+   * @returns the results, in their order, each to be disposed by itself
+   */
+  runOnDevice?(operands: readonly (HostTensor | DeviceTensor)[], spent: readonly boolean[]): Promise<DeviceTensor[]>;
 }
 
 /** What will compute in a process: so many ranks, each on so many cores. */
@@ -105,7 +116,11 @@ export function requireDtype(family: FamilyName, dtype: DType, place: string): v
 }
 
 /** @throws MeshwrightError INTERNAL where an operand is not what its type says */
-export function requireOperands(place: string, types: readonly ValueType[], operands: readonly HostTensor[]): void {
+export function requireOperands(
+  place: string,
+  types: readonly ValueType[],
+  operands: readonly (HostTensor | DeviceTensor)[],
+): void {
   if (operands.length !== types.length) {
     throw new MeshwrightError('INTERNAL', {
       place,

@@ -5,6 +5,17 @@ import { Bf16Array, decode, encode, F16Array, HalfArray } from './half.js';
 /** Never over a SharedArrayBuffer: onnxruntime refuses those. */
 export type HostTensor = Float32Array | Float64Array | Int32Array | Bf16Array | F16Array;
 
+/** A tensor in a family's own form, where its device computes: only kernels of the family that made it take it. */
+export interface DeviceTensor {
+  readonly dtype: DType;
+  /** Elements; 1 of a scalar. */
+  readonly length: number;
+  /** Writes its elements to an array of its type and length. */
+  read(target: HostTensor): Promise<void> | void;
+  /** Frees its memory at once. It may have ended before. */
+  dispose(): void;
+}
+
 /** Arrays whose elements are numbers, not the bits of a half. */
 export type Numbers = Float32Array | Float64Array | Int32Array;
 
@@ -17,7 +28,9 @@ export const allocate = (dtype: DType, length: number): HostTensor => new KINDS[
 export const viewOf = (dtype: DType, buffer: ArrayBufferLike, byteOffset: number, length: number): HostTensor =>
   new KINDS[dtype](buffer as ArrayBuffer, byteOffset, length);
 
-export function dtypeOf(tensor: HostTensor): DType {
+export const isOnDevice = (tensor: HostTensor | DeviceTensor): tensor is DeviceTensor => !ArrayBuffer.isView(tensor);
+
+export function dtypeOf(tensor: HostTensor | DeviceTensor): DType {
   if (tensor instanceof Float32Array) return 'f32';
   if (tensor instanceof Float64Array) return 'f64';
   return tensor instanceof Int32Array ? 'i32' : tensor.dtype;

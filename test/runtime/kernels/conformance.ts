@@ -6,6 +6,8 @@ import type { Attributes, ComputeName } from '../../../src/program/ops/index.js'
 import type { FloatType } from '../../../src/program/types.js';
 import { elementCount } from '../../../src/program/types.js';
 import { familyRow } from '../../../src/runtime/kernels/families.js';
+import type { DeviceTensor } from '../../../src/runtime/kernels/family.js';
+import { allocate } from '../../../src/runtime/kernels/family.js';
 import type { FamilyName, HostTensor, KernelFamily } from '../../../src/runtime/kernels/index.js';
 import { createKernelFamily } from '../../../src/runtime/kernels/index.js';
 import { createReferenceFamily } from '../../../src/runtime/kernels/reference/index.js';
@@ -55,6 +57,49 @@ export async function runCase<N extends ComputeName>(
   return made;
 }
 
+/**
+ * An example's op on operands that lie on the family's device, and then on some that lie in arrays. Nothing is read of
+ * those once the kernel has run: they are overwritten.
+ *
+ * @returns what came of either, or nothing where the family keeps no tensors there
+ */
+async function runOnDevice(
+  family: KernelFamily,
+  dtype: FloatType,
+  name: ComputeName,
+  example: Case<ComputeName>,
+  given: readonly HostTensor[],
+): Promise<HostTensor[][] | undefined> {
+  const { builder, ids, spec } = builtCase(dtype, name, example);
+  const [kernel, nothing] = [await family.compile(spec), await family.compile({ ...spec, ops: [], results: ids })];
+  if (kernel.runOnDevice === undefined || nothing.runOnDevice === undefined) return undefined;
+  const arrays = () => given.map((tensor, index) => stored(builder.type(ids[index]!).dtype, numbersOf(tensor).slice()));
+  const read = async (tensors: readonly DeviceTensor[]): Promise<HostTensor[]> => {
+    const copies = tensors.map((tensor) => allocate(tensor.dtype, tensor.length));
+    for (const [index, tensor] of tensors.entries()) await tensor.read(copies[index]!);
+    tensors.forEach((tensor) => tensor.dispose());
+    return copies;
+  };
+  const uploaded = arrays();
+  const placed = await nothing.runOnDevice(
+    uploaded,
+    ids.map(() => false),
+  );
+  uploaded.forEach((array) => array.fill(-1));
+  const fromDevice = await kernel.runOnDevice(
+    placed,
+    ids.map((_, index) => index % 2 === 0),
+  );
+  placed.forEach((tensor) => tensor.dispose());
+  const direct = arrays();
+  const fromArrays = await kernel.runOnDevice(
+    direct,
+    ids.map(() => true),
+  );
+  direct.forEach((array) => array.fill(-1));
+  return [await read(fromDevice), await read(fromArrays)];
+}
+
 /** Float32 has digits to spare, but sums lose some. A half's are its rounding: half a unit in the last place. */
 const TOLERANCES = { f32: 1e-5, bf16: 1.001 * 2 ** -8, f16: 1.001 * 2 ** -11 };
 
@@ -89,6 +134,7 @@ export async function describeConformance(name: FamilyName): Promise<boolean> {
       got.forEach((result, index) => {
         expect(relativeError(numbersOf(result), numbersOf(expected[index]!))).toBeLessThan(TOLERANCES[dtype]);
       });
+      for (const kept of (await runOnDevice(found, dtype, op, example, operands)) ?? []) expect(kept).toEqual(got);
     });
   });
   return true;

@@ -80,6 +80,25 @@ for (const name of ['tfjs-wasm', 'tfjs-node'] as const satisfies readonly Family
       expect([tf.memory().numTensors, tf.memory().numBytes]).toEqual([before.numTensors, before.numBytes]);
     });
 
+    it.skipIf(name === 'tfjs-wasm')(
+      'keeps results on the device, and nothing else, until they are disposed',
+      async () => {
+        const kernel = await family.compile(attention(new KernelBuilder('f32')));
+        const operands = [[1, 2, 6, 4], [1, 2, 6, 4], [4]].map((shape, index) =>
+          Float32Array.from(filled(shape, normals(index))),
+        );
+        await kernel.run(operands);
+        const before = tf.memory().numTensors;
+        const first = await kernel.runOnDevice!(operands, [false, false, false]);
+        expect(tf.memory().numTensors).toBe(before + first.length);
+        // The mixed values have the queries' shape. They end with the kernel that is their last.
+        const second = await kernel.runOnDevice!([first[1]!, ...operands.slice(1)], [true, true, true]);
+        expect(tf.memory().numTensors).toBe(before + first.length - 1 + second.length);
+        [...first, ...second].forEach((tensor) => tensor.dispose());
+        expect(tf.memory().numTensors).toBe(before);
+      },
+    );
+
     it('keeps none where an op fails', async () => {
       const builder = new KernelBuilder('f32');
       const [table, ids] = [builder.operand([3, 2]), builder.operand([1, 2], 'i32')];
@@ -89,6 +108,9 @@ for (const name of ['tfjs-wasm', 'tfjs-node'] as const satisfies readonly Family
       await run(2);
       const before = tf.memory().numTensors;
       await expect(run(3)).rejects.toMatchObject({ code: 'DEVICE_FAILED' });
+      const { runOnDevice } = kernel;
+      const onDevice = runOnDevice?.([new Float32Array(6), Int32Array.of(0, 3)], [true, true]);
+      if (onDevice !== undefined) await expect(onDevice).rejects.toMatchObject({ code: 'DEVICE_FAILED' });
       expect(tf.memory().numTensors).toBe(before);
     });
 

@@ -161,6 +161,20 @@ describe('where each send and receive is waited for by itself', () => {
   });
 });
 
+test('masks of dropout are kept for every microbatch under way', () => {
+  const { depth, width, sequence } = MODEL;
+  const held = ({ execution }: Simulated, stage: number) => execution.memory[stage]!;
+  const [without, with_] = [false, true].map((hiddenDropout) =>
+    simulated({ plan: 'pipe=2 microbatches=4 stage-layers=even', chips: 2, batch: 4, stack: { hiddenDropout } }),
+  ) as [Simulated, Simulated];
+  const ofLayer = 2 * sequence * width;
+  const { microbatchesHeld } = held(with_, 0);
+  expect(microbatchesHeld).toBe(2);
+  expect(held(with_, 0).byRole.activation - held(without, 0).byRole.activation).toBe(
+    microbatchesHeld * (depth / 2) * ofLayer,
+  );
+});
+
 describe('where chips of a tensor group send a part each', () => {
   const plan = 'pipe=2,model=2 microbatches=4';
   const scattered = { stageTransfers: 'scattered' } as const;

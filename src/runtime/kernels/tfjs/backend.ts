@@ -15,6 +15,10 @@ export interface Backend {
   sumRows(x: Tensor, weights?: Tensor): Tensor;
   /** e^x of numbers up to 0, to what float32 has next to 1. */
   decay(x: Tensor): Tensor;
+  /** Whether results stay in it between kernels. */
+  readonly keeps: boolean;
+  /** Waits until what was asked for is computed, where asking does not wait. */
+  settle?(): Promise<void>;
   /** Writes the elements of a tensor to an array of their kind. */
   read(x: Tensor, target: Numbers): Promise<void> | void;
 }

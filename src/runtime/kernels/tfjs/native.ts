@@ -70,6 +70,7 @@ export async function loadNative(): Promise<Backend> {
   return {
     name: NAME,
     device: 'libtensorflow',
+    keeps: true,
     matmul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
     split: (x, sizes) => tf.split(x, [...sizes], 1),
     sumRows: (x, weights) => {

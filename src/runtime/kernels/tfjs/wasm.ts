@@ -169,6 +169,8 @@ export async function loadWasm(): Promise<Backend> {
   return {
     name: NAME,
     device: 'WebAssembly, one thread',
+    // Its memory ends at 4 GB and is never given back: what lives from kernel to kernel lies outside.
+    keeps: false,
     matmul,
     split: (x, sizes) => tf.engine().runKernel(SPLIT, { x }, { sizes: [...sizes] }) as Tensor[],
     sumRows: (x, weights) => tf.engine().runKernel(SUM_ROWS, weights === undefined ? { x } : { x, weights }) as Tensor,

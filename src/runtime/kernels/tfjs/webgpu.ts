@@ -60,6 +60,13 @@ export async function loadWebgpu(): Promise<Backend> {
   return {
     name: NAME,
     device: `${deviceName(adapter.info)}${adapter.info.isFallbackAdapter ? ` ${SOFTWARE}` : ''}`,
+    keeps: true,
+    async settle() {
+      backend.ensureCommandEncoderReady();
+      backend.endComputePassEncoder();
+      backend.submitQueue();
+      await device.queue.onSubmittedWorkDone();
+    },
     matmul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
     split: (x, sizes) => tf.split(x, [...sizes], 1),
     sumRows: (x, weights) => tf.sum(weights === undefined ? x : tf.mul(x, tf.reshape(weights, [x.shape[0]!, 1])), 0),

@@ -1,0 +1,128 @@
+/**
+ * What a search asks for, done: bounds of plans by their class, and simulations of those that fit. In this thread, or as
+ * what a worker does.
+ */
+import { MeshwrightError } from '../errors.js';
+import type { Job, Task } from '../job/index.js';
+import { shapeClassKey } from '../job/index.js';
+import { batchParts } from '../mesh/index.js';
+import { candidateOf } from '../planner/index.js';
+import type {
+  Candidate,
+  CandidateFamily,
+  CandidateGroup,
+  Lane,
+  LaneReply,
+  LaneRequest,
+  Measure,
+} from '../planner/index.js';
+import { bytes, seconds } from '../units.js';
+import type { CollectiveChoice, Faults, StepBound } from '../../sim/index.js';
+import { reservedMemory } from '../../sim/index.js';
+import type { JobSimulation } from './assess.js';
+import { Assessor } from './assess.js';
+import type { TakenCollective } from './collective-flag.js';
+import { PlanBounds } from './search-bounds.js';
+
+export interface LaneSettings {
+  readonly task: Task;
+  readonly faults?: Faults;
+  readonly collectives?: CollectiveChoice;
+  /** The share of a chip's memory that plans are to leave free. */
+  readonly headroom: number;
+}
+
+export const jobOf = ({ task, plan, precision }: Candidate): Job => ({ ...task, plan, precision });
+
+const measureOf = (bound: StepBound): Measure => ({ seconds: seconds(bound.seconds), bytes: bytes(bound.bytes) });
+
+export class LocalLane implements Lane<Candidate, JobSimulation> {
+  readonly #assessor: Assessor;
+  readonly #bounds: PlanBounds;
+  readonly #headroom: number;
+
+  constructor({ faults, collectives, headroom }: LaneSettings) {
+    this.#assessor = new Assessor({ faults, collectives });
+    this.#bounds = new PlanBounds({
+      stack: (job) => this.#assessor.stack(job),
+      machine: (job) => this.#assessor.machine(job),
+      collectives: this.#assessor.collectives,
+    });
+    this.#headroom = headroom;
+  }
+
+  get taken(): readonly TakenCollective[] {
+    return this.#assessor.taken;
+  }
+
+  /** What is known at once of plans that differ in the count of microbatches and in where they lie. */
+  family = (group: CandidateGroup): CandidateFamily<Candidate> => {
+    const { microbatches, layouts } = group;
+    const job = jobOf(group);
+    const { chip } = job.hardware;
+    const reserved = reservedMemory(chip, this.#assessor.stack(job), job.plan.mesh, { byRole: {} });
+    const capacity = bytes(chip.memoryCapacity * (1 - this.#headroom) - reserved);
+    const peaks = this.#bounds.peaks(job);
+    const looks = microbatches.map((count) => measureOf(peaks(count)));
+    return {
+      size: microbatches.length * layouts.length,
+      capacity,
+      seconds: seconds(Math.min(...looks.map((look) => look.seconds))),
+      bytes: bytes(Math.min(...looks.map((look) => look.bytes))),
+      smallest: () => candidateOf(group, microbatches.at(-1)!, layouts[0]!),
+      members: () => {
+        const key = shapeClassKey(job);
+        return microbatches.flatMap((count, index) => {
+          const shapeClass = `${key} ${job.batch / count / batchParts(job.plan.mesh)}`;
+          return layouts.map((layout) => ({
+            ...looks[index]!,
+            candidate: candidateOf(group, count, layout),
+            capacity,
+            shapeClass,
+          }));
+        });
+      },
+    };
+  };
+
+  #measure(job: Job, level: 'kernels' | 'waits'): Measure {
+    return measureOf(this.#bounds.of(job, level));
+  }
+
+  answer(request: LaneRequest<Candidate>): LaneReply<JobSimulation> {
+    if (request.kind === 'bound')
+      return { kind: 'bounds', bounds: request.candidates.map((one) => this.#measure(jobOf(one), 'kernels')) };
+    try {
+      return this.#simulate(jobOf(request.candidate), request.unlessOver);
+    } catch (error) {
+      if (!(error instanceof MeshwrightError) || error.code !== 'MESH_DOES_NOT_MULTIPLY') throw error;
+      const { place, expected, got } = error.detail;
+      return { kind: 'refused', detail: `${place} is to be ${expected}, but is ${got}` };
+    }
+  }
+
+  #simulate(job: Job, unlessOver: number): LaneReply<JobSimulation> {
+    if (unlessOver < Infinity) {
+      const bound = this.#measure(job, 'waits');
+      if (bound.seconds > unlessOver) return { kind: 'bounds', bounds: [bound] };
+    }
+    const memory = this.#assessor.memory(job);
+    const capacity = bytes(memory.capacity - this.#headroom * job.hardware.chip.memoryCapacity);
+    if (memory.bytes > capacity) return { kind: 'does-not-fit', bytes: memory.bytes, capacity };
+    const figures = this.#assessor.simulate(job);
+    const measure = { seconds: seconds(figures.stepTimeSeconds), bytes: bytes(figures.peakMemoryBytesPerChip) };
+    return { kind: 'simulated', measure, figures };
+  }
+
+  /** Comes up for air between requests, so that an interrupt is heard. */
+  async run(requests: readonly LaneRequest<Candidate>[]): Promise<readonly LaneReply<JobSimulation>[]> {
+    const replies: LaneReply<JobSimulation>[] = [];
+    for (const request of requests) {
+      replies.push(this.answer(request));
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    return replies;
+  }
+}

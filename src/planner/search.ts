@@ -1,0 +1,318 @@
+/**
+ * Best-first search over plans: bounds first, memory before simulation, and simulated is what could be among the best or
+ * on the Pareto front. It goes in rounds of a fixed number of requests, whose replies count in the order of the requests:
+ * what is found, and what was done for it, is the same on any number of lanes.
+ */
+import type { Bytes, Seconds } from '../units.js';
+import { Heap } from './heap.js';
+import type { SearchCounts } from './result.js';
+import type { Objectives } from './pareto.js';
+import { Front } from './pareto.js';
+
+/** What a plan's step takes at least, or takes. */
+export interface Measure {
+  readonly seconds: Seconds;
+  /** Of a chip's memory, at the peak. */
+  readonly bytes: Bytes;
+}
+
+/** What is known of a plan at once. */
+export interface FirstLook<C> extends Measure {
+  readonly candidate: C;
+  /** Of a chip's memory, at the most that it can have. */
+  readonly capacity: Bytes;
+  /** Plans of one class are bounded together: they share what a bound needs. */
+  readonly shapeClass: string;
+}
+
+/** Plans that are alike, looked at one by one when the best that any of them could be is due. */
+export interface CandidateFamily<C> extends Measure {
+  readonly size: number;
+  readonly capacity: Bytes;
+  /** The one that needs least memory, as far as is known. */
+  readonly smallest: () => C;
+  readonly members: () => readonly FirstLook<C>[];
+}
+
+export type LaneRequest<C> =
+  | { readonly kind: 'bound'; readonly shapeClass: string; readonly candidates: readonly C[] }
+  /** Simulates a plan, unless a better bound says that its step takes longer than `unlessOver`. */
+  | { readonly kind: 'simulate'; readonly shapeClass: string; readonly candidate: C; readonly unlessOver: number };
+
+export type LaneReply<F> =
+  | { readonly kind: 'bounds'; readonly bounds: readonly Measure[] }
+  | { readonly kind: 'simulated'; readonly measure: Measure; readonly figures: F }
+  | { readonly kind: 'does-not-fit'; readonly bytes: Bytes; readonly capacity: Bytes }
+  /** The plan's mesh doesn't lie on the machine. */
+  | { readonly kind: 'refused'; readonly detail: string };
+
+/** A thread, or this one: does one list of requests after the other. */
+export interface Lane<C, F> {
+  run(requests: readonly LaneRequest<C>[]): Promise<readonly LaneReply<F>[]>;
+}
+
+export interface SearchedPlan<C, F> {
+  readonly candidate: C;
+  readonly figures: F;
+  readonly measure: Measure;
+}
+
+export interface Found<C, F> {
+  /** By step time; as many as were asked for, or all that fit. */
+  readonly ranked: readonly SearchedPlan<C, F>[];
+  /** Those that no other beats in every objective, by step time. */
+  readonly front: readonly SearchedPlan<C, F>[];
+  readonly counts: SearchCounts;
+  /** Of plans that don't fit, the one that needs least memory. */
+  readonly closest?: { readonly candidate: C; readonly bytes: Bytes; readonly capacity: Bytes };
+  /** How many can't be had after all, by the reason. */
+  readonly refused: ReadonlyMap<string, number>;
+  /** Whether it went to its end, or was interrupted. */
+  readonly isComplete: boolean;
+}
+
+export interface SearchSettings<C, F> {
+  readonly lanes: readonly Lane<C, F>[];
+  /** What the front is over, each better the smaller and none smaller where a plan takes more time or memory. */
+  readonly objectives: (candidate: C, measure: Measure) => Objectives;
+  /** How many of the best are found for sure. */
+  readonly top: number;
+  readonly signal?: AbortSignal;
+  /** After each round that simulated anything. */
+  readonly onProgress?: (found: Pick<Found<C, F>, 'counts' | 'ranked'>) => void;
+}
+
+/** Requests of a round, and of the first ones, until something was simulated. */
+const ROUND = 12;
+const FIRST_ROUND = 2;
+/** Of a round, those that look further at the best that is known, however good others may turn out to be. */
+const DIVES = 3;
+/** Candidates of a class in one request. */
+const MOST_BOUNDED = 512;
+
+interface Entry<C> extends FirstLook<C> {
+  readonly index: number;
+  /** How often its bound was made better. */
+  readonly level: number;
+  /** It is looked at with others of its class, and comes again with a better bound. */
+  isAsked: boolean;
+}
+
+interface FamilyEntry<C> {
+  readonly family: CandidateFamily<C>;
+  readonly seconds: number;
+  /** Of its first member. */
+  readonly index: number;
+}
+
+interface Numbered {
+  readonly seconds: number;
+  readonly index: number;
+}
+const isBefore = (a: Numbered, b: Numbered): boolean =>
+  a.seconds < b.seconds || (a.seconds === b.seconds && a.index < b.index);
+
+class Search<C, F> {
+  readonly #settings: SearchSettings<C, F>;
+  readonly #families = new Heap<FamilyEntry<C>>(isBefore);
+  readonly #open = new Heap<Entry<C>>(isBefore);
+  /** Of those that are open, the ones whose class was looked at. */
+  readonly #bounded = new Heap<Entry<C>>(isBefore);
+  /** Those whose class is still to be looked at. */
+  readonly #unbounded = new Map<string, Entry<C>[]>();
+  readonly #best: (SearchedPlan<C, F> & { readonly index: number })[] = [];
+  readonly #front = new Front<SearchedPlan<C, F> & { readonly index: number }>();
+  readonly #homes = new Map<string, number>();
+  readonly #refused = new Map<string, number>();
+  #counts = { candidates: 0, simulated: 0, doNotFit: 0, boundedOut: 0 };
+  #closest: { candidate: C; bytes: Bytes; capacity: Bytes } | undefined;
+  /** What the requests of this round are about. */
+  #asked: (readonly Entry<C>[])[] = [];
+
+  constructor(families: Iterable<CandidateFamily<C>>, settings: SearchSettings<C, F>) {
+    this.#settings = settings;
+    for (const family of families) {
+      const index = this.#counts.candidates;
+      this.#counts.candidates += family.size;
+      if (family.bytes > family.capacity) this.#leaveOut(family.smallest, family, family.size);
+      else this.#families.push({ family, seconds: family.seconds, index });
+    }
+  }
+
+  #leaveOut(candidate: () => C, need: { readonly bytes: Bytes; readonly capacity: Bytes }, count = 1): void {
+    const { bytes, capacity } = need;
+    this.#counts.doNotFit += count;
+    if (this.#closest === undefined || bytes / capacity < this.#closest.bytes / this.#closest.capacity)
+      this.#closest = { candidate: candidate(), bytes, capacity };
+  }
+
+  #expand({ family, index }: FamilyEntry<C>): void {
+    family.members().forEach((look, place) => {
+      if (look.bytes > look.capacity) return this.#leaveOut(() => look.candidate, look);
+      const entry = { ...look, index: index + place, level: 0, isAsked: false };
+      const alike = this.#unbounded.get(look.shapeClass);
+      if (alike === undefined) this.#unbounded.set(look.shapeClass, [entry]);
+      else alike.push(entry);
+      this.#open.push(entry);
+    });
+  }
+
+  get #cutoff(): number {
+    const { top } = this.#settings;
+    return this.#best.length < top ? Infinity : this.#best[top - 1]!.measure.seconds;
+  }
+
+  #isExcluded({ candidate, seconds, bytes }: Entry<C>): boolean {
+    if (seconds <= this.#cutoff) return false;
+    return this.#front.dominates(this.#settings.objectives(candidate, { seconds, bytes }));
+  }
+
+  #next(): LaneRequest<C> | undefined {
+    for (;;) {
+      const family = this.#families.first;
+      const open = this.#open.first;
+      if (family !== undefined && (open === undefined || family.seconds <= open.seconds)) {
+        this.#families.take();
+        this.#expand(family);
+        continue;
+      }
+      if (open === undefined) return undefined;
+      this.#open.take();
+      if (open.isAsked) continue;
+      const { shapeClass, level } = open;
+      if (this.#isExcluded(open)) {
+        open.isAsked = true;
+        this.#counts.boundedOut++;
+        continue;
+      }
+      if (level > 0) return this.#simulation(open);
+      const alike = this.#unbounded.get(shapeClass)!.filter(({ isAsked }) => !isAsked);
+      const now = alike.slice(0, MOST_BOUNDED);
+      this.#unbounded.set(shapeClass, alike.slice(MOST_BOUNDED));
+      for (const one of now) one.isAsked = true;
+      this.#asked.push(now);
+      return { kind: 'bound', shapeClass, candidates: now.map((one) => one.candidate) };
+    }
+  }
+
+  #simulation(entry: Entry<C>): LaneRequest<C> {
+    const { shapeClass, candidate, level } = entry;
+    entry.isAsked = true;
+    this.#asked.push([entry]);
+    return { kind: 'simulate', shapeClass, candidate, unlessOver: level === 1 ? this.#cutoff : Infinity };
+  }
+
+  /** Of what was looked at, the best that could be among the best. */
+  #dive(): LaneRequest<C> | undefined {
+    for (;;) {
+      const entry = this.#bounded.first;
+      if (entry === undefined || entry.seconds > this.#cutoff) return undefined;
+      this.#bounded.take();
+      if (!entry.isAsked) return this.#simulation(entry);
+    }
+  }
+
+  /** Each to the lane with least to do, and among them to the one that knows its class. */
+  #deal(requests: readonly LaneRequest<C>[]): number[] {
+    const loads = this.#settings.lanes.map(() => 0);
+    return requests.map(({ shapeClass }) => {
+      const home = this.#homes.get(shapeClass);
+      let lane = 0;
+      loads.forEach((load, index) => {
+        const own = (one: number): number => (one === home ? -0.5 : 0);
+        if (load + own(index) < loads[lane]! + own(lane)) lane = index;
+      });
+      loads[lane]!++;
+      if (home === undefined) this.#homes.set(shapeClass, lane);
+      return lane;
+    });
+  }
+
+  async #replies(requests: readonly LaneRequest<C>[]): Promise<LaneReply<F>[]> {
+    const dealt = this.#deal(requests);
+    const replies: LaneReply<F>[] = [];
+    await Promise.all(
+      this.#settings.lanes.map(async (lane, number) => {
+        const own = requests.flatMap((_, index) => (dealt[index] === number ? [index] : []));
+        if (own.length === 0) return;
+        const answers = await lane.run(own.map((index) => requests[index]!));
+        own.forEach((index, place) => (replies[index] = answers[place]!));
+      }),
+    );
+    return replies;
+  }
+
+  #take(entries: readonly Entry<C>[], reply: LaneReply<F>): void {
+    const [entry] = entries as [Entry<C>];
+    const { candidate, index } = entry;
+    switch (reply.kind) {
+      case 'bounds':
+        entries.forEach((one, place) => this.#isBounded(one, reply.bounds[place]!));
+        return;
+      case 'does-not-fit':
+        this.#leaveOut(() => candidate, reply);
+        return;
+      case 'refused':
+        this.#refused.set(reply.detail, (this.#refused.get(reply.detail) ?? 0) + 1);
+        return;
+      case 'simulated': {
+        this.#counts.simulated++;
+        const { measure, figures } = reply;
+        const found = { candidate, figures, measure, index };
+        this.#front.add(found, this.#settings.objectives(candidate, measure));
+        this.#best.push(found);
+        this.#best.sort((a, b) => a.measure.seconds - b.measure.seconds || a.index - b.index);
+        this.#best.splice(this.#settings.top);
+      }
+    }
+  }
+
+  #isBounded(entry: Entry<C>, { seconds, bytes }: Measure): void {
+    const better = { ...entry, seconds, bytes, level: entry.level + 1, isAsked: false };
+    if (bytes > entry.capacity) this.#leaveOut(() => entry.candidate, better);
+    else {
+      this.#open.push(better);
+      this.#bounded.push(better);
+    }
+  }
+
+  async run(): Promise<Found<C, F>> {
+    const { signal, onProgress } = this.#settings;
+    for (;;) {
+      if (signal?.aborted === true) break;
+      this.#asked = [];
+      const requests: LaneRequest<C>[] = [];
+      const most = this.#counts.simulated === 0 ? FIRST_ROUND : ROUND;
+      while (requests.length < most) {
+        const request = (requests.length < DIVES ? this.#dive() : undefined) ?? this.#next();
+        if (request === undefined) break;
+        requests.push(request);
+      }
+      if (requests.length === 0) break;
+      const asked = this.#asked;
+      const replies = await this.#replies(requests);
+      const before = this.#counts.simulated;
+      replies.forEach((reply, index) => this.#take(asked[index]!, reply));
+      if (this.#counts.simulated > before) onProgress?.({ ranked: [...this.#best], counts: { ...this.#counts } });
+    }
+    const front = [...this.#front.values].sort((a, b) => a.measure.seconds - b.measure.seconds || a.index - b.index);
+    return {
+      ranked: this.#best,
+      front,
+      counts: this.#counts,
+      ...(this.#closest === undefined ? {} : { closest: this.#closest }),
+      refused: this.#refused,
+      isComplete: this.#open.first === undefined && this.#families.first === undefined,
+    };
+  }
+}
+
+/**
+ * Finds the best of many plans, and the front over several objectives.
+ *
+ * @param families in an order that decides between plans that are as good
+ */
+export const searchPlans = <C, F>(
+  families: Iterable<CandidateFamily<C>>,
+  settings: SearchSettings<C, F>,
+): Promise<Found<C, F>> => new Search(families, settings).run();
