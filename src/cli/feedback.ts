@@ -14,7 +14,10 @@ import { MeshwrightError } from '../errors.js';
 import type { Task } from '../job/index.js';
 import { jobToInput } from '../job/index.js';
 import { omit } from '../omit.js';
+import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { predictedFigures } from './comparison.js';
+import { localName } from './local-profile.js';
+import type { Straggler } from '../trace/index.js';
 import { openStore, passOver, versionOf } from './stored-hardware.js';
 import { groupOf } from './subjects.js';
 import type { Trial } from './trial.js';
@@ -22,6 +25,8 @@ import { measuredStepSeconds } from './trial.js';
 
 /** Of fewer steps the median says too little. */
 const LEAST_STEPS = 5;
+
+const LOCAL_NAMES: ReadonlySet<string> = new Set(FAMILY_NAMES.map(localName));
 
 /** What became of a run as evidence. */
 export type Kept =
@@ -31,17 +36,20 @@ export type Kept =
  * Adds a run to the evidence of the profile that it was predicted by. What keeps it from being added is no error of the
  * run.
  *
- * @param isDisturbed whether a rank was slower than its peers to the end, which says nothing of the profile
+ * @param stragglers a rank that was slower than its peers to the end says nothing of the profile
  */
-export function keepTrial(trial: Trial, runFolder: string, isDisturbed: boolean): Kept {
+export function keepTrial(trial: Trial, runFolder: string, stragglers: readonly Straggler[]): Kept {
   const { predicted, spans, stepSeconds } = trial;
   const { job } = predicted;
   const version = versionOf(job);
-  const profile = version?.name ?? job.hardware.name;
+  const named = version?.name ?? job.hardware.name;
+  // Of this machine, each family has a profile of its own, and a run of one says nothing of another's.
+  const profile = LOCAL_NAMES.has(named) ? localName(job.training.family) : named;
   const { stepTimeInterval: interval, stepTimeSeconds } = predictedFigures(predicted);
   if (job.training.family === 'reference') return { profile, notKept: 'the reference family only checks numbers' };
   if (stepSeconds.length < LEAST_STEPS) return { profile, notKept: `${stepSeconds.length} timed steps are too few` };
-  if (isDisturbed) return { profile, notKept: 'a rank was slower than the others' };
+  if (stragglers.some(({ toStep }) => toStep === null))
+    return { profile, notKept: 'a rank was slower than the others' };
   const made = new Date().toISOString();
   const machine = fingerprintHere(job.training.family);
   // Where images or texts lie says nothing of how fast a step is.
@@ -50,7 +58,7 @@ export function keepTrial(trial: Trial, runFolder: string, isDisturbed: boolean)
     const id = keepRun(openStore(), profile, {
       made,
       machine,
-      version: version?.version ?? null,
+      version: profile === version?.name ? version.version : null,
       predicted: { stepTimeSeconds, p10: interval?.p10 ?? stepTimeSeconds, p90: interval?.p90 ?? stepTimeSeconds },
       measuredSeconds: measuredStepSeconds(trial),
       evidence: {

@@ -22,6 +22,8 @@ import {
   writeJob,
 } from './commands/train.js';
 import { runJob, writeProfile } from './experiment.js';
+import { keepTrial } from './feedback.js';
+import { stragglersOf } from './run-report.js';
 import { LEAST_AHEAD, requireRoom } from './room.js';
 import { createRunFolder, freeRunFolder } from './run-folder.js';
 import { hardwareVersion, storedHardware } from './stored-hardware.js';
@@ -124,7 +126,7 @@ async function train(
   );
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
-  writeRunFiles(folder, trial, [row], report);
+  keepTrial(trial, folder, stragglersOf(writeRunFiles(folder, trial, [row], report).ranks));
   return {
     runFolder: folder,
     rows: [

@@ -239,7 +239,7 @@ const folders: Case[] = [
     'compare set',
     'RUN_INVALID',
     'set/comparison.json',
-    ['a meshwright/comparison@2 document'],
+    ['a meshwright/comparison@3 document'],
     IMAGES,
   ],
   [
@@ -255,7 +255,7 @@ const folders: Case[] = [
     'compare old',
     'RUN_INVALID',
     'old/comparison.json',
-    ['a meshwright/comparison@2 document'],
+    ['a meshwright/comparison@3 document'],
     { 'old/comparison.json': '{"schema":"meshwr' },
   ],
   [

@@ -455,7 +455,7 @@ const disks: Readonly<Record<string, Kind>> = {
     line: 'calibrate --runs run --output new',
     code: 'RUN_INVALID',
     place: 'run/comparison.json',
-    says: ['a meshwright/comparison@2 document'],
+    says: ['a meshwright/comparison@3 document'],
     files: { 'run/job.yaml': 'model: vit-tiny\nhardware: local\n', 'run/comparison.json': '{' },
   },
 };

@@ -82,6 +82,7 @@ describe('a training on two ranks', () => {
       'job.yaml',
       'metrics.jsonl',
       'profile.yaml',
+      'ranks.json',
       'stack.yaml',
       'trace.json',
     ]);
@@ -276,7 +277,7 @@ describe('calibration on two runs', () => {
     for (const [name, plan] of Object.entries({ data: 'data=2', model: 'model=2' })) {
       expect(stdout).toContain(`runs/${name}: vit-tiny on 2 × local, batch 16\n`);
       expect(stdout).toContain(
-        `Where the difference comes from (${plan} microbatches=1; of collectives, what no kernel hides):`,
+        `Where the difference comes from (${plan} microbatches=1; of collectives, what no kernel hides), by kind of work:`,
       );
     }
   });

@@ -48,6 +48,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
       'job.yaml',
       'metrics.jsonl',
       'profile.yaml',
+      'ranks.json',
       'stack.yaml',
       'trace.json',
     ]);

@@ -311,11 +311,7 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const trial: Trial = { predicted, spans: report.spans, stepSeconds: report.stepSeconds };
   const row = comparePlan(trial);
   const stragglers = stragglersOf(writeRunFiles(folder, trial, [row], report).ranks);
-  const kept = keepTrial(
-    trial,
-    folder,
-    stragglers.some(({ toStep }) => toStep === null),
-  );
+  const kept = keepTrial(trial, folder, stragglers);
   const drift = driftOf(job);
   if (flags.json) {
     printJson({
@@ -348,7 +344,9 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
     if (drift !== null) printLine(describeDrift(drift, describeHardware(job)));
     if (unpredicted !== undefined) printLine(`This error says nothing: ${unpredicted}.`);
     else if (job.hardwareName === localName(job.training.family))
-      printLine('The shipped profile is not of this machine: meshwright profile measures it.');
+      printLine(
+        'The shipped profile is not of this machine: meshwright profile measures it, meshwright calibrate corrects it by the runs that are kept.',
+      );
   }
   if (interrupted !== undefined) throw interrupted;
 }
