@@ -41,6 +41,8 @@ export interface PassWork {
   /** Kernels alone, at the rates that the simulator gives them. */
   seconds: number;
   readonly collectives: WaitedCollective[];
+  /** Those that run beside kernels: they take turns with the others over their axis. */
+  readonly beside: WaitedCollective[];
 }
 
 export interface PartWork {
@@ -76,7 +78,7 @@ export interface Elements {
 /** How long a kernel takes at least. */
 export type KernelSeconds = (kernel: Op) => number;
 
-const noWork = (): PassWork => ({ seconds: 0, collectives: [] });
+const noWork = (): PassWork => ({ seconds: 0, collectives: [], beside: [] });
 const noPart = (): PartWork => ({ forward: noWork(), backward: noWork() });
 
 class Reader {
@@ -112,7 +114,8 @@ class Reader {
   }
 
   #collective(work: PassWork, op: Op, name: CollectiveName, times: number): void {
-    if (op.asynchronous === true && this.#stack.asynchronous.includes(name)) return;
+    const isBeside = op.asynchronous === true && this.#stack.asynchronous.includes(name);
+    const list = isBeside ? work.beside : work.collectives;
     const { axis } = op.attributes as { axis: AxisName };
     const sizes = op.operands.map((id) => typeBytes(this.#program.values[id]!.type));
     const heldBytes = sizes.reduce((sum, size) => sum + size, 0);
@@ -120,11 +123,11 @@ class Reader {
       name === 'permute'
         ? (op.attributes as Attributes['permute']).shifts.map((by, index) => ({ by, bytes: sizes[index]! }))
         : undefined;
-    const same = work.collectives.find(
+    const same = list.find(
       (one) => shifts === undefined && one.name === name && one.axis === axis && one.heldBytes === heldBytes,
     );
     if (same !== undefined) same.count += times;
-    else work.collectives.push({ name, axis, heldBytes, count: times, ...(shifts === undefined ? {} : { shifts }) });
+    else list.push({ name, axis, heldBytes, count: times, ...(shifts === undefined ? {} : { shifts }) });
   }
 }
 

@@ -36,14 +36,19 @@ export interface StateBytes {
 
 /** What is sent over the axis that a batch is split over, whose collectives take turns. Seconds of one layer. */
 export interface LayerTraffic {
-  /** Of its gradients, once a step: in the last microbatch's backward pass, or after it. */
-  readonly last: number;
+  /** Of its gradients. */
+  readonly reduce: number;
+  /** For each microbatch, which waits for it to go on, or once a step in the last one's backward pass. */
+  readonly how: 'each' | 'once';
+  /** Beside a backward pass, or after it. */
   readonly when: 'meanwhile' | 'after';
-  /** Of its gradients and parameters, for each microbatch. */
-  readonly each: number;
+  /** Of its parameters, for each microbatch in both of its passes. */
+  readonly gather: number;
+  /** Of the copies of its parameters that a stage of a pipeline makes before it begins. */
+  readonly copy: number;
 }
 
-export const NO_TRAFFIC: LayerTraffic = { last: 0, when: 'meanwhile', each: 0 };
+export const NO_TRAFFIC: LayerTraffic = { reduce: 0, how: 'once', when: 'meanwhile', gather: 0, copy: 0 };
 
 export interface StepShape {
   readonly microbatches: number;
@@ -69,23 +74,33 @@ interface PassSeconds {
   readonly backward: number;
 }
 
-function passSeconds({ seconds, collectives }: PassWork, wait: WaitSeconds): number {
-  return collectives.reduce((sum, one) => sum + one.count * wait(one), seconds);
-}
+const total = (collectives: readonly WaitedCollective[], wait: WaitSeconds): number =>
+  collectives.reduce((sum, one) => sum + one.count * wait(one), 0);
+
+const passSeconds = ({ seconds, collectives }: PassWork, wait: WaitSeconds): number =>
+  seconds + total(collectives, wait);
 
 const partSeconds = ({ forward, backward }: PartWork, wait: WaitSeconds): PassSeconds => ({
   forward: passSeconds(forward, wait),
   backward: passSeconds(backward, wait),
 });
 
-const both = ({ forward, backward }: PassSeconds): number => forward + backward;
+/** Of a part's collectives over `model`, one after the other. */
+const turnsOf = ({ forward, backward }: PartWork, wait: WaitSeconds): number =>
+  [forward, backward]
+    .flatMap(({ collectives, beside }) => [...collectives, ...beside])
+    .reduce((sum, one) => sum + (one.axis === 'model' ? one.count * wait(one) : 0), 0);
 
 /** Of a layer, whichever it is. */
-function leastLayer(work: ClassWork, wait: WaitSeconds): PassSeconds & { readonly keptBytes: number } {
+function leastLayer(
+  work: ClassWork,
+  wait: WaitSeconds,
+): PassSeconds & { readonly turns: number; readonly keptBytes: number } {
   const all = work.layers.map((layers) => partSeconds(layers, wait));
   return {
     forward: Math.min(...all.map(({ forward }) => forward)),
     backward: Math.min(...all.map(({ backward }) => backward)),
+    turns: Math.min(...work.layers.map((layers) => turnsOf(layers, wait))),
     keptBytes: Math.min(...work.layers.map(({ keptBytes }) => keptBytes)),
   };
 }
@@ -101,7 +116,7 @@ export function stepBound(
     : stagedBound(work, shape, shape.stages, wait, traffic);
 }
 
-/** What a last backward pass and the reductions that begin in it, or come after it, take together. */
+/** What a backward pass and the reductions that begin in it, or come after it, take together. */
 const withReductions = (backward: number, reductions: number, { when }: LayerTraffic): number =>
   when === 'after' ? backward + reductions : Math.max(backward, reductions);
 
@@ -116,21 +131,26 @@ const scaled = ({ all, cast }: Elements, by: number): Elements => ({ all: all * 
 
 function wholeBound(work: ClassWork, shape: StepShape, wait: WaitSeconds, traffic: LayerTraffic): StepBound {
   const { microbatches, state, memoryRate, hostSeconds } = shape;
-  const parts = [
-    ...work.layers.map((one) => ({ count: one.count, ...partSeconds(one, wait) })),
-    ...[work.embedding, work.head].map((one) => ({ count: 1, ...partSeconds(one, wait) })),
-  ];
-  const forward = parts.reduce((sum, one) => sum + one.count * one.forward, 0);
-  const backward = parts.reduce((sum, one) => sum + one.count * one.backward, 0);
+  const parts = [...work.layers, ...[work.embedding, work.head].map((one) => ({ count: 1, ...one }))];
+  let [forward, backward, turns] = [0, 0, 0];
+  for (const part of parts) {
+    const taken = partSeconds(part, wait);
+    forward += part.count * taken.forward;
+    backward += part.count * taken.backward;
+    turns += part.count * turnsOf(part, wait);
+  }
   const layers = work.layers.reduce((sum, { count }) => sum + count, 0);
+  const reductions = layers * traffic.reduce;
+  const reducing = forward + withReductions(backward, reductions, traffic);
   const passes =
-    (microbatches - 1) * (forward + backward) + forward + withReductions(backward, layers * traffic.last, traffic);
+    traffic.how === 'each' ? microbatches * reducing : (microbatches - 1) * (forward + backward) + reducing;
   const { layerElements, endElements } = work;
   const elements = { all: layerElements.all + endElements.all, cast: layerElements.cast + endElements.cast };
   const update = (elements.all * state.moved) / memoryRate;
+  const sent = layers * traffic.gather + (traffic.how === 'each' ? reductions : 0);
   const kept = work.layers.reduce((sum, { count, keptBytes }) => sum + count * keptBytes, 0);
   return {
-    seconds: hostSeconds + ROUNDING * Math.max(passes + update, microbatches * layers * traffic.each),
+    seconds: hostSeconds + ROUNDING * Math.max(passes + update, microbatches * Math.max(sent, turns)),
     bytes: peakBytes(elements, kept, shape),
   };
 }
@@ -152,9 +172,13 @@ function stagedBound(
   const layer = leastLayer(work, wait);
   const [embedding, head] = [partSeconds(work.embedding, wait), partSeconds(work.head, wait)];
   const last = layers.length - 1;
+  const backwardOf = (index: number): number =>
+    layers[index]! * layer.backward + (index === 0 ? embedding.backward : 0) + (index === last ? head.backward : 0);
+  const reducing = (index: number): number =>
+    withReductions(backwardOf(index), layers[index]! * traffic.reduce, traffic);
   const virtual = layers.map((count, index): number => {
-    const ends = (index === 0 ? both(embedding) : 0) + (index === last ? both(head) : 0);
-    return count * both(layer) + ends;
+    const forward = count * layer.forward + (index === 0 ? embedding.forward : 0) + (index === last ? head.forward : 0);
+    return forward + (traffic.how === 'each' ? reducing(index) : backwardOf(index));
   });
   const before: number[] = [0];
   virtual.forEach((seconds, index) => before.push(before[index]! + seconds));
@@ -164,21 +188,20 @@ function stagedBound(
     return (own * perLayer * work.layerElements.all * state.moved) / memoryRate;
   };
   /** By how much reductions make a virtual stage's last backward longer. */
-  const addedOf = (index: number): number => {
-    if (splitBackward) return 0;
-    const backward = layers[index]! * layer.backward + (index === 0 ? embedding.backward : 0);
-    const whole = backward + (index === last ? head.backward : 0);
-    return withReductions(whole, layers[index]! * traffic.last, traffic) - whole;
-  };
+  const addedOf = (index: number): number =>
+    splitBackward || traffic.how === 'each' ? 0 : reducing(index) - backwardOf(index);
+  const layersOf = (stage: number): number => placement[stage]!.reduce((sum, index) => sum + layers[index]!, 0);
   let [seconds, bytes] = [0, 0];
   placement.forEach((own, stage) => {
+    const count = layersOf(stage);
     const busy = microbatches * own.reduce((sum, index) => sum + virtual[index]!, 0);
     // The first stage's last slot is that of the first virtual stage; another's, of its own lowest.
     const lowest = Math.min(...own);
-    if (!splitBackward) seconds = Math.max(seconds, busy + before[lowest]! + addedOf(0) + updateOf(0));
-    seconds = Math.max(seconds, busy + addedOf(lowest) + updateOf(stage));
-    const count = own.reduce((sum, index) => sum + layers[index]!, 0);
-    seconds = Math.max(seconds, microbatches * count * traffic.each);
+    if (!splitBackward)
+      seconds = Math.max(seconds, layersOf(0) * traffic.copy + busy + before[lowest]! + addedOf(0) + updateOf(0));
+    seconds = Math.max(seconds, count * traffic.copy + busy + addedOf(lowest) + updateOf(stage));
+    const sent = traffic.gather + (traffic.how === 'each' ? traffic.reduce : 0);
+    seconds = Math.max(seconds, microbatches * count * Math.max(sent, layer.turns));
     const least = Math.min(...own.map((index) => layers[index]!));
     // When the first backward begins, the forwards of its microbatch were done in all of them.
     const kept = Math.max(count, held(stage) * least) * layer.keptBytes;

@@ -119,6 +119,8 @@ export interface AssessorOptions {
   readonly faults?: Faults | undefined;
   /** Algorithms that were asked for, instead of the fastest. */
   readonly collectives?: CollectiveChoice | undefined;
+  /** Whether programs are lowered without a check of each pass, as a search of many plans does; not unless given. */
+  readonly unverified?: boolean;
 }
 
 /** Of what a program is made of: it knows nothing of where its mesh lies. */
@@ -141,8 +143,10 @@ export class Assessor {
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly collectives: CollectiveChoice;
   readonly #taken = new Map<string, TakenCollective>();
+  readonly #unverified: boolean;
 
-  constructor({ faults = NO_FAULTS, collectives = {} }: AssessorOptions = {}) {
+  constructor({ faults = NO_FAULTS, collectives = {}, unverified = false }: AssessorOptions = {}) {
+    this.#unverified = unverified;
     this.#faults = faults;
     this.collectives = collectives;
   }
@@ -161,7 +165,7 @@ export class Assessor {
     let found = this.#lowered.get(key);
     // Stacks that run the same program do not write the same of it to memory.
     if (found?.stack !== stack) {
-      const program = found?.program ?? lowerFor(job, stack);
+      const program = found?.program ?? lowerJob(job, { ...stepOptions(stack), unverified: this.#unverified });
       this.#lowered.clear();
       this.#lowered.set(key, (found = { program, memory: stepMemory(program, stack), stack }));
     }
@@ -172,7 +176,7 @@ export class Assessor {
     const key = jobKey(job, stack);
     let found = this.#pipelines.get(key);
     if (found === undefined) {
-      found = lowerJobPipeline(job, stepOptions(stack));
+      found = lowerJobPipeline(job, { ...stepOptions(stack), unverified: this.#unverified });
       this.#pipelines.clear();
       this.#pipelines.set(key, found);
     }

@@ -14,12 +14,13 @@ import {
   scheduleShape,
   shapeClassKey,
   stageCount,
+  stagePlacement,
   withExamples,
 } from '../job/index.js';
 import { axisSize, batchParts, createMesh, gradientParts } from '../mesh/index.js';
 import { DTYPE_BYTES } from '../program/index.js';
 import type { Program } from '../program/index.js';
-import { splitsBackward, virtualStage } from '../program/schedules/index.js';
+import { heldAtLeast, splitsBackward } from '../program/schedules/index.js';
 import { bytes } from '../units.js';
 import type {
   ClassWork,
@@ -79,6 +80,9 @@ export class PlanBounds {
   readonly #programs = new Memo<ClassPrograms>();
   readonly #works = new Memo<ClassWork>();
   readonly #layers = new Memo<readonly number[]>();
+  readonly #placements = new Memo<readonly (readonly number[])[]>();
+  readonly #held = new Memo<readonly number[]>();
+  readonly #waited = new WeakMap<Machine, Memo<number>>();
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
@@ -119,18 +123,14 @@ export class PlanBounds {
     const { stageLayers, schedule, microbatches } = plan;
     const shape = scheduleShape(plan);
     const [stages, chunks] = [stageCount(plan), chunkCount(plan)];
+    const held = this.#held.get(`${schedule} ${stages} ${chunks} ${microbatches}`, () =>
+      heldAtLeast(schedule, { stages, chunks, microbatches }),
+    );
     return {
-      layers: this.#layers.get(JSON.stringify([stages * chunks, stageLayers]), () => layersOfStages(model, plan)),
-      placement: Array.from({ length: stages }, (_, stage) =>
-        Array.from({ length: chunks }, (_, chunk) => virtualStage(shape, stage, chunk)),
-      ),
+      layers: this.#layers.get(`${stages * chunks} ${String(stageLayers)}`, () => layersOfStages(model, plan)),
+      placement: this.#placements.get(`${shape.placement} ${stages} ${chunks}`, () => stagePlacement(shape)),
       splitBackward: splitsBackward(schedule),
-      held: (stage) => {
-        if (schedule === 'gpipe') return microbatches;
-        if (schedule === '1f1b') return Math.min(microbatches, stages - stage);
-        const isWhole = microbatches > stages && microbatches % stages === 0;
-        return schedule === 'interleaved-1f1b' && isWhole ? 2 * (stages - 1 - stage) + (chunks - 1) * stages + 1 : 1;
-      },
+      held: (stage) => held[stage]!,
     };
   }
 
@@ -170,19 +170,20 @@ export class PlanBounds {
 
   #waits(job: Job): (collective: WaitedCollective) => number {
     const stack = this.#surroundings.stack(job);
-    const network = createNetwork(this.#surroundings.machine(job), {
+    const machine = this.#surroundings.machine(job);
+    const network = createNetwork(machine, {
       ...this.#surroundings.collectives,
       ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
     });
+    let known = this.#waited.get(machine);
+    if (known === undefined) this.#waited.set(machine, (known = new Memo()));
     return ({ name, axis, heldBytes, shifts }) => {
       const moves = shifts?.map(({ by, bytes: moved }) => ({ by, bytes: bytes(moved) }));
-      const schedule = network.collective({
-        name,
-        axis,
-        heldBytes: bytes(heldBytes),
-        ...(moves === undefined ? {} : { shifts: moves }),
+      const key = `${name} ${axis} ${heldBytes} ${moves === undefined ? '' : JSON.stringify(moves)}`;
+      return known.get(key, () => {
+        const request = { name, axis, heldBytes: bytes(heldBytes), ...(moves === undefined ? {} : { shifts: moves }) };
+        return toSeconds(timeAlone(network.collective(request), network.sharing));
       });
-      return toSeconds(timeAlone(schedule, network.sharing));
     };
   }
 }
@@ -191,28 +192,27 @@ export class PlanBounds {
  * Of a layer, on `data` alone: where gradients are summed over other axes too, what is left to send hangs on their order.
  */
 function traffic({ plan, precision }: Job, work: ClassWork, wait: (one: WaitedCollective) => number): LayerTraffic {
-  const { mesh, shard, shardAxes, overlapGradients, microbatches } = plan;
+  const { mesh, shard, shardAxes, overlapGradients } = plan;
   const data = axisSize(mesh, 'data');
   const alone = gradientParts(mesh) === data && (shard === 'none' || shardAxes.join() === 'data');
   if (data === 1 || !alone || plan.shardTensors !== 'all' || plan.shardMinimum > 0) return NO_TRAFFIC;
   const take = (name: 'all_gather' | 'all_reduce' | 'reduce_scatter', heldBytes: number): number =>
     heldBytes === 0 ? 0 : wait({ name, axis: 'data', heldBytes, count: 1 });
   const cut = work.cutElements(data);
-  const gradient = DTYPE_BYTES[precision.gradients];
-  const gathered = shard === 'parameters' ? (2 * cut * DTYPE_BYTES[precision.compute]) / data : 0;
+  const when = overlapGradients ? 'meanwhile' : 'after';
+  const compute = (cut * DTYPE_BYTES[precision.compute]) / data;
   if (shard === 'none' || shard === 'optimizer') {
     const layers = work.layers.reduce((sum, { count }) => sum + count, 0);
     const elements = shard === 'none' ? work.layerElements.all / layers : cut;
     const summed = elements * DTYPE_BYTES[precision.gradientReduction ?? precision.gradients];
-    return {
-      last: take(shard === 'none' ? 'all_reduce' : 'reduce_scatter', summed),
-      when: overlapGradients ? 'meanwhile' : 'after',
-      each: 0,
-    };
+    const reduce = take(shard === 'none' ? 'all_reduce' : 'reduce_scatter', summed);
+    return { reduce, how: 'once', when, gather: 0, copy: shard === 'none' ? 0 : take('all_gather', compute) };
   }
-  // What the layers of one microbatch send, in the order that they take turns.
-  const each = take('reduce_scatter', cut * gradient) + (gathered === 0 ? 0 : 2 * take('all_gather', gathered / 2));
-  return { last: microbatches === 1 ? take('reduce_scatter', cut * gradient) : 0, when: 'meanwhile', each };
+  const reduce = take('reduce_scatter', cut * DTYPE_BYTES[precision.gradients]);
+  const gathered = take('all_gather', compute);
+  return shard === 'gradients'
+    ? { reduce, how: 'each', when, gather: 0, copy: gathered }
+    : { reduce, how: 'each', when, gather: 2 * gathered, copy: 0 };
 }
 
 /** Work of a whole model, of which a chip has a part: of arithmetic and activations, and of parameters. */
@@ -221,7 +221,7 @@ function dealt(
   part: number,
   over: number,
 ): ClassWork {
-  const pass = ({ seconds }: PassWork): PassWork => ({ seconds: seconds * part, collectives: [] });
+  const pass = ({ seconds }: PassWork): PassWork => ({ seconds: seconds * part, collectives: [], beside: [] });
   const both = ({ forward, backward }: ClassWork['head']) => ({ forward: pass(forward), backward: pass(backward) });
   const fewer = ({ all, cast }: ClassWork['layerElements']) => ({ all: all / over, cast: cast / over });
   return {

@@ -42,7 +42,7 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
   readonly #headroom: number;
 
   constructor({ faults, collectives, headroom }: LaneSettings) {
-    this.#assessor = new Assessor({ faults, collectives });
+    this.#assessor = new Assessor({ faults, collectives, unverified: true });
     this.#bounds = new PlanBounds({
       stack: (job) => this.#assessor.stack(job),
       machine: (job) => this.#assessor.machine(job),

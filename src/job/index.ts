@@ -13,5 +13,5 @@ export * from './shape-class.js';
 export * from './search.js';
 export * from './shape-class.js';
 export * from './space.js';
-export { chunkCount, isPipeline, layersOfStages, scheduleShape, stageCount } from './stages.js';
+export { chunkCount, isPipeline, layersOfStages, scheduleShape, stageCount, stagePlacement } from './stages.js';
 export type { JobInput, ModelInput } from './schema.js';

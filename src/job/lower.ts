@@ -52,7 +52,10 @@ const microbatchLoss = (job: Job, { form }: StepOptions): Program =>
   forwardOfJob(job, job.batch / job.plan.microbatches, job.batch, 'loss', form);
 
 /** What the stack that runs a step says of it, each unless given as its own docs say; and what is looked at of it. */
-export interface StepOptions extends Pick<LowerOptions, 'keepGradients' | 'fusedAttention' | 'keeping' | 'monitored'> {
+export interface StepOptions extends Pick<
+  LowerOptions,
+  'keepGradients' | 'fusedAttention' | 'keeping' | 'monitored' | 'unverified'
+> {
   readonly form?: ModelForm;
 }
 

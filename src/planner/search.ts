@@ -85,6 +85,8 @@ export interface SearchSettings<C, F> {
 /** Requests of a round, and of the first ones, until something was simulated. */
 const ROUND = 12;
 const FIRST_ROUND = 2;
+/** Families that a round takes up. */
+const FAMILIES = 600;
 /** Of a round, those that look further at the best that is known, however good others may turn out to be. */
 const DIVES = 3;
 /** Candidates of a class in one request. */
@@ -114,6 +116,8 @@ const isBefore = (a: Numbered, b: Numbered): boolean =>
 
 class Search<C, F> {
   readonly #settings: SearchSettings<C, F>;
+  readonly #left: Iterator<CandidateFamily<C>>;
+  #isTaken = false;
   readonly #families = new Heap<FamilyEntry<C>>(isBefore);
   readonly #open = new Heap<Entry<C>>(isBefore);
   /** Of those that are open, the ones whose class was looked at. */
@@ -131,7 +135,18 @@ class Search<C, F> {
 
   constructor(families: Iterable<CandidateFamily<C>>, settings: SearchSettings<C, F>) {
     this.#settings = settings;
-    for (const family of families) {
+    this.#left = families[Symbol.iterator]();
+  }
+
+  /** Takes the next families, so that the first plans are simulated before the last are made. */
+  #pull(): void {
+    for (let count = 0; count < FAMILIES && !this.#isTaken; count++) {
+      const next = this.#left.next();
+      if (next.done === true) {
+        this.#isTaken = true;
+        return;
+      }
+      const family = next.value;
       const index = this.#counts.candidates;
       this.#counts.candidates += family.size;
       if (family.bytes > family.capacity) this.#leaveOut(family.smallest, family, family.size);
@@ -280,6 +295,7 @@ class Search<C, F> {
     const { signal, onProgress } = this.#settings;
     for (;;) {
       if (signal?.aborted === true) break;
+      this.#pull();
       this.#asked = [];
       const requests: LaneRequest<C>[] = [];
       const most = this.#counts.simulated === 0 ? FIRST_ROUND : ROUND;
@@ -288,7 +304,10 @@ class Search<C, F> {
         if (request === undefined) break;
         requests.push(request);
       }
-      if (requests.length === 0) break;
+      if (requests.length === 0) {
+        if (this.#isTaken) break;
+        continue;
+      }
       const asked = this.#asked;
       const replies = await this.#replies(requests);
       const before = this.#counts.simulated;
@@ -302,7 +321,7 @@ class Search<C, F> {
       counts: this.#counts,
       ...(this.#closest === undefined ? {} : { closest: this.#closest }),
       refused: this.#refused,
-      isComplete: this.#open.first === undefined && this.#families.first === undefined,
+      isComplete: this.#isTaken && this.#open.first === undefined && this.#families.first === undefined,
     };
   }
 }

@@ -66,6 +66,8 @@ export interface LowerOptions {
   readonly lossScaling?: LossScaling;
   /** Keeps `gradient:NAME` among the outputs, to look at. */
   readonly keepGradients?: boolean;
+  /** Takes each pass' result as it is: of programs that nothing but bounds and a search read. Not unless given. */
+  readonly unverified?: boolean;
   /** Also computes what is told of a step beside its loss, see `monitor.ts`; not unless given. */
   readonly monitored?: boolean;
 }
@@ -73,7 +75,8 @@ export interface LowerOptions {
 export type Verified = (program: Program) => Program;
 
 /** Verifies one version of a program after the other. */
-export function verifier(): Verified {
+export function verifier({ unverified = false }: Pick<LowerOptions, 'unverified'> = {}): Verified {
+  if (unverified) return (program) => program;
   const derived: Derived = new Map();
   return (program) => verify(program, derived);
 }
@@ -166,7 +169,7 @@ export function schedule(
  */
 export function lowerTrainingStep(forward: Program, options: LowerOptions): Program {
   const { microbatches, optimizer, bucketBytes = Infinity, overlapGradients = false, lossScaling } = options;
-  const verified = verifier();
+  const verified = verifier(options);
   const choice = shardsOf(forward, options);
   const reduction = reductionOf(choice, options);
   const { program: gradients, counter } = microbatchGradients(forward, choice, options, verified);
@@ -194,9 +197,8 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
  * @param forward of a mesh without axes that a batch is split over
  */
 export function lowerMicrobatch(forward: Program, options: LowerOptions): Program {
-  const asIs: Verified = (program) => program;
   const { linears = 'synchronous', ...rest } = omit(options, 'shard', 'lossScaling');
-  const { program } = microbatchGradients(forward, NOTHING, rest, asIs);
+  const { program } = microbatchGradients(forward, NOTHING, rest, verifier({ unverified: true }));
   return fuse(overlapLinears(program, linears));
 }
 

@@ -87,7 +87,7 @@ const parameterNames = (slots: SlotPrograms): string[] =>
 export function lowerPipeline(forward: Program, pipeline: PipelineOptions): TrainingPipeline {
   const { layers, placement, splitBackward, ...options } = pipeline;
   const parts = partsOf(forward, { layers, placement });
-  const context: StageContext = { forward, choice: shardsOf(forward, options), options, verified: verifier() };
+  const context: StageContext = { forward, choice: shardsOf(forward, options), options, verified: verifier(options) };
   const slotsFor = memo<Slots>();
   const keys: unknown[] = [];
   const virtual = parts.map(({ part, firstLayer }): VirtualStage => {

@@ -2,6 +2,7 @@ export * from './automatic.js';
 export * from './by-name.js';
 export * from './check.js';
 export * from './grid.js';
+export * from './held.js';
 export * from './orders.js';
 export * from './place-weights.js';
 export * from './predict.js';
