@@ -177,9 +177,10 @@ export function classWork(program: Program, stack: Stack, keptType: FloatType, s
   const cutElements = (chips: number): number => {
     let sum = 0;
     for (const input of program.inputs) {
-      if (input.kind !== 'parameter' || input.segments !== undefined) continue;
+      if (input.kind !== 'parameter') continue;
       const { shape, states, stack } = program.values[input.value]!.type;
-      const taken = new Set(Object.values(states));
+      // Parts that are dealt one by one are no neighbours, so that their dimension is not cut.
+      const taken = new Set([...Object.values(states), input.segments?.dimension]);
       const isCut = shape.some((size, dimension) => size % chips === 0 && !taken.has(dimension));
       if (stack !== undefined && isCut) sum += elementCount(shape);
     }

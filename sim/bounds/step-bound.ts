@@ -44,11 +44,20 @@ export interface LayerTraffic {
   readonly when: 'meanwhile' | 'after';
   /** Of its parameters, for each microbatch in both of its passes. */
   readonly gather: number;
+  /** Of that, what the passes wait for. */
+  readonly gatherWait: number;
   /** Of the copies of its parameters that a stage of a pipeline makes before it begins. */
   readonly copy: number;
 }
 
-export const NO_TRAFFIC: LayerTraffic = { reduce: 0, how: 'once', when: 'meanwhile', gather: 0, copy: 0 };
+export const NO_TRAFFIC: LayerTraffic = {
+  reduce: 0,
+  how: 'once',
+  when: 'meanwhile',
+  gather: 0,
+  gatherWait: 0,
+  copy: 0,
+};
 
 export interface StepShape {
   readonly microbatches: number;
@@ -142,8 +151,9 @@ function wholeBound(work: ClassWork, shape: StepShape, wait: WaitSeconds, traffi
   const layers = work.layers.reduce((sum, { count }) => sum + count, 0);
   const reductions = layers * traffic.reduce;
   const reducing = forward + withReductions(backward, reductions, traffic);
+  const waits = microbatches * layers * traffic.gatherWait;
   const passes =
-    traffic.how === 'each' ? microbatches * reducing : (microbatches - 1) * (forward + backward) + reducing;
+    waits + (traffic.how === 'each' ? microbatches * reducing : (microbatches - 1) * (forward + backward) + reducing);
   const { layerElements, endElements } = work;
   const elements = { all: layerElements.all + endElements.all, cast: layerElements.cast + endElements.cast };
   const update = (elements.all * state.moved) / memoryRate;
@@ -178,7 +188,7 @@ function stagedBound(
     withReductions(backwardOf(index), layers[index]! * traffic.reduce, traffic);
   const virtual = layers.map((count, index): number => {
     const forward = count * layer.forward + (index === 0 ? embedding.forward : 0) + (index === last ? head.forward : 0);
-    return forward + (traffic.how === 'each' ? reducing(index) : backwardOf(index));
+    return forward + count * traffic.gatherWait + (traffic.how === 'each' ? reducing(index) : backwardOf(index));
   });
   const before: number[] = [0];
   virtual.forEach((seconds, index) => before.push(before[index]! + seconds));
@@ -190,6 +200,9 @@ function stagedBound(
   /** By how much reductions make a virtual stage's last backward longer. */
   const addedOf = (index: number): number =>
     splitBackward || traffic.how === 'each' ? 0 : reducing(index) - backwardOf(index);
+  /** And a stage's own work, where it waits for them one by one. */
+  const addedTo = (stage: number, lowest: number): number =>
+    traffic.when === 'after' && traffic.how === 'once' ? layersOf(stage) * traffic.reduce : addedOf(lowest);
   const layersOf = (stage: number): number => placement[stage]!.reduce((sum, index) => sum + layers[index]!, 0);
   let [seconds, bytes] = [0, 0];
   placement.forEach((own, stage) => {
@@ -199,7 +212,7 @@ function stagedBound(
     const lowest = Math.min(...own);
     if (!splitBackward)
       seconds = Math.max(seconds, layersOf(0) * traffic.copy + busy + before[lowest]! + addedOf(0) + updateOf(0));
-    seconds = Math.max(seconds, count * traffic.copy + busy + addedOf(lowest) + updateOf(stage));
+    seconds = Math.max(seconds, count * traffic.copy + busy + addedTo(stage, lowest) + updateOf(stage));
     const sent = traffic.gather + (traffic.how === 'each' ? traffic.reduce : 0);
     seconds = Math.max(seconds, microbatches * count * Math.max(sent, layer.turns));
     const least = Math.min(...own.map((index) => layers[index]!));

@@ -93,7 +93,7 @@ export class PlanBounds {
     const work = this.#work(job);
     if (level === 'kernels') return stepBound(work, this.#shape(job), NO_WAIT);
     const wait = this.#waits(job);
-    return stepBound(work, this.#shape(job), wait, traffic(job, work, wait));
+    return stepBound(work, this.#shape(job), wait, traffic(job, work, wait, this.#surroundings.stack(job)));
   }
 
   /** At the level `peak`, of jobs that differ in the count of microbatches. */
@@ -191,7 +191,12 @@ export class PlanBounds {
 /**
  * Of a layer, on `data` alone: where gradients are summed over other axes too, what is left to send hangs on their order.
  */
-function traffic({ plan, precision }: Job, work: ClassWork, wait: (one: WaitedCollective) => number): LayerTraffic {
+function traffic(
+  { plan, precision }: Job,
+  work: ClassWork,
+  wait: (one: WaitedCollective) => number,
+  { asynchronous }: Stack,
+): LayerTraffic {
   const { mesh, shard, shardAxes, overlapGradients } = plan;
   const data = axisSize(mesh, 'data');
   const alone = gradientParts(mesh) === data && (shard === 'none' || shardAxes.join() === 'data');
@@ -199,20 +204,37 @@ function traffic({ plan, precision }: Job, work: ClassWork, wait: (one: WaitedCo
   const take = (name: 'all_gather' | 'all_reduce' | 'reduce_scatter', heldBytes: number): number =>
     heldBytes === 0 ? 0 : wait({ name, axis: 'data', heldBytes, count: 1 });
   const cut = work.cutElements(data);
-  const when = overlapGradients ? 'meanwhile' : 'after';
+  const when =
+    overlapGradients && asynchronous.includes(shard === 'none' ? 'all_reduce' : 'reduce_scatter')
+      ? 'meanwhile'
+      : 'after';
   const compute = (cut * DTYPE_BYTES[precision.compute]) / data;
   if (shard === 'none' || shard === 'optimizer') {
     const layers = work.layers.reduce((sum, { count }) => sum + count, 0);
     const elements = shard === 'none' ? work.layerElements.all / layers : cut;
     const summed = elements * DTYPE_BYTES[precision.gradientReduction ?? precision.gradients];
     const reduce = take(shard === 'none' ? 'all_reduce' : 'reduce_scatter', summed);
-    return { reduce, how: 'once', when, gather: 0, copy: shard === 'none' ? 0 : take('all_gather', compute) };
+    return {
+      reduce,
+      how: 'once',
+      when,
+      gather: 0,
+      gatherWait: 0,
+      copy: shard === 'none' ? 0 : take('all_gather', compute),
+    };
   }
   const reduce = take('reduce_scatter', cut * DTYPE_BYTES[precision.gradients]);
   const gathered = take('all_gather', compute);
   return shard === 'gradients'
-    ? { reduce, how: 'each', when, gather: 0, copy: gathered }
-    : { reduce, how: 'each', when, gather: 2 * gathered, copy: 0 };
+    ? { reduce, how: 'each', when, gather: 0, gatherWait: 0, copy: gathered }
+    : {
+        reduce,
+        how: 'each',
+        when,
+        gather: 2 * gathered,
+        gatherWait: plan.prefetch === 0 || !asynchronous.includes('all_gather') ? 2 * gathered : 0,
+        copy: 0,
+      };
 }
 
 /** Work of a whole model, of which a chip has a part: of arithmetic and activations, and of parameters. */

@@ -63,19 +63,23 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
     const reserved = reservedMemory(chip, this.#assessor.stack(job), job.plan.mesh, { byRole: {} });
     const capacity = bytes(chip.memoryCapacity * (1 - this.#headroom) - reserved);
     const peaks = this.#bounds.peaks(job);
-    const looks = microbatches.map((count) => measureOf(peaks(count)));
+    const look = (count: number): Measure => measureOf(peaks(count));
+    // More microbatches take no longer at the peak and keep less, but for the sums of gradients, which one does without.
+    const best = look(microbatches.at(-1)!);
+    const least = microbatches[0] === 1 ? Math.min(best.bytes, look(1).bytes) : best.bytes;
     return {
       size: microbatches.length * layouts.length,
       capacity,
-      seconds: seconds(Math.min(...looks.map((look) => look.seconds))),
-      bytes: bytes(Math.min(...looks.map((look) => look.bytes))),
+      seconds: best.seconds,
+      bytes: bytes(least),
       smallest: () => candidateOf(group, microbatches.at(-1)!, layouts[0]!),
       members: () => {
         const key = shapeClassKey(job);
-        return microbatches.flatMap((count, index) => {
+        return microbatches.flatMap((count) => {
+          const measure = look(count);
           const shapeClass = `${key} ${job.batch / count / batchParts(job.plan.mesh)}`;
           return layouts.map((layout) => ({
-            ...looks[index]!,
+            ...measure,
             candidate: candidateOf(group, count, layout),
             capacity,
             shapeClass,
