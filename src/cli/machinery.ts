@@ -6,19 +6,24 @@ import type { Layout, Machinery } from '../planner/index.js';
 import { createMachine, torusLayouts } from '../../sim/index.js';
 import { stackOf } from './assess.js';
 
-/** Every shape of slice is tried, with axes where rings are fastest; other placements and twists are to be asked for. */
-const USUAL = { slice: 'all' } as const;
+/** A full search tries every shape of slice, with axes where rings are fastest; other placements and twists are to be asked for. */
+const FULL = { slice: 'all' } as const;
 
 /** @throws MeshwrightError MESH_DOES_NOT_MULTIPLY; JOB_INVALID of what the topology doesn't have */
-function layoutsOf({ hardware }: Task, mesh: Mesh, choices: Space['options'] = {}): readonly Layout[] {
-  const { slice, slices, twist, placement } = choices;
+function layoutsOf(
+  { hardware }: Task,
+  mesh: Mesh,
+  { options = {}, breadth }: Pick<Space, 'options' | 'breadth'>,
+): readonly Layout[] {
+  const { slice, slices, twist, placement } = options;
   const asked = {
     ...(slice === undefined ? {} : { slice }),
     ...(slices === undefined ? {} : { slices }),
     ...(twist === undefined ? {} : { twist }),
     ...(placement === undefined ? {} : { placement }),
   };
-  if (hardware.topology.kind === 'torus') return torusLayouts(hardware.topology, mesh, { ...USUAL, ...asked });
+  if (hardware.topology.kind === 'torus')
+    return torusLayouts(hardware.topology, mesh, { ...(breadth === 'usual' ? {} : FULL), ...asked });
   const first = {
     ...(slice === undefined || slice === 'all' ? {} : { slice: slice[0]! }),
     ...(slices === undefined ? {} : { slices: slices[0]! }),
@@ -35,12 +40,12 @@ export function machineryOf(task: Task): Machinery {
   const isTorus = task.hardware.topology.kind === 'torus';
   return {
     fusedAttention: stackOf(task).attention === 'fused',
-    layouts: (one, mesh, choices) => {
+    layouts: (one, mesh, space) => {
       // Elsewhere a mesh may lie on so many chips or not, whatever its axes.
       const lying = isTorus ? mesh : createMesh({ data: one.chips });
       const key = formatMesh(lying);
       let layouts = found.get(key);
-      if (layouts === undefined) found.set(key, (layouts = layoutsOf(one, lying, choices)));
+      if (layouts === undefined) found.set(key, (layouts = layoutsOf(one, lying, space)));
       return layouts;
     },
   };

@@ -35,6 +35,8 @@ export interface SearchFlags
   readonly microbatches?: NumberSet;
   readonly headroom?: number;
   readonly plan?: PlanInput;
+  /** Every dimension over its whole range. */
+  readonly full?: boolean;
   /** What Megatron-LM and MaxText's papers call `rematerialize`. */
   readonly recompute?: readonly unknown[] | 'all';
 }
@@ -48,6 +50,10 @@ export function addSearchFlags(command: Command): Command {
     .option('--batch <numbers>', 'images, or sequences of tokens, a step, over all chips: as for --chips', (text) =>
       parseNumberSet(text, '--batch', true),
     )
+    .option(
+      '--full',
+      'search pipelines, every slice and all values of every option, which takes minutes on large meshes, instead of those that most often win',
+    )
     .option('--headroom <share>', 'the share of memory that plans leave free, as in 10% (default: 0)', (text) =>
       readHeadroom(text, '--headroom'),
     )
@@ -58,7 +64,7 @@ export function addSearchFlags(command: Command): Command {
     )
     .option(
       '--mesh <sizes>',
-      `sizes that axes may have, as in model=1..16,pipe=1,2,4 (default: every size of pipe, data and model that divides; 1 of the others); ${PLAN_OPTIONS.mesh.about}`,
+      `sizes that axes may have, as in model=1..16,pipe=1,2,4 (default: every size of data and model that divides, with --full of pipe too; 1 of the others); ${PLAN_OPTIONS.mesh.about}`,
       (text) => parseMeshSpace(text, '--mesh'),
     )
     .option(
@@ -72,7 +78,8 @@ export function addSearchFlags(command: Command): Command {
 
 function choicesFlag(name: ListedOption, flag: string): Option {
   const { about } = PLAN_OPTIONS[name];
-  const usual = DIMENSIONS[name]?.about ?? (name === 'slice' ? 'all' : "the plan's default alone");
+  const usual =
+    DIMENSIONS[name]?.about ?? (name === 'slice' ? "the plan's default, with --full all" : "the plan's default alone");
   return new Option(`${flag} <values>`, asFlags(`${about} (${choicesAbout(name)}; searched: ${usual})`)).argParser(
     (text: string) => readChoices(name, text, flag),
   );
@@ -121,12 +128,13 @@ export function searchRequest(file: string | undefined, flags: SearchFlags): Sea
 }
 
 function spaceOfFlags(flags: SearchFlags): Space {
-  const { chips, batch, mesh, microbatches, headroom, recompute } = flags;
+  const { chips, batch, mesh, microbatches, headroom, recompute, full } = flags;
   const options = Object.fromEntries([
     ...LISTED_OPTIONS.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]] as const])),
     ...(recompute === undefined ? [] : [['rematerialize', recompute] as const]),
   ]) as NonNullable<Space['options']>;
   return {
+    breadth: full === true ? 'full' : 'usual',
     ...(chips === undefined ? {} : { chips }),
     ...(batch === undefined ? {} : { batch }),
     ...(mesh === undefined ? {} : { mesh }),

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { MeshwrightError } from '../errors.js';
 import type { ErrorCode, ErrorDetail } from '../errors.js';
 import { formatPlan, resolveTask } from '../job/index.js';
-import type { Job } from '../job/index.js';
+import type { Job, Space } from '../job/index.js';
 import type { PlanRow, SearchProgress, TaskChoice } from '../tui/services.js';
 import type { JobSimulation } from './assess.js';
 import { Assessor } from './assess.js';
@@ -52,24 +52,22 @@ export async function searchPlansSafely(request: SearchRequest): Promise<SearchO
   }
 }
 
+const USUAL: Space = { breadth: 'usual' };
+
 /** Rows of the best plans, and of no others. */
 const ROWS = 10;
 
 async function searchForUi({ task: choice, port }: SearchRequest): Promise<SearchProgress> {
   const task = resolveTask(toJobInput(choice));
-  const { best, counts, closest, refused } = await searchPlans(
-    task,
-    {},
-    {
-      top: ROWS + 1,
-      onProgress: (ranked, { doNotFit }) => {
-        const plans = ranked.slice(0, ROWS).map(({ job, figures }) => rowOf(job, figures, ''));
-        port.postMessage({ plans, rejected: doNotFit, done: false } satisfies SearchProgress);
-      },
+  const { best, counts, closest, refused } = await searchPlans(task, USUAL, {
+    top: ROWS + 1,
+    onProgress: (ranked, { doNotFit }) => {
+      const plans = ranked.slice(0, ROWS).map(({ job, figures }) => rowOf(job, figures, ''));
+      port.postMessage({ plans, rejected: doNotFit, done: false } satisfies SearchProgress);
     },
-  );
+  });
   port.close();
-  if (best.length === 0) throw nothingFound({ closest, refused }, new Assessor(), task, {});
+  if (best.length === 0) throw nothingFound({ closest, refused }, new Assessor(), task, USUAL);
   return {
     plans: best.slice(0, ROWS).map((found, index) => rowOf(found.job, found.figures, whyOf(found, best[index + 1]))),
     rejected: counts.doNotFit,

@@ -18,6 +18,11 @@ export interface Space {
   readonly mesh?: Readonly<Partial<Record<AxisName, NumberSet>>>;
   readonly microbatches?: NumberSet;
   readonly options?: OptionChoices;
+  /**
+   * `usual`: of dimensions that nothing is said of the values that most often win, and no pipelines; all of them unless
+   * given.
+   */
+  readonly breadth?: 'usual' | 'full';
   /** The share of a chip's memory that plans are to leave free, of 0 up to 1. */
   readonly headroom?: number;
 }

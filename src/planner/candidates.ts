@@ -21,7 +21,7 @@ import {
 } from '../job/index.js';
 import type { AxisName, Mesh } from '../mesh/index.js';
 import { MESH_AXES, createMesh, formatMesh } from '../mesh/index.js';
-import { DIMENSIONS, FREE_AXES, fillingCounts } from './space.js';
+import { DIMENSIONS, FREE_AXES, fillingCounts, withUsualMesh } from './space.js';
 
 /** A plan of a task: with its types it is a job. */
 export interface Candidate {
@@ -41,7 +41,7 @@ export interface Machinery {
    *
    * @throws MeshwrightError MESH_DOES_NOT_MULTIPLY where there is none
    */
-  layouts(task: Task, mesh: Mesh, choices: Space['options']): readonly Layout[];
+  layouts(task: Task, mesh: Mesh, space: Pick<Space, 'options' | 'breadth'>): readonly Layout[];
   /** Whether attention is one kernel, which makes scores again in any case: `selective` is then what `none` is. */
   readonly fusedAttention: boolean;
 }
@@ -90,7 +90,7 @@ class Enumeration implements Candidates {
   readonly #varied: readonly ListedOption[];
 
   constructor(task: Task, space: Space, machinery: Machinery) {
-    this.#space = space;
+    this.#space = withUsualMesh(space);
     this.#machinery = machinery;
     const { options = {} } = space;
     this.#varied = ORDER.filter((name) => options[name] !== undefined || DIMENSIONS[name] !== undefined);
@@ -98,7 +98,7 @@ class Enumeration implements Candidates {
     this.#tasks = all(space.chips, task.chips).flatMap((chips) =>
       all(space.batch, task.batch).map((batch) => ({ ...task, chips, batch })),
     );
-    requireMeshes(this.#tasks, space);
+    requireMeshes(this.#tasks, this.#space);
     this.#requireHonoured();
   }
 
@@ -148,7 +148,7 @@ class Enumeration implements Candidates {
 
   #layouts(task: Task, mesh: Mesh): readonly Layout[] {
     try {
-      return this.#machinery.layouts(task, mesh, this.#space.options);
+      return this.#machinery.layouts(task, mesh, this.#space);
     } catch (error) {
       if (!(error instanceof MeshwrightError) || error.code !== 'MESH_DOES_NOT_MULTIPLY') throw error;
       this.#refuse(`does not lie on the machine: ${error.detail.place} is to be ${error.detail.expected}`);
@@ -213,7 +213,9 @@ class Enumeration implements Candidates {
 
   #values(name: ListedOption, task: Task, plan: Plan): readonly unknown[] {
     const asked = this.#space.options?.[name] as readonly unknown[] | undefined;
-    return asked ?? DIMENSIONS[name]!.values({ task, plan });
+    if (asked !== undefined) return asked;
+    const { values, usual = values } = DIMENSIONS[name]!;
+    return (this.#space.breadth === 'usual' ? usual : values)({ task, plan });
   }
 
   #divides(rules: PlanRules, plan: Plan): boolean {

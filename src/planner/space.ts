@@ -2,9 +2,9 @@
  * The dimensions of a search: what each takes where nothing is said of it. A mesh's sizes and the count of microbatches
  * are whatever divides; every other option of a plan that is not in this table stays at its default.
  */
-import type { Plan, Task } from '../job/index.js';
+import type { Plan, Space, Task } from '../job/index.js';
 import type { ListedOption } from '../job/index.js';
-import { SHARDS, isPipeline, stageCount } from '../job/index.js';
+import { SHARDS, isPipeline, numbers, stageCount } from '../job/index.js';
 import { axisSize, gradientParts } from '../mesh/index.js';
 import type { ActivationLayout } from '../models/index.js';
 import type { LinearMode } from '../program/index.js';
@@ -20,6 +20,8 @@ type Range<K extends ListedOption> = (context: DimensionContext) => readonly Non
 
 interface Dimension<K extends ListedOption> {
   readonly values: Range<K>;
+  /** Those that a usual search tries; all unless given. */
+  readonly usual?: Range<K>;
   /** The range in words, for people. */
   readonly about: string;
 }
@@ -49,29 +51,55 @@ export const DIMENSIONS: { readonly [K in ListedOption]?: Dimension<K> } = {
     values: (context) => (context.plan.schedule === 'interleaved-1f1b' ? evenVirtualStages(context) : ['fewest']),
     about: 'of interleaved-1f1b every count that gives all virtual stages as many layers, or 2',
   },
-  rematerialize: { values: () => REMATERIALIZATIONS, about: 'all' },
+  rematerialize: {
+    values: () => REMATERIALIZATIONS,
+    usual: () => ['none', 'selective', 'full'],
+    about: 'none, selective and full; matmuls too with --full',
+  },
   activations: {
     values: ({ task, plan }) => {
       if (axisSize(plan.mesh, 'model') === 1) return ONE_CHIP_LAYOUT;
       return task.hardware.topology.kind === 'torus' ? TORUS_LAYOUTS : NODE_LAYOUTS;
     },
-    about: 'on a torus width and sequence, elsewhere sequence and replicated, which frameworks for GPUs have',
+    usual: ({ task, plan }) =>
+      axisSize(plan.mesh, 'model') === 1 || task.hardware.topology.kind === 'torus' ? ONE_CHIP_LAYOUT : ['sequence'],
+    about:
+      'on a torus width, elsewhere sequence; with --full sequence and replicated too, which frameworks for GPUs have',
   },
   linears: {
     values: ({ task, plan }) => {
       if (axisSize(plan.mesh, 'model') === 1) return ['synchronous'];
       return task.hardware.topology.kind === 'torus' ? TORUS_LINEARS : NODE_LINEARS;
     },
-    about: 'synchronous; on a torus ring and bidirectional too, elsewhere ring-bulk',
+    usual: ({ task, plan }) =>
+      axisSize(plan.mesh, 'model') > 1 && task.hardware.topology.kind === 'torus'
+        ? ['synchronous', 'bidirectional']
+        : ['synchronous'],
+    about: 'synchronous; on a torus bidirectional too; with --full ring as well, elsewhere ring-bulk',
   },
   shard: {
     values: ({ plan }) => {
       if (gradientParts(plan.mesh) === 1) return ['none'];
       return isPipeline(plan) ? SHARDS.filter((stage) => stage !== 'parameters') : SHARDS;
     },
-    about: 'all, but in a pipeline parameters, which every microbatch would gather anew',
+    usual: ({ plan }) => {
+      if (gradientParts(plan.mesh) === 1) return ['none'];
+      return isPipeline(plan) ? ['none', 'optimizer'] : ['none', 'optimizer', 'parameters'];
+    },
+    about:
+      'none, optimizer and parameters; gradients too with --full; but in a pipeline not parameters, which every microbatch would gather anew',
   },
 };
+
+/** Options that only pipelines have: who gives one wants them tried. */
+const OF_PIPELINES = ['schedule', 'virtualStages', 'stageLayers', 'scheduleMemory', 'overlapTransfers'] as const;
+
+/** A usual search tries pipelines where they are asked for. */
+export function withUsualMesh(space: Space): Space {
+  const { breadth, mesh = {}, options = {} } = space;
+  const asksForStages = mesh.pipe !== undefined || OF_PIPELINES.some((name) => options[name] !== undefined);
+  return breadth === 'usual' && !asksForStages ? { ...space, mesh: { ...mesh, pipe: numbers(1) } } : space;
+}
 
 /** Sizes that axes may have where nothing is said of them. */
 export const FREE_AXES = ['pipe', 'data', 'model'] as const;
