@@ -36,8 +36,7 @@ export interface CandidateFamily<C> extends Measure {
 
 export type LaneRequest<C> =
   | { readonly kind: 'bound'; readonly shapeClass: string; readonly candidates: readonly C[] }
-  /** Simulates a plan, unless a better bound says that its step takes longer than `unlessOver`. */
-  | { readonly kind: 'simulate'; readonly shapeClass: string; readonly candidate: C; readonly unlessOver: number };
+  | { readonly kind: 'simulate'; readonly shapeClass: string; readonly candidate: C };
 
 export type LaneReply<F> =
   | { readonly kind: 'bounds'; readonly bounds: readonly Measure[] }
@@ -94,8 +93,8 @@ const MOST_BOUNDED = 512;
 
 interface Entry<C> extends FirstLook<C> {
   readonly index: number;
-  /** How often its bound was made better. */
-  readonly level: number;
+  /** Whether its class was looked at. */
+  readonly isBounded: boolean;
   /** It is looked at with others of its class, and comes again with a better bound. */
   isAsked: boolean;
 }
@@ -164,7 +163,7 @@ class Search<C, F> {
   #expand({ family, index }: FamilyEntry<C>): void {
     family.members().forEach((look, place) => {
       if (look.bytes > look.capacity) return this.#leaveOut(() => look.candidate, look);
-      const entry = { ...look, index: index + place, level: 0, isAsked: false };
+      const entry = { ...look, index: index + place, isBounded: false, isAsked: false };
       const alike = this.#unbounded.get(look.shapeClass);
       if (alike === undefined) this.#unbounded.set(look.shapeClass, [entry]);
       else alike.push(entry);
@@ -194,13 +193,13 @@ class Search<C, F> {
       if (open === undefined) return undefined;
       this.#open.take();
       if (open.isAsked) continue;
-      const { shapeClass, level } = open;
+      const { shapeClass, isBounded } = open;
       if (this.#isExcluded(open)) {
         open.isAsked = true;
         this.#counts.boundedOut++;
         continue;
       }
-      if (level > 0) return this.#simulation(open);
+      if (isBounded) return this.#simulation(open);
       const alike = this.#unbounded.get(shapeClass)!.filter(({ isAsked }) => !isAsked);
       const now = alike.slice(0, MOST_BOUNDED);
       this.#unbounded.set(shapeClass, alike.slice(MOST_BOUNDED));
@@ -211,10 +210,10 @@ class Search<C, F> {
   }
 
   #simulation(entry: Entry<C>): LaneRequest<C> {
-    const { shapeClass, candidate, level } = entry;
+    const { shapeClass, candidate } = entry;
     entry.isAsked = true;
     this.#asked.push([entry]);
-    return { kind: 'simulate', shapeClass, candidate, unlessOver: level === 1 ? this.#cutoff : Infinity };
+    return { kind: 'simulate', shapeClass, candidate };
   }
 
   /** Of what was looked at, the best that could be among the best. */
@@ -262,7 +261,7 @@ class Search<C, F> {
     const { candidate, index } = entry;
     switch (reply.kind) {
       case 'bounds':
-        entries.forEach((one, place) => this.#isBounded(one, reply.bounds[place]!));
+        entries.forEach((one, place) => this.#addBound(one, reply.bounds[place]!));
         return;
       case 'does-not-fit':
         this.#leaveOut(() => candidate, reply);
@@ -282,8 +281,8 @@ class Search<C, F> {
     }
   }
 
-  #isBounded(entry: Entry<C>, { seconds, bytes }: Measure): void {
-    const better = { ...entry, seconds, bytes, level: entry.level + 1, isAsked: false };
+  #addBound(entry: Entry<C>, { seconds, bytes }: Measure): void {
+    const better = { ...entry, seconds, bytes, isBounded: true, isAsked: false };
     if (bytes > entry.capacity) this.#leaveOut(() => entry.candidate, better);
     else {
       this.#open.push(better);
