@@ -81,13 +81,15 @@ export interface SearchSettings<C, F> {
   readonly onProgress?: (found: Pick<Found<C, F>, 'counts' | 'ranked'>) => void;
 }
 
-/** Requests of a round, and of the first ones, until something was simulated. */
+/** What a round's requests may weigh, and that of the first ones, until something was simulated. */
 const ROUND = 12;
 const FIRST_ROUND = 2;
+/** A class is looked at in a part of the time that a simulation takes. */
+const WEIGHTS = { simulate: 1, bound: 0.25 } as const;
 /** Families that a round takes up. */
-const FAMILIES = 600;
+const FAMILIES = 1200;
 /** Of a round, those that look further at the best that is known, however good others may turn out to be. */
-const DIVES = 3;
+const DIVES = 2;
 /** Candidates of a class in one request. */
 const MOST_BOUNDED = 512;
 
@@ -229,14 +231,14 @@ class Search<C, F> {
   /** Each to the lane with least to do, and among them to the one that knows its class. */
   #deal(requests: readonly LaneRequest<C>[]): number[] {
     const loads = this.#settings.lanes.map(() => 0);
-    return requests.map(({ shapeClass }) => {
+    return requests.map(({ kind, shapeClass }) => {
       const home = this.#homes.get(shapeClass);
       let lane = 0;
       loads.forEach((load, index) => {
-        const own = (one: number): number => (one === home ? -0.5 : 0);
+        const own = (one: number): number => (one === home ? -WEIGHTS.simulate / 2 : 0);
         if (load + own(index) < loads[lane]! + own(lane)) lane = index;
       });
-      loads[lane]!++;
+      loads[lane]! += WEIGHTS[kind];
       if (home === undefined) this.#homes.set(shapeClass, lane);
       return lane;
     });
@@ -298,10 +300,11 @@ class Search<C, F> {
       this.#asked = [];
       const requests: LaneRequest<C>[] = [];
       const most = this.#counts.simulated === 0 ? FIRST_ROUND : ROUND;
-      while (requests.length < most) {
+      for (let weight = 0; weight < most;) {
         const request = (requests.length < DIVES ? this.#dive() : undefined) ?? this.#next();
         if (request === undefined) break;
         requests.push(request);
+        weight += WEIGHTS[request.kind];
       }
       if (requests.length === 0) {
         if (this.#isTaken) break;
