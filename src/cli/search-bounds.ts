@@ -47,10 +47,6 @@ import {
 } from '../../sim/index.js';
 import { stepOptions } from './assess.js';
 
-/** How far a bound was worked out. */
-export const BOUND_LEVELS = ['peak', 'kernels', 'waits'] as const;
-export type BoundLevel = (typeof BOUND_LEVELS)[number];
-
 /** What bounds ask of an assessor. */
 export interface Surroundings {
   readonly stack: (job: Job) => Stack;
@@ -89,14 +85,13 @@ export class PlanBounds {
   }
 
   /** Never more than what the simulator says of the job. */
-  of(job: Job, level: Exclude<BoundLevel, 'peak'>): StepBound {
+  of(job: Job): StepBound {
     const work = this.#work(job);
-    if (level === 'kernels') return stepBound(work, this.#shape(job), NO_WAIT);
     const wait = this.#waits(job);
     return stepBound(work, this.#shape(job), wait, traffic(job, work, wait, this.#surroundings.stack(job)));
   }
 
-  /** At the level `peak`, of jobs that differ in the count of microbatches. */
+  /** At the best rates of the chip, of jobs that differ in the count of microbatches; nothing is lowered for it but once. */
   peaks(job: Job): (microbatches: number) => StepBound {
     const { mesh } = job.plan;
     const whole = this.#whole(job);

@@ -34,6 +34,9 @@ export interface LaneSettings {
 
 export const jobOf = ({ task, plan, precision }: Candidate): Job => ({ ...task, plan, precision });
 
+const isRefusal = (error: unknown): error is MeshwrightError =>
+  error instanceof MeshwrightError && error.code === 'MESH_DOES_NOT_MULTIPLY';
+
 const measureOf = (bound: StepBound): Measure => ({ seconds: seconds(bound.seconds), bytes: bytes(bound.bytes) });
 
 export class LocalLane implements Lane<Candidate, JobSimulation> {
@@ -89,27 +92,29 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
     };
   };
 
-  #measure(job: Job, level: 'kernels' | 'waits'): Measure {
-    return measureOf(this.#bounds.of(job, level));
+  /** Of a mesh that doesn't lie on the machine, without what its chips wait for: simulating it says what is wrong. */
+  #bound(job: Job): Measure {
+    try {
+      return measureOf(this.#bounds.of(job));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return measureOf(this.#bounds.peaks(job)(job.plan.microbatches));
+    }
   }
 
   answer(request: LaneRequest<Candidate>): LaneReply<JobSimulation> {
     if (request.kind === 'bound')
-      return { kind: 'bounds', bounds: request.candidates.map((one) => this.#measure(jobOf(one), 'kernels')) };
+      return { kind: 'bounds', bounds: request.candidates.map((one) => this.#bound(jobOf(one))) };
     try {
-      return this.#simulate(jobOf(request.candidate), request.unlessOver);
+      return this.#simulate(jobOf(request.candidate));
     } catch (error) {
-      if (!(error instanceof MeshwrightError) || error.code !== 'MESH_DOES_NOT_MULTIPLY') throw error;
+      if (!isRefusal(error)) throw error;
       const { place, expected, got } = error.detail;
       return { kind: 'refused', detail: `${place} is to be ${expected}, but is ${got}` };
     }
   }
 
-  #simulate(job: Job, unlessOver: number): LaneReply<JobSimulation> {
-    if (unlessOver < Infinity) {
-      const bound = this.#measure(job, 'waits');
-      if (bound.seconds > unlessOver) return { kind: 'bounds', bounds: [bound] };
-    }
+  #simulate(job: Job): LaneReply<JobSimulation> {
     const memory = this.#assessor.memory(job);
     const capacity = bytes(memory.capacity - this.#headroom * job.hardware.chip.memoryCapacity);
     if (memory.bytes > capacity) return { kind: 'does-not-fit', bytes: memory.bytes, capacity };

@@ -36,8 +36,7 @@ export interface CandidateFamily<C> extends Measure {
 
 export type LaneRequest<C> =
   | { readonly kind: 'bound'; readonly shapeClass: string; readonly candidates: readonly C[] }
-  /** Simulates a plan, unless a better bound says that its step takes longer than `unlessOver`. */
-  | { readonly kind: 'simulate'; readonly shapeClass: string; readonly candidate: C; readonly unlessOver: number };
+  | { readonly kind: 'simulate'; readonly shapeClass: string; readonly candidate: C };
 
 export type LaneReply<F> =
   | { readonly kind: 'bounds'; readonly bounds: readonly Measure[] }
@@ -82,20 +81,22 @@ export interface SearchSettings<C, F> {
   readonly onProgress?: (found: Pick<Found<C, F>, 'counts' | 'ranked'>) => void;
 }
 
-/** Requests of a round, and of the first ones, until something was simulated. */
+/** What a round's requests may weigh, and that of the first ones, until something was simulated. */
 const ROUND = 12;
 const FIRST_ROUND = 2;
+/** A class is looked at in a part of the time that a simulation takes. */
+const WEIGHTS = { simulate: 1, bound: 0.25 } as const;
 /** Families that a round takes up. */
-const FAMILIES = 600;
+const FAMILIES = 1200;
 /** Of a round, those that look further at the best that is known, however good others may turn out to be. */
-const DIVES = 3;
+const DIVES = 2;
 /** Candidates of a class in one request. */
 const MOST_BOUNDED = 512;
 
 interface Entry<C> extends FirstLook<C> {
   readonly index: number;
-  /** How often its bound was made better. */
-  readonly level: number;
+  /** Whether its class was looked at. */
+  readonly isBounded: boolean;
   /** It is looked at with others of its class, and comes again with a better bound. */
   isAsked: boolean;
 }
@@ -164,7 +165,7 @@ class Search<C, F> {
   #expand({ family, index }: FamilyEntry<C>): void {
     family.members().forEach((look, place) => {
       if (look.bytes > look.capacity) return this.#leaveOut(() => look.candidate, look);
-      const entry = { ...look, index: index + place, level: 0, isAsked: false };
+      const entry = { ...look, index: index + place, isBounded: false, isAsked: false };
       const alike = this.#unbounded.get(look.shapeClass);
       if (alike === undefined) this.#unbounded.set(look.shapeClass, [entry]);
       else alike.push(entry);
@@ -194,13 +195,13 @@ class Search<C, F> {
       if (open === undefined) return undefined;
       this.#open.take();
       if (open.isAsked) continue;
-      const { shapeClass, level } = open;
+      const { shapeClass, isBounded } = open;
       if (this.#isExcluded(open)) {
         open.isAsked = true;
         this.#counts.boundedOut++;
         continue;
       }
-      if (level > 0) return this.#simulation(open);
+      if (isBounded) return this.#simulation(open);
       const alike = this.#unbounded.get(shapeClass)!.filter(({ isAsked }) => !isAsked);
       const now = alike.slice(0, MOST_BOUNDED);
       this.#unbounded.set(shapeClass, alike.slice(MOST_BOUNDED));
@@ -211,10 +212,10 @@ class Search<C, F> {
   }
 
   #simulation(entry: Entry<C>): LaneRequest<C> {
-    const { shapeClass, candidate, level } = entry;
+    const { shapeClass, candidate } = entry;
     entry.isAsked = true;
     this.#asked.push([entry]);
-    return { kind: 'simulate', shapeClass, candidate, unlessOver: level === 1 ? this.#cutoff : Infinity };
+    return { kind: 'simulate', shapeClass, candidate };
   }
 
   /** Of what was looked at, the best that could be among the best. */
@@ -230,14 +231,14 @@ class Search<C, F> {
   /** Each to the lane with least to do, and among them to the one that knows its class. */
   #deal(requests: readonly LaneRequest<C>[]): number[] {
     const loads = this.#settings.lanes.map(() => 0);
-    return requests.map(({ shapeClass }) => {
+    return requests.map(({ kind, shapeClass }) => {
       const home = this.#homes.get(shapeClass);
       let lane = 0;
       loads.forEach((load, index) => {
-        const own = (one: number): number => (one === home ? -0.5 : 0);
+        const own = (one: number): number => (one === home ? -WEIGHTS.simulate / 2 : 0);
         if (load + own(index) < loads[lane]! + own(lane)) lane = index;
       });
-      loads[lane]!++;
+      loads[lane]! += WEIGHTS[kind];
       if (home === undefined) this.#homes.set(shapeClass, lane);
       return lane;
     });
@@ -262,7 +263,7 @@ class Search<C, F> {
     const { candidate, index } = entry;
     switch (reply.kind) {
       case 'bounds':
-        entries.forEach((one, place) => this.#isBounded(one, reply.bounds[place]!));
+        entries.forEach((one, place) => this.#addBound(one, reply.bounds[place]!));
         return;
       case 'does-not-fit':
         this.#leaveOut(() => candidate, reply);
@@ -282,8 +283,8 @@ class Search<C, F> {
     }
   }
 
-  #isBounded(entry: Entry<C>, { seconds, bytes }: Measure): void {
-    const better = { ...entry, seconds, bytes, level: entry.level + 1, isAsked: false };
+  #addBound(entry: Entry<C>, { seconds, bytes }: Measure): void {
+    const better = { ...entry, seconds, bytes, isBounded: true, isAsked: false };
     if (bytes > entry.capacity) this.#leaveOut(() => entry.candidate, better);
     else {
       this.#open.push(better);
@@ -299,10 +300,11 @@ class Search<C, F> {
       this.#asked = [];
       const requests: LaneRequest<C>[] = [];
       const most = this.#counts.simulated === 0 ? FIRST_ROUND : ROUND;
-      while (requests.length < most) {
+      for (let weight = 0; weight < most;) {
         const request = (requests.length < DIVES ? this.#dive() : undefined) ?? this.#next();
         if (request === undefined) break;
         requests.push(request);
+        weight += WEIGHTS[request.kind];
       }
       if (requests.length === 0) {
         if (this.#isTaken) break;

@@ -61,8 +61,7 @@ describe('on a space of hundreds of plans', () => {
       const job = jobOf(candidate);
       const found = {
         peak: bounds.peaks(job)(job.plan.microbatches),
-        kernels: bounds.of(job, 'kernels'),
-        waits: bounds.of(job, 'waits'),
+        ofClass: bounds.of(job),
       };
       for (const [level, bound] of Object.entries(found)) {
         if (bound.seconds > figures.stepTimeSeconds)
