@@ -17,6 +17,8 @@ export interface SearchRequest {
   readonly task: TaskChoice;
   /** Gets a `SearchProgress` for every plan that is simulated. */
   readonly port: MessagePort;
+  /** As many as there are cores unless given. */
+  readonly threads?: number;
 }
 
 function rowOf(job: Job, figures: JobSimulation, why: string): PlanRow {
@@ -57,10 +59,11 @@ const USUAL: Space = { breadth: 'usual' };
 /** Rows of the best plans, and of no others. */
 const ROWS = 10;
 
-async function searchForUi({ task: choice, port }: SearchRequest): Promise<SearchProgress> {
+async function searchForUi({ task: choice, port, threads }: SearchRequest): Promise<SearchProgress> {
   const task = resolveTask(toJobInput(choice));
   const { best, counts, closest, refused } = await searchPlans(task, USUAL, {
     top: ROWS + 1,
+    ...(threads === undefined ? {} : { threads }),
     onProgress: (ranked, { doNotFit }) => {
       const plans = ranked.slice(0, ROWS).map(({ job, figures }) => rowOf(job, figures, ''));
       port.postMessage({ plans, rejected: doNotFit, done: false } satisfies SearchProgress);

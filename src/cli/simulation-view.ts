@@ -224,7 +224,8 @@ export function simulationLines(report: SimulationReport, columns: number): stri
     ...on('Plan', report.plan),
     ...(report.faults.length > 0 ? on('Faults', report.faults.join(' ')) : []),
     ...on('Step', boundLine(report)),
-    ...on('Between', betweenLine(report)),
+    // A plan that does not fit is never run.
+    ...(report.fits ? on('Between', betweenLine(report)) : []),
     ...on(
       'MFU',
       `${formatPercent(mfu)} (${formatPercent(mfuByFormula)} by 6·N + 12·L·H·Q·T), HFU ${formatPercent(hfu)}`,

@@ -90,7 +90,7 @@ const plans: Case[] = [
     `plan ${LARGE} --chips 1 --batch 64`,
     'PLAN_DOES_NOT_FIT',
     'plan of vit-22b on 1 × tpu-v4',
-    ['at most 33.3 GB', 'use more chips'],
+    ['at most 33.3 GB', 'what would fit: 16 chips'],
   ],
   [
     'heads that do not divide the width',
@@ -115,7 +115,7 @@ const plans: Case[] = [
   ],
   [
     'an option that no plan of a search can have',
-    `plan ${TINY} --chips 4 --prefetch 2`,
+    `plan ${TINY} --chips 1 --prefetch 2`,
     'PLAN_INVALID',
     'plan.prefetch',
     ['1 with shard=none', 'got 2', 'use shard=parameters'],

@@ -266,17 +266,19 @@ describe('the models', () => {
 
 describe('what commands write', () => {
   it('plan ranks by step time, and the job file of the first simulates to that time', async () => {
-    const { plans, candidates, rejected } = await json<{
+    const { plans, candidates, simulated, doNotFit, boundedOut } = await json<{
       plans: { rank: number; plan: string; why: string; simulation: JobSimulation }[];
       candidates: number;
-      rejected: { plan: string; reason: string; detail: string }[];
+      simulated: number;
+      doNotFit: number;
+      boundedOut: number;
     }>('plan --model vit-g --hardware h100-80gb-sxm --chips 16 --batch 512 --top 5 --output best.yaml', folder);
     const times = plans.map(({ simulation }) => simulation.stepTimeSeconds);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
     expect(plans.map(({ rank }) => rank)).toEqual([1, 2, 3, 4, 5]);
     expect(new Set(plans.map(({ plan }) => plan)).size).toBe(5);
     expect(plans.every(({ why, simulation }) => why.length > 0 && simulation.fits)).toBe(true);
-    expect(rejected.length + 5).toBeLessThanOrEqual(candidates);
+    expect(simulated + doNotFit + boundedOut).toBe(candidates);
     expect((await simulate('best.yaml')).stepTimeSeconds).toBe(times[0]);
   });
 
@@ -343,7 +345,7 @@ describe('what commands write', () => {
         folder,
       );
       for (const { plan, mesh } of plans)
-        expect(plan.endsWith(` activations=sequence linears=${LINEARS_ON[mesh.model]}`), plan).toBe(mesh.model > 1);
+        expect(plan.includes(` activations=sequence linears=${LINEARS_ON[mesh.model]}`), plan).toBe(mesh.model > 1);
       expect(new Set(plans.map(({ mesh }) => mesh.model > 1)).size).toBe(2);
     });
 

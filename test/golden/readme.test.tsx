@@ -74,7 +74,7 @@ async function withPlans(text: string): Promise<string> {
 async function plansOnScreen(): Promise<string> {
   const task = { model: 'vit-tiny', hardware: 'local', chips: 2, batch: 32 };
   const port = { postMessage: () => undefined, close: () => undefined } as unknown as MessagePort;
-  const found = await searchPlansSafely({ task, port });
+  const found = await searchPlansSafely({ task, port, threads: 1 });
   if (!('progress' in found)) throw new Error(found.code);
   const state: AppState = {
     ...initialApp({ models: [], hardware: [] }, task),

@@ -110,10 +110,12 @@ describe.each(STAGED)('a training of %s-tiny in stages', (model) => {
 it('compares a run in stages, and calibrates on it', async () => {
   const compared = await cli(`compare ${folderOf('gpt in stages')}`, folder);
   expect(compared).toMatchObject({ status: 0, stderr: '' });
-  expect(compared.stdout).toContain('send (forward)');
+  expect(compared.stdout).toContain('send over pipe');
   const line = `calibrate --runs ${folderOf('gpt in stages')} --output calibrated`;
-  const { corrections } = await json<{ corrections: { what: string; factor: number }[] }>(line, folder);
+  const { corrections } = await json<{ corrections: { term: string; factor: number }[] }>(line, folder);
   // What lies between its spans is waiting for stages, which says nothing of the host.
-  expect(corrections.find(({ what }) => what === 'host')!.factor).toBe(1);
-  expect(corrections.find(({ what }) => what === 'matmul')!.factor).not.toBe(1);
+  expect(corrections.filter(({ term }) => term.includes('hostOverhead')).every(({ factor }) => factor === 1)).toBe(
+    true,
+  );
+  expect(corrections.some(({ factor }) => factor !== 1)).toBe(true);
 });
