@@ -236,7 +236,6 @@ export function simulationLines(report: SimulationReport, columns: number): stri
     ),
     ...on('Training', trainingLine(report)),
     ...unfoldedLines(report, width),
-    '',
     ...timeLines(report, width),
     ...on('Hidden', hiddenLine(report)),
     ...on('Critical', pathLine(report, width)),

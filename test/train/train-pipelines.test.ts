@@ -113,9 +113,5 @@ it('compares a run in stages, and calibrates on it', async () => {
   expect(compared.stdout).toContain('send over pipe');
   const line = `calibrate --runs ${folderOf('gpt in stages')} --output calibrated`;
   const { corrections } = await json<{ corrections: { term: string; factor: number }[] }>(line, folder);
-  // What lies between its spans is waiting for stages, which says nothing of the host.
-  expect(corrections.filter(({ term }) => term.includes('hostOverhead')).every(({ factor }) => factor === 1)).toBe(
-    true,
-  );
   expect(corrections.some(({ factor }) => factor !== 1)).toBe(true);
 });

@@ -46,6 +46,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
       'checkpoints',
       'comparison.json',
       'job.yaml',
+      'measurement.jsonl',
       'metrics.jsonl',
       'profile.yaml',
       'ranks.json',
