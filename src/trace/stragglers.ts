@@ -20,7 +20,9 @@ export interface Straggler {
 
 /** Ranks that share a machine with others differ by this much from one minute to the next, whatever they do. */
 const LEAST_SLOWNESS = 0.1;
-/** Of fewer steps nothing can be said about their median with 95 % confidence. */
+/** A part that is named is slow with 95 % confidence. */
+const ERROR = 0.05;
+/** Of fewer steps nothing can be said about their median with that confidence. */
 const LEAST_STEPS = 5;
 
 /**
@@ -70,17 +72,21 @@ function partCosts(values: readonly number[]): (start: number, end: number) => n
   return (start, end) => table[start]![end - start - 1]!;
 }
 
-/** What the median of a distribution is at least, by the signs of a sample alone, with 95 % confidence. */
-export function leastMedian(sample: readonly number[]): number {
+/**
+ * What the median of a distribution is at least, by the signs of a sample alone.
+ *
+ * @param error probability that it is less
+ */
+export function leastMedian(sample: readonly number[], error = ERROR): number {
   const sorted = sample.toSorted((a, b) => a - b);
   // The k-th smallest is above the median with probability P(Binomial(n, ½) < k).
   let [probability, below, order] = [0.5 ** sorted.length, 0, 0];
-  while (below + probability <= 0.05) {
+  while (below + probability <= error) {
     below += probability;
     probability *= (sorted.length - order) / (order + 1);
     order++;
   }
-  return sorted[Math.max(0, order - 1)]!;
+  return order === 0 ? -Infinity : sorted[order - 1]!;
 }
 
 interface Step {
@@ -90,21 +96,36 @@ interface Step {
   readonly value: number;
 }
 
-const isSlow = (part: readonly Step[]): boolean =>
-  part.length >= LEAST_STEPS && leastMedian(part.map(({ value }) => value)) > Math.log1p(LEAST_SLOWNESS);
+/**
+ * The error that a part may have. One that is not all of the series was picked as the slowest of all parts there could be:
+ * each shares the error with all of them (Bonferroni), or noise would be named.
+ */
+function errorOfPart(part: number, all: number): number {
+  const places = all - LEAST_STEPS + 1;
+  return part === all ? ERROR : ERROR / ((places * (places + 1)) / 2);
+}
 
-/** Parts of a rank's steps that it is slow in, neighbours joined. */
+const leastSlowness = (part: readonly Step[], error: number): number =>
+  leastMedian(
+    part.map(({ value }) => value),
+    error,
+  );
+
+/** Parts of a rank's steps that it is slow in: neighbours that are slow by themselves are joined, and judged as one. */
 function slowParts(steps: readonly Step[]): { readonly start: number; readonly end: number }[] {
   const starts = cutLevels(steps.map(({ value }) => value));
+  const bound = Math.log1p(LEAST_SLOWNESS);
   const found: { start: number; end: number }[] = [];
   starts.forEach((start, index) => {
     const end = starts[index + 1] ?? steps.length;
-    if (!isSlow(steps.slice(start, end))) return;
+    if (leastSlowness(steps.slice(start, end), ERROR) <= bound) return;
     const before = found.at(-1);
     if (before?.end === start) before.end = end;
     else found.push({ start, end });
   });
-  return found;
+  return found.filter(
+    ({ start, end }) => leastSlowness(steps.slice(start, end), errorOfPart(end - start, steps.length)) > bound,
+  );
 }
 
 /** @param series steps in their order */
@@ -115,11 +136,11 @@ export function findStragglers(series: readonly Slowness[]): Straggler[] {
       byRank[rank] == null ? [] : [{ firstStep, lastStep, value: Math.log(byRank[rank]) }],
     );
     return slowParts(own).map(({ start, end }): Straggler => {
-      const values = own.slice(start, end).map(({ value }) => value);
+      const part = own.slice(start, end);
       return {
         rank,
-        factor: Math.exp(median(values)),
-        leastFactor: Math.exp(leastMedian(values)),
+        factor: Math.exp(median(part.map(({ value }) => value))),
+        leastFactor: Math.exp(leastSlowness(part, errorOfPart(part.length, own.length))),
         fromStep: own[start]!.firstStep,
         toStep: end === own.length ? null : own[end - 1]!.lastStep,
         fromStart: start === 0,

@@ -67,16 +67,16 @@ const total = (rows: readonly { readonly predictedSeconds: number; readonly meas
 });
 
 describe('compare', () => {
-  it('names a rank whose kernels take 30 % longer, by how much and since when', async () => {
+  it('names a rank whose kernels take twice as long, by how much and since when', async () => {
     const { stragglers } = await compare('slow');
     expect(stragglers).toMatchObject([{ rank: 1, place: { data: 1 }, toStep: null }]);
     const [{ factor, leastFactor }] = stragglers as [NonNullable<typeof stragglers>[number]];
-    expect(factor).toBeGreaterThan(1.15);
-    expect(factor).toBeLessThan(1.5);
+    expect(factor).toBeGreaterThan(1.4);
+    expect(factor).toBeLessThan(3);
     expect(leastFactor).toBeLessThan(factor);
     const { stdout } = await cli('compare slow', folder);
     expect(stdout).toMatch(
-      /^Stragglers:\n {2}rank 1 \(data=1\): its kernels take 1\.[1-4]\d times as long as those of ranks that/m,
+      /^Stragglers:\n {2}rank 1 \(data=1\): its kernels take [12]\.\d+ times as long as those of ranks that/m,
     );
   });
 
