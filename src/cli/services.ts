@@ -1,14 +1,13 @@
 /** What the terminal UI asks for, done by the same pieces as the commands. */
 import { join } from 'node:path';
-import { MessageChannel } from 'node:worker_threads';
-import { Piscina } from 'piscina';
-import { MeshwrightError, unreachable } from '../errors.js';
+import { unreachable } from '../errors.js';
 import { listHardware, loadHardware } from '../hardware/index.js';
 import { checkPlan, parsePlan, resolveTask } from '../job/index.js';
 import type { Job, JobInput } from '../job/index.js';
-import { PRESETS, findModel } from '../models/index.js';
+import type { ModelConfig } from '../models/index.js';
+import { PRESETS, tokensPerExample } from '../models/index.js';
 import { generateDataset, generateText } from '../train/index.js';
-import type { Comparison, SearchProgress, Services, TaskChoice, TrainEvent as UiEvent } from '../tui/services.js';
+import type { Comparison, HardwareChoice, Services, TaskChoice, TrainEvent as UiEvent } from '../tui/services.js';
 import { Assessor } from './assess.js';
 import { comparePlan, writeRunFiles } from './comparison.js';
 import {
@@ -23,6 +22,7 @@ import {
 } from './commands/train.js';
 import { runJob, writeProfile } from './experiment.js';
 import { keepTrial } from './feedback.js';
+import { createPlanServices } from './plan-services.js';
 import { stragglersOf } from './run-report.js';
 import { LEAST_AHEAD, requireRoom } from './room.js';
 import { createRunFolder, freeRunFolder } from './run-folder.js';
@@ -30,17 +30,15 @@ import { hardwareVersion, storedHardware } from './stored-hardware.js';
 import type { Trial } from './trial.js';
 import { predictedStepSeconds } from './trial.js';
 import { formatSeconds, seconds } from '../units.js';
-import type { SearchOutcome } from './search-task.js';
 import { toJobInput } from './task-choice.js';
 
 const EPOCHS = 6;
 
 /** Makes data for a model to train on. */
 async function makeData(
-  model: string,
+  { family }: ModelConfig,
   onText: (text: string) => void,
 ): Promise<{ readonly images: string } | { readonly text: string }> {
-  const { family } = findModel(model);
   switch (family) {
     case 'vit': {
       onText('drawing a small set of images');
@@ -59,28 +57,6 @@ async function makeData(
   }
 }
 
-async function search(
-  task: TaskChoice,
-  onProgress: (progress: SearchProgress) => void,
-  signal: AbortSignal,
-): Promise<SearchProgress> {
-  const pool = new Piscina({
-    filename: new URL('./search-worker.js', import.meta.url).href,
-    minThreads: 1,
-    maxThreads: 1,
-  });
-  const { port1, port2 } = new MessageChannel();
-  port1.on('message', onProgress);
-  try {
-    const outcome = (await pool.run({ task, port: port2 }, { transferList: [port2], signal })) as SearchOutcome;
-    if ('progress' in outcome) return outcome.progress;
-    throw new MeshwrightError(outcome.code, outcome.detail);
-  } finally {
-    port1.close();
-    await pool.destroy();
-  }
-}
-
 /** The plan of a search that has this label, on a profile. */
 const planNamed = (input: JobInput, hardware: string, label: string): Job =>
   checkPlan(resolveTask({ ...input, hardware }), parsePlan(label));
@@ -91,14 +67,18 @@ async function train(
   onEvent: (event: UiEvent) => void,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const data = await makeData(task.model, (text) => onEvent({ kind: 'phase', text }));
-  const training = { ...data, epochs: EPOCHS };
-  const optimizer = { warmupSteps: 20, cooldownSteps: 20 };
-  const input = await fitClasses({ ...toJobInput(task), training, optimizer });
+  const asked = toJobInput(task);
+  const { model } = resolveTask(asked);
+  // A job file may name data of its own.
+  const hasData = asked.training?.images !== undefined || asked.training?.text !== undefined;
+  const data = hasData ? {} : await makeData(model, (text) => onEvent({ kind: 'phase', text }));
+  const training = { epochs: EPOCHS, ...asked.training, ...data };
+  const optimizer = { warmupSteps: 20, cooldownSteps: 20, ...asked.optimizer };
+  const input = await fitClasses({ ...asked, training, optimizer });
   const shipped = planNamed(input, input.hardware!, label);
   requireLocal(shipped);
   requireFits(new Assessor().assessAny(shipped));
-  const folder = freeRunFolder(join('runs', task.model));
+  const folder = freeRunFolder(join('runs', model.name));
   requireRoom(folder, shipped, LEAST_AHEAD);
   createRunFolder(folder, '--run');
   onEvent({ kind: 'phase', text: 'measuring this machine' });
@@ -143,18 +123,29 @@ async function train(
 }
 
 /** A profile to pick, as its newest version has it. */
-function hardwareChoice(name: string) {
+function hardwareChoice(name: string): HardwareChoice {
   const hardwareName = storedHardware(name);
-  const { title } = loadHardware(hardwareName);
+  const { title, chip, topology, defaultDtype } = loadHardware(hardwareName);
   const version = hardwareVersion({ hardwareName });
-  return { name, about: version === null ? title : `${title} (version ${version.version})` };
+  const peak = chip.matmul[defaultDtype]?.peak;
+  return {
+    name,
+    about: version === null ? title : `${title} (version ${version.version})`,
+    memoryBytesPerChip: chip.memoryCapacity,
+    ...(peak === undefined ? {} : { peakFlopsPerSecondPerChip: peak }),
+    ...('chipsPerNode' in topology ? { chipsPerNode: topology.chipsPerNode } : {}),
+  };
 }
 
 export function createServices(): Services {
   return {
-    models: PRESETS.map(({ config, about }) => ({ name: config.name, about })),
+    models: PRESETS.map(({ config, about }) => ({
+      name: config.name,
+      about,
+      tokensPerExample: tokensPerExample(config),
+    })),
     hardware: listHardware().map(hardwareChoice),
-    search,
+    ...createPlanServices(),
     train,
   };
 }

@@ -5,7 +5,7 @@ import type { Services } from '../services.js';
 import type { News, Work } from '../state/types.js';
 
 /** Whatever a service threw, in the words of the project's errors. */
-function asFailure(thrown: unknown, place: string): MeshwrightError {
+export function asFailure(thrown: unknown, place: string): MeshwrightError {
   if (thrown instanceof MeshwrightError) return thrown;
   const got = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new MeshwrightError(
@@ -19,7 +19,12 @@ async function perform(services: Services, work: Work, signal: AbortSignal, tell
   const { id, task } = work;
   try {
     if (work.kind === 'search') {
-      const found = await services.search(task, (progress) => tell({ type: 'searching', work: id, progress }), signal);
+      const found = await services.search(
+        task,
+        work.wish,
+        (progress) => tell({ type: 'searching', work: id, progress }),
+        signal,
+      );
       tell({ type: 'searched', work: id, progress: found });
     } else {
       const comparison = await services.train(

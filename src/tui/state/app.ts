@@ -4,8 +4,9 @@
  */
 import type { MeshwrightError } from '../../errors.js';
 import type { Services, TaskChoice } from '../services.js';
+import { onAnswer } from './answers.js';
 import { initialPick } from './pick.js';
-import { withProgress } from './plans.js';
+import { USUAL, withProgress } from './plans.js';
 import { onPress } from './presses.js';
 import type { TrainState } from './train.js';
 import { onTrainEvent } from './train.js';
@@ -19,6 +20,7 @@ export function initialApp(
     pick: initialPick(models, hardware, initial),
     screen: { at: 'pick' },
     work: undefined,
+    toWrite: undefined,
     works: 0,
     help: false,
     failure: undefined,
@@ -33,13 +35,16 @@ function withTrain(state: AppState, change: (train: TrainState) => TrainState): 
   return screen.at === 'train' ? { ...state, screen: { ...screen, train: change(screen.train) } } : state;
 }
 
-/** A failed search goes back to the fields unless there are plans to look at; a failed run stays, with what it showed. */
+/**
+ * A failed search goes back to the fields unless there are plans to look at, or dimensions to free; a failed run stays,
+ * with what it showed.
+ */
 function onFailure(state: AppState, failure: MeshwrightError): AppState {
   const { screen } = state;
   if (screen.at === 'plans') {
     const { plans } = screen;
     const next: Screen =
-      plans.progress.plans.length === 0
+      plans.progress.plans.length === 0 && plans.wish === USUAL
         ? { at: 'pick' }
         : { at: 'plans', plans: withProgress(plans, { ...plans.progress, done: true }) };
     return { ...state, screen: next, failure };
@@ -73,5 +78,12 @@ function onNews(state: AppState, news: News): AppState {
 }
 
 export function reduce(state: AppState, action: Action): AppState {
-  return action.type === 'press' ? onPress(state, action.press, action.size) : action.news.reduce(onNews, state);
+  switch (action.type) {
+    case 'press':
+      return onPress(state, action.press, action.size);
+    case 'news':
+      return action.news.reduce(onNews, state);
+    case 'answer':
+      return onAnswer(state, action.answer);
+  }
 }

@@ -1,15 +1,14 @@
 /** The keys that do something now, as shown at the foot. */
 import { isListField, takesCharacter } from './pick.js';
-import { whyNotTrain } from './plans.js';
+import { plansHints } from './plans-hints.js';
+import type { Arrows, Hint } from './hint.js';
 import type { AppState } from './types.js';
 
-export interface Hint {
-  readonly keys: string;
-  readonly does: string;
-}
+export type { Hint };
 
-/** @param upDown how the arrow keys are written here */
-export function hints(state: AppState, upDown: string): Hint[] {
+/** @param arrows how the arrow keys are written here */
+export function hints(state: AppState, arrows: Arrows): Hint[] {
+  const { upDown } = arrows;
   if (state.failure !== undefined || state.help) return [{ keys: 'Esc', does: 'close' }];
   const general: Hint[] = [
     { keys: '?', does: 'help' },
@@ -29,12 +28,7 @@ export function hints(state: AppState, upDown: string): Hint[] {
       ];
     }
     case 'plans':
-      return [
-        { keys: upDown, does: 'look at a plan' },
-        ...(whyNotTrain(screen.plans) === undefined ? [{ keys: 't', does: 'train it here' }] : []),
-        { keys: 'Esc', does: screen.plans.progress.done ? 'back' : 'stop, back' },
-        ...general,
-      ];
+      return plansHints(screen.plans, arrows);
     case 'train':
       return [
         ...(screen.train.status === 'running' ? [{ keys: 's', does: 'stop' }] : []),

@@ -1,9 +1,18 @@
 /** The shape of the UI's whole state, and what changes it. */
 import type { MeshwrightError } from '../../errors.js';
-import type { Comparison, SearchProgress, TaskChoice, TrainEvent } from '../services.js';
+import type {
+  Comparison,
+  HardwareChoice,
+  ModelChoice,
+  PlanLook,
+  SearchProgress,
+  SearchWish,
+  TaskChoice,
+  TrainEvent,
+} from '../services.js';
 import type { Size } from './layout.js';
 import type { PickState } from './pick.js';
-import type { PlansState } from './plans.js';
+import type { PlansState, WantedLook } from './plans.js';
 import type { Press } from './press.js';
 import type { TrainState } from './train.js';
 
@@ -22,14 +31,22 @@ export type Screen =
 
 /** What is to run now. The id tells its news from that of work that was left. */
 export type Work =
-  | { readonly id: number; readonly kind: 'search'; readonly task: TaskChoice }
+  | { readonly id: number; readonly kind: 'search'; readonly task: TaskChoice; readonly wish: SearchWish }
   | { readonly id: number; readonly kind: 'train'; readonly task: TaskChoice; readonly label: string };
+
+/** A plan that is to be written as a job file. */
+export interface JobToWrite {
+  readonly task: TaskChoice;
+  readonly label: string;
+  readonly path: string;
+}
 
 export interface AppState {
   /** Kept while other screens are shown: Esc comes back to the fields as they were. */
   readonly pick: PickState;
   readonly screen: Screen;
   readonly work: Work | undefined;
+  readonly toWrite: JobToWrite | undefined;
   /** How many pieces of work there were: the next one's id. */
   readonly works: number;
   readonly help: boolean;
@@ -50,6 +67,17 @@ export type News =
   | { readonly type: 'stopped'; readonly work: number }
   | { readonly type: 'failed'; readonly work: number; readonly error: MeshwrightError };
 
+/** What was asked besides, which goes on whatever the work is. */
+export type Answer =
+  | {
+      readonly type: 'files';
+      readonly models: readonly ModelChoice[];
+      readonly hardware: readonly HardwareChoice[];
+    }
+  | { readonly type: 'looked'; readonly at: WantedLook; readonly look: PlanLook | MeshwrightError }
+  | { readonly type: 'written'; readonly job: JobToWrite; readonly error?: MeshwrightError };
+
 export type Action =
   | { readonly type: 'press'; readonly press: Press; readonly size: Size }
-  | { readonly type: 'news'; readonly news: readonly News[] };
+  | { readonly type: 'news'; readonly news: readonly News[] }
+  | { readonly type: 'answer'; readonly answer: Answer };
