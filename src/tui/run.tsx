@@ -34,6 +34,9 @@ function followed(services: Services): { readonly services: Services; readonly e
       hardware: services.hardware,
       search: (...request) => follow(services.search(...request)),
       train: (...request) => follow(services.train(...request)),
+      runs: (...request) => follow(services.runs(...request)),
+      readRun: (...request) => follow(services.readRun(...request)),
+      calibrate: (...request) => follow(services.calibrate(...request)),
     },
     ended: () => Promise.all(running),
   };
