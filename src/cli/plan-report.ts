@@ -37,8 +37,7 @@ const LIMITED_BY = {
   network: 'the network: sending at peak rate',
 } as const;
 
-/** What limits a step, and what it loses most time to beside matmuls. */
-export function bottleneckOf(figures: JobSimulation, bounds: Bounds): string {
+function bottleneckOf(figures: JobSimulation, bounds: Bounds): string {
   const time = (value: number): string => formatSeconds(seconds(value));
   const share = (value: number): string => formatPercent(value / figures.stepTimeSeconds, 0);
   const limit = `${LIMITED_BY[bounds.limit]} would take ${time(bounds.seconds)}, ${share(bounds.seconds)} of the step`;

@@ -2,7 +2,7 @@
 import { MESH_AXES } from '../mesh/index.js';
 import type { Lane, LaneSpan, Lanes } from '../report/index.js';
 import type { Span } from '../trace/index.js';
-import { MOST_RUNS, pipelineSpans, pipelineTrace, toSeconds } from '../../sim/index.js';
+import { MOST_RUNS, pipelineSpans, pipelineTrace, ticks, toSeconds } from '../../sim/index.js';
 import type { Assessment, PipelineAssessment } from './assess.js';
 import type { AnyAssessment } from './assess.js';
 import { isOfPipeline } from './assess.js';
@@ -11,16 +11,25 @@ import { opOf } from './kernel-costs.js';
 /** More rows are no longer told apart. */
 const MOST_LANES = 32;
 
-/** What each kernel is limited by, by op id. */
-export function categoriesOf(assessment: AnyAssessment): ReadonlyMap<string, string> {
+/** A kernel's colour, and what its time is made of before anything slows it down. */
+export type KernelMix = Required<Pick<LaneSpan, 'category' | 'parts'>>;
+
+/** By op id. */
+export function kernelMixes(assessment: AnyAssessment): ReadonlyMap<string, KernelMix> {
   const plans = isOfPipeline(assessment)
     ? assessment.execution.stages.flatMap(({ uses }) => uses.map(({ run }) => run.plan))
     : [assessment.execution.plan];
   return new Map(
     plans.flatMap(({ kernels }) =>
-      kernels.map(({ op, byCategory }): [string, string] => {
-        const [most] = Object.entries(byCategory).toSorted(([, a], [, b]) => b - a);
-        return [op.id, op.phase === 'optimizer' ? 'optimizer' : most![0]];
+      kernels.map(({ op, byCategory }): [string, KernelMix] => {
+        const parts = Object.entries(byCategory)
+          .filter(([, taken]) => taken > 0)
+          .map(([category, taken]): [string, number] => [
+            op.phase === 'optimizer' ? 'optimizer' : category,
+            toSeconds(ticks(taken)),
+          ]);
+        const [most] = parts.toSorted(([, a], [, b]) => b - a);
+        return [op.id, { category: most?.[0] ?? 'overhead', parts }];
       }),
     ),
   );
@@ -36,7 +45,7 @@ const laneSpan = ({ id, start, end }: Pick<Span, 'id' | 'start' | 'end'>, catego
 const byStart = (a: LaneSpan, b: LaneSpan): number => a.start - b.start;
 
 /** One chip's rows: kernels first, then axes in their usual order, then the host. */
-export function lanesOfChip(spans: readonly Span[], categories: ReadonlyMap<string, string>, prefix = ''): Lane[] {
+export function lanesOfChip(spans: readonly Span[], mixes: ReadonlyMap<string, KernelMix>, prefix = ''): Lane[] {
   const lanes = new Map<string, LaneSpan[]>();
   const add = (lane: string, span: LaneSpan): void => {
     const before = lanes.get(lane);
@@ -46,7 +55,7 @@ export function lanesOfChip(spans: readonly Span[], categories: ReadonlyMap<stri
   for (const span of spans) {
     if (span.kind === 'collective') add(span.axis ?? 'collectives', laneSpan(span, span.axis ?? 'other'));
     else if (span.kind === 'host') add('host', laneSpan(span, 'host'));
-    else add('kernels', laneSpan(span, categories.get(opOf(span.id)) ?? 'kernel'));
+    else add('kernels', { ...laneSpan(span, 'kernel'), ...mixes.get(opOf(span.id)) });
   }
   return ['kernels', ...MESH_AXES, 'collectives', 'host'].flatMap((name) => {
     const found = lanes.get(name);
@@ -71,7 +80,8 @@ function withBubbles(spans: readonly LaneSpan[], seconds: number): LaneSpan[] {
   return filled;
 }
 
-const endOf = (spans: readonly { readonly end: number }[]): number =>
+/** When the last of them ends. */
+export const endOf = (spans: readonly { readonly end: number }[]): number =>
   spans.reduce((last, { end }) => Math.max(last, end), 0);
 
 function lanesOfPipeline({ execution, machine, simulation }: PipelineAssessment): Lanes {
@@ -102,7 +112,7 @@ function lanesOfPipeline({ execution, machine, simulation }: PipelineAssessment)
   const detail = isFew
     ? lanesOfChip(
         pipelineSpans(execution, machine)[slowestStage]!,
-        categoriesOf({ execution, machine, simulation } as PipelineAssessment),
+        kernelMixes({ execution, machine, simulation } as PipelineAssessment),
         `${slowestStage}: `,
       )
     : [];
@@ -120,7 +130,7 @@ function lanesOfStep(assessment: Assessment): Lanes {
   const { trace, unfolded } = assessment.execution;
   const rank = unfolded?.lastRank ?? trace.spans[0]?.rank ?? 0;
   const spans = trace.spans.filter((span) => span.rank === rank);
-  const lanes = lanesOfChip(spans, categoriesOf(assessment));
+  const lanes = lanesOfChip(spans, kernelMixes(assessment));
   const note = unfolded === undefined ? {} : { note: `Of chip ${unfolded.lastChip}, which ends last.` };
   return { lanes, seconds: toSeconds(assessment.execution.duration), ...note };
 }

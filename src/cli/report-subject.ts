@@ -2,10 +2,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MeshwrightError } from '../errors.js';
-import { isPipeline } from '../job/index.js';
 import type { Job } from '../job/index.js';
 import { describePlan } from '../planner/index.js';
-import type { Lanes, MeasuredRun, Subject } from '../report/index.js';
+import type { Lane, Lanes, MeasuredRun, Subject } from '../report/index.js';
 import { partColour } from '../report/index.js';
 import { linkUses } from '../../sim/index.js';
 import type { Span } from '../trace/index.js';
@@ -16,9 +15,9 @@ import { readComparison } from './comparison.js';
 import { describeStraggler } from './comparison-view.js';
 import { readMeasuredSpans } from './measured-trace.js';
 import { jobInput } from './options.js';
-import { bottleneckOf, whyOf } from './plan-report.js';
+import { whyOf } from './plan-report.js';
 import { readRanks } from './rank-report.js';
-import { categoriesOf, lanesOf, lanesOfChip } from './report-lanes.js';
+import { endOf, kernelMixes, lanesOf, lanesOfChip } from './report-lanes.js';
 import { reportOnRun } from './run-report.js';
 import type { RunReport } from './run-report.js';
 import { reportOn, reportOnPipeline } from './simulation-report.js';
@@ -67,7 +66,6 @@ export function subjectOf(path: string, name: string): { readonly subject: Subje
     parts: partsOfStep(simulation).map(([part, seconds]) => ({ name: part, seconds, colour: partColour(part) })),
     words: describePlan(job, simulation),
     why: whyOf(found, undefined),
-    bottleneck: bottleneckOf(simulation, step.bounds),
     lanes: lanesOf(assessment, step.runs),
     machine,
     linkUtilization: linkUses(machine, execution.linkBytes, simulation.stepTimeSeconds).map(
@@ -100,30 +98,31 @@ function rankName({ rank, place }: NonNullable<RunReport['ranks']>[number]): str
 const MOST_RANKS = 8;
 
 /** The simulated step's rows, then each rank's. */
-function measuredLanesOf(spans: readonly Span[], assessment: AnyAssessment): Lanes {
-  const categories = categoriesOf(assessment);
-  const simulated = predictedTrace(assessment);
-  const first = isPipeline(assessment.job.plan)
-    ? simulated
-    : simulated.filter(({ rank }) => rank === simulated[0]!.rank);
-  const ranks = [...new Set(spans.map(({ rank }) => rank))].toSorted((a, b) => a - b);
-  const lanes = ranks.slice(0, MOST_RANKS).flatMap((rank) =>
+function measuredLanesOf(measured: readonly Span[], assessment: AnyAssessment): Lanes {
+  const mixes = kernelMixes(assessment);
+  const all = predictedTrace(assessment);
+  const isStaged = isOfPipeline(assessment);
+  const simulated = isStaged ? all : all.filter(({ rank }) => rank === all[0]!.rank);
+  const ranksIn = (spans: readonly Span[]): number[] =>
+    [...new Set(spans.map(({ rank }) => rank))].toSorted((a, b) => a - b);
+  const lanesIn = (spans: readonly Span[], rank: number, name: string): Lane[] =>
     lanesOfChip(
       spans.filter((span) => span.rank === rank),
-      categories,
-      `rank ${rank} `,
-    ),
-  );
-  const own = [...new Set(first.map(({ rank }) => rank))].flatMap((rank) =>
-    lanesOfChip(
-      first.filter((span) => span.rank === rank),
-      categories,
-      `simulated `,
-    ),
-  );
+      mixes,
+      `${name} `,
+    );
+  const ranks = ranksIn(measured);
+  const shown = ranks.slice(0, MOST_RANKS);
   return {
-    lanes: [...own, ...lanes],
-    seconds: Math.max(...[...first, ...spans].map(({ end }) => end)),
-    note: `The measured step is one of the run, of about the median length, rank by rank${ranks.length > MOST_RANKS ? ` (the first ${MOST_RANKS} of ${ranks.length})` : ''}.`,
+    lanes: [
+      ...ranksIn(simulated).flatMap((rank, stage) =>
+        lanesIn(simulated, rank, isStaged ? `simulated ${stage}` : 'simulated'),
+      ),
+      ...shown.flatMap((rank) =>
+        lanesIn(measured, rank, `rank ${rank}`).map((lane) => ({ ...lane, isMeasured: true })),
+      ),
+    ],
+    seconds: Math.max(endOf(simulated), endOf(measured)),
+    note: `The measured step is one of the run, of about the median length${shown.length < ranks.length ? `, of the first ${shown.length} of ${ranks.length} ranks` : ''}. Measured kernels have their colours in the proportion that is predicted of each.`,
   };
 }

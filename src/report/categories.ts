@@ -4,6 +4,7 @@ export const CATEGORIES = {
   memory: 'memory-bound',
   vector: 'vector',
   overhead: 'launches',
+  contention: 'contention',
   optimizer: 'update',
   kernel: 'kernels',
   forward: 'forward',

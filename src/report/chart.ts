@@ -36,7 +36,15 @@ export const namesAxis = (names: readonly string[], more: JsonObject = {}): Json
   ...more,
 });
 
-export const GRID = { left: 8, right: 24, top: 12, bottom: 36, containLabel: true } as const;
+/** Labels and names of axes are inside of it. */
+export const GRID = {
+  left: 8,
+  right: 24,
+  top: 12,
+  bottom: 8,
+  outerBoundsMode: 'same',
+  outerBoundsContain: 'all',
+} as const;
 
 export interface Item {
   readonly value: Json;

@@ -1,6 +1,7 @@
 /** What a report is made of. The commands gather it; nothing here simulates or reads files. */
 import type { PlanPart } from '../planner/index.js';
 import type { KindDifference } from '../trace/index.js';
+import type { Parts } from './parts.js';
 import type { Details, Machine, SimulationResult } from '../../sim/index.js';
 
 /** Eight of ten runs lie between p10 and p90. */
@@ -74,11 +75,15 @@ export interface LaneSpan {
   readonly end: number;
   /** Which colour it has, and the word for it: one of `categories`. */
   readonly category: string;
+  /** Of a kernel that is limited by one thing after the other: its time by category, the same object for all its runs. */
+  readonly parts?: Parts<string>;
 }
 
 /** A row of a timeline. Its spans do not overlap, and ascend. */
 export interface Lane {
   readonly name: string;
+  /** Whether spans' parts only say in what proportion they are; otherwise what a span takes longer is contention. */
+  readonly isMeasured?: boolean;
   readonly spans: readonly LaneSpan[];
 }
 
@@ -166,8 +171,6 @@ export interface Subject {
   readonly words: readonly PlanPart[];
   /** What it spends its time on, in a sentence. */
   readonly why: string;
-  /** What limits it most, in a sentence. */
-  readonly bottleneck: string;
   /** Null where there is too much to look at one by one. */
   readonly lanes: Lanes | null;
   readonly machine: Machine;

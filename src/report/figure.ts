@@ -33,6 +33,8 @@ export interface Figure {
   /** In CSS pixels. */
   readonly height: number;
   readonly legend?: readonly LegendEntry[];
+  /** Of a timeline: parts of it that can be looked at by a button. */
+  readonly zooms?: Readonly<Partial<Record<'first' | 'last', string>>>;
   /** Below it: how to read it, what is left out. */
   readonly note?: Content;
   readonly table: Table;
@@ -73,18 +75,24 @@ const legendHtml = (entries: readonly LegendEntry[]): Html =>
     )}
   </ul>`;
 
-const ZOOM = html`<div class="zoom" role="group" aria-label="Zoom">
-  <button type="button" data-zoom="in">zoom in</button><button type="button" data-zoom="out">out</button>
-  <button type="button" data-zoom="earlier" aria-label="earlier">←</button
-  ><button type="button" data-zoom="later" aria-label="later">→</button>
-  <button type="button" data-zoom="all">all</button>
-</div>`;
+/** Buttons under which the page zooms: `in`, and what a timeline has besides. */
+const zoomHtml = (more: Figure['zooms'] = {}): Html =>
+  html`<div class="zoom" role="group" aria-label="Zoom">
+    ${Object.entries({
+      in: 'zoom in',
+      out: 'zoom out',
+      earlier: '← earlier',
+      later: 'later →',
+      all: 'all',
+      ...more,
+    }).map(([name, text]) => html`<button type="button" data-zoom="${name}">${text}</button>`)}
+  </div>`;
 
-export function figureHtml({ id, title, label, kind, data, height, legend, note, table }: Figure): Html {
+export function figureHtml({ id, title, label, kind, data, height, legend, zooms, note, table }: Figure): Html {
   return html`<figure id="${id}" aria-labelledby="${id}-title">
     <h4 id="${id}-title">${title}</h4>
     <p class="shows" id="${id}-shows">${label}</p>
-    ${legend === undefined ? undefined : legendHtml(legend)}${kind === 'timeline' ? ZOOM : undefined}
+    ${legend === undefined ? undefined : legendHtml(legend)}${kind === 'timeline' ? zoomHtml(zooms) : undefined}
     <div class="${kind === 'drawing' ? 'wide' : 'whole'}">
       <div
         class="drawing"

@@ -11,7 +11,7 @@ import { linkClassesFigure, machineFigure, nothingSent } from './sections/links.
 import { ranksFigure, scatterFigure, stepsFigure, waterfallFigure } from './sections/measured.js';
 import { memoryFigure } from './sections/memory.js';
 import { paretoFigure } from './sections/pareto.js';
-import { originHtml, planHtml, tilesHtml } from './sections/plan.js';
+import { originHtml, planHtml, tilesHtml, wordsHtml } from './sections/plan.js';
 import { rooflineFigure } from './sections/roofline.js';
 import { sideBySideFigure, sideBySideTable } from './sections/side-by-side.js';
 import { timeFigure } from './sections/time.js';
@@ -117,13 +117,7 @@ function searchHtml(search: Search, id: string, subject?: Subject): Html {
       ? undefined
       : html`<div class="card">
           <h4>The fastest: <code>${best[0].plan}</code></h4>
-          <dl class="words">
-            ${words.map(
-              ({ part, text }) =>
-                html`<dt>${part}</dt>
-                  <dd>${text}</dd>`,
-            )}
-          </dl>
+          ${wordsHtml(words)}
         </div>`
   }`;
 }

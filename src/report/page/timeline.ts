@@ -1,80 +1,127 @@
 /** Draws rows of spans that can be zoomed: at any zoom, no more than there are pixels for. */
 import { graphic } from 'echarts/core';
-import type { Chart, Fields, Pointed, RenderApi, RenderParams } from './common.js';
+import type { Box, Chart, Fields, Pointed, RenderApi, RenderParams } from './common.js';
 import { BASE, TOOLTIP, start, tip } from './common.js';
-import type { DecodedLane, EncodedLane, Row } from './spans.js';
-import { decoded, visible } from './spans.js';
+import type { Drawn, EncodedLane, Encoding } from './spans.js';
+import { decoded, iterationOf, nameOf, visible } from './spans.js';
 import { TIME, unit } from './units.js';
 
-const BAR = 16;
+const BAR = 18;
+/** Pixels: what is narrower is drawn with its neighbours. */
+const NARROW = 2;
+/** The same of many rows, which would otherwise be slow to draw. */
+const NARROW_OF_MANY = 4;
+const MANY_LANES = 12;
+/** Pixels of a span that has room for its name. */
+const LEAST_NAMED = 56;
+/** Of a letter in it, about. */
+const LETTER = 7;
+
+interface TimelineData {
+  readonly seconds: number;
+  readonly tick: number;
+  /** Until and from when it is there span by span, if not all of it is. */
+  readonly firstUntil?: number;
+  readonly lastFrom?: number;
+  readonly names: readonly string[];
+  /** By name, of kernels: category and seconds in turn. */
+  readonly mixes: readonly (readonly number[] | null)[];
+  readonly iterations: readonly string[];
+  readonly categories: readonly { readonly name: string; readonly colour: string }[];
+  readonly lanes: readonly EncodedLane[];
+}
+
+const pairs = (flat: readonly number[]): [number, number][] =>
+  Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index]!, flat[2 * index + 1]!]);
+
+const SLOTS: Readonly<Record<string, string>> = {
+  forward: 'F',
+  backward: 'B',
+  'backward-input': 'B',
+  'backward-weight': 'W',
+};
+
+/** What is written into a span: of an op the last part of its name, of a slot what papers write, of a bubble nothing. */
+function shortName(name: string): string {
+  if (name === 'bubble') return '';
+  const [, slot = '', microbatch] = /^([\w-]+) (\d+)/.exec(name) ?? [];
+  const letter = SLOTS[slot];
+  return letter === undefined ? name.split('/').at(-1)! : `${letter}${microbatch!}`;
+}
 
 export function drawTimeline(element: HTMLElement, data: Fields): Chart {
   const chart = start(element);
-  const { seconds, tick, names, iterations } = data as unknown as {
-    seconds: number;
-    tick: number;
-    names: readonly string[];
-    iterations: readonly string[];
+  const { seconds, tick, names, iterations, categories, firstUntil, lastFrom, ...rest } =
+    data as unknown as TimelineData;
+  const encoding: Encoding = {
+    tick,
+    mixes: rest.mixes.map((mix) => (mix === null ? undefined : pairs(mix))),
+    contention: categories.findIndex(({ colour }) => colour === 'var(--c-contention)'),
   };
-  const categories = data['categories'] as unknown as readonly { readonly name: string; readonly colour: string }[];
-  const lanes = (data['lanes'] as unknown as EncodedLane[]).map((lane) => decoded(lane, tick));
+  const lanes = rest.lanes.map((lane) => decoded(lane, encoding));
   let [from, to] = [0, seconds];
+  let drawn: Drawn[] = [];
   const left = element.clientWidth < 600 ? 84 : 150;
-  const rows = (): Row[] =>
-    lanes.flatMap((lane, index) => visible(lane, index, from, to, Math.max(100, chart.getWidth() - left - 24)));
+  const look = (): number[][] => {
+    const pixels = Math.max(100, chart.getWidth() - left - 24);
+    const narrow = ((to - from) / pixels) * (lanes.length > MANY_LANES ? NARROW_OF_MANY : NARROW);
+    drawn = lanes.flatMap((lane, index) => visible(lane, index, from, to, narrow));
+    return drawn.map(({ lane, start: first, end }, index) => [lane, first, end, index]);
+  };
   const label = (value: number): string => {
     const [scale, name] = TIME.find(([step]) => to >= step) ?? TIME.at(-1)!;
     const digits = Math.max(0, Math.min(9, Math.ceil(-Math.log10((to - from) / 8 / scale))));
     return `${(value / scale).toFixed(digits)} ${name}`;
   };
-  const nameOf = (lane: DecodedLane, index: number): string => names[lane.facts[index * 4]!] ?? '';
-  const iterationOf = (lane: DecodedLane, index: number): string => {
-    const text = iterations[lane.facts[index * 4 + 1]!] ?? '';
-    return text === '' ? '' : ` @${text}`;
+  const fullName = ({ lane, block }: Drawn): string => {
+    const iteration = iterations[iterationOf(lanes[lane]!, block)] ?? '';
+    return `${names[nameOf(lanes[lane]!, block)] ?? ''}${iteration === '' ? '' : ` @${iteration}`}`;
   };
   const ofSpan = ({ value }: Pointed): HTMLElement | string => {
-    const [laneIndex, spanStart, spanEnd, category, first, last] = value as unknown as Row;
-    const lane = lanes[laneIndex]!;
-    let count = 0;
-    for (let index = first; index <= last; index++) count += lane.facts[index * 4 + 3]!;
-    const what = categories[category]!.name;
-    const length = unit('time')(spanEnd - spanStart);
-    return count === 1
-      ? tip([
-          nameOf(lane, first) + iterationOf(lane, first),
-          `${lane.name}: ${what}`,
-          `${length}, from ${label(spanStart)}`,
-        ])
-      : tip([
-          `${count} in a row, mostly ${what}`,
-          `${lane.name}: ${length}, from ${label(spanStart)}`,
-          `first: ${nameOf(lane, first)}${iterationOf(lane, first)}`,
-        ]);
+    const one = drawn[value[3]!]!;
+    const { name } = lanes[one.lane]!;
+    const length = one.end - one.start;
+    const when = `${unit('time')(length)} from ${label(one.start)}`;
+    const found = one.seconds.flatMap((taken, category) => (taken > 0 ? [{ taken, ...categories[category]! }] : []));
+    const title = one.spans === 1 ? fullName(one) : `${name}: ${one.spans} spans`;
+    return tip(
+      [title, when, ...found.map(({ name: what, taken }) => `${what} ${unit('percent')(taken / length)}`)],
+      [undefined, undefined, ...found.map(({ colour }) => colour)],
+    );
   };
   const renderItem = ({ coordSys }: RenderParams, api: RenderApi): unknown => {
-    const laneIndex = api.value(0);
-    const [x, y] = api.coord([api.value(1), laneIndex]);
-    const [end] = api.coord([api.value(2), laneIndex]);
-    const shape = graphic.clipRectByRect({ x, y: y - BAR / 2, width: Math.max(0.75, end - x), height: BAR }, coordSys);
-    if (shape === undefined) return undefined;
-    const [first, last] = [api.value(4), api.value(5)];
-    const lane = lanes[laneIndex]!;
-    const isOne = first === last && lane.facts[first * 4 + 3] === 1;
-    const text = nameOf(lane, first).split('/').at(-1) ?? '';
-    return {
-      type: 'rect',
-      shape,
-      style: { fill: categories[api.value(3)]!.colour },
-      ...(isOne && shape.width > 50
-        ? {
-            textContent: {
-              type: 'text',
-              style: { text, fill: 'var(--on-colour)', fontSize: 11, width: shape.width - 6, overflow: 'truncate' },
-            },
-            textConfig: { position: 'insideLeft', distance: 3 },
-          }
-        : {}),
+    const one = drawn[api.value(3)]!;
+    const [x, y] = api.coord([one.start, one.lane]);
+    const [end] = api.coord([one.end, one.lane]);
+    const clipped = (top: number, height: number): Box | undefined =>
+      graphic.clipRectByRect({ x, y: top, width: Math.max(0.75, end - x), height }, coordSys);
+    const length = one.end - one.start;
+    let bottom = y + BAR / 2;
+    const parts = one.seconds.flatMap((taken, category) => {
+      const height = length === 0 ? BAR : Math.min(1, taken / length) * BAR;
+      const shape = clipped((bottom -= height), height);
+      if (shape === undefined || height < 0.2) return [];
+      return [{ type: 'rect', shape, style: { fill: categories[category]!.colour } }];
+    });
+    const [first] = parts;
+    const text = one.spans > 1 ? '' : shortName(names[nameOf(lanes[one.lane]!, one.block)] ?? '');
+    const room = Math.min(LEAST_NAMED, LETTER * text.length + 6);
+    if (text === '' || first === undefined || first.shape.width < room) return { type: 'group', children: parts };
+    const { x: at, width } = first.shape;
+    const name = {
+      type: 'text',
+      x: at + 3,
+      y,
+      style: {
+        text,
+        fill: 'var(--on-colour)',
+        fontSize: 11,
+        width: width - 6,
+        overflow: 'truncate',
+        verticalAlign: 'middle',
+      },
     };
+    return { type: 'group', children: [...parts, name] };
   };
   const series = () => ({
     id: 'spans',
@@ -82,7 +129,7 @@ export function drawTimeline(element: HTMLElement, data: Fields): Chart {
     renderItem,
     clip: true,
     encode: { x: [1, 2], y: 0 },
-    data: rows(),
+    data: look(),
     emphasis: { disabled: true },
     animation: false,
   });
@@ -94,7 +141,7 @@ export function drawTimeline(element: HTMLElement, data: Fields): Chart {
       type: 'value',
       min: 0,
       max: seconds,
-      axisLabel: { formatter: label, color: 'var(--ink-2)', hideOverlap: true },
+      axisLabel: { formatter: label, color: 'var(--ink-2)', hideOverlap: true, showMaxLabel: false },
       axisLine: { show: true, lineStyle: { color: 'var(--line)' } },
       splitLine: { lineStyle: { color: 'var(--line)' } },
     },
@@ -160,6 +207,8 @@ export function drawTimeline(element: HTMLElement, data: Fields): Chart {
       return [first + by, last + by];
     },
     all: () => [0, 100],
+    first: () => [0, (100 * firstUntil!) / seconds],
+    last: () => [(100 * lastFrom!) / seconds, 100],
   };
   for (const button of element.closest('figure')!.querySelectorAll<HTMLElement>('[data-zoom]')) {
     button.addEventListener('click', () => {

@@ -3,7 +3,7 @@ import { GRID, itemOf, namesAxis, valueAxis } from '../chart.js';
 import type { Subject } from '../document.js';
 import type { Figure } from '../figure.js';
 import { colour } from '../figure.js';
-import { drawingData, LEVELS } from '../topology/drawing.js';
+import { LEVELS, drawingData, scaleOf } from '../topology/drawing.js';
 import { drawNodes } from '../topology/nodes.js';
 import { drawTorus } from '../topology/torus.js';
 import { count, percent, size, whole } from '../words.js';
@@ -88,11 +88,6 @@ export function linkClassesFigure(subject: Subject, id: string): Figure {
   };
 }
 
-/** Pixels of a unit of a drawing, at most. */
-const SCALE = 26;
-/** The width of the page that drawings are made for. */
-const PAGE = 1060;
-
 export function machineFigure(subject: Subject, id: string): Figure {
   const { machine, linkUtilization } = subject;
   const drawing =
@@ -103,7 +98,7 @@ export function machineFigure(subject: Subject, id: string): Figure {
     title: 'The machine, by how much its links are used',
     label: `${drawing.words}.`,
     kind: 'drawing',
-    height: Math.round(Math.min(SCALE, PAGE / drawing.width) * drawing.height) + 8,
+    height: Math.round(scaleOf(drawing.width, drawing.height) * drawing.height) + 8,
     legend: LEVELS.map((name, level) => ({ name, colour: `u${level}` })),
     data: drawingData(drawing),
     note: 'Of two directions of a link the busier one is drawn; point at it for both.',

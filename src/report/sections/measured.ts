@@ -69,7 +69,7 @@ export function scatterFigure(plans: readonly PlanOfRun[], id: string): Figure {
       ...(again.length > 0 ? [{ name: "recalibrated on the other plans' runs", colour: 'again' }] : []),
     ],
     data: {
-      grid: { ...GRID, top: 20, bottom: 48 },
+      grid: { ...GRID, top: 20 },
       xAxis: axis('time', 'measured step time', 30, range),
       yAxis: axis('time', 'predicted', 58, range),
       tooltip: { trigger: 'item' },
@@ -170,7 +170,7 @@ export function stepsFigure(run: MeasuredRun, id: string): Figure {
       },
     ],
     data: {
-      grid: { ...GRID, top: 20, bottom: 48 },
+      grid: { ...GRID, top: 20 },
       xAxis: valueAxis('number', 'timed step', 30, { min: 1, max: Math.max(2, last) }),
       yAxis: valueAxis('time', '', 0, { scale: true }),
       tooltip: { trigger: 'item' },

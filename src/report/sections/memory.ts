@@ -69,7 +69,7 @@ export function memoryFigure(subject: Subject, id: string): Figure {
     height: 320,
     legend: stacked.map((role) => ({ name: role, colour: `role-${role}` })),
     data: {
-      grid: { ...GRID, top: 20, bottom: 48 },
+      grid: { ...GRID, top: 20 },
       xAxis: valueAxis('time', 'time in the step', 30, { max: step.stepTimeSeconds }),
       yAxis: valueAxis('bytes', '', 0, { max: isNear ? Math.max(usable, peak) * 1.08 : peak * 1.15 }),
       tooltip: { trigger: 'axis' },

@@ -56,7 +56,7 @@ export function paretoFigure(search: Search, id: string, own?: OwnPlan): Figure 
       ...(own === undefined ? [] : [{ name: own.name, colour: 'own' }]),
     ],
     data: {
-      grid: { ...GRID, top: 20, bottom: 48 },
+      grid: { ...GRID, top: 20 },
       xAxis: valueAxis('time', 'step time', 30, { scale: true }),
       yAxis: valueAxis('bytes', 'memory a chip', 62, { scale: true }),
       tooltip: { trigger: 'item' },

@@ -75,17 +75,23 @@ function tilesOf(subject: Subject): Tile[] {
     {
       name: 'Tokens a second',
       value: short(step.tokensPerSecond),
-      about: `${short(step.tokensPerSecondPerChip)} a chip`,
+      about: `${count(Math.round(step.tokensPerSecondPerChip))} a chip`,
     },
     ...(step.training === null ? [] : [trainingTile(step.training)]),
   ];
 }
 
+const UNITS = [
+  ['days', 1],
+  ['hours', 1 / 24],
+  ['minutes', 1 / 1440],
+] as const;
+
 function trainingTile({ steps, tokens, days, dollars }: NonNullable<Subject['step']['training']>): Tile {
-  const [length, unit] = days >= 1 ? [days, 'days'] : days >= 1 / 24 ? [days * 24, 'hours'] : [days * 1440, 'minutes'];
+  const unit = UNITS.find(([, most]) => days >= most);
   return {
     name: 'The training',
-    value: `${short(length)}\u00a0${unit}`,
+    value: unit === undefined ? time(days * 86400) : `${short(days / unit[1])}\u00a0${unit[0]}`,
     about: `${count(steps)} steps, ${short(tokens)} tokens${dollars === null ? '' : `, ${short(dollars)} USD`}`,
   };
 }
@@ -134,21 +140,28 @@ function caveats({ step, run }: Subject): Content[] {
   ];
 }
 
+/** Names of options in it are between backticks. */
+const withCode = (text: string): Content =>
+  text.split('`').map((piece, index) => (index % 2 === 1 ? html`<code>${piece}</code>` : piece));
+
+/** A plan in words, part by part. */
+export const wordsHtml = (words: Subject['words']): Html =>
+  html`<dl class="words">
+    ${words.map(
+      ({ part, text }) =>
+        html`<dt>${part}</dt>
+          <dd>${withCode(text)}</dd>`,
+    )}
+  </dl>`;
+
 export function planHtml(subject: Subject, id: string): Html {
-  const { step, words, why, bottleneck } = subject;
+  const { step, why } = subject;
   return html`<section class="card" aria-labelledby="${id}-plan">
     <h3 id="${id}-plan" style="margin-top:0">The plan, and what bounds it</h3>
     <p><code>${step.plan}</code></p>
     ${caveats(subject)}
-    <p>${why} ${boundSentence(subject)} ${bottleneck}.</p>
-    <dl class="words">
-      ${words.map(
-        ({ part, text }) =>
-          html`<dt>${part}</dt>
-            <dd>${text}</dd>`,
-      )}
-    </dl>
-    ${adviceHtml(subject)}
+    <p>${why} ${boundSentence(subject)}</p>
+    ${wordsHtml(subject.words)} ${adviceHtml(subject)}
   </section> `;
 }
 

@@ -4,7 +4,7 @@ import { GRID, itemOf, lineOf, logAxis } from '../chart.js';
 import type { Subject } from '../document.js';
 import type { Figure } from '../figure.js';
 import { colour } from '../figure.js';
-import { count, percent, rate, size, whole } from '../words.js';
+import { count, listed, percent, rate, size, whole } from '../words.js';
 
 interface Roofs {
   readonly flops: { readonly peak: number; readonly achievable: number };
@@ -37,10 +37,15 @@ const roof = (flops: number, memory: number, [least, most]: readonly [number, nu
       ];
 };
 
-/** Of a kernel, the last part of its id, without what pass it is of. */
-const shortName = (id: string): string => id.split('/').at(-1)!.replace(/#.*$/, '');
+const LIMITED_BY = {
+  matmul: 'the matrix units',
+  memory: "the chip's memory",
+  vector: 'arithmetic beside the matrix units',
+  overhead: 'its launches',
+} as const;
 
-const NAMED = 3;
+/** Dots with a number, whose kernels are named below. */
+const NAMED = 5;
 
 /** Undefined where the step is not looked at kernel by kernel, or none multiplies matrices. */
 export function rooflineFigure(subject: Subject, id: string): Figure | undefined {
@@ -60,12 +65,12 @@ export function rooflineFigure(subject: Subject, id: string): Figure | undefined
   return {
     id,
     title: 'Kernels under the rooflines of a chip',
-    label: `The longest kernel with a matmul, ${first!.id}, takes ${whole(first!.share)} of the step at ${rate(first!.matmulFlopsPerSecond)}, ${whole(first!.peakFlopsShare)} of the peak, and is limited by ${first!.limitedBy === 'matmul' ? 'the matrix units' : limit(first!)}. A kernel left of ${count(Number(ridge.toPrecision(3)))} FLOP/B can't reach the peak.`,
+    label: `The longest kernel with a matmul, ${first!.id}, takes ${whole(first!.share)} of the step at ${rate(first!.matmulFlopsPerSecond)}, ${whole(first!.peakFlopsShare)} of the peak, and is mostly limited by ${LIMITED_BY[first!.limitedBy]}. A kernel left of ${count(Number(ridge.toPrecision(3)))} FLOP/B can't reach the peak.`,
     kind: 'chart',
     height: 420,
     legend: [...new Set(points.map((one) => one.limitedBy))].map((name) => ({ name: CATEGORIES[name], colour: name })),
     data: {
-      grid: { ...GRID, top: 20, bottom: 48, right: 40 },
+      grid: { ...GRID, top: 20, right: 40 },
       xAxis: logAxis('number', 'arithmetic intensity: matmul FLOPs for a byte of memory traffic', 30, {
         min: x[0],
         max: x[1],
@@ -89,7 +94,7 @@ export function rooflineFigure(subject: Subject, id: string): Figure | undefined
             itemOf({
               value: [one.intensity, one.matmulFlopsPerSecond],
               // Areas are as shares of the step.
-              size: 8 + 60 * Math.sqrt(one.share),
+              size: 10 + 60 * Math.sqrt(one.share),
               colour: colour(one.limitedBy),
               tip: [
                 one.id,
@@ -97,12 +102,11 @@ export function rooflineFigure(subject: Subject, id: string): Figure | undefined
                 `${rate(one.matmulFlopsPerSecond)} (${whole(one.peakFlopsShare)} of peak), ${size(one.memoryBytesPerSecond)}/s (${whole(one.peakMemoryBandwidthShare)})`,
                 `${count(Number(one.intensity.toPrecision(3)))} FLOP/B; most of its time: ${limit(one)}`,
               ],
-              ...(index < NAMED ? { label: shortName(one.id) } : {}),
+              ...(index < NAMED ? { label: String(index + 1) } : {}),
             }),
           ),
           itemStyle: { opacity: 0.8 },
-          label: { position: 'right', color: 'var(--ink)' },
-          labelLayout: { hideOverlap: true },
+          label: { position: 'inside', color: 'var(--on-colour)', fontWeight: 'bold' },
         },
       ],
     },
@@ -111,7 +115,9 @@ export function rooflineFigure(subject: Subject, id: string): Figure | undefined
       left.length > 0
         ? `${count(left.length)} of them, ${whole(leftShare)} of the step, multiply no matrices and are in the table alone. `
         : undefined,
-      'Times include what collectives beside a kernel add to it.',
+      'Times include what collectives beside a kernel add to it. The longest: ',
+      listed(points.slice(0, NAMED).map((one, index) => `${index + 1} ${one.id} (${whole(one.share)})`)),
+      '.',
     ],
     table: {
       head: [

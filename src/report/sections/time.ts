@@ -37,13 +37,13 @@ export function timeFigure(subject: Subject, id: string): Figure {
     seconds: seconds as number,
     colour: colour(limit === bounds.limit ? 'bound' : 'weak'),
   }));
-  const all = [...bars, ...leastBars];
+  const all = [...bars, { name: '', seconds: 0, colour: 'transparent' }, ...leastBars];
   const share = (seconds: number): string => whole(seconds / stepTimeSeconds);
   const most = listed(bars.slice(0, 3).map(({ name, seconds }) => `${name} ${time(seconds)} (${share(seconds)})`));
   return {
     id,
     title: `Where the step's ${time(stepTimeSeconds)} go`,
-    label: `Most are ${most}. ${boundSentence(subject)}`,
+    label: `Most of it: ${most}. ${boundSentence(subject)}`,
     kind: 'chart',
     height: 40 + 26 * all.length,
     data: {
@@ -61,7 +61,7 @@ export function timeFigure(subject: Subject, id: string): Figure {
               value: seconds,
               tip: [name, `${time(seconds)}, ${share(seconds)} of the step`],
               colour: of,
-              label: `${time(seconds)}  ${share(seconds)}`,
+              label: name === '' ? '' : `${time(seconds)}  ${share(seconds)}`,
             }),
           ),
         },

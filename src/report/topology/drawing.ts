@@ -36,6 +36,15 @@ export const levelOf = (utilization: number): number => STEPS.filter((step) => u
 
 export const LEVELS = ['nothing', 'up to 20 %', 'up to 40 %', 'up to 60 %', 'up to 80 %', 'above 80 %'] as const;
 
+/** What drawings are made for, in pixels: the page's width, and what is not more than a screen. */
+const [PAGE_WIDTH, MOST_HEIGHT] = [1060, 580];
+/** Pixels of a unit, at most. */
+const MOST_SCALE = 26;
+
+/** Pixels of a unit of a drawing of this size. */
+export const scaleOf = (width: number, height: number): number =>
+  Math.min(MOST_SCALE, PAGE_WIDTH / width, MOST_HEIGHT / height);
+
 const round = (value: number): number => Math.round(value * 100) / 100;
 
 /** Of each line `x1, y1, x2, y2, level`, of each box `x, y, width, height, level`, −1 of a frame, one after the other. */

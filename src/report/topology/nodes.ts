@@ -94,16 +94,15 @@ export function drawNodes(machine: Machine, utilization: readonly number[]): Dra
   const columns = Math.min(nodes, NODES_IN_ROW);
   const width = columns * (nodeWidth + 0.6) - 0.6;
   const boxes: DrawnBox[] = [];
-  const top = leaves.length > 0 ? 1.9 : 0.7;
+  const top = leaves.length > 0 ? 1.7 : 0.7;
   leaves.forEach((key, index) => {
     const each = width / leaves.length;
     const { share, names } = uses.of(key);
     boxes.push({
-      at: [index * each + 0.1, 0.6],
+      at: [index * each + 0.1, 0.1],
       size: [each - 0.2, 0.7],
       utilization: share,
       tip: tipOf(key, names),
-      ...(index === 0 ? { name: 'leaf switches, to and from the spines' } : {}),
     });
   });
   for (let index = 0; index < nodes; index++) {
@@ -169,7 +168,7 @@ function wordsOf({ hardware: { topology }, chips }: Machine, { per, nodes, all, 
   return [
     `${all} node${all === 1 ? '' : 's'} of ${Math.min(per, chips)} chips ${inside}`,
     ...(cards > 0 ? [`below them ${cards} network card${cards === 1 ? '' : 's'}`] : []),
-    ...(hasLeaves ? ['above all the leaf switches'] : []),
+    ...(hasLeaves ? ['above all the leaf switches, by what goes to and comes from the spines'] : []),
     ...(nodes < all ? [`${nodes} of ${all} nodes are drawn, those around the busiest link`] : []),
   ].join('; ');
 }

@@ -4,7 +4,7 @@
  */
 import type { Machine } from '../../../sim/index.js';
 import type { Drawing, DrawnBox, DrawnLine } from './drawing.js';
-import { used } from './drawing.js';
+import { scaleOf, used } from './drawing.js';
 
 /** More are slow to draw, and too small to see. */
 const MOST_CHIPS = 1280;
@@ -41,6 +41,17 @@ function layersOf({ lengths, along }: Shape, busiest: number): [first: number, c
   return [Math.min(Math.max(0, busiest - Math.floor(most / 2)), all - most), most];
 }
 
+/** As many as make the drawing largest. */
+function layersInRow(layers: number, width: number, height: number): number {
+  let best = layers;
+  const scale = (inRow: number): number => scaleOf(inRow * width, Math.ceil(layers / inRow) * height);
+  for (let rows = 2; rows <= layers; rows++) {
+    const inRow = Math.ceil(layers / rows);
+    if (scale(inRow) > scale(best)) best = inRow;
+  }
+  return best;
+}
+
 export function drawTorus({ fabric, slice, slices = 1, chips }: Machine, utilization: readonly number[]): Drawing {
   const shape = shapeOf(slice!);
   const { lengths, along, up, back } = shape;
@@ -60,12 +71,19 @@ export function drawTorus({ fabric, slice, slices = 1, chips }: Machine, utiliza
   const [first, layers] = layersOf(shape, position(busiestChip, along));
   const upLength = up < 0 ? 1 : lengths[up]!;
   const backLength = back === undefined ? 1 : lengths[back]!;
-  const layerWidth = back === undefined ? 1 : (backLength - 1) * BACK[0] + 1.3;
+  const layerWidth = back === undefined ? 1 : (backLength - 1) * BACK[0] + 1.5;
+  const layerHeight = upLength + (backLength - 1) * -BACK[1] + 0.7;
+  const perRow = layersInRow(layers, layerWidth, layerHeight);
   const at = (chip: number): readonly [number, number] => {
     const behind = back === undefined ? 0 : position(chip, back);
+    const layer = position(chip, along) - first;
     return [
-      0.6 + (position(chip, along) - first) * layerWidth + behind * BACK[0],
-      0.6 + (backLength - 1) * -BACK[1] + (upLength - 1 - position(chip, up)) + behind * BACK[1],
+      0.6 + (layer % perRow) * layerWidth + behind * BACK[0],
+      1 +
+        Math.floor(layer / perRow) * layerHeight +
+        (backLength - 1) * -BACK[1] +
+        (upLength - 1 - position(chip, up)) +
+        behind * BACK[1],
     ];
   };
   const isDrawn = (chip: number): boolean =>
@@ -107,14 +125,19 @@ export function drawTorus({ fabric, slice, slices = 1, chips }: Machine, utiliza
     const [x, y] = at(chip);
     boxes.push({ at: [x - 0.09, y - 0.09], size: [0.18, 0.18], tip: `chip ${chip}` });
   }
+  for (let layer = 0; back !== undefined && layer < layers; layer++) {
+    const [column, row] = [layer % perRow, Math.floor(layer / perRow)];
+    const name = `${LETTERS[along]!} = ${first + layer}`;
+    boxes.push({ at: [0.6 + column * layerWidth, 0.75 + row * layerHeight], size: [0, 0], tip: name, name });
+  }
   const words = [
     `A torus of ${lengths.join(' × ')} chips, layer beside layer along ${LETTERS[along]!}`,
     ...(layers < lengths[along]! ? [`${layers} of its ${lengths[along]!} layers, those around the busiest link`] : []),
     ...(slices > 1 ? [`one of ${slices} slices, that of the busiest link`] : []),
   ].join('; ');
   return {
-    width: (layers - 1) * layerWidth + (backLength - 1) * BACK[0] + 1.9,
-    height: upLength + (backLength - 1) * -BACK[1] + 0.6,
+    width: (perRow - 1) * layerWidth + (backLength - 1) * BACK[0] + 1.9,
+    height: Math.ceil(layers / perRow) * layerHeight + 0.4,
     lines,
     boxes,
     words,
