@@ -32,6 +32,8 @@ export interface Figure {
   readonly data: JsonObject;
   /** In CSS pixels. */
   readonly height: number;
+  /** At most, in CSS pixels; as wide as the page unless given. */
+  readonly width?: number;
   readonly legend?: readonly LegendEntry[];
   /** Of a timeline: parts of it that can be looked at by a button. */
   readonly zooms?: Readonly<Partial<Record<'first' | 'last', string>>>;
@@ -88,7 +90,7 @@ const zoomHtml = (more: Figure['zooms'] = {}): Html =>
     }).map(([name, text]) => html`<button type="button" data-zoom="${name}">${text}</button>`)}
   </div>`;
 
-export function figureHtml({ id, title, label, kind, data, height, legend, zooms, note, table }: Figure): Html {
+export function figureHtml({ id, title, label, kind, data, height, width, legend, zooms, note, table }: Figure): Html {
   return html`<figure id="${id}" aria-labelledby="${id}-title">
     <h4 id="${id}-title">${title}</h4>
     <p class="shows" id="${id}-shows">${label}</p>
@@ -100,7 +102,7 @@ export function figureHtml({ id, title, label, kind, data, height, legend, zooms
         role="img"
         aria-labelledby="${id}-title"
         aria-describedby="${id}-shows"
-        style="height:${height}px"
+        style="height:${height}px${width === undefined ? '' : `;max-width:${width}px`}"
         data-kind="${kind}"
       ></div>
     </div>

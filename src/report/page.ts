@@ -35,12 +35,10 @@ const heading = (text: string): Html => html`<h3>${text}</h3> `;
 function measuredHtml({ run, measuredLanes, name }: Subject, id: string): Html | undefined {
   if (run === undefined) return undefined;
   const ranks = ranksFigure(run, `${id}-ranks`);
-  return html`${heading('Predicted and measured')}${figureHtml(
-    scatterFigure(
-      run.plans.map((plan) => ({ ...plan, run: name })),
-      `${id}-scatter`,
-    ),
-  )}${figureHtml(stepsFigure(run, `${id}-steps`))}${figureHtml(waterfallFigure(run, `${id}-difference`))}${
+  const plans = run.plans.map((plan) => ({ ...plan, run: name }));
+  return html`${heading('Predicted and measured')}${
+    plans.length > 1 ? figureHtml(scatterFigure(plans, `${id}-scatter`)) : undefined
+  }${figureHtml(stepsFigure(run, `${id}-steps`))}${figureHtml(waterfallFigure(run, `${id}-difference`))}${
     ranks === undefined ? undefined : figureHtml(ranks)
   }${
     measuredLanes === undefined
@@ -147,7 +145,7 @@ export function reportPage(document: ReportDocument): string {
   const parts = [
     ...subjects.map((subject, index) => ({
       id: `job-${index + 1}`,
-      title: subject.title,
+      title: isAlone ? subject.title : `${subject.name}: ${subject.title}`,
       source: subject.source,
       body: (id: string) => subjectHtml(subject, id),
     })),

@@ -138,7 +138,7 @@ p { margin: 6px 0 }
 a { color: var(--accent) }
 code { font: .88em ui-monospace, SFMono-Regular, Menlo, monospace; overflow-wrap: anywhere }
 .source, .shows, figcaption, footer, .tile small { color: var(--ink-2) }
-nav { margin: 14px 0 0; display: flex; flex-wrap: wrap; gap: 4px 16px }
+nav { margin: 14px 0; display: flex; flex-wrap: wrap; gap: 4px 16px }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 10px; margin: 16px 0 10px; padding: 0 }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px }
 .tile dt { color: var(--ink-2); font-size: .87rem }

@@ -61,7 +61,7 @@ export function drawTimeline(element: HTMLElement, data: Fields): Chart {
   const lanes = rest.lanes.map((lane) => decoded(lane, encoding));
   let [from, to] = [0, seconds];
   let drawn: Drawn[] = [];
-  const left = element.clientWidth < 600 ? 84 : 150;
+  const left = element.clientWidth < 600 ? 112 : 150;
   const look = (): number[][] => {
     const pixels = Math.max(100, chart.getWidth() - left - 24);
     const narrow = ((to - from) / pixels) * (lanes.length > MANY_LANES ? NARROW_OF_MANY : NARROW);

@@ -63,7 +63,8 @@ export function scatterFigure(plans: readonly PlanOfRun[], id: string): Figure {
     title: 'Predicted and measured step times',
     label: labelOf(plans),
     kind: 'chart',
-    height: 420,
+    height: 480,
+    width: 560,
     legend: [
       { name: 'predicted, and between what eight of ten runs are', colour: 'predicted' },
       ...(again.length > 0 ? [{ name: "recalibrated on the other plans' runs", colour: 'again' }] : []),

@@ -48,23 +48,28 @@ export function sideBySideTable(subjects: readonly Subject[]): Table {
   };
 }
 
+/** Where steps differ by more, the parts of the shortest can't be seen beside the longest. */
+const MOST_APART = 5;
+
 export function sideBySideFigure(subjects: readonly Subject[], id: string): Figure {
   const names = [...new Map(subjects.flatMap(({ parts }) => parts.map((part) => [part.name, part.colour] as const)))];
-  const [fastest] = subjects.toSorted((a, b) => a.step.stepTimeSeconds - b.step.stepTimeSeconds);
-  const [most] = subjects.toSorted((a, b) => b.step.mfu - a.step.mfu);
+  const sorted = subjects.toSorted((a, b) => a.step.stepTimeSeconds - b.step.stepTimeSeconds);
+  const [fastest, slowest] = [sorted[0]!.step, sorted.at(-1)!.step];
+  const most = subjects.reduce((best, one) => (one.step.mfu > best.step.mfu ? one : best));
+  const isShare = slowest.stepTimeSeconds / fastest.stepTimeSeconds > MOST_APART;
   const secondsOf = ({ parts }: Subject, name: string): number =>
     parts.find((part) => part.name === name)?.seconds ?? 0;
-  const table = sideBySideTable(subjects);
+  const shareOf = (subject: Subject, name: string): number => secondsOf(subject, name) / subject.step.stepTimeSeconds;
   return {
     id,
-    title: 'Side by side: what each step is spent on',
-    label: `The shortest step is that of ${fastest!.name}, ${time(fastest!.step.stepTimeSeconds)}; the highest MFU that of ${most!.name}, ${percent(most!.step.mfu)}.`,
+    title: `What each step is spent on${isShare ? ', in shares of it' : ''}`,
+    label: `The shortest step is that of ${sorted[0]!.name}, ${time(fastest.stepTimeSeconds)}; the highest MFU that of ${most.name}, ${percent(most.step.mfu)}.`,
     kind: 'chart',
     height: 50 + 44 * subjects.length,
     legend: names.map(([name, of]) => ({ name, colour: of })),
     data: {
       grid: { ...GRID, right: 120 },
-      xAxis: valueAxis('time', '', 0),
+      xAxis: isShare ? valueAxis('percent', '', 0, { max: 1 }) : valueAxis('time', '', 0),
       yAxis: namesAxis(subjects.map(({ name }) => name)),
       tooltip: { trigger: 'item' },
       series: names.map(([part, of], index) => ({
@@ -75,8 +80,8 @@ export function sideBySideFigure(subjects: readonly Subject[], id: string): Figu
           const seconds = secondsOf(subject, part);
           const { stepTimeSeconds, mfu } = subject.step;
           return itemOf({
-            value: seconds,
-            tip: [subject.name, `${part} ${time(seconds)}, ${whole(seconds / stepTimeSeconds)} of the step`],
+            value: isShare ? shareOf(subject, part) : seconds,
+            tip: [subject.name, `${part} ${time(seconds)}, ${whole(shareOf(subject, part))} of the step`],
             colour: colour(of),
             ...(index === names.length - 1 ? { label: `${time(stepTimeSeconds)}  MFU ${percent(mfu)}` } : {}),
           });
@@ -84,6 +89,12 @@ export function sideBySideFigure(subjects: readonly Subject[], id: string): Figu
         label: { position: 'right', color: 'var(--ink)' },
       })),
     },
-    table,
+    table: {
+      head: ['', ...subjects.map(({ name }) => name)],
+      rows: names.map(([part]) => [
+        part,
+        ...subjects.map((subject) => `${time(secondsOf(subject, part))} (${whole(shareOf(subject, part))})`),
+      ]),
+    },
   };
 }
