@@ -123,7 +123,7 @@ describe('what a person reads of plans', () => {
     );
     expect(shown).toMatch(/\n Memory 9.08 GB of 34.4 GB █+▒▚░·+\n {3}█ activation 8.49 GB {2}▒ parameter 312 MB/);
     expect(shown).toMatch(/\n Why {2}89\u00A0% compute.*\n.*\n.*communication.\n/);
-    expect(text('table', LARGE)).toContain('at most 86 % for memory traffic at peak rate');
+    expect(text('table', LARGE)).toContain('At least 9.1 s (MFU 86 %) for memory traffic at peak rate');
     expect(text('table', LARGE)).toContain('128 groups of chips take 512 images of the batch each');
   });
 

@@ -11,7 +11,7 @@ import { Section } from './section.js';
 import type { Segment } from './segment-bar.js';
 import { SegmentBar } from './segment-bar.js';
 import { Timeline } from './timeline.js';
-import { clock, memory, unbroken, width as cells } from './words.js';
+import { clock, memory, unbroken } from './words.js';
 
 /** The largest parts by name, the rest as one: no more than there are glyphs. */
 export function largestSegments(
@@ -35,28 +35,28 @@ function between(format: (value: number) => string, { p10, p90 }: PlanRow['stepT
   return ` (${high.endsWith(` ${unit}`) ? value : low} – ${high})`;
 }
 
-/** `Step 15.3 s (15 – 15.7 s)  MFU 51.3 % (50.1 – 52.3 %), at most 86.5 % for memory traffic at peak rate` */
+/** `Step 15.3 s (15 – 15.7 s)  MFU 51.3 % (50.1 – 52.3 %), at most 86 %`, and below it, where there is room, why no more. */
 function Speed(props: {
   readonly plan: PlanRow;
   readonly look: PlanLook | undefined;
-  readonly width: number;
+  readonly isTall: boolean;
 }): ReactNode {
-  const { plan, look, width } = props;
-  const time = between(clock, plan.stepTimeInterval);
-  const use = between((value) => formatPercent(value), plan.mfuInterval);
-  const bound = look === undefined ? '' : `, at most ${formatPercent(look.bound.mfu, 0)}`;
-  const by = look === undefined ? '' : ` for ${look.bound.by}`;
-  const words = `Step ${clock(plan.stepTimeSeconds)}${time}  MFU ${formatPercent(plan.mfu)}${use}${bound}${by}`;
+  const { plan, look, isTall } = props;
+  const most = look === undefined ? '' : formatPercent(look.bound.mfu, 0);
   return (
-    <Box flexShrink={0} height={1}>
+    <Box flexDirection="column" flexShrink={0}>
       <Text wrap="truncate">
         Step <Text bold>{clock(plan.stepTimeSeconds)}</Text>
-        <Text dimColor>{time}</Text>
+        <Text dimColor>{between(clock, plan.stepTimeInterval)}</Text>
         {'  '}MFU <Text bold>{formatPercent(plan.mfu)}</Text>
-        <Text dimColor>{use}</Text>
-        {bound}
-        {cells(words) <= width && by}
+        <Text dimColor>{between((value) => formatPercent(value), plan.mfuInterval)}</Text>
+        {look !== undefined && `, at most ${most}`}
       </Text>
+      {isTall && look !== undefined && (
+        <Text wrap="truncate">
+          At least {clock(look.bound.seconds)} (MFU {most}) for {look.bound.by}
+        </Text>
+      )}
     </Box>
   );
 }
@@ -112,7 +112,7 @@ export function PlanDetail(props: {
   return (
     <Box flexDirection="column" width={width} height={rows} overflow="hidden">
       <Section title={shortLabel(plan.label, width - aside.length - 8)} aside={aside} width={width} />
-      <Speed plan={plan} look={known} width={width} />
+      <Speed plan={plan} look={known} isTall={isTall} />
       <StepOverTime plan={plan} look={look} width={width} mostLanes={isTall ? 12 : 3} />
       {isTall && (
         <Box marginTop={1} flexShrink={0}>
