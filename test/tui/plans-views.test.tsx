@@ -90,8 +90,16 @@ describe('the screen of plans', () => {
       expect(frame.length).toBeLessThanOrEqual(size.rows);
       for (const line of frame) expect([...line].length, line).toBeLessThanOrEqual(size.columns);
       expect(frame.at(-1)).toMatch(/quit$/);
+      expect(frame[1]).toMatch(/^ ─+$/);
     });
   }
+
+  it('its help fits the smallest terminal', () => {
+    const frame = lines({ ...state(STATES['table']!), help: true }, SMALL);
+    expect(frame[1]).toMatch(/^ ─+$/);
+    expect(frame.findLastIndex((line) => line.includes('╯'))).toBeLessThan(SMALL.rows - 2);
+    expect(frame.join('\n')).toContain('none faster needs as little memory');
+  });
 
   it('has only ASCII of its own where the terminal has no more', () => {
     for (const shown of Object.values(STATES)) {

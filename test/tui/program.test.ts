@@ -97,6 +97,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await terminal.keys('Escape');
     await terminal.waitFor(/^ compute {2}[█▒▚·]+$/m, 60_000);
     const small = await terminal.capture();
+    expect(small[1]).toMatch(/^ ─+$/);
     await terminal.resize(200, 60);
     const large = await terminal.waitFor(/in what else they differ[^]*── d Dimensions ─/);
     expect(large).toMatch(/ {3}At least [\d.]+ s \(MFU \d+ %\) for /);
