@@ -89,7 +89,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await terminal.resize(160, 40);
     await terminal.waitFor(/# {2}mesh.*── data=128,model=8/);
     await terminal.resize(80, 24);
-    await terminal.waitFor(/exposed\n ❯/);
+    await terminal.waitFor(/memory\n ❯/);
     await expect.poll(() => terminal.capture(), { timeout: 5000 }).toEqual(small);
     await terminal.resize(60, 20);
     await terminal.waitFor('this one is 60×20');

@@ -25,7 +25,7 @@ export function plansHints(state: PlansState, { upDown, leftRight }: Arrows): Hi
       return [
         { keys: upDown, does: 'choose' },
         { keys: leftRight, does: 'value' },
-        { keys: 'Enter', does: "fix to the plan's, or free" },
+        { keys: 'Enter', does: 'fix or free' },
         { keys: 'x', does: 'free all', isOptional: true },
         { keys: 'Esc', does: 'back' },
         HELP,
