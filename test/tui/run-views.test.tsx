@@ -219,7 +219,7 @@ describe('what a person reads of runs that are over', () => {
 
   it('what a calibration moved and what of it was checked, or that it was refused', () => {
     const shown = text('calibration');
-    expect(shown).toContain('Accepted: version 3 of local is what its name means from now on; checked on');
+    expect(shown).toContain('Accepted: local is its version 3 from now on; checked on 1 that was not fitted');
     expect(shown).toMatch(/matmul +193 GFLOP\/s +1.08 +1.05 – 1.11/);
     expect(shown).toMatch(/vit-tiny data=1,model=1 mb=4 +checked +440 ms/);
     expect(text('calibration, refused')).toContain('Refused, and nothing was written');

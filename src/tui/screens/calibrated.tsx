@@ -15,8 +15,8 @@ import { shortLabel } from '../state/plans.js';
 
 const CORRECTIONS: readonly Column[] = [
   { title: 'what moved' },
-  { title: 'was', width: 20 },
-  { title: 'new time over old', width: 17, align: 'right' },
+  { title: 'was', width: 13 },
+  { title: 'new over old', width: 12, align: 'right' },
   { title: '8 of 10 fits', width: 13, align: 'right' },
 ];
 
@@ -64,7 +64,7 @@ export function Calibrated(props: {
   ];
   const start = Math.min(props.line, lastReportLine(size, { calibration: report }));
   const verdict = report.isAccepted
-    ? `Accepted: version ${report.version} of ${report.profile} is what its name means from now on; ${report.reason}.`
+    ? `Accepted: ${report.profile} is its version ${report.version} from now on; ${report.reason}.`
     : `Refused, and nothing was written: predictions of runs that were not fitted got ${report.reason}.`;
   return (
     <Box flexDirection="column">

@@ -35,7 +35,7 @@ function compareHints({ list, opened, calibration, reportLine }: CompareState, u
     return [
       { keys: upDown, does: 'choose' },
       ...(opened.view === 'work' ? [{ keys: 'Enter', does: 'its kernels' }] : []),
-      { keys: 'Tab', does: 'otherwise' },
+      { keys: 'Tab', does: 'next view' },
       BACK,
     ];
   }
