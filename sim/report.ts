@@ -56,7 +56,7 @@ export interface DetailsInput {
   readonly listLinks: boolean;
 }
 
-export const runsOf = ({ plan }: Execution): number =>
+export const runsOf = ({ plan }: Pick<Execution, 'plan'>): number =>
   [...plan.kernels, ...plan.collectives].reduce((total, { times }) => total + times, 0);
 
 export function detailsOf({ result, execution, program, machine, modelFlops, listLinks }: DetailsInput): Details {

@@ -1,4 +1,4 @@
-/** The measuring process of `bench:calibrate`: one block, in which every job has its turn beside the reference. */
+/** The measuring process of `bench:calibrate`: blocks, in which every job has its turn beside the reference. */
 import { DevicePool } from '../../src/runtime/index.js';
 import { serveChild } from '../../src/runtime/serve-child.js';
 import type { MeasuredStep } from '../../src/trace/index.js';
@@ -15,11 +15,15 @@ import type { MeasuringRequests, Slot } from './requests.js';
 
 const workerUrl = new URL('../../src/cli/rank-worker.js', import.meta.url);
 
-const UNTIMED_STEPS = 2;
-const LEAST_STEPS = 4;
-const MOST_STEPS = 12;
-/** As many steps as take so long are timed. */
-const SECONDS = 1.2;
+interface Span {
+  readonly seconds: number;
+  readonly leastSteps: number;
+}
+/** Once: until what is compiled while it runs, of the engine and of WebAssembly, is, and memory has grown to what it will. */
+const WARM_UP: Span = { seconds: 4, leastSteps: 12 };
+/** Before each turn: what other jobs left in caches. */
+const UNTIMED: Span = { seconds: 0, leastSteps: 1 };
+const TIMED: Span = { seconds: 1.2, leastSteps: 5 };
 
 /** A batch that is as much work as any. */
 function anyBatch({ model, batch }: Job): Batch {
@@ -39,6 +43,8 @@ interface Ready {
   readonly pool: DevicePool;
   readonly executable: Executable;
   readonly batch: Batch;
+  /** Steps that it took. */
+  step: number;
 }
 
 async function prepare(bench: BenchJob): Promise<Ready> {
@@ -52,45 +58,48 @@ async function prepare(bench: BenchJob): Promise<Ready> {
   try {
     const executable = await loadJob(pool, job, undefined);
     await pool.initialize(1);
-    return { name: bench.name, pool, executable, batch: anyBatch(job) };
+    return { name: bench.name, pool, executable, batch: anyBatch(job), step: 0 };
   } catch (error) {
     await pool.close();
     throw error;
   }
 }
 
-async function steps({ executable, batch }: Ready): Promise<MeasuredStep[]> {
+async function steps(ready: Ready, { seconds: long, leastSteps }: Span): Promise<MeasuredStep[]> {
+  const { executable, batch } = ready;
   const found: MeasuredStep[] = [];
   let spent = 0;
-  for (
-    let step = 1 - UNTIMED_STEPS;
-    found.length < LEAST_STEPS || (spent < SECONDS && found.length < MOST_STEPS);
-    step++
-  ) {
+  while (found.length < leastSteps || spent < long) {
     const from = performance.now();
-    const { spans } = await executable.step(batch, { 'learning-rate': 1e-4, step: step + UNTIMED_STEPS }, false);
+    ready.step++;
+    const { spans } = await executable.step(batch, { 'learning-rate': 1e-4, step: ready.step }, false);
     const taken = (performance.now() - from) / 1e3;
-    if (step < 1) continue;
     spent += taken;
-    found.push({ step, seconds: seconds(taken), spansByRank: spans });
+    found.push({ step: found.length + 1, seconds: seconds(taken), spansByRank: spans });
   }
   return found;
 }
 
 serveChild<MeasuringRequests>({
-  block: async ({ block, jobs }, emit, signal) => {
+  blocks: async ({ turns, jobs }, emit, signal) => {
     const reference = await Reference.open(workerUrl);
     const ready: Ready[] = [];
     try {
       for (const job of jobs) ready.push(await prepare(job));
-      let before = await reference.seconds();
       for (const job of ready) {
         signal.throwIfAborted();
-        const measured = await steps(job);
+        await steps(job, WARM_UP);
+      }
+      let before = await reference.seconds();
+      for (const { block, job: name } of turns) {
+        signal.throwIfAborted();
+        const job = ready.find((one) => one.name === name)!;
+        await steps(job, UNTIMED);
+        const measured = await steps(job, TIMED);
         const after = await reference.seconds();
         const slot: Slot = {
           block,
-          job: job.name,
+          job: name,
           stepSeconds: measured.map((step) => step.seconds),
           spans: summarizeSteps(measured),
           referenceSeconds: [before, after],
@@ -98,7 +107,7 @@ serveChild<MeasuringRequests>({
         emit(slot);
         before = after;
       }
-      return ready.length;
+      return turns.length;
     } finally {
       await Promise.all([reference.close(), ...ready.map(({ pool }) => pool.close())]);
     }

@@ -9,7 +9,7 @@ import { MeshwrightError } from '../../src/errors.js';
 import type { FamilyName } from '../../src/runtime/index.js';
 import { runInChild } from '../../src/runtime/index.js';
 import type { BenchJob } from './jobs.js';
-import type { MeasureBlock, Slot } from './requests.js';
+import type { MeasureBlocks, Slot, Turn } from './requests.js';
 
 const CHILD = new URL('./child.js', import.meta.url);
 const SCHEMA = 'meshwright/bench-measurements@1';
@@ -70,34 +70,30 @@ export class Measurements {
     return this.#slots;
   }
 
-  #missing(block: number, jobs: readonly BenchJob[]): BenchJob[] {
-    return jobs.filter(({ name }) => !this.#slots.some((slot) => slot.block === block && slot.job === name));
-  }
-
-  /** Measures what of `blocks` interleaved blocks is missing: block after block, of each one family after the other. */
+  /** Measures what of `blocks` interleaved blocks is missing: one family after the other, each in a process of its own. */
   async complete(jobs: readonly BenchJob[], blocks: number, say: (text: string) => void): Promise<void> {
-    const families = [...new Set(jobs.map(({ family }) => family))];
-    for (let block = 1; block <= blocks; block++) {
-      for (const family of families) {
-        const missing = this.#missing(
-          block,
-          jobs.filter((job) => job.family === family),
-        );
-        if (missing.length > 0) await this.#measure(block, family, missing, say);
-      }
+    for (const family of new Set(jobs.map((job) => job.family))) {
+      const own = jobs.filter((job) => job.family === family);
+      const turns = Array.from({ length: blocks }, (_, index) =>
+        own.map(({ name }) => ({ block: index + 1, job: name })),
+      )
+        .flat()
+        .filter(({ block, job }) => !this.#slots.some((slot) => slot.block === block && slot.job === job));
+      if (turns.length > 0) await this.#measure(family, turns, own, say);
     }
   }
 
-  async #measure(block: number, family: FamilyName, jobs: readonly BenchJob[], say: (text: string) => void) {
-    say(`block ${block}: ${jobs.length} jobs of ${family}`);
+  async #measure(family: FamilyName, turns: readonly Turn[], jobs: readonly BenchJob[], say: (text: string) => void) {
+    say(`${family}: ${turns.length} turns of ${jobs.length} jobs, which warm up first`);
     const onEvent = (slot: Slot): void => {
       appendFileSync(this.#file, `${JSON.stringify(slot)}\n`);
+      if (slot.block !== this.#slots.at(-1)?.block) say(`${family}: block ${slot.block}`);
       this.#slots.push(slot);
     };
     const poolThreads = 8;
-    await runInChild<MeasureBlock>(
+    await runInChild<MeasureBlocks>(
       CHILD,
-      { kind: 'block', args: { block, jobs } },
+      { kind: 'blocks', args: { turns, jobs } },
       { onEvent, poolThreads, family, neededBytes: 2 ** 30 },
     );
   }

@@ -14,12 +14,18 @@ export interface Slot {
   readonly referenceSeconds: readonly [before: number, after: number];
 }
 
-export interface MeasureBlock extends ChildExchange {
-  readonly args: { readonly block: number; readonly jobs: readonly BenchJob[] };
+export interface Turn {
+  readonly block: number;
+  /** Its name. */
+  readonly job: string;
+}
+
+export interface MeasureBlocks extends ChildExchange {
+  readonly args: { readonly turns: readonly Turn[]; readonly jobs: readonly BenchJob[] };
   readonly event: Slot;
   readonly result: number;
 }
 
 export interface MeasuringRequests {
-  readonly block: MeasureBlock;
+  readonly blocks: MeasureBlocks;
 }

@@ -30,6 +30,8 @@ const FAMILIES: readonly Family[] = [
   { of: /topology\.(transferEfforts)\./, common: 0.1, alone: 0.1 },
   // Between ranks that compute before, and are not there at once.
   { of: /topology\.(transfers\.\d+)\./, common: 0.4, alone: 0.3 },
+  // Measured with programs of which hardly anything is left to let go of: a step also frees and collects what it made.
+  { of: /(?:hostOverhead|hostTime)()/, common: 1, alone: 1 },
   { of: /()/, common: 1 },
 ];
 

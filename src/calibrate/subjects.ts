@@ -14,7 +14,7 @@ export interface Sample {
   readonly seconds: number;
   /** What is added to measured and predicted before they are compared, so that what is next to nothing says little. */
   readonly floor: number;
-  /** Standard deviation of the logarithm of their ratio, with a right profile. */
+  /** Standard deviation of the logarithm of their ratio, with a right profile; infinite where nothing is fitted to it. */
   readonly noise: number;
 }
 
@@ -76,12 +76,12 @@ const total = (values: readonly number[]): number => values.reduce((sum, value) 
 /** @param predict simulates the run's program on a profile; asked for again and again */
 export function runSubject(run: MeasuredRun, predict: (profile: ResolvedProfile) => PredictedRun): Subject {
   const { stepSeconds, ops, takesTurns, isPipeline } = run;
-  const sample = (what: Sample['what'], id: string, seconds: number): Sample => ({
+  const sample = (what: Sample['what'], id: string, seconds: number, noise: number = NOISE[what]): Sample => ({
     id,
     what,
     seconds,
     floor: FLOOR[what] * stepSeconds,
-    noise: NOISE[what],
+    noise,
   });
   const kinds = takesTurns ? new Map<string, MeasuredOp[]>() : sumBy(ops);
   const spans = takesTurns ? [] : ops;
@@ -113,7 +113,8 @@ export function runSubject(run: MeasuredRun, predict: (profile: ResolvedProfile)
             ),
           ]
         : []),
-      sample('step', 'step', stepSeconds),
+      // A pipeline's step is its spans and what ranks wait between them, which no term is of: it is predicted, not fitted.
+      sample('step', 'step', stepSeconds, isPipeline && spans.length > 0 ? Infinity : NOISE.step),
     ],
     predict(profile) {
       const { stepSeconds: step, exposed } = predict(profile);

@@ -12,6 +12,12 @@ const time = (value: number): string => formatSeconds(seconds(value));
 const size = (value: number): string => formatBytes(bytes(value));
 const count = (value: number): string => value.toLocaleString('en-US');
 
+/** So many of a list, the first and the last among them, evenly apart. */
+export const spread = <T>(list: readonly T[], most: number): readonly T[] =>
+  list.length <= most
+    ? list
+    : Array.from({ length: most }, (_, index) => list[Math.round((index * (list.length - 1)) / (most - 1))]!);
+
 /** `138,224 candidates: 41 simulated, 120,000 excluded by a lower bound, 18,183 do not fit; 42 combinations can't be had` */
 export function countsLine({ counts, refused, isComplete }: PlanSearch): string {
   const impossible = [...refused.values()].reduce((sum, one) => sum + one, 0);

@@ -2,31 +2,36 @@
 import type { MessagePort } from 'node:worker_threads';
 import { MeshwrightError } from '../errors.js';
 import type { ErrorCode, ErrorDetail } from '../errors.js';
-import { formatPlan, resolveTask } from '../job/index.js';
-import type { Job, Space } from '../job/index.js';
-import type { PlanRow, SearchProgress, TaskChoice } from '../tui/services.js';
-import type { JobSimulation } from './assess.js';
+import { formatPlan } from '../job/index.js';
+import type { SearchCounts } from '../planner/index.js';
+import type { PlanRow, SearchProgress, SearchWish, TaskChoice } from '../tui/services.js';
 import { Assessor } from './assess.js';
+import type { FoundPlan } from './plan-report.js';
 import { whyOf } from './plan-report.js';
 import { searchPlans } from './plan-search.js';
+import { spread } from './plan-view.js';
 import { nothingFound } from './remedies.js';
+import { searchOf } from './search-dimensions.js';
 import { partsOfStep } from './simulation-view.js';
-import { toJobInput } from './task-choice.js';
+import { bytes, formatBytes, formatPercent } from '../units.js';
 
 export interface SearchRequest {
   readonly task: TaskChoice;
-  /** Gets a `SearchProgress` for every plan that is simulated. */
+  readonly wish: SearchWish;
+  /** Gets a `SearchProgress` at first, and whenever more plans were simulated. */
   readonly port: MessagePort;
   /** As many as there are cores unless given. */
   readonly threads?: number;
 }
 
-function rowOf(job: Job, figures: JobSimulation, why: string): PlanRow {
+function rowOf({ job, figures }: FoundPlan, rank: number | null, why: string): PlanRow {
   return {
+    rank,
     label: formatPlan(job.plan),
     stepTimeSeconds: figures.stepTimeSeconds,
     stepTimeInterval: figures.stepTimeInterval,
     mfu: figures.mfu,
+    mfuInterval: figures.mfuInterval,
     hfu: figures.hfu,
     peakMemoryBytesPerChip: figures.peakMemoryBytesPerChip,
     usableMemoryBytesPerChip: figures.memoryCapacityBytesPerChip - figures.reservedMemoryBytesPerChip,
@@ -54,26 +59,40 @@ export async function searchPlansSafely(request: SearchRequest): Promise<SearchO
   }
 }
 
-const USUAL: Space = { breadth: 'usual' };
-
-/** Rows of the best plans, and of no others. */
+/** Of the best plans; of those that need less memory, fewer. */
 const ROWS = 10;
+const FRUGAL_ROWS = 6;
 
-async function searchForUi({ task: choice, port, threads }: SearchRequest): Promise<SearchProgress> {
-  const task = resolveTask(toJobInput(choice));
-  const { best, counts, closest, refused } = await searchPlans(task, USUAL, {
+const rankedRows = (best: readonly FoundPlan[]): PlanRow[] =>
+  best.slice(0, ROWS).map((found, index) => rowOf(found, index + 1, whyOf(found, best[index + 1])));
+
+const NONE: SearchCounts = { candidates: 0, simulated: 0, doNotFit: 0, boundedOut: 0 };
+
+/** What the fastest gives for its speed. */
+function whyFrugal(found: FoundPlan, fastest: FoundPlan): string {
+  const saved = fastest.figures.peakMemoryBytesPerChip - found.figures.peakMemoryBytesPerChip;
+  const slower = found.figures.stepTimeSeconds / fastest.figures.stepTimeSeconds - 1;
+  return `${whyOf(found, undefined)} Needs ${formatBytes(bytes(saved))} less memory than the fastest, which is ${formatPercent(slower)} faster.`;
+}
+
+/** Plans that are slower than the best, and than no other that needs as little memory. */
+function frugalRows(best: readonly FoundPlan[], front: readonly FoundPlan[]): PlanRow[] {
+  const ranked = new Set(best.slice(0, ROWS).map(({ job }) => formatPlan(job.plan)));
+  const others = front.filter(({ job }) => !ranked.has(formatPlan(job.plan)));
+  return spread(others, FRUGAL_ROWS).map((found) => rowOf(found, null, whyFrugal(found, best[0]!)));
+}
+
+async function searchForUi({ task: choice, wish, port, threads }: SearchRequest): Promise<SearchProgress> {
+  const { task, space, dimensions } = searchOf(choice, wish);
+  const tell = (plans: readonly PlanRow[], counts: SearchCounts): void =>
+    port.postMessage({ plans, counts, dimensions, done: false } satisfies SearchProgress);
+  tell([], NONE);
+  const { best, front, counts, closest, refused } = await searchPlans(task, space, {
     top: ROWS + 1,
     ...(threads === undefined ? {} : { threads }),
-    onProgress: (ranked, { doNotFit }) => {
-      const plans = ranked.slice(0, ROWS).map(({ job, figures }) => rowOf(job, figures, ''));
-      port.postMessage({ plans, rejected: doNotFit, done: false } satisfies SearchProgress);
-    },
+    onProgress: (ranked, so) => tell(rankedRows(ranked), so),
   });
   port.close();
-  if (best.length === 0) throw nothingFound({ closest, refused }, new Assessor(), task, USUAL);
-  return {
-    plans: best.slice(0, ROWS).map((found, index) => rowOf(found.job, found.figures, whyOf(found, best[index + 1]))),
-    rejected: counts.doNotFit,
-    done: true,
-  };
+  if (best.length === 0) throw nothingFound({ closest, refused }, new Assessor(), task, space);
+  return { plans: [...rankedRows(best), ...frugalRows(best, front)], counts, dimensions, done: true };
 }

@@ -1,5 +1,5 @@
 /** A simulation as a person reads it: what bounds it, where the time and the memory go, and what would help. */
-import type { StepCategory } from '../../sim/index.js';
+import type { Bounds, StepCategory } from '../../sim/index.js';
 import { BUBBLE, TIME_CATEGORIES } from '../../sim/index.js';
 import { wrapped } from '../text.js';
 import { bytes, formatBytes, formatDollars, formatJoules, formatPercent, formatSeconds, seconds } from '../units.js';
@@ -74,14 +74,16 @@ const parts = (byCategory: Readonly<Partial<Record<StepCategory, number>>>, byAx
 export const partsOfStep = ({ timeByCategorySeconds, exposedCommunicationByAxisSeconds }: JobSimulation): Part[] =>
   parts(timeByCategorySeconds, exposedCommunicationByAxisSeconds, 'exposed');
 
-function boundLine({ bounds, boundShare, stepTimeSeconds }: SimulationReport): string {
-  const by = {
+/** What would take as long as the bound says, if it went on at the peak rate. */
+export const boundedBy = ({ limit, networkThrough }: Bounds): string =>
+  ({
     compute: 'matmuls at peak rate',
     memory: 'memory traffic at peak rate',
-    network: `sending at peak rate (${bounds.networkThrough ?? 'nothing'})`,
-  }[bounds.limit];
-  return `${time(stepTimeSeconds)}; at least ${time(bounds.seconds)} (${whole(boundShare)} of it) for ${by}`;
-}
+    network: `sending at peak rate (${networkThrough ?? 'nothing'})`,
+  })[limit];
+
+const boundLine = ({ bounds, boundShare, stepTimeSeconds }: SimulationReport): string =>
+  `${time(stepTimeSeconds)}; at least ${time(bounds.seconds)} (${whole(boundShare)} of it) for ${boundedBy(bounds)}`;
 
 /** What measured runs say of the prediction. */
 const betweenLine = ({ stepTimeInterval: step, mfuInterval: mfu }: SimulationReport): string =>

@@ -290,7 +290,8 @@ class Honoured {
   }
 }
 
-const divisors = (value: number): number[] => {
+/** Ascending. */
+export const divisors = (value: number): number[] => {
   const low: number[] = [];
   const high: number[] = [];
   for (let one = 1; one * one <= value; one++) {

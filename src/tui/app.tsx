@@ -5,6 +5,7 @@ import { useCallback, useEffect, useReducer } from 'react';
 import { ErrorBox } from './components/error-box.js';
 import { Frame } from './components/frame.js';
 import { Help } from './components/help.js';
+import { useAnswers } from './hooks/use-answers.js';
 import { useCoalesced } from './hooks/use-coalesced.js';
 import { usePresses } from './hooks/use-presses.js';
 import { useTerminalSize } from './hooks/use-terminal-size.js';
@@ -21,13 +22,14 @@ import { initialApp, reduce } from './state/app.js';
 import { hints } from './state/hints.js';
 import type { Size } from './state/layout.js';
 import { bodyColumns, isTooSmall, SMALLEST } from './state/layout.js';
-import type { AppState, News } from './state/types.js';
+import { wantedLook } from './state/plans.js';
+import type { Answer, AppState, News } from './state/types.js';
 import { FRAME_MILLISECONDS } from './terminal.js';
 
 function Body({ state, size }: { readonly state: AppState; readonly size: Size }): ReactNode {
   const { screen } = state;
   if (state.failure !== undefined) return <ErrorBox error={state.failure} width={bodyColumns(size)} />;
-  if (state.help) return <Help width={bodyColumns(size)} />;
+  if (state.help) return <Help at={screen.at} width={bodyColumns(size)} />;
   switch (screen.at) {
     case 'pick':
       return <PickScreen state={state.pick} size={size} />;
@@ -69,7 +71,7 @@ export function View({ state, size }: { readonly state: AppState; readonly size:
       at={state.screen.at}
       subject={subject(state, size)}
       notice={state.notice}
-      hints={hints(state, glyphs.upDown)}
+      hints={hints(state, glyphs)}
     >
       <Body state={state} size={size} />
     </Frame>
@@ -88,7 +90,7 @@ export interface AppProps {
 }
 
 export function App(props: AppProps): ReactNode {
-  const { services, look, initial } = props;
+  const { services, initial } = props;
   const { exit } = useApp();
   const size = useTerminalSize(props.size);
   const [state, dispatch] = useReducer(reduce, undefined, () => initialApp(services, initial));
@@ -97,12 +99,15 @@ export function App(props: AppProps): ReactNode {
   useWork(services, state.work, wishes(state), tell);
   useWork(services, state.reading, NO_WISHES, tell);
   useWork(services, state.calibrating, NO_WISHES, tell);
+  const answer = useCallback((given: Answer) => dispatch({ type: 'answer', answer: given }), []);
+  const look = state.screen.at === 'plans' ? wantedLook(state.screen.plans) : undefined;
+  useAnswers(services, { look, toWrite: state.toWrite }, answer);
   usePresses((press) => dispatch({ type: 'press', press, size }));
   useEffect(() => {
     if (state.quit) exit();
   }, [state.quit, exit]);
   return (
-    <LookProvider value={look}>
+    <LookProvider value={props.look}>
       <View state={state} size={size} />
     </LookProvider>
   );

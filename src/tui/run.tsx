@@ -32,7 +32,10 @@ function followed(services: Services): { readonly services: Services; readonly e
     services: {
       models: services.models,
       hardware: services.hardware,
+      files: () => services.files(),
       search: (...request) => follow(services.search(...request)),
+      look: (...request) => follow(services.look(...request)),
+      writeJob: (...request) => follow(services.writeJob(...request)),
       train: (...request) => follow(services.train(...request)),
       runs: (...request) => follow(services.runs(...request)),
       readRun: (...request) => follow(services.readRun(...request)),

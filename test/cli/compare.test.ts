@@ -56,7 +56,8 @@ const compare = async (name: string): Promise<RunReport> => {
 
 beforeAll(async () => {
   folder = await createData();
-  await run('slow', 'data=2 microbatches=1', new URL('slow-worker.mjs', import.meta.url), 24);
+  // Of many steps, since whoever else runs here may slow the other rank for a part of them.
+  await run('slow', 'data=2 microbatches=1', new URL('slow-worker.mjs', import.meta.url), 120);
   await run('even', 'model=2 microbatches=2', workerUrls.rank, 8);
 });
 afterAll(() => removeFolder(folder));
@@ -67,16 +68,16 @@ const total = (rows: readonly { readonly predictedSeconds: number; readonly meas
 });
 
 describe('compare', () => {
-  it('names a rank whose kernels take twice as long, by how much and since when', async () => {
+  it('names a rank whose kernels take 30 % longer, by how much and since when', async () => {
     const { stragglers } = await compare('slow');
-    expect(stragglers).toMatchObject([{ rank: 1, place: { data: 1 }, toStep: null }]);
+    expect(stragglers).toMatchObject([{ rank: 1, place: { data: 1 } }]);
     const [{ factor, leastFactor }] = stragglers as [NonNullable<typeof stragglers>[number]];
-    expect(factor).toBeGreaterThan(1.4);
-    expect(factor).toBeLessThan(3);
+    expect(factor).toBeGreaterThan(1.15);
+    expect(factor).toBeLessThan(1.6);
     expect(leastFactor).toBeLessThan(factor);
     const { stdout } = await cli('compare slow', folder);
     expect(stdout).toMatch(
-      /^Stragglers:\n {2}rank 1 \(data=1\): its kernels take [12]\.\d+ times as long as those of ranks that/m,
+      /^Stragglers:\n {2}rank 1 \(data=1\): its kernels take 1\.[1-5]\d times as long as those of ranks that/m,
     );
   });
 

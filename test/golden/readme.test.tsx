@@ -9,7 +9,7 @@ import { parsePlanInput } from '../../src/job/index.js';
 import { View } from '../../src/tui/app.js';
 import { detectLook, LookProvider } from '../../src/tui/look.js';
 import { initialApp } from '../../src/tui/state/app.js';
-import { initialPlans } from '../../src/tui/state/plans.js';
+import { initialPlans, USUAL } from '../../src/tui/state/plans.js';
 import type { AppState } from '../../src/tui/state/types.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../src/units.js';
 import { cli } from '../cli/in-process.js';
@@ -74,7 +74,7 @@ async function withPlans(text: string): Promise<string> {
 async function plansOnScreen(): Promise<string> {
   const task = { model: 'vit-tiny', hardware: 'local', chips: 2, batch: 32 };
   const port = { postMessage: () => undefined, close: () => undefined } as unknown as MessagePort;
-  const found = await searchPlansSafely({ task, port, threads: 1 });
+  const found = await searchPlansSafely({ task, wish: USUAL, port, threads: 1 });
   if (!('progress' in found)) throw new Error(found.code);
   const state: AppState = {
     ...initialApp({ models: [], hardware: [] }, task),

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { App } from '../../src/tui/app.js';
 import { detectLook } from '../../src/tui/look.js';
 import type { Services } from '../../src/tui/services.js';
-import { fakeServices } from './fake-services.js';
+import { fakeServices, found } from './fake-services.js';
 
 const ESCAPE = '\u001B';
 const look = detectLook({ LANG: 'C.UTF-8' }, 'linux');
@@ -53,9 +53,9 @@ describe('the UI', () => {
     let aborted = false;
     const ui = open({
       ...quick(),
-      search: (_task, onProgress, signal) =>
+      search: (_task, _wish, onProgress, signal) =>
         new Promise((_, reject) => {
-          onProgress({ plans: [], rejected: 12, done: false });
+          onProgress(found([], false));
           signal.addEventListener('abort', () => {
             aborted = true;
             reject(new Error('aborted'));
@@ -64,7 +64,7 @@ describe('the UI', () => {
     });
     await ui.shows('Enter search');
     ui.press('\r');
-    await ui.shows('12 rejected');
+    await ui.shows('47 do not fit');
     ui.press(ESCAPE);
     await ui.shows('Enter search');
     await vi.waitFor(() => expect(aborted).toBe(true));

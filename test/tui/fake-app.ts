@@ -4,7 +4,7 @@
  */
 import process from 'node:process';
 import { runTui } from '../../src/tui/index.js';
-import { fakeServices } from './fake-services.js';
+import { fakeServices, found } from './fake-services.js';
 
 const [wrong, steps] = process.argv.slice(2);
 const tick = () => new Promise((resolve) => setTimeout(resolve, 15));
@@ -13,7 +13,7 @@ const services = fakeServices({ tick, steps: Number(steps ?? 60) });
 function broken(): typeof services {
   if (wrong === 'render') {
     // A row that is no plan: views may rely on the contract, so they break.
-    return { ...services, search: () => Promise.resolve({ plans: [null as never], rejected: 0, done: true }) };
+    return { ...services, search: () => Promise.resolve(found([null as never])) };
   }
   if (wrong === 'timer') {
     const thrown = new Error('thrown in a timer');

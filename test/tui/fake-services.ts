@@ -3,12 +3,16 @@ import { MeshwrightError } from '../../src/errors.js';
 import type { StepTimeline } from '../../src/trace/index.js';
 import type {
   CalibrationReport,
+  Dimension,
+  PlanLook,
   PlanRow,
   RunControl,
   RunDetail,
   RunList,
+  SearchProgress,
   Services,
   TaskChoice,
+  TimeWindow,
   TrainEvent,
 } from '../../src/tui/services.js';
 import { seconds } from '../../src/units.js';
@@ -16,7 +20,13 @@ import { seconds } from '../../src/units.js';
 const GB = 1e9;
 
 /** A plan of a step of `ideal` seconds at peak. */
-function plan(data: number, model: number, microbatches: number, ideal: number, exposedShare: number): PlanRow {
+function plan(
+  data: number,
+  model: number,
+  microbatches: number,
+  ideal: number,
+  exposedShare: number,
+): Omit<PlanRow, 'rank'> {
   const compute = ideal * 1.62;
   const exposed = compute * exposedShare;
   const overhead = compute * 0.024;
@@ -36,6 +46,7 @@ function plan(data: number, model: number, microbatches: number, ideal: number, 
     stepTimeSeconds: step,
     stepTimeInterval: { p10: 0.9 * step, p90: 1.2 * step },
     mfu: ideal / step,
+    mfuInterval: { p10: ideal / step / 1.2, p90: ideal / step / 0.9 },
     hfu: (ideal / step) * 1.05,
     peakMemoryBytesPerChip: Object.values(roles).reduce((sum, value) => sum + value, 0),
     usableMemoryBytesPerChip: 34.4 * GB,
@@ -63,19 +74,63 @@ export const PODS: readonly PlanRow[] = [1, 2, 4, 8, 16]
       plan(1024 / model, model, count, 7.83, 0.07 + Math.abs(Math.log2(model) - 3) * 0.06 + count * 0.012),
     ),
   )
-  .toSorted((a, b) => a.stepTimeSeconds - b.stepTimeSeconds);
+  .toSorted((a, b) => a.stepTimeSeconds - b.stepTimeSeconds)
+  .map((row, index) => ({ ...row, rank: index + 1 }));
 
 export const HERE: readonly PlanRow[] = [
   [2, 1, 1],
   [1, 2, 1],
   [1, 1, 4],
-].map(([data, model, count]) => ({
+].map(([data, model, count], index) => ({
+  rank: index + 1,
   ...plan(data!, model!, count!, 0.214, 0.1 * model!),
   memoryBytesByRole: { parameter: 0.043 * GB, gradient: 0.043 * GB, optimizer: 0.086 * GB, activation: 0.61 * GB },
   peakMemoryBytesPerChip: 0.782 * GB,
   usableMemoryBytesPerChip: 8.2 * GB,
   runsHere: true,
 }));
+
+export const DIMENSIONS: readonly Dimension[] = [
+  { name: 'pipe', values: ['1', '2', '4'], unnamed: '1', searched: '1 alone' },
+  { name: 'data', values: ['1', '2', '4'], unnamed: '1', searched: 'all that divide' },
+  { name: 'model', values: ['1', '2', '4'], unnamed: '1', searched: 'all that divide' },
+  { name: 'microbatches', values: ['1', '2', '4', '8'], unnamed: '1', searched: 'all that divide' },
+  {
+    name: 'rematerialize',
+    values: ['none', 'selective', 'full'],
+    unnamed: 'none',
+    searched: 'none, selective, full',
+  },
+];
+
+export const found = (plans: readonly PlanRow[], done = true): SearchProgress => ({
+  plans,
+  counts: { candidates: 2048, simulated: 31, doNotFit: 47, boundedOut: 1970 },
+  dimensions: DIMENSIONS,
+  done,
+});
+
+/** A step that computes for most of its time, and waits for `model` in the second half. */
+export const LOOK: PlanLook = {
+  timeline: {
+    fromSeconds: 0,
+    toSeconds: 14.2,
+    lanes: [
+      { name: 'compute', kind: 'compute', shares: { forward: [1, 0.5, 0, 0], backward: [0, 0.5, 1, 0.5] } },
+      { name: 'model', kind: 'communication', shares: { hidden: [1, 1, 0, 0], waited: [0, 0, 0, 0.5] } },
+    ],
+  },
+  bound: { seconds: 9.1, mfu: 0.86, by: 'memory traffic at peak rate' },
+  parts: [
+    { part: 'data=128', text: '128 groups of chips take 512 images of the batch each' },
+    { part: 'model=8', text: 'every layer is split over 8 neighbouring chips' },
+  ],
+};
+
+const lookThrough = ({ from, to }: TimeWindow): PlanLook => ({
+  ...LOOK,
+  timeline: { ...LOOK.timeline!, fromSeconds: 14.2 * from, toSeconds: 14.2 * to },
+});
 
 const FOLDER = '/home/ada/work/meshwright/runs/2025-06-01T10-22-31-vit-tiny';
 
@@ -196,16 +251,19 @@ export function fakeServices({ tick, steps }: Pace): Services {
       { name: 'h100-sxm', about: '989 TFLOP/s bf16, 85.9 GB, NVLink' },
       { name: 'cpu', about: 'the cores of this machine' },
     ],
-    async search(task: TaskChoice, onProgress, signal) {
+    files: () => Promise.resolve({ models: [], hardware: [] }),
+    look: (_task, _label, window) => Promise.resolve(lookThrough(window)),
+    writeJob: () => Promise.resolve(),
+    async search(task: TaskChoice, _wish, onProgress, signal) {
       const plans = task.hardware === 'cpu' ? HERE : PODS;
       if (task.chips === 3) throw new TypeError("cannot read 'mesh' of undefined");
       for (let count = 1; count <= plans.length; count++) {
         await tick();
         signal.throwIfAborted();
         if (task.chips === 2 && task.hardware !== 'cpu') throw UNFIT;
-        onProgress({ plans: plans.slice(0, count), rejected: count * 3, done: false });
+        onProgress(found(plans.slice(0, count), false));
       }
-      return { plans, rejected: 47, done: true };
+      return found(plans);
     },
     async train(_task, label, onEvent, signal, asked) {
       const row = HERE.find((candidate) => candidate.label === label)!;

@@ -3,13 +3,14 @@ import { initialApp, reduce } from '../../src/tui/state/app.js';
 import { hints } from '../../src/tui/state/hints.js';
 import { windowStart } from '../../src/tui/state/layout.js';
 import { matches, problemOf } from '../../src/tui/state/pick.js';
-import { readLabel, selectedPlan } from '../../src/tui/state/plans.js';
+import { selectedPlan } from '../../src/tui/state/plans.js';
 import type { KeyName, Press } from '../../src/tui/state/press.js';
 import { character, key } from '../../src/tui/state/press.js';
 import type { AppState, News } from '../../src/tui/state/types.js';
-import { fakeServices, HERE, PODS, RUNS, UNFIT } from './fake-services.js';
+import { fakeServices, found, HERE, PODS, RUNS, UNFIT } from './fake-services.js';
 
 const SIZE = { columns: 80, rows: 24 };
+const ARROWS = { upDown: '', leftRight: '' };
 const services = fakeServices({ tick: () => Promise.resolve(), steps: 3 });
 const start = (): AppState => initialApp(services, { chips: 1024, batch: 65_536 });
 
@@ -20,7 +21,7 @@ const typed = (state: AppState, text: string): AppState => presses(state, ...[..
 const hear = (state: AppState, ...news: News[]): AppState => reduce(state, { type: 'news', news });
 
 const searched = (plans = PODS): AppState =>
-  hear(keys(start(), 'enter'), { type: 'searched', work: 0, progress: { plans, rejected: 47, done: true } });
+  hear(keys(start(), 'enter'), { type: 'searched', work: 0, progress: found(plans) });
 const training = (): AppState => typed(searched(HERE), 't');
 const trained = (): AppState => hear(training(), { type: 'trained', work: 1, runFolder: RUNS.rows[0]!.runFolder });
 
@@ -34,8 +35,9 @@ describe('picking a task', () => {
       id: 0,
       kind: 'search',
       task: { model: 'vit-22b', hardware: 'tpu-v4', chips: 1024, batch: 65_536 },
+      wish: { breadth: 'usual', settings: {} },
     });
-    expect(plansOf(state).progress).toEqual({ plans: [], rejected: 0, done: false });
+    expect(plansOf(state).progress).toMatchObject({ plans: [], done: false });
   });
 
   it('letters filter a list by name and description, and choose the first that is left', () => {
@@ -76,7 +78,7 @@ describe('picking a task', () => {
     const qwen = { ...services, models: [...services.models, { name: 'qwen', about: '' }] };
     const state = typed(initialApp(qwen), 'q');
     expect([state.quit, state.pick.model.chosen]).toEqual([false, 'qwen']);
-    expect(hints(initialApp(qwen), '').map(({ keys: written }) => written)).toContain('Ctrl-C');
+    expect(hints(initialApp(qwen), ARROWS).map(({ keys: written }) => written)).toContain('Ctrl-C');
   });
 
   it('with no models there is nothing to search', () => {
@@ -91,11 +93,11 @@ describe('looking at plans', () => {
     const first = hear(keys(start(), 'enter'), {
       type: 'searching',
       work: 0,
-      progress: { plans: PODS.slice(3, 6), rejected: 1, done: false },
+      progress: found(PODS.slice(3, 6), false),
     });
     expect(selectedPlan(plansOf(first))).toBe(PODS[3]);
     const chosen = keys(first, 'down');
-    const all: News = { type: 'searched', work: 0, progress: { plans: PODS, rejected: 47, done: true } };
+    const all: News = { type: 'searched', work: 0, progress: found(PODS) };
     expect(selectedPlan(plansOf(hear(first, all)))).toBe(PODS[0]);
     expect(selectedPlan(plansOf(hear(chosen, all)))).toBe(PODS[4]);
   });
@@ -105,7 +107,7 @@ describe('looking at plans', () => {
     expect(back.work).toBeUndefined();
     expect(hear(back, { type: 'failed', work: 0, error: UNFIT })).toBe(back);
     const again = keys(back, 'enter');
-    const late: News = { type: 'searching', work: 0, progress: { plans: PODS, rejected: 0, done: false } };
+    const late: News = { type: 'searching', work: 0, progress: found(PODS, false) };
     expect(plansOf(hear(again, late)).progress.plans).toEqual([]);
   });
 
@@ -128,15 +130,10 @@ describe('looking at plans', () => {
     const searching = hear(keys(start(), 'enter'), {
       type: 'searching',
       work: 0,
-      progress: { plans: HERE, rejected: 0, done: false },
+      progress: found(HERE, false),
     });
     expect(typed(searching, 't').notice).toBe('The search is still running: train when it has ended.');
     expect(typed(keys(start(), 'enter'), 't').notice).toBe('There is no plan yet to train.');
-  });
-
-  it('a label is read as its mesh and its count of microbatches', () => {
-    expect(readLabel('data=64,model=16 microbatches=8')).toEqual({ mesh: 'data=64,model=16', microbatches: '8' });
-    expect(readLabel('data=64')).toEqual({ mesh: 'data=64', microbatches: '' });
   });
 });
 

@@ -5,9 +5,10 @@ import { detectLook, LookProvider } from '../../src/tui/look.js';
 import type { PlanRow } from '../../src/tui/services.js';
 import { initialApp } from '../../src/tui/state/app.js';
 import type { Size } from '../../src/tui/state/layout.js';
-import { initialPlans } from '../../src/tui/state/plans.js';
+import type { PlansState } from '../../src/tui/state/plans.js';
+import { initialPlans, lookKey, WHOLE_STEP } from '../../src/tui/state/plans.js';
 import type { AppState, Screen } from '../../src/tui/state/types.js';
-import { fakeServices, PODS, UNFIT } from './fake-services.js';
+import { fakeServices, found, LOOK, PODS, UNFIT } from './fake-services.js';
 
 const services = fakeServices({ tick: () => Promise.resolve(), steps: 3 });
 const SMALL: Size = { columns: 80, rows: 24 };
@@ -15,9 +16,10 @@ const LARGE: Size = { columns: 200, rows: 60 };
 const POD = { model: 'vit-22b', hardware: 'tpu-v4', chips: 1024, batch: 65_536 };
 const base = initialApp(services, POD);
 
-const plans = (rows: readonly PlanRow[], done = true) => ({
+const plans = (rows: readonly PlanRow[], done = true): PlansState => ({
   ...initialPlans(POD),
-  progress: { plans: rows, rejected: 47, done },
+  progress: found(rows, done),
+  looks: new Map(rows.slice(0, 2).map(({ label }) => [lookKey(label, WHOLE_STEP), LOOK])),
 });
 const long: PlanRow = {
   ...PODS[0]!,
@@ -97,20 +99,19 @@ describe('what a person reads', () => {
 
   it('plans: the ranking, and what the selected one spends its time and memory on', () => {
     const shown = text(STATES['plans']!);
-    expect(shown).toContain('Found 15 plans, fastest first; 47 rejected');
-    expect(shown).toMatch(/❯ {3}1 {2}data=128,model=8 +2 +14.2 s {2}55.2 % {2}9.08 GB {3}1.19 s/);
-    expect(shown).toMatch(
-      /Step time 14.2 s \(12.8 s – 17 s\) █+▒+▚+░+▞+\n +█ matmuls 10.1 s 72 % {2}▒ memory-bound 1.9 s 13 % {2}▚ model exposed/,
-    );
-    expect(shown).toMatch(/Memory {4}9.08 GB of 34.4 GB █+▒▚░▞·+\n +█ activation 8.49 GB 25 %/);
+    expect(shown).toMatch(/Found 15 plans, fastest first +usual search, 2,048 tried, 47 do not fit/);
+    expect(shown).toMatch(/❯ {3}1 {2}data=128,model=8 +2 +14.2 s {2}55.2 % {2}9.08 GB\n/);
+    expect(shown).toContain(' Step 14.2 s (12.8 – 17 s)  MFU 55.2 % (46.0 – 61.3 %), at most 86.0 %\n');
+    expect(shown).toMatch(/\n compute {2}█+[█▒]+▒+[▒·]+\n model {4}░+·+[▞·]+ +1.77 s\n/);
+    expect(shown).toMatch(/Memory 9.08 GB of 34.4 GB █+▒▚░▞·+\n +█ activation 8.49 GB 25 %/);
     expect(shown).toContain('Why  89\u00A0% compute');
   });
 
-  it('plans: of a long plan the row shows the mesh and the count, the line below as much as there is room for', () => {
+  it('plans: of a long plan no word is cut: those that do not fit are counted', () => {
     const shown = text(STATES['plans, long words']!);
-    expect(shown).toMatch(/❯ {3}1 {2}data=1024,model=128… +1024 {2}/);
-    expect(shown).toMatch(/\n Step time 14.2 s \(12.8 s – 17 s\) █+▒+▚+░+▞+\n +█ matmuls/);
-    expect(shown).toMatch(/── data=1024,model=128 microbatches=1024 slice=16x64x128 \S*… ─+ simulated only/);
+    expect(shown).toMatch(/❯ {3}1 {2}data=1024,model=128 {2}\+14 +1024 {2}/);
+    expect(shown).toMatch(/── data=1024,model=128 mb=1024 slice=16x64x128 \+13 ─+ simulated only/);
+    expect(shown).toMatch(/\n Step 14.2 s \(12.8 – 17 s\) /);
   });
 
   it('plans: beside the table where there is room for both', () => {

@@ -13,7 +13,7 @@ import type { PlanReport, WinnerWords } from '../plan-report.js';
 import { reportPlan, winnerWords } from '../plan-report.js';
 import type { PlanSearch } from '../plan-search.js';
 import { searchPlans } from '../plan-search.js';
-import { countsLine, plansTable, reasonLines, refusedLines, settingsLines, winnerLines } from '../plan-view.js';
+import { countsLine, plansTable, reasonLines, refusedLines, settingsLines, spread, winnerLines } from '../plan-view.js';
 import { createProgress } from '../progress.js';
 import { nothingFound } from '../remedies.js';
 import type { QuestionFlags, WhatIfFlags } from '../question-flags.js';
@@ -115,12 +115,6 @@ function documentOf(task: Task, search: PlanSearch, top: readonly PlanReport[], 
 
 const LEAST_WIDTH = 60;
 const MOST_OF_FRONT = 8;
-
-/** So many of a list, the first and the last among them, evenly apart. */
-const spread = <T>(list: readonly T[], most: number): readonly T[] =>
-  list.length <= most
-    ? list
-    : Array.from({ length: most }, (_, index) => list[Math.round((index * (list.length - 1)) / (most - 1))]!);
 
 function printAnswer(
   task: Task,

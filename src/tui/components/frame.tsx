@@ -6,6 +6,7 @@ import type { Hint } from '../state/hints.js';
 import type { Size } from '../state/layout.js';
 import { MARGIN_COLUMNS } from '../state/layout.js';
 import type { Screen } from '../state/types.js';
+import { width } from './words.js';
 
 const STEPS: readonly (readonly [Screen['at'], string])[] = [
   ['pick', 'Pick'],
@@ -35,13 +36,23 @@ function Steps({ at }: { readonly at: Screen['at'] }): ReactNode {
   );
 }
 
-function Hints({ hints }: { readonly hints: readonly Hint[] }): ReactNode {
+const HINT_GAP = '   ';
+
+/** As many as there is room for: those that can be left out go first, the last of them before the others. */
+function fitting(hints: readonly Hint[], columns: number): readonly Hint[] {
+  const length = hints.reduce((sum, { keys, does }) => sum + width(keys) + 1 + width(does), 0);
+  if (length + HINT_GAP.length * (hints.length - 1) <= columns) return hints;
+  const last = hints.findLastIndex(({ isOptional }) => isOptional === true);
+  return last < 0 ? hints : fitting(hints.toSpliced(last, 1), columns);
+}
+
+function Hints(props: { readonly hints: readonly Hint[]; readonly columns: number }): ReactNode {
   const look = useLook();
   return (
     <Text wrap="truncate">
-      {hints.map(({ keys, does }, index) => (
+      {fitting(props.hints, props.columns).map(({ keys, does }, index) => (
         <Text key={keys}>
-          {index > 0 && '   '}
+          {index > 0 && HINT_GAP}
           <Text bold {...paint(look, 'accent')}>
             {keys}
           </Text>{' '}
@@ -85,7 +96,7 @@ export function Frame(props: {
         </Text>
       </Box>
       <Box flexShrink={0} height={1}>
-        <Hints hints={props.hints} />
+        <Hints hints={props.hints} columns={columns - 2 * MARGIN_COLUMNS} />
       </Box>
     </Box>
   );

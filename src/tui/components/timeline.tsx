@@ -1,81 +1,100 @@
-/** What ranks do over a step: a line each, time from left to right, each activity in a glyph and a colour of its own. */
+/** A step over time: a line for each chip's kernels or each stage, and one for what each axis sends, with what glyphs mean. */
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
-import type { StepTimeline } from '../../trace/index.js';
-import { paint, segmentStyle, useLook } from '../look.js';
 import type { Hue, Look } from '../look.js';
-import { majority } from './plot.js';
-import { fit } from './words.js';
+import { paint, segmentStyle, useLook } from '../look.js';
+import type { Activity, Timeline as Lanes, TimelineLane } from '../services.js';
+import { ACTIVITIES, laneColumns, laneSeconds, shownLanes } from './lanes.js';
+import { clock, fit } from './words.js';
 
-/** As `src/trace` names the time that a rank has nothing to do in. */
-const WAIT = 'wait';
+/** Glyphs and colours by their place among those of segments. */
+const STYLES = {
+  forward: { segment: 0, word: 'forward' },
+  backward: { segment: 1, word: 'backward' },
+  update: { segment: 2, word: 'update' },
+  hidden: { segment: 3, word: 'sent behind compute' },
+  waited: { segment: 4, word: 'waited for' },
+} as const satisfies Record<Activity, { readonly segment: number; readonly word: string }>;
 
-export interface Lane {
-  readonly label: string;
-  readonly timeline: StepTimeline;
-  /** Which of its ranks. */
-  readonly rank: number;
-}
+const NAME_COLUMNS = 9;
+/** For how long chips wait for a lane. */
+const ASIDE_COLUMNS = 8;
 
-/** Every activity once; waiting last, since it shows as nothing. */
-const activitiesOf = (lanes: readonly Lane[]): string[] => {
-  const found = [...new Set(lanes.flatMap(({ timeline }) => timeline.activities))];
-  return [...found.filter((name) => name !== WAIT), ...found.filter((name) => name === WAIT)];
-};
+const styleOf = (look: Look, activity: Activity): { readonly glyph: string; readonly hue: Hue } =>
+  segmentStyle(look, STYLES[activity].segment);
 
-const styleOf = (look: Look, name: string, index: number): { readonly glyph: string; readonly hue?: Hue } =>
-  name === WAIT ? { glyph: look.glyphs.empty } : segmentStyle(look, index);
-
-/** Neighbours that are the same, together. */
-function runsOf(cells: readonly string[]): { readonly name: string; readonly length: number }[] {
-  const runs: { name: string; length: number }[] = [];
-  for (const name of cells) {
-    const last = runs.at(-1);
-    if (last?.name === name) last.length++;
-    else runs.push({ name, length: 1 });
+/** Columns that show the same, in one piece. */
+function pieces(columns: readonly (Activity | undefined)[]): { activity: Activity | undefined; count: number }[] {
+  const found: { activity: Activity | undefined; count: number }[] = [];
+  for (const activity of columns) {
+    const last = found.at(-1);
+    if (last !== undefined && last.activity === activity) last.count++;
+    else found.push({ activity, count: 1 });
   }
-  return runs;
+  return found;
 }
 
-export function Timeline(props: { readonly lanes: readonly Lane[]; readonly width: number }): ReactNode {
+function Lane(props: { readonly lane: TimelineLane; readonly seconds: number; readonly width: number }): ReactNode {
   const look = useLook();
-  const { lanes } = props;
-  const labels = Math.max(...lanes.map(({ label }) => label.length));
-  const columns = Math.max(10, props.width - labels - 1);
-  // One scale for all: a step that takes longer is a longer line.
-  const longest = Math.max(...lanes.map(({ timeline }) => timeline.seconds));
-  const names = activitiesOf(lanes);
-  const paintOf = ({ hue }: { readonly hue?: Hue }) => (hue === undefined ? { dimColor: true } : paint(look, hue));
+  const { lane, width } = props;
+  const waited = laneSeconds(lane, 'waited', props.seconds);
   return (
-    <Box flexDirection="column" width={props.width} flexShrink={0}>
-      {lanes.map(({ label, timeline, rank }) => {
-        const cells = longest > 0 ? Math.max(1, Math.round((columns * timeline.seconds) / longest)) : columns;
-        const states = majority(timeline.ranks[rank] ?? [], cells).map((state) => timeline.activities[state]!);
+    <Text wrap="truncate">
+      {fit(lane.name, NAME_COLUMNS, look.glyphs.ellipsis)}
+      {pieces(laneColumns(lane, width - NAME_COLUMNS - ASIDE_COLUMNS)).map(({ activity, count }, index) => {
+        if (activity === undefined)
+          return (
+            <Text key={index} dimColor>
+              {look.glyphs.empty.repeat(count)}
+            </Text>
+          );
+        const { glyph, hue } = styleOf(look, activity);
         return (
-          <Text key={label} wrap="truncate">
-            {fit(label, labels, look.glyphs.ellipsis)}{' '}
-            {runsOf(states).map(({ name, length }, index) => {
-              const style = styleOf(look, name, names.indexOf(name));
-              return (
-                <Text key={index} {...paintOf(style)}>
-                  {style.glyph.repeat(length)}
-                </Text>
-              );
-            })}
+          <Text key={index} {...paint(look, hue)}>
+            {glyph.repeat(count)}
           </Text>
         );
       })}
-      <Text wrap="truncate">
-        {names.map((name, index) => {
-          const style = styleOf(look, name, index);
-          return (
-            <Text key={name}>
-              {index > 0 && '  '}
-              <Text {...paintOf(style)}>{style.glyph}</Text> {name}
-            </Text>
-          );
-        })}
-      </Text>
+      <Text dimColor>{fit(waited > 0 ? clock(waited) : '', ASIDE_COLUMNS, look.glyphs.ellipsis, 'right')}</Text>
+    </Text>
+  );
+}
+
+function Legend({ lanes }: { readonly lanes: readonly TimelineLane[] }): ReactNode {
+  const look = useLook();
+  const shown = ACTIVITIES.filter((activity) => lanes.some(({ shares }) => shares[activity] !== undefined));
+  return (
+    <Text wrap="truncate">
+      {' '.repeat(NAME_COLUMNS)}
+      {shown.map((activity) => (
+        <Text key={activity}>
+          <Text {...paint(look, styleOf(look, activity).hue)}>{styleOf(look, activity).glyph}</Text>{' '}
+          {STYLES[activity].word}
+          {'  '}
+        </Text>
+      ))}
+      <Text dimColor>{look.glyphs.empty}</Text> idle
+    </Text>
+  );
+}
+
+/** Lines that it takes with so many lanes at most. */
+export const timelineRows = ({ lanes }: Lanes, mostLanes: number): number => shownLanes(lanes, mostLanes).length + 1;
+
+export function Timeline(props: {
+  readonly timeline: Lanes;
+  readonly width: number;
+  readonly mostLanes: number;
+}): ReactNode {
+  const { timeline, width } = props;
+  const lanes = shownLanes(timeline.lanes, props.mostLanes);
+  const seconds = timeline.toSeconds - timeline.fromSeconds;
+  return (
+    <Box flexDirection="column" width={width} flexShrink={0}>
+      {lanes.map((lane) => (
+        <Lane key={lane.name} lane={lane} seconds={seconds} width={width} />
+      ))}
+      <Legend lanes={timeline.lanes} />
     </Box>
   );
 }

@@ -21,6 +21,9 @@ export const signedPercent = (ratio: number): string =>
 /** `+1.2 ms` */
 export const signedClock = (value: number): string => `${value < 0 ? '−' : '+'}${clock(Math.abs(value))}`;
 
+/** `138,224` */
+export const count = (value: number): string => value.toLocaleString('en-US');
+
 /** `1.25 M`, `874`: counts with a rate's precision. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return String(value);

@@ -18,6 +18,8 @@ function keyName(input: string, key: Key): KeyName | undefined {
   if (key.ctrl) return input === 'c' ? 'interrupt' : input === 'r' ? 'runs' : undefined;
   if (key.upArrow) return 'up';
   if (key.downArrow) return 'down';
+  if (key.leftArrow) return 'left';
+  if (key.rightArrow) return 'right';
   if (key.pageUp) return 'pageup';
   if (key.pageDown) return 'pagedown';
   if (key.home) return 'home';

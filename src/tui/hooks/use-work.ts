@@ -5,7 +5,7 @@ import type { Asked, RunControl, SearchProgress, Services, TrainEvent } from '..
 import type { News, Work } from '../state/types.js';
 
 /** Whatever a service threw, in the words of the project's errors. */
-function asFailure(thrown: unknown, place: string): MeshwrightError {
+export function asFailure(thrown: unknown, place: string): MeshwrightError {
   if (thrown instanceof MeshwrightError) return thrown;
   const got = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new MeshwrightError(
@@ -38,7 +38,11 @@ async function answer(services: Services, work: Work, signal: AbortSignal, tell:
   switch (work.kind) {
     case 'search': {
       const onProgress = (progress: SearchProgress): void => tell({ type: 'searching', work: id, progress });
-      return tell({ type: 'searched', work: id, progress: await services.search(work.task, onProgress, signal) });
+      return tell({
+        type: 'searched',
+        work: id,
+        progress: await services.search(work.task, work.wish, onProgress, signal),
+      });
     }
     case 'train': {
       const onEvent = (event: TrainEvent): void => tell({ type: 'training', work: id, event });

@@ -1,13 +1,15 @@
 /** Which model, on which chips, with which batch. */
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
+import { NumberLadder, numberAbout } from '../components/number-ladder.js';
 import { Section } from '../components/section.js';
 import { fit } from '../components/words.js';
 import { paint, useLook } from '../look.js';
+import type { Choice } from '../services.js';
 import type { Size } from '../state/layout.js';
 import { bodyRows, readingColumns, windowStart } from '../state/layout.js';
 import type { Field, ListState, PickState } from '../state/pick.js';
-import { FIELDS, isListField, matches, problemOf } from '../state/pick.js';
+import { choiceOf, FIELDS, isListField, matches, problemOf } from '../state/pick.js';
 
 const TITLES: Readonly<Record<Field, string>> = {
   model: 'Model',
@@ -16,22 +18,17 @@ const TITLES: Readonly<Record<Field, string>> = {
   batch: 'Batch',
 };
 
-const ABOUT: Readonly<Record<'chips' | 'batch', string>> = {
-  chips: 'How many chips the job runs on, all together.',
-  batch: 'Examples in each training step, over all chips.',
-};
-
-const NAME_COLUMNS = 20;
+const NAME_COLUMNS = 22;
 /** Heading, fields, the problem's line and blanks: what is above the list. */
 const ROWS_ABOVE = 10;
 
 function FieldLine({ state, field }: { readonly state: PickState; readonly field: Field }): ReactNode {
   const look = useLook();
   const focused = state.focus === field;
-  const list = isListField(field) ? state[field] : undefined;
   const number = isListField(field) ? undefined : state[field];
-  const value = list?.chosen ?? number?.text ?? '';
-  const about = list?.choices.find(({ name }) => name === list.chosen)?.about ?? '';
+  const value = isListField(field) ? state[field].chosen : (number?.text ?? '');
+  const about = isListField(field) ? (choiceOf<Choice>(state[field])?.about ?? '') : numberAbout(state, field);
+  const isTyped = focused && number?.fresh === false;
   return (
     <Text wrap="truncate">
       <Text bold={focused} {...(focused ? paint(look, 'accent') : {})}>
@@ -41,13 +38,11 @@ function FieldLine({ state, field }: { readonly state: PickState; readonly field
       <Text bold inverse={focused && number?.fresh === true}>
         {value}
       </Text>
-      {focused && number?.fresh === false && <Text inverse> </Text>}
-      {list !== undefined && (
-        <Text dimColor>
-          {' '.repeat(Math.max(2, NAME_COLUMNS - value.length))}
-          {about}
-        </Text>
-      )}
+      {isTyped && <Text inverse> </Text>}
+      <Text dimColor>
+        {' '.repeat(Math.max(2, NAME_COLUMNS - value.length - (isTyped ? 1 : 0)))}
+        {about}
+      </Text>
     </Text>
   );
 }
@@ -104,11 +99,7 @@ export function PickScreen({ state, size }: { readonly state: PickState; readonl
           height={Math.max(3, bodyRows(size) - ROWS_ABOVE + 1)}
         />
       ) : (
-        <>
-          <Section title={TITLES[focus]} width={width} />
-          <Text>{ABOUT[focus]}</Text>
-          <Text dimColor>Type a number, or double and halve it with the arrow keys.</Text>
-        </>
+        <NumberLadder state={state} field={focus} width={width} rows={Math.max(3, bodyRows(size) - ROWS_ABOVE + 1)} />
       )}
     </Box>
   );

@@ -8,8 +8,8 @@ import { Chart } from '../components/chart.js';
 import { Log } from '../components/log.js';
 import { Progress } from '../components/progress.js';
 import { Section } from '../components/section.js';
-import type { Lane } from '../components/timeline.js';
-import { Timeline } from '../components/timeline.js';
+import type { Lane } from '../components/rank-timeline.js';
+import { RankTimeline } from '../components/rank-timeline.js';
 import { clock, share, short, wait } from '../components/words.js';
 import type { Hue } from '../look.js';
 import { paint, useLook } from '../look.js';
@@ -176,7 +176,7 @@ function LastStep(props: { readonly state: TrainState; readonly width: number; r
         aside={predicted + more}
         width={props.width}
       />
-      <Timeline lanes={lanes.slice(0, props.lanes)} width={props.width} />
+      <RankTimeline lanes={lanes.slice(0, props.lanes)} width={props.width} />
     </>
   );
 }

@@ -4,10 +4,11 @@
  */
 import type { MeshwrightError } from '../../errors.js';
 import type { Services, TaskChoice } from '../services.js';
+import { onAnswer } from './answers.js';
 import { withCalibration, withDetail, withoutWork } from './compare.js';
 import type { CompareState } from './compare.js';
 import { initialPick } from './pick.js';
-import { withProgress } from './plans.js';
+import { USUAL, withProgress } from './plans.js';
 import { onPress } from './presses.js';
 import type { TrainState } from './train.js';
 import { onTrainEvent } from './train.js';
@@ -24,6 +25,7 @@ export function initialApp(
     work: undefined,
     reading: undefined,
     calibrating: undefined,
+    toWrite: undefined,
     works: 0,
     help: false,
     failure: undefined,
@@ -43,13 +45,16 @@ function withCompare(state: AppState, change: (compare: CompareState) => Compare
   return screen.at === 'compare' ? { ...state, screen: { ...screen, compare: change(screen.compare) } } : state;
 }
 
-/** A failed search goes back to the fields unless there are plans to look at; a failed run stays, with what it showed. */
+/**
+ * A failed search goes back to the fields unless there are plans to look at, or dimensions to free; a failed run stays,
+ * with what it showed.
+ */
 function onFailure(state: AppState, failure: MeshwrightError): AppState {
   const { screen } = state;
   if (screen.at === 'plans') {
     const { plans } = screen;
     const next: Screen =
-      plans.progress.plans.length === 0
+      plans.progress.plans.length === 0 && plans.wish === USUAL
         ? { at: 'pick' }
         : { at: 'plans', plans: withProgress(plans, { ...plans.progress, done: true }) };
     return { ...state, screen: next, failure };
@@ -90,5 +95,12 @@ function onNews(state: AppState, news: News): AppState {
 }
 
 export function reduce(state: AppState, action: Action): AppState {
-  return action.type === 'press' ? onPress(state, action.press, action.size) : action.news.reduce(onNews, state);
+  switch (action.type) {
+    case 'press':
+      return onPress(state, action.press, action.size);
+    case 'news':
+      return action.news.reduce(onNews, state);
+    case 'answer':
+      return onAnswer(state, action.answer);
+  }
 }

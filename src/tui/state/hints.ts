@@ -1,15 +1,13 @@
 /** The keys that do something now, as shown at the foot. */
 import type { CompareState } from './compare.js';
 import { isListField, takesCharacter } from './pick.js';
-import { whyNotTrain } from './plans.js';
+import { plansHints } from './plans-hints.js';
+import type { Arrows, Hint } from './hint.js';
 import { willPause } from './train.js';
 import type { TrainState } from './train.js';
 import type { AppState } from './types.js';
 
-export interface Hint {
-  readonly keys: string;
-  readonly does: string;
-}
+export type { Hint };
 
 const BACK: Hint = { keys: 'Esc', does: 'back' };
 
@@ -52,14 +50,15 @@ function compareHints({ list, opened, calibration, reportLine }: CompareState, u
   ];
 }
 
-/** @param upDown how the arrow keys are written here */
-export function hints(state: AppState, upDown: string): Hint[] {
+/** @param arrows how the arrow keys are written here */
+export function hints(state: AppState, arrows: Arrows): Hint[] {
+  const { upDown } = arrows;
   if (state.failure !== undefined || state.help) return [{ keys: 'Esc', does: 'close' }];
   const general: Hint[] = [
     { keys: '?', does: 'help' },
     { keys: 'q', does: 'quit' },
   ];
-  const runs: Hint = { keys: '^R', does: 'runs' };
+  const runs: Hint = { keys: '^R', does: 'runs', isOptional: true };
   const { screen, pick } = state;
   switch (screen.at) {
     case 'pick': {
@@ -75,13 +74,7 @@ export function hints(state: AppState, upDown: string): Hint[] {
       ];
     }
     case 'plans':
-      return [
-        { keys: upDown, does: 'look at a plan' },
-        ...(whyNotTrain(screen.plans) === undefined ? [{ keys: 't', does: 'train it here' }] : []),
-        { keys: 'Esc', does: screen.plans.progress.done ? 'back' : 'stop, back' },
-        runs,
-        ...general,
-      ];
+      return plansHints(screen.plans, arrows);
     case 'train':
       return [...trainHints(screen.train), ...general];
     case 'compare':

@@ -1,5 +1,6 @@
 /** The first screen: which model, on which chips, with which batch. */
-import type { Choice, TaskChoice } from '../services.js';
+import type { Choice, HardwareChoice, ModelChoice, TaskChoice } from '../services.js';
+import { fuzzyMatches } from './fuzzy.js';
 import type { Press } from './press.js';
 import { isKey, move } from './press.js';
 
@@ -8,11 +9,11 @@ export type Field = (typeof FIELDS)[number];
 export type ListField = 'model' | 'hardware';
 export type NumberField = 'chips' | 'batch';
 
-export interface ListState {
-  readonly choices: readonly Choice[];
+export interface ListState<C extends Choice = Choice> {
+  readonly choices: readonly C[];
   /** Typed while the field has the focus. */
   readonly filter: string;
-  /** Name of a choice, always an existing one. */
+  /** Name of a choice, or the path of a file that was typed. */
   readonly chosen: string;
 }
 
@@ -24,10 +25,12 @@ export interface NumberState {
 
 export interface PickState {
   readonly focus: Field;
-  readonly model: ListState;
-  readonly hardware: ListState;
+  readonly model: ListState<ModelChoice>;
+  readonly hardware: ListState<HardwareChoice>;
   readonly chips: NumberState;
   readonly batch: NumberState;
+  /** The job file that the other fields were filled from. */
+  readonly filledFrom: string | undefined;
 }
 
 /** No cluster is larger, and a batch stays far below where numbers stop being exact. */
@@ -37,11 +40,11 @@ const TYPED_AT_MOST = 14;
 export const isListField = (field: Field): field is ListField => field === 'model' || field === 'hardware';
 
 export function initialPick(
-  models: readonly Choice[],
-  hardware: readonly Choice[],
+  models: readonly ModelChoice[],
+  hardware: readonly HardwareChoice[],
   initial: Partial<TaskChoice> = {},
 ): PickState {
-  const list = (choices: readonly Choice[], wanted: string | undefined): ListState => ({
+  const list = <C extends Choice>(choices: readonly C[], wanted: string | undefined): ListState<C> => ({
     choices,
     filter: '',
     chosen: (choices.find(({ name }) => name === wanted) ?? choices[0])?.name ?? '',
@@ -52,20 +55,37 @@ export function initialPick(
     hardware: list(hardware, initial.hardware),
     chips: { text: String(initial.chips ?? 8), fresh: true },
     batch: { text: String(initial.batch ?? 256), fresh: true },
+    filledFrom: undefined,
   };
 }
 
-/** The choices that the filter leaves: those whose name or description has every word of it. */
-export function matches({ choices, filter }: ListState): readonly Choice[] {
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  return choices.filter(({ name, about }) => {
-    const text = `${name} ${about}`.toLowerCase();
-    return words.every((word) => text.includes(word));
-  });
+/** Files that were found come after what is built in. */
+export const withFiles = (
+  state: PickState,
+  { models, hardware }: { readonly models: readonly ModelChoice[]; readonly hardware: readonly HardwareChoice[] },
+): PickState => ({
+  ...state,
+  model: { ...state.model, choices: [...state.model.choices, ...models] },
+  hardware: { ...state.hardware, choices: [...state.hardware.choices, ...hardware] },
+});
+
+const isPath = (text: string): boolean => /\.ya?ml$/.test(text) || /.\/./.test(text);
+
+/** The choices that the filter leaves, the best first; a path that none of them has is one too. */
+export function matches<C extends Choice>({ choices, filter }: ListState<C>): readonly (C | Choice)[] {
+  // A slash begins a filter elsewhere, and who types it here means one too.
+  const left = fuzzyMatches(choices, filter.replace(/^\/(?=[^/]*$)/, ''));
+  const path = filter.trim();
+  if (!isPath(path) || choices.some(({ name }) => name === path)) return left;
+  return [...left, { name: path, about: 'a file of yours' }];
 }
 
+/** The choice that a list stands at; a path that was typed has no more than its name. */
+export const choiceOf = <C extends Choice>({ choices, chosen }: ListState<C>): C | undefined =>
+  choices.find(({ name }) => name === chosen);
+
 /** What a number field says, or why it says nothing. */
-function readNumber(field: NumberField, { text }: NumberState): number | { readonly problem: string } {
+export function readNumber(field: NumberField, { text }: NumberState): number | { readonly problem: string } {
   const digits = text.replaceAll(/[ _,]/g, '');
   const value = Number(digits);
   if (/^\d+$/.test(digits) && value >= 1 && value <= LIMITS[field]) return value;
@@ -94,7 +114,24 @@ export function readTask(state: PickState): { readonly task: TaskChoice } | { re
   return { task: { model: state.model.chosen, hardware: state.hardware.chosen, chips, batch } };
 }
 
-export function focusOn(state: PickState, focus: Field): PickState {
+/** When a job file was chosen, what it says of the other fields; once, so that they can be changed. */
+export function filled(state: PickState): PickState {
+  const { chosen } = state.model;
+  const fills = choiceOf(state.model)?.fills;
+  if (fills === undefined) return state.filledFrom === undefined ? state : { ...state, filledFrom: undefined };
+  if (state.filledFrom === chosen) return state;
+  const { hardware, chips, batch } = fills;
+  return {
+    ...state,
+    filledFrom: chosen,
+    hardware: hardware === undefined ? state.hardware : { ...state.hardware, chosen: hardware },
+    chips: chips === undefined ? state.chips : { text: String(chips), fresh: true },
+    batch: batch === undefined ? state.batch : { text: String(batch), fresh: true },
+  };
+}
+
+export function focusOn(before: PickState, focus: Field): PickState {
+  const state = filled(before);
   return {
     ...state,
     focus,
@@ -114,13 +151,13 @@ export function takesCharacter(state: PickState, typed: string): boolean {
   return list.filter !== '' || matches({ ...list, filter: typed }).length > 0;
 }
 
-function filtered(list: ListState, filter: string): ListState {
-  const left = matches({ ...list, filter });
-  const chosen = left.some(({ name }) => name === list.chosen) ? list.chosen : (left[0]?.name ?? list.chosen);
-  return { ...list, filter, chosen };
+/** What fits best is chosen; without a filter, what was. */
+function filtered<C extends Choice>(list: ListState<C>, filter: string): ListState<C> {
+  const [best] = filter === '' ? [] : matches({ ...list, filter });
+  return { ...list, filter, chosen: best?.name ?? list.chosen };
 }
 
-function pressInList(list: ListState, press: Press): ListState {
+function pressInList<C extends Choice>(list: ListState<C>, press: Press): ListState<C> {
   if (press.kind === 'character') return filtered(list, list.filter + press.character);
   if (press.name === 'backspace') return filtered(list, list.filter.slice(0, -1));
   if (press.name === 'escape') return filtered(list, '');
@@ -128,6 +165,21 @@ function pressInList(list: ListState, press: Press): ListState {
   const index = left.findIndex(({ name }) => name === list.chosen);
   return { ...list, chosen: left[move(index, press, left.length)]?.name ?? list.chosen };
 }
+
+/** Numbers around a field's, larger ones above: chips and batches are mostly powers of two apart. */
+export function ladder(field: NumberField, value: number): readonly number[] {
+  const steps: number[] = [];
+  for (let larger = value * 2; larger <= LIMITS[field] && steps.length < LADDER_STEPS; larger *= 2)
+    steps.unshift(larger);
+  steps.push(value);
+  const end = steps.length + LADDER_STEPS;
+  for (let smaller = value / 2; smaller >= 1 && steps.length < end; smaller = smaller / 2) {
+    if (!Number.isInteger(smaller)) break;
+    steps.push(smaller);
+  }
+  return steps;
+}
+const LADDER_STEPS = 5;
 
 function pressInNumber(field: NumberField, number: NumberState, press: Press): NumberState {
   if (press.kind === 'character') {
@@ -150,6 +202,12 @@ export function pressPick(state: PickState, press: Press): PickState {
     const step = isKey(press, 'tab') ? 1 : FIELDS.length - 1;
     return focusOn(state, FIELDS[(FIELDS.indexOf(focus) + step) % FIELDS.length]!);
   }
-  if (isListField(focus)) return { ...state, [focus]: pressInList(state[focus], press) };
-  return { ...state, [focus]: pressInNumber(focus, state[focus], press) };
+  switch (focus) {
+    case 'model':
+      return { ...state, model: pressInList(state.model, press) };
+    case 'hardware':
+      return { ...state, hardware: pressInList(state.hardware, press) };
+    default:
+      return { ...state, [focus]: pressInNumber(focus, state[focus], press) };
+  }
 }

@@ -3,6 +3,8 @@
 export type KeyName =
   | 'up'
   | 'down'
+  | 'left'
+  | 'right'
   | 'pageup'
   | 'pagedown'
   | 'home'

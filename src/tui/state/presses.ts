@@ -2,8 +2,11 @@
 import { initialCompare, pressCompare } from './compare.js';
 import { lastReportLine } from './compare-layout.js';
 import type { Size } from './layout.js';
-import { focusOn, pressPick, readTask, takesCharacter } from './pick.js';
-import { initialPlans, pressPlans, selectedPlan, whyNotTrain } from './plans.js';
+import { filled, focusOn, pressPick, readTask, takesCharacter } from './pick.js';
+import { overLines } from './plan-lines.js';
+import { plansTakeText, pressPlans } from './plans-keys.js';
+import type { PlansState } from './plans.js';
+import { initialPlans, selectedPlan } from './plans.js';
 import type { Press } from './press.js';
 import { isCharacter, isKey } from './press.js';
 import { initialTrain, isUnderWay, pressTrain } from './train.js';
@@ -20,34 +23,50 @@ function leaveRun(state: AppState, asked: AppState['asked'], leave: 'quit' | 'ba
   return { ...state, asked: leave, notice: `Training is under way: ${pressed} again ${does}.` };
 }
 
+/** A search of what the plans' screen says, in place of the work there was. */
+const searching = (state: AppState, plans: PlansState): AppState => ({
+  ...state,
+  screen: { at: 'plans', plans },
+  work: { id: state.works, kind: 'search', task: plans.task, wish: plans.wish },
+  works: state.works + 1,
+});
+
 function onPick(state: AppState, press: Press): AppState {
-  const { pick } = state;
-  if (!isKey(press, 'enter')) return { ...state, pick: pressPick(pick, press) };
+  if (!isKey(press, 'enter')) return { ...state, pick: pressPick(state.pick, press) };
+  const pick = filled(state.pick);
   const read = readTask(pick);
   if ('wrong' in read) {
     // A list's filter is what is wrong with it: keep it to be seen.
-    return pick.focus === read.wrong ? state : { ...state, pick: focusOn(pick, read.wrong) };
+    return pick.focus === read.wrong ? { ...state, pick } : { ...state, pick: focusOn(pick, read.wrong) };
   }
-  return {
-    ...state,
-    screen: { at: 'plans', plans: initialPlans(read.task) },
-    work: { id: state.works, kind: 'search', task: read.task },
-    works: state.works + 1,
-  };
+  return searching({ ...state, pick }, initialPlans(read.task));
 }
 
-function onPlans(state: AppState, { plans }: At<'plans'>, press: Press): AppState {
-  if (isKey(press, 'escape')) return { ...state, screen: { at: 'pick' }, work: undefined };
-  if (!isCharacter(press, 't')) return { ...state, screen: { at: 'plans', plans: pressPlans(plans, press) } };
-  const notice = whyNotTrain(plans);
+function onPlans(state: AppState, screen: At<'plans'>, press: Press, size: Size): AppState {
+  const { plans, does, notice } = pressPlans(screen.plans, press, overLines(screen.plans, size));
+  const next: AppState = { ...state, notice, screen: { at: 'plans', plans } };
   const plan = selectedPlan(plans);
-  if (notice !== undefined || plan === undefined) return { ...state, notice };
-  return {
-    ...state,
-    screen: { at: 'train', plans, train: initialTrain(plan) },
-    work: { id: state.works, kind: 'train', task: plans.task, label: plan.label },
-    works: state.works + 1,
-  };
+  switch (does) {
+    case 'back':
+      return { ...next, screen: { at: 'pick' }, work: undefined };
+    case 'search':
+      return searching(next, plans);
+    case 'train':
+      return plan === undefined
+        ? next
+        : {
+            ...next,
+            screen: { at: 'train', plans, train: initialTrain(plan) },
+            work: { id: state.works, kind: 'train', task: plans.task, label: plan.label },
+            works: state.works + 1,
+          };
+    case 'write':
+      return plan === undefined
+        ? next
+        : { ...next, toWrite: { task: plans.task, label: plan.label, path: plans.path.trim() } };
+    default:
+      return next;
+  }
 }
 
 function onTrain(state: AppState, screen: At<'train'>, press: Press, asked: AppState['asked']): AppState {
@@ -87,7 +106,9 @@ function onCompare(state: AppState, screen: At<'compare'>, press: Press, size: S
 }
 
 function isText({ screen, pick }: AppState, press: Press): boolean {
-  return screen.at === 'pick' && press.kind === 'character' && takesCharacter(pick, press.character);
+  if (press.kind !== 'character') return false;
+  if (screen.at === 'plans') return plansTakeText(screen.plans);
+  return screen.at === 'pick' && takesCharacter(pick, press.character);
 }
 
 export function onPress(before: AppState, press: Press, size: Size): AppState {
@@ -116,7 +137,7 @@ export function onPress(before: AppState, press: Press, size: Size): AppState {
     case 'pick':
       return onPick(state, press);
     case 'plans':
-      return onPlans(state, screen, press);
+      return onPlans(state, screen, press, size);
     case 'train':
       return onTrain(state, screen, press, asked);
     case 'compare':

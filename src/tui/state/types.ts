@@ -1,10 +1,21 @@
 /** The shape of the UI's whole state, and what changes it. */
 import type { MeshwrightError } from '../../errors.js';
-import type { CalibrationReport, RunDetail, RunList, SearchProgress, TaskChoice, TrainEvent } from '../services.js';
+import type {
+  CalibrationReport,
+  HardwareChoice,
+  ModelChoice,
+  PlanLook,
+  RunDetail,
+  RunList,
+  SearchProgress,
+  SearchWish,
+  TaskChoice,
+  TrainEvent,
+} from '../services.js';
 import type { CompareState } from './compare.js';
 import type { Size } from './layout.js';
 import type { PickState } from './pick.js';
-import type { PlansState } from './plans.js';
+import type { PlansState, WantedLook } from './plans.js';
 import type { Press } from './press.js';
 import type { TrainState } from './train.js';
 
@@ -21,7 +32,7 @@ export type Screen =
 
 /** What is to run now. The id tells its news from that of work that was left. */
 export type Work =
-  | { readonly id: number; readonly kind: 'search'; readonly task: TaskChoice }
+  | { readonly id: number; readonly kind: 'search'; readonly task: TaskChoice; readonly wish: SearchWish }
   | { readonly id: number; readonly kind: 'train'; readonly task: TaskChoice; readonly label: string }
   /** Lists runs; one of them is then looked at. */
   | { readonly id: number; readonly kind: 'runs'; readonly runFolder?: string }
@@ -30,6 +41,13 @@ export type Work =
 
 /** Work of one place ends that which was there before; work of several goes on side by side. */
 export const PLACES = ['work', 'reading', 'calibrating'] as const;
+
+/** A plan that is to be written as a job file. */
+export interface JobToWrite {
+  readonly task: TaskChoice;
+  readonly label: string;
+  readonly path: string;
+}
 
 export interface AppState {
   /** Kept while other screens are shown: Esc comes back to the fields as they were. */
@@ -40,6 +58,7 @@ export interface AppState {
   /** Runs that are over, being read. */
   readonly reading: Work | undefined;
   readonly calibrating: Work | undefined;
+  readonly toWrite: JobToWrite | undefined;
   /** How many pieces of work there were: the next one's id. */
   readonly works: number;
   readonly help: boolean;
@@ -63,6 +82,17 @@ export type News =
   | { readonly type: 'stopped'; readonly work: number }
   | { readonly type: 'failed'; readonly work: number; readonly error: MeshwrightError };
 
+/** What was asked besides, which goes on whatever the work is. */
+export type Answer =
+  | {
+      readonly type: 'files';
+      readonly models: readonly ModelChoice[];
+      readonly hardware: readonly HardwareChoice[];
+    }
+  | { readonly type: 'looked'; readonly at: WantedLook; readonly look: PlanLook | MeshwrightError }
+  | { readonly type: 'written'; readonly job: JobToWrite; readonly error?: MeshwrightError };
+
 export type Action =
   | { readonly type: 'press'; readonly press: Press; readonly size: Size }
-  | { readonly type: 'news'; readonly news: readonly News[] };
+  | { readonly type: 'news'; readonly news: readonly News[] }
+  | { readonly type: 'answer'; readonly answer: Answer };

@@ -1,0 +1,37 @@
+/** What the UI asks of a thread of its own beside the search: a plan looked at closely, the files of a folder. */
+import { MeshwrightError } from '../errors.js';
+import type { ErrorCode, ErrorDetail } from '../errors.js';
+import type { PlanLook, TaskChoice, TimeWindow } from '../tui/services.js';
+import { Assessor } from './assess.js';
+import type { FoundFiles } from './found-files.js';
+import { findFiles } from './found-files.js';
+import { PlanLooker } from './plan-look.js';
+import { jobOfLabel } from './task-choice.js';
+
+export type LookRequest =
+  | { readonly kind: 'look'; readonly task: TaskChoice; readonly label: string; readonly window: TimeWindow }
+  | { readonly kind: 'files'; readonly folder: string };
+
+export interface LookAnswers {
+  readonly look: PlanLook;
+  readonly files: FoundFiles;
+}
+
+/** Errors lose their class on the way between threads, so they travel as data. */
+export type LookOutcome<Kind extends keyof LookAnswers = keyof LookAnswers> =
+  { readonly answer: LookAnswers[Kind] } | { readonly code: ErrorCode; readonly detail: ErrorDetail };
+
+/** @returns one that keeps what it last looked at */
+export function createLook(): (request: LookRequest) => Promise<LookOutcome> {
+  const looker = new PlanLooker(new Assessor({ unverified: true }));
+  return async (request) => {
+    try {
+      if (request.kind === 'files') return { answer: await findFiles(request.folder) };
+      const { task, label, window } = request;
+      return { answer: looker.look(JSON.stringify([task, label]), () => jobOfLabel(task, label), window) };
+    } catch (error) {
+      if (error instanceof MeshwrightError) return { code: error.code, detail: error.detail };
+      throw error;
+    }
+  };
+}

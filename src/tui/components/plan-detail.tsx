@@ -1,0 +1,149 @@
+/** A plan closely: how fast and against which bound, its step over time, its memory, and why it is where it is. */
+import { Box, Text } from 'ink';
+import type { ReactNode } from 'react';
+import { MeshwrightError } from '../../errors.js';
+import { formatPercent } from '../../units.js';
+import { SEGMENT_HUES, useLook } from '../look.js';
+import type { PlanLook, PlanRow } from '../services.js';
+import { shortLabel } from '../state/labels.js';
+import { Section } from './section.js';
+import type { Segment } from './segment-bar.js';
+import { SegmentBar } from './segment-bar.js';
+import { Timeline } from './timeline.js';
+import { clock, memory, unbroken, width as cells } from './words.js';
+
+/** The largest parts by name, the rest as one: no more than there are glyphs. */
+export function largestSegments(parts: Readonly<Record<string, number>>): Segment[] {
+  const found = Object.entries(parts)
+    .map(([name, value]) => ({ name, value }))
+    .filter(({ value }) => value > 0)
+    .toSorted((a, b) => b.value - a.value);
+  if (found.length <= SEGMENT_HUES.length) return found;
+  const kept = found.slice(0, SEGMENT_HUES.length - 1);
+  const rest = found.slice(kept.length).reduce((sum, { value }) => sum + value, 0);
+  return [...kept, { name: 'other', value: rest }];
+}
+
+/** Between which values eight of ten runs lie, their unit once where it is the same. */
+function between(format: (value: number) => string, { p10, p90 }: PlanRow['stepTimeInterval']): string {
+  const [low, high] = [format(p10), format(p90)];
+  const [value, unit] = low.split(' ');
+  return ` (${high.endsWith(` ${unit}`) ? value : low} – ${high})`;
+}
+
+/** `Step 15.3 s (15 – 15.7 s)  MFU 51.3 % (50.1 – 52.3 %), at most 86.5 % for memory traffic at peak rate` */
+function Speed(props: {
+  readonly plan: PlanRow;
+  readonly look: PlanLook | undefined;
+  readonly width: number;
+}): ReactNode {
+  const { plan, look, width } = props;
+  const time = between(clock, plan.stepTimeInterval);
+  const use = between((value) => formatPercent(value), plan.mfuInterval);
+  const bound = look === undefined ? '' : `, at most ${formatPercent(look.bound.mfu)}`;
+  const by = look === undefined ? '' : ` for ${look.bound.by}`;
+  const words = `Step ${clock(plan.stepTimeSeconds)}${time}  MFU ${formatPercent(plan.mfu)}${use}${bound}${by}`;
+  return (
+    <Box flexShrink={0} height={1}>
+      <Text wrap="truncate">
+        Step <Text bold>{clock(plan.stepTimeSeconds)}</Text>
+        <Text dimColor>{time}</Text>
+        {'  '}MFU <Text bold>{formatPercent(plan.mfu)}</Text>
+        <Text dimColor>{use}</Text>
+        {bound}
+        {cells(words) <= width && by}
+      </Text>
+    </Box>
+  );
+}
+
+function StepOverTime(props: {
+  readonly plan: PlanRow;
+  readonly look: PlanLook | MeshwrightError | undefined;
+  readonly width: number;
+  readonly mostLanes: number;
+}): ReactNode {
+  const { look, plan } = props;
+  if (look === undefined) return <Text dimColor>Following its step …</Text>;
+  if (look instanceof MeshwrightError)
+    return <Text wrap="truncate">Its step could not be followed: {look.message}</Text>;
+  const { timeline } = look;
+  if (timeline === null) return <Text dimColor>Its step has too many kernels to follow each of them.</Text>;
+  const isPart = timeline.toSeconds - timeline.fromSeconds < plan.stepTimeSeconds * 0.999;
+  return (
+    <>
+      {isPart && (
+        <Text wrap="truncate">
+          Of the step from {clock(timeline.fromSeconds)} to {clock(timeline.toSeconds)}:
+        </Text>
+      )}
+      <Timeline timeline={timeline} width={props.width} mostLanes={props.mostLanes} />
+    </>
+  );
+}
+
+/** Lines without lanes, bars and sentences. */
+const FEW_ROWS = 15;
+
+export function PlanDetail(props: {
+  readonly plan: PlanRow;
+  readonly look: PlanLook | MeshwrightError | undefined;
+  readonly width: number;
+  readonly rows: number;
+}): ReactNode {
+  const { glyphs } = useLook();
+  const { plan, look, width, rows } = props;
+  const { peakMemoryBytesPerChip: used, usableMemoryBytesPerChip: capacity } = plan;
+  const aside = plan.runsHere ? 't trains it here' : 'simulated only';
+  const isTall = rows > FEW_ROWS;
+  const known = look instanceof MeshwrightError ? undefined : look;
+  return (
+    <Box flexDirection="column" width={width} height={rows} overflow="hidden">
+      <Section title={shortLabel(plan.label, width - aside.length - 8)} aside={aside} width={width} />
+      <Speed plan={plan} look={known} width={width} />
+      <StepOverTime plan={plan} look={look} width={width} mostLanes={isTall ? 12 : 3} />
+      {isTall && (
+        <Box marginTop={1} flexShrink={0}>
+          <SegmentBar
+            label="Time  "
+            total={clock(plan.stepTimeSeconds)}
+            segments={largestSegments(plan.timeByPart)}
+            format={clock}
+            width={width}
+          />
+        </Box>
+      )}
+      <Box marginTop={isTall ? 1 : 0} flexShrink={0}>
+        <SegmentBar
+          label="Memory"
+          total={`${memory(used)} of ${memory(capacity)}`}
+          segments={largestSegments(plan.memoryBytesByRole)}
+          format={memory}
+          width={width}
+          capacity={capacity}
+        />
+      </Box>
+      <Box marginTop={isTall ? 1 : 0} overflow="hidden">
+        <Box width={5} flexShrink={0}>
+          <Text>Why </Text>
+        </Box>
+        <Text>{unbroken(plan.why)}</Text>
+      </Box>
+      {isTall && known !== undefined && (
+        <Box flexDirection="column" marginTop={1} overflow="hidden">
+          {known.parts.map(({ part, text }) => (
+            <Box key={part} flexShrink={0}>
+              <Box width={PART_COLUMNS} flexShrink={0}>
+                <Text wrap="truncate">
+                  {part.length < PART_COLUMNS ? part : `${part.slice(0, PART_COLUMNS - 2)}${glyphs.ellipsis}`}
+                </Text>
+              </Box>
+              <Text dimColor>{unbroken(text)}</Text>
+            </Box>
+          ))}
+        </Box>
+      )}
+    </Box>
+  );
+}
+const PART_COLUMNS = 24;

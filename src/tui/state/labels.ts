@@ -1,0 +1,75 @@
+/** Plans' short forms, read and written for narrow places: never a part of a word. */
+
+export interface PlanWord {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** `data=64,model=16 microbatches=8 linears=ring` as its sizes, counts and options, each with its name. */
+export const planWords = (label: string): PlanWord[] =>
+  label.split(' ').flatMap((word, index) => {
+    const assignments = index === 0 ? word.split(',') : [word];
+    return assignments.map((one) => {
+      const [name = '', ...value] = one.split('=');
+      return { name, value: value.join('=') };
+    });
+  });
+
+/** What the columns of a table say of a plan: the mesh, how many microbatches, and its options one by one. */
+export interface LabelParts {
+  readonly mesh: string;
+  readonly microbatches: string;
+  readonly options: readonly string[];
+}
+
+export function labelParts(label: string): LabelParts {
+  const [mesh = '', ...rest] = label.split(' ');
+  const isCount = (word: string): boolean => word.startsWith('microbatches=');
+  return {
+    mesh,
+    microbatches: rest.find(isCount)?.slice('microbatches='.length) ?? '1',
+    options: rest.filter((word) => !isCount(word)),
+  };
+}
+
+/** As engineers abbreviate them. */
+const SHORT: readonly (readonly [RegExp, string])[] = [
+  [/^microbatches=/, 'mb='],
+  [/^rematerialize=/, 'remat='],
+  [/^rematerialize-layers=/, 'remat-layers='],
+  [/^virtual-stages=/, 'virtual='],
+  [/^activations=/, 'acts='],
+  [/=bidirectional$/, '=bidir'],
+  [/=optimizer$/, '=optim'],
+  [/=parameters$/, '=params'],
+  [/=interleaved-1f1b$/, '=interleaved'],
+  [/=selective$/, '=select'],
+  [/=sequence$/, '=seq'],
+];
+
+export const shortWord = (word: string): string =>
+  SHORT.reduce((text, [pattern, short]) => text.replace(pattern, short), word);
+
+/** As many whole words as there is room for; how many are left out is said, as in `remat=full +2`. */
+export function fitWords(words: readonly string[], room: number): string {
+  for (let count = words.length; count > 0; count--) {
+    const left = words.length - count;
+    const text = [...words.slice(0, count), ...(left > 0 ? [`+${left}`] : [])].join(' ');
+    if (text.length <= room) return text;
+  }
+  return words.length === 0 ? '' : `+${words.length}`;
+}
+
+/** A whole label: in full where there is room, then with short words, then as many of them as fit. */
+export function shortLabel(label: string, room: number): string {
+  if (label.length <= room) return label;
+  return fitWords(label.split(' ').map(shortWord), room);
+}
+
+/** What some of the labels have and others lack, in the order of the first that has it. */
+export function differingOptions(labels: readonly string[]): ReadonlySet<string> {
+  const counts = new Map<string, number>();
+  for (const option of labels.flatMap((label) => labelParts(label).options))
+    counts.set(option, (counts.get(option) ?? 0) + 1);
+  return new Set([...counts].filter(([, count]) => count < labels.length).map(([option]) => option));
+}

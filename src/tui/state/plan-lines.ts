@@ -1,0 +1,142 @@
+/** Texts about plans that may be longer than the screen: a plan explained, and two side by side. */
+import { MeshwrightError } from '../../errors.js';
+import { wrapped } from '../../text.js';
+import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
+import type { PlanLook, PlanRow } from '../services.js';
+import { labelParts } from './labels.js';
+import type { Size } from './layout.js';
+import { bodyRows, readingColumns } from './layout.js';
+import type { PlansState } from './plans.js';
+import { lookAt, planNamed, selectedPlan } from './plans.js';
+
+const time = (value: number): string => formatSeconds(seconds(value));
+const size = (value: number): string => formatBytes(bytes(value));
+const shareOf = (part: number, whole: number): string => formatPercent(part / whole, 0);
+
+/** Words that go on in further lines under what they are about. */
+function about(name: string, text: string, label: number, width: number): string[] {
+  return wrapped(text, Math.max(20, width - label - 2)).map(
+    (line, index) => `${(index === 0 ? name : '').padEnd(label)}  ${line}`,
+  );
+}
+
+/** A line of an explanation; a title stands out. */
+export interface ExplainLine {
+  readonly text: string;
+  readonly isTitle?: true;
+}
+
+const title = (text: string): ExplainLine => ({ text, isTitle: true });
+const plain = (texts: readonly string[]): ExplainLine[] => texts.map((text) => ({ text }));
+
+function limits(plan: PlanRow, { bound }: PlanLook): string {
+  const loss = Object.entries(plan.timeByPart)
+    .filter(([name]) => name !== 'matmuls')
+    .toSorted(([, a], [, b]) => b - a)[0];
+  const most = loss === undefined || loss[1] <= 0 ? '' : ` Most beside matmuls is ${loss[0]}, ${time(loss[1])}.`;
+  return `No step is shorter than ${time(bound.seconds)} (${shareOf(bound.seconds, plan.stepTimeSeconds)} of this one), for ${bound.by}: an MFU of ${formatPercent(bound.mfu)} at most.${most}`;
+}
+
+/** A plan in sentences that need no acquaintance with its options. */
+export function explainLines(
+  plan: PlanRow,
+  look: PlanLook | MeshwrightError | undefined,
+  width: number,
+): ExplainLine[] {
+  const sections = (known: PlanLook): ExplainLine[] => {
+    const label = Math.max(...known.parts.map(({ part }) => part.length));
+    return [
+      title('What it does'),
+      ...plain(known.parts.flatMap(({ part, text }) => about(part, text, Math.min(label, 28), width))),
+      title('What limits it'),
+      ...plain(wrapped(limits(plan, known), width)),
+    ];
+  };
+  const room = plan.peakMemoryBytesPerChip / plan.usableMemoryBytesPerChip;
+  return [
+    ...plain(wrapped(plan.label, width)),
+    ...(look === undefined
+      ? plain(['Looking at it …'])
+      : look instanceof MeshwrightError
+        ? plain(wrapped(look.message, width))
+        : sections(look)),
+    title(plan.rank === 1 ? 'Why it is first' : 'Why it is where it is'),
+    ...plain(wrapped(plan.why, width)),
+    ...plain(
+      wrapped(
+        `It needs ${size(plan.peakMemoryBytesPerChip)} of the ${size(plan.usableMemoryBytesPerChip)} of memory that a chip has for it (${formatPercent(room, 0)}).`,
+        width,
+      ),
+    ),
+  ];
+}
+
+/** Of two plans: what is compared, both values, and the second less the first. */
+export type ComparedLine = readonly [what: string, first: string, second: string, difference: string];
+
+const signed = (format: (value: number) => string, difference: number): string =>
+  difference === 0 ? '' : `${difference < 0 ? '−' : '+'}${format(Math.abs(difference))}`;
+
+type Of = (plan: PlanRow) => number;
+
+const figure = (what: string, format: (value: number) => string, of: Of) => (first: PlanRow, second: PlanRow) =>
+  [what, format(of(first)), format(of(second)), signed(format, of(second) - of(first))] as const;
+
+/** The names of both records, by the larger value of either. */
+const namesOf = (first: Readonly<Record<string, number>>, second: Readonly<Record<string, number>>): string[] => {
+  const larger = (name: string): number => Math.max(first[name] ?? 0, second[name] ?? 0);
+  return [...new Set([...Object.keys(first), ...Object.keys(second)])]
+    .filter((name) => larger(name) > 0)
+    .toSorted((a, b) => larger(b) - larger(a));
+};
+
+/** Options that only one of the two has, or that they have otherwise. */
+function optionLines(first: PlanRow, second: PlanRow): ComparedLine[] {
+  const [a, b] = [labelParts(first.label), labelParts(second.label)];
+  const byName = (options: readonly string[]): Map<string, string> =>
+    new Map(options.map((option) => [option.replace(/=.*/, ''), option.replace(/^[^=]*=/, '')]));
+  const [of, to] = [byName(a.options), byName(b.options)];
+  const differing = [...new Set([...of.keys(), ...to.keys()])].filter((name) => of.get(name) !== to.get(name));
+  return [
+    ['mesh', a.mesh, b.mesh, ''],
+    ['microbatches', a.microbatches, b.microbatches, ''],
+    ...differing.map((name): ComparedLine => [name, of.get(name) ?? '-', to.get(name) ?? '-', '']),
+  ];
+}
+
+export function compareLines(first: PlanRow, second: PlanRow): ComparedLine[] {
+  const percent = (value: number): string => formatPercent(value);
+  return [
+    ...optionLines(first, second),
+    figure('step time', time, (plan) => plan.stepTimeSeconds)(first, second),
+    figure('MFU', percent, (plan) => plan.mfu)(first, second),
+    ...namesOf(first.timeByPart, second.timeByPart).map((name) =>
+      figure(`  ${name}`, time, (plan) => plan.timeByPart[name] ?? 0)(first, second),
+    ),
+    figure('hidden behind compute', time, (plan) => plan.hiddenCommunicationSeconds)(first, second),
+    figure('memory', size, (plan) => plan.peakMemoryBytesPerChip)(first, second),
+    ...namesOf(first.memoryBytesByRole, second.memoryBytesByRole).map((name) =>
+      figure(`  ${name}`, size, (plan) => plan.memoryBytesByRole[name] ?? 0)(first, second),
+    ),
+  ];
+}
+
+/** Lines around those that scroll: a title, and of two plans the head of the table. */
+const AROUND = { explain: 1, compare: 2 } as const;
+
+export const overRows = (view: keyof typeof AROUND, of: Size): number => bodyRows(of) - AROUND[view];
+
+/** How far what is shown over the table can scroll. */
+export function overLines(state: PlansState, of: Size): number {
+  const plan = selectedPlan(state);
+  const marked = planNamed(state, state.marked);
+  if (plan === undefined) return 0;
+  if (state.view === 'explain')
+    return Math.max(
+      0,
+      explainLines(plan, lookAt(state, plan.label), readingColumns(of)).length - overRows('explain', of),
+    );
+  if (state.view === 'compare' && marked !== undefined)
+    return Math.max(0, compareLines(marked, plan).length - overRows('compare', of));
+  return 0;
+}
