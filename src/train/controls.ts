@@ -7,12 +7,19 @@ export type TrainControl = 'pause' | 'go-on' | 'checkpoint';
 export class Controls {
   #isPaused = false;
   #wantsCheckpoint = false;
+  #count = 0;
   #tellChange: () => void = () => undefined;
 
   ask(control: TrainControl): void {
     if (control === 'checkpoint') this.#wantsCheckpoint = true;
     else this.#isPaused = control === 'pause';
+    this.#count++;
     this.#tellChange();
+  }
+
+  /** How often something was asked. */
+  get count(): number {
+    return this.#count;
   }
 
   get isPaused(): boolean {
@@ -26,9 +33,9 @@ export class Controls {
     return wanted;
   }
 
-  /** Settles when something more is asked, or the signal aborts. */
-  async changed(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
+  /** Settles when something is asked beyond so much, or the signal aborts. */
+  async changed(since: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#count !== since) return;
     await new Promise<void>((resolve) => {
       const settle = (): void => {
         signal.removeEventListener('abort', settle);
@@ -63,12 +70,13 @@ export async function heed(
 ): Promise<void> {
   let told = false;
   for (;;) {
+    const { count } = controls;
     // Before its first step a run has nothing to save.
     if (run.made.count > 0 && controls.takeCheckpoint()) await saveNow(run, emit);
     if (!controls.isPaused || signal.aborted) break;
     if (!told) emit({ kind: 'paused', isPaused: true, step: run.step });
     told = true;
-    await controls.changed(signal);
+    await controls.changed(count, signal);
   }
   if (told) emit({ kind: 'paused', isPaused: false, step: run.step });
 }

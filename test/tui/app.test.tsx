@@ -111,7 +111,7 @@ describe('the UI', () => {
     ui.press(ESCAPE);
     await ui.shows('c calibrate');
     ui.press('c');
-    await ui.shows('Accepted: version 3 of local');
+    await ui.shows('Accepted: local is its version 3');
     ui.press(ESCAPE);
     await ui.shows('as calibrated now, 3 of 3 by 1.0 %');
     ui.press(ESCAPE);

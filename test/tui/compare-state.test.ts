@@ -4,7 +4,7 @@ import { recalibratedSeconds, relativeError } from '../../src/tui/state/compare.
 import { lastReportLine, reportLines, reportRoom } from '../../src/tui/state/compare-layout.js';
 import type { AppState } from '../../src/tui/state/types.js';
 import { DETAIL, REPORT, RUNS, UNFIT } from './fake-services.js';
-import { at, hear, keys, SIZE, start, typed } from './pressing.js';
+import { ARROWS, at, hear, keys, SIZE, start, typed } from './pressing.js';
 
 const compareOf = (state: AppState) => at(state, 'compare').compare;
 const openList = (): AppState => keys(start(), 'runs');
@@ -30,7 +30,7 @@ describe('the list of runs', () => {
     expect(keys(openList(), 'down', 'enter').reading?.kind).toBe('runs');
     const none = hear(openList(), { type: 'listed', work: 0, list: { rows: [], damaged: [] } });
     expect(compareOf(keys(none, 'down', 'enter')).opened).toBeUndefined();
-    expect(hints(none, { upDown: '', leftRight: '' }).map(({ does }) => does)).not.toContain('open');
+    expect(hints(none, ARROWS).map(({ does }) => does)).not.toContain('open');
   });
 
   it('runs that can not be listed are none, under the error', () => {

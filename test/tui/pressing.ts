@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { initialApp, reduce } from '../../src/tui/state/app.js';
 import type { KeyName, Press } from '../../src/tui/state/press.js';
 import { character, key } from '../../src/tui/state/press.js';
+import type { Arrows } from '../../src/tui/state/hint.js';
 import type { AppState, News, Screen } from '../../src/tui/state/types.js';
 import { fakeServices } from './fake-services.js';
 
@@ -20,3 +21,6 @@ export function at<Name extends Screen['at']>({ screen }: AppState, name: Name):
   if (screen.at !== name) expect.fail(`at ${screen.at}`);
   return screen as Extract<Screen, { at: Name }>;
 }
+
+/** How the arrow keys are written where it does not matter. */
+export const ARROWS: Arrows = { upDown: 'up/down', leftRight: 'left/right' };

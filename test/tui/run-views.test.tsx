@@ -174,7 +174,7 @@ describe('what a person reads of runs that are over', () => {
   it('each with its error, and the mean of all', () => {
     const shown = text('runs');
     expect(shown).toContain('Predictions are off by 9.9 % on average.');
-    expect(shown).toMatch(/❯ vit-tiny data=2,model=1 mb=1 +425 ms +390 ms +−8.3 %/);
+    expect(shown).toMatch(/❯ vit-tiny data=2,model=1 microbatches=1 +425 ms +390 ms +−8.3 %/);
     expect(shown).toContain('Run folder /home/ada/work/meshwright/runs/2025-06-01T10-22-31-vit-tiny');
     expect(text('runs', LARGE)).toMatch(/2025-06-03 10:31 +vit-tiny .* 60 +50.4 % +425 ms/);
   });
@@ -219,7 +219,7 @@ describe('what a person reads of runs that are over', () => {
 
   it('what a calibration moved and what of it was checked, or that it was refused', () => {
     const shown = text('calibration');
-    expect(shown).toContain('Accepted: version 3 of local is what its name means from now on; checked on');
+    expect(shown).toContain('Accepted: local is its version 3 from now on; checked on 1 that was not');
     expect(shown).toMatch(/matmul +193 GFLOP\/s +1.08 +1.05 – 1.11/);
     expect(shown).toMatch(/vit-tiny data=1,model=1 mb=4 +checked +440 ms/);
     expect(text('calibration, refused')).toContain('Refused, and nothing was written');

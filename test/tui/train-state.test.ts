@@ -8,7 +8,7 @@ import { trainLayout } from '../../src/tui/state/train-layout.js';
 import { bodyRows } from '../../src/tui/state/layout.js';
 import type { AppState, News } from '../../src/tui/state/types.js';
 import { HERE, RUNS, stepOf, timelineAt } from './fake-services.js';
-import { at, hear, keys, start, typed } from './pressing.js';
+import { ARROWS, at, hear, keys, start, typed } from './pressing.js';
 
 const [{ runFolder }] = RUNS.rows as [(typeof RUNS.rows)[number]];
 /** At the screen of a run that has just been started, as the second piece of work. */
@@ -94,8 +94,7 @@ describe('what a run tells', () => {
 
 describe('what a run is asked', () => {
   const askedOf = (state: AppState): readonly RunControl[] => trainOf(state).asked;
-  const does = (state: AppState): string[] =>
-    hints(state, { upDown: '', leftRight: '' }).map(({ does: words }) => words);
+  const does = (state: AppState): string[] => hints(state, ARROWS).map(({ does: words }) => words);
 
   it('p pauses, and p again goes on, whether it has paused yet or not', () => {
     const asked = typed(training(), 'p');

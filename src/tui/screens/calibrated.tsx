@@ -3,7 +3,7 @@ import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import { Section } from '../components/section.js';
 import type { Column } from '../components/table.js';
-import { useTableLines } from '../components/table.js';
+import { roomIn, useTableLines } from '../components/table.js';
 import { clock, signedPercent } from '../components/words.js';
 import { paint, useLook } from '../look.js';
 import type { CalibrationReport } from '../services.js';
@@ -11,12 +11,12 @@ import { relativeError } from '../state/compare.js';
 import { lastReportLine, reportRoom } from '../state/compare-layout.js';
 import type { Size } from '../state/layout.js';
 import { bodyColumns, WIDE_COLUMNS } from '../state/layout.js';
-import { abbreviated } from '../state/labels.js';
+import { shortLabel } from '../state/labels.js';
 
 const CORRECTIONS: readonly Column[] = [
   { title: 'what moved' },
-  { title: 'was', width: 20 },
-  { title: 'new time over old', width: 17, align: 'right' },
+  { title: 'was', width: 13 },
+  { title: 'new over old', width: 12, align: 'right' },
   { title: '8 of 10 fits', width: 13, align: 'right' },
 ];
 
@@ -25,15 +25,16 @@ const time = (title: string): Column => ({ title, width: 8, align: 'right' });
 const error = (title: string): Column => ({ title, width: title.length, align: 'right' });
 
 /** How each run is predicted; where lines are short without the times. */
-function outcomesOf({ outcomes }: CalibrationReport, isWide: boolean) {
+function outcomesOf({ outcomes }: CalibrationReport, isWide: boolean, width: number) {
   const columns = isWide
     ? [RUN!, SIDE!, time('measured'), time('before'), error('  error'), time('after'), error('  error')]
     : [RUN!, SIDE!, time('measured'), error('error before'), error('error after')];
+  const room = roomIn(columns, width);
   const rows = outcomes.map(({ title, isChecked, measuredSeconds, beforeSeconds, afterSeconds }) => {
     const errorOf = (predicted: number): string => signedPercent(relativeError(predicted, measuredSeconds));
     const before = [...(isWide ? [clock(beforeSeconds)] : []), errorOf(beforeSeconds)];
     const after = [...(isWide ? [clock(afterSeconds)] : []), errorOf(afterSeconds)];
-    return [abbreviated(title), isChecked ? 'checked' : 'fitted', clock(measuredSeconds), ...before, ...after];
+    return [shortLabel(title, room), isChecked ? 'checked' : 'fitted', clock(measuredSeconds), ...before, ...after];
   });
   return { columns, rows };
 }
@@ -56,7 +57,7 @@ export function Calibrated(props: {
     ]),
     width,
   });
-  const outcomes = useTableLines({ ...outcomesOf(report, size.columns >= WIDE_COLUMNS), width });
+  const outcomes = useTableLines({ ...outcomesOf(report, size.columns >= WIDE_COLUMNS, width), width });
   const lines = [
     ...(report.corrections.length === 0 ? [] : corrections),
     ...(report.corrections.length === 0 || report.outcomes.length === 0 ? [] : [<Text key="gap"> </Text>]),
@@ -64,7 +65,7 @@ export function Calibrated(props: {
   ];
   const start = Math.min(props.line, lastReportLine(size, { calibration: report }));
   const verdict = report.isAccepted
-    ? `Accepted: version ${report.version} of ${report.profile} is what its name means from now on; ${report.reason}.`
+    ? `Accepted: ${report.profile} is its version ${report.version} from now on; ${report.reason}.`
     : `Refused, and nothing was written: predictions of runs that were not fitted got ${report.reason}.`;
   return (
     <Box flexDirection="column">

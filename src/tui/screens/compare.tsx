@@ -5,7 +5,7 @@ import { formatPercent } from '../../units.js';
 import { Busy } from '../components/busy.js';
 import { Section } from '../components/section.js';
 import type { Column } from '../components/table.js';
-import { Table } from '../components/table.js';
+import { roomIn, Table } from '../components/table.js';
 import { clock, signedPercent, wordsIn } from '../components/words.js';
 import { paint, useLook } from '../look.js';
 import type { RunRow } from '../services.js';
@@ -13,7 +13,7 @@ import type { CompareState } from '../state/compare.js';
 import { meanError, recalibratedSeconds, relativeError, selectedRun } from '../state/compare.js';
 import type { Size } from '../state/layout.js';
 import { bodyColumns, bodyRows, WIDE_COLUMNS } from '../state/layout.js';
-import { abbreviated } from '../state/labels.js';
+import { shortLabel } from '../state/labels.js';
 import { Calibrated } from './calibrated.js';
 import { Kernels, OneRun } from './one-run.js';
 
@@ -24,7 +24,7 @@ const stepError = ({ predictedStepTimeSeconds, measuredStepTimeSeconds }: RunRow
   relativeError(predictedStepTimeSeconds, measuredStepTimeSeconds);
 
 interface RunColumn extends Column {
-  readonly cell: (row: RunRow, state: CompareState) => string;
+  readonly cell: (row: RunRow, state: CompareState, room: number) => string;
   /** Where there is room for all columns, and where there is not; on both unless given. */
   readonly only?: 'wide' | 'narrow';
 }
@@ -34,7 +34,7 @@ const time = (value: number | undefined): string => (value === undefined ? '-' :
 const COLUMNS: readonly RunColumn[] = [
   { title: 'ended', width: 16, cell: ({ made }) => made.slice(0, 16).replace('T', ' '), only: 'wide' },
   { title: 'run', cell: ({ title, plan }) => `${title}: ${plan}`, only: 'wide' },
-  { title: 'run', cell: ({ model, plan }) => abbreviated(`${model} ${plan}`), only: 'narrow' },
+  { title: 'run', cell: ({ model, plan }, _state, room) => shortLabel(`${model} ${plan}`, room), only: 'narrow' },
   { title: 'steps', width: 5, align: 'right', cell: ({ steps }) => String(steps), only: 'wide' },
   { title: 'MFU', width: 6, align: 'right', cell: ({ measuredMfu }) => formatPercent(measuredMfu), only: 'wide' },
   { title: 'measured', width: 8, align: 'right', cell: (row) => clock(row.measuredStepTimeSeconds) },
@@ -107,6 +107,7 @@ function RunList({ state, size }: { readonly state: CompareState; readonly size:
   const hasAfter = list.rows.some((row) => recalibratedSeconds(row, state) !== undefined);
   const isWide = size.columns >= WIDE_COLUMNS;
   const columns = [...COLUMNS, ...(hasAfter ? AFTER : [])].filter(({ only }) => only !== (isWide ? 'narrow' : 'wide'));
+  const room = roomIn(columns, width);
   const selected = selectedRun(state);
   const height = Math.max(3, bodyRows(size) - AROUND_TABLE);
   return (
@@ -123,7 +124,7 @@ function RunList({ state, size }: { readonly state: CompareState; readonly size:
       <Box flexDirection="column" height={Math.min(height, list.rows.length + 1)} flexShrink={0}>
         <Table
           columns={columns}
-          rows={list.rows.map((row) => columns.map(({ cell }) => cell(row, state)))}
+          rows={list.rows.map((row) => columns.map(({ cell }) => cell(row, state, room)))}
           width={width}
           height={height}
           selected={selected}

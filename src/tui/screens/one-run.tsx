@@ -97,8 +97,9 @@ function Waterfall(props: {
     cells
       .map((text, index) => fit(text, FIGURES[index]!.width!, look.glyphs.ellipsis, FIGURES[index]!.align))
       .join('  ');
+  // What is too small for a cell gets one all the same.
   const bar = ([from, to]: readonly [number, number], glyph: string): string =>
-    ' '.repeat(from) + glyph.repeat(Math.max(1, to - from));
+    ' '.repeat(Math.min(from, room - 1)) + glyph.repeat(Math.max(1, to - from));
   const first = windowStart(selected, rows.length, height);
   return (
     <>

@@ -33,7 +33,7 @@ function compareHints({ list, opened, calibration, reportLine }: CompareState, u
     return [
       { keys: upDown, does: 'choose' },
       ...(opened.view === 'work' ? [{ keys: 'Enter', does: 'its kernels' }] : []),
-      { keys: 'Tab', does: 'otherwise' },
+      { keys: 'Tab', does: 'next view' },
       BACK,
     ];
   }
@@ -58,7 +58,7 @@ export function hints(state: AppState, arrows: Arrows): Hint[] {
     { keys: '?', does: 'help' },
     { keys: 'q', does: 'quit' },
   ];
-  const runs: Hint = { keys: '^R', does: 'runs' };
+  const runs: Hint = { keys: '^R', does: 'runs', isOptional: true };
   const { screen, pick } = state;
   switch (screen.at) {
     case 'pick': {

@@ -73,9 +73,6 @@ export function fitWords(words: readonly string[], room: number): string {
   return words.length === 0 ? '' : `+${words.length}`;
 }
 
-/** With short words alone. */
-export const abbreviated = (label: string): string => label.split(' ').map(shortWord).join(' ');
-
 /** A whole label: in full where there is room, then with short words, then as many of them as fit. */
 export function shortLabel(label: string, room: number): string {
   if (label.length <= room) return label;

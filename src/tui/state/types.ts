@@ -55,10 +55,10 @@ export interface AppState {
   readonly screen: Screen;
   /** A search or a training; other work of them, or none, ends it. */
   readonly work: Work | undefined;
-  readonly toWrite: JobToWrite | undefined;
   /** Runs that are over, being read. */
   readonly reading: Work | undefined;
   readonly calibrating: Work | undefined;
+  readonly toWrite: JobToWrite | undefined;
   /** How many pieces of work there were: the next one's id. */
   readonly works: number;
   readonly help: boolean;
