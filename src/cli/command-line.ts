@@ -250,7 +250,10 @@ function createProgram(): Command {
   )
     .argument('<what...>', 'job files, run folders, or files of what plan --json printed')
     .option('-o, --output <file>', 'the page, must not exist', 'report.html')
-    .option('--search', "also search each job's plans, as plan does without flags, and draw those that no other beats")
+    .option(
+      '--search',
+      'also search what plans the model, chips and batch of each job could have, and draw those that no other beats',
+    )
     .action(async (what: string[], flags: ReportFlags) => (await import('./commands/report.js')).report(what, flags));
   json(program.command('validate').description('predict measured runs, and say by how much predictions are off'))
     .requiredOption('--runs <file>', 'measured runs, one JSON object a line (docs/validation.md)')

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MeshwrightError } from '../errors.js';
-import type { Job } from '../job/index.js';
+import type { Job, JobInput } from '../job/index.js';
 import { describePlan } from '../planner/index.js';
 import type { Lane, Lanes, MeasuredRun, Subject } from '../report/index.js';
 import { partColour } from '../report/index.js';
@@ -42,13 +42,20 @@ export function distinctNames(paths: readonly string[]): string[] {
   return short.map((name, index) => (short.indexOf(name) === short.lastIndexOf(name) ? name : paths[index]!));
 }
 
+/** A job as it is, and as it was given. */
+export interface FoundJob {
+  readonly job: Job;
+  readonly input: JobInput;
+}
+
 /** @param name that tells it from the others */
-export function subjectOf(path: string, name: string): { readonly subject: Subject; readonly job: Job } {
+export function subjectOf(path: string, name: string): FoundJob & { readonly subject: Subject } {
   const isRun = isRunFolder(path);
   // First what was measured: where that is missing there is nothing to simulate.
   const run = isRun ? runOf(path) : undefined;
   const assessor = new Assessor();
-  const job = assessor.resolve(jobInput(isRun ? join(path, 'job.yaml') : path, {}));
+  const input = jobInput(isRun ? join(path, 'job.yaml') : path, {});
+  const job = assessor.resolve(input);
   const assessment = assessor.assessAny(job);
   const { machine, simulation, execution } = assessment;
   const step = isOfPipeline(assessment)
@@ -74,7 +81,7 @@ export function subjectOf(path: string, name: string): { readonly subject: Subje
     ...(run === undefined ? {} : { run }),
     ...(spans === undefined ? {} : { measuredLanes: measuredLanesOf(spans, assessment) }),
   };
-  return { subject, job };
+  return { subject, job, input };
 }
 
 function runOf(folder: string): MeasuredRun {

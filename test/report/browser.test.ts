@@ -48,12 +48,22 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
 
   /** Points at the middle of the figure's marks until something is said beside the pointer. */
   async function pointAt(page: Page, mark: Locator): Promise<string> {
+    const painted = page.locator('[data-kind] :is(path[fill^="var"], path[stroke^="var"])');
+    await page.mouse.move(0, 0);
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll<HTMLElement>('.tip')].every(
+        (tip) => !tip.checkVisibility({ visibilityProperty: true, opacityProperty: true }),
+      ),
+    );
+    const before = await painted.count();
     await mark.scrollIntoViewIfNeeded();
     const box = (await mark.boundingBox())!;
     await page.mouse.move(box.x + box.width / 2 - 2, box.y + box.height / 2);
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-    const tip = page.locator('.tip:visible').first();
+    const tip = page.locator('.tip').filter({ visible: true });
     await tip.waitFor({ timeout: 5000 });
+    // It is still there, in its colour.
+    expect(await painted.count()).toBeGreaterThanOrEqual(before);
     return tip.innerText();
   }
 
@@ -100,7 +110,7 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
       const { from, to } = await drawing.evaluate((element) => ({ ...(element as HTMLElement).dataset }));
       return Number(to) - Number(from);
     };
-    const axis = (): Promise<string[]> => drawing.locator('svg text').allInnerTexts();
+    const axis = (): Promise<string[]> => drawing.locator('svg text').allTextContents();
     const before = await axis();
     const press = async (name: string): Promise<void> => {
       const was = await drawing.evaluate((element) => JSON.stringify((element as HTMLElement).dataset));

@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { cli, createFolder } from '../cli/support.js';
+import { cli } from '../cli/in-process.js';
+import { createFolder } from '../cli/support.js';
 
 /** A file's name that would be markup. */
 export const MARKUP = '<b>bold<script>.yaml';

@@ -36,7 +36,7 @@ const lanes = fc
     maxLength: 120,
   })
   .map(laneOf)
-  .chain((lane) => fc.constantFrom([lane], [lane, { ...lane, isMeasured: true }]));
+  .chain((lane) => fc.constantFrom<readonly Lane[]>([lane], [lane, { ...lane, isMeasured: true }]));
 
 const endOf = (all: readonly Lane[]): number => Math.max(...all.flatMap(({ spans }) => spans.map(({ end }) => end)));
 

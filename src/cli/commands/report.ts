@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { formatPlan, isPipeline } from '../../job/index.js';
-import type { Job, Space } from '../../job/index.js';
+import { formatPlan, isPipeline, spaceOfInput } from '../../job/index.js';
+import type { Space } from '../../job/index.js';
 import { packageVersion } from '../../package-root.js';
 import { describePlan } from '../../planner/index.js';
 import type { ReportDocument, Search, SearchedPlan, Subject } from '../../report/index.js';
@@ -12,6 +12,7 @@ import { printJson, printLine } from '../output.js';
 import type { FoundPlan } from '../plan-report.js';
 import { searchPlans } from '../plan-search.js';
 import { readPlans } from '../plans-file.js';
+import type { FoundJob } from '../report-subject.js';
 import { distinctNames, isRunFolder, subjectOf } from '../report-subject.js';
 import { requireNew, writeNew } from '../run-folder.js';
 
@@ -44,9 +45,18 @@ const searchedPlan = ({ job, figures }: FoundPlan): SearchedPlan => ({
 
 const BEST = 10;
 
-/** A job's task, searched as `plan` does without flags; all of it where the plan is a pipeline, which others leave out. */
-async function searchFor(job: Job, title: string): Promise<{ search: Search; interrupted: Interrupted | undefined }> {
-  const space: Space = { breadth: isPipeline(job.plan) ? 'full' : 'usual' };
+/**
+ * All plans that a job's model, hardware, chips and batch could have, within what its block `search:` says: the usual ones,
+ * or every one where the plan is a pipeline, which the usual leave out.
+ */
+async function searchFor(
+  { job, input }: FoundJob,
+  title: string,
+): Promise<{ search: Search; interrupted: Interrupted | undefined }> {
+  const space: Space = {
+    ...spaceOfInput(input.search ?? {}),
+    breadth: isPipeline(job.plan) ? 'full' : 'usual',
+  };
   const { result, interrupted } = await untilInterrupted(
     'drawing the plans so far',
     (signal) => searchPlans(job, space, { top: BEST, signal }),
@@ -75,12 +85,12 @@ export async function report(paths: readonly string[], flags: ReportFlags): Prom
   const subjects: Subject[] = [];
   let interrupted: Interrupted | undefined;
   for (const [index, path] of jobs.entries()) {
-    const { subject, job } = subjectOf(path, names[index]!);
+    const { subject, ...found } = subjectOf(path, names[index]!);
     if (flags.search !== true) subjects.push(subject);
     else {
-      const found = await searchFor(job, subject.title);
-      subjects.push({ ...subject, search: found.search });
-      interrupted = found.interrupted;
+      const searched = await searchFor(found, subject.title);
+      subjects.push({ ...subject, search: searched.search });
+      interrupted = searched.interrupted;
       if (interrupted !== undefined) break;
     }
   }

@@ -99,3 +99,9 @@ export const TOOLTIP = {
 };
 
 export const start = (element: HTMLElement): Chart => init(element, null, { renderer: 'svg' }) as Chart;
+
+/**
+ * How a shape of our own is painted, pointed at or not: left to itself ECharts would lighten the colour, and those of the
+ * style sheet are nothing that it can calculate with.
+ */
+export const painted = (style: object) => ({ style, emphasis: { style } });

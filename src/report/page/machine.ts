@@ -1,6 +1,6 @@
 /** Draws a machine: lines and boxes in units of its own, to one scale. */
 import type { Chart, Fields, Pointed, RenderApi, RenderParams } from './common.js';
-import { BASE, TOOLTIP, start, tip } from './common.js';
+import { BASE, TOOLTIP, painted, start, tip } from './common.js';
 
 /** Numbers of a line or a box in the page's data. */
 const NUMBERS = 5;
@@ -28,7 +28,7 @@ export function drawMachine(element: HTMLElement, data: Fields): Chart {
     return {
       type: 'line',
       shape: { x1, y1, x2, y2 },
-      style: { stroke: colourOf(Math.round(level / scale)), lineWidth: Math.max(1.5, scale * 0.14) },
+      ...painted({ stroke: colourOf(Math.round(level / scale)), lineWidth: Math.max(1.5, scale * 0.14) }),
     };
   };
   const box = (index: number, scale: number): unknown => {
@@ -44,13 +44,15 @@ export function drawMachine(element: HTMLElement, data: Fields): Chart {
     return {
       type: 'rect',
       shape: { x, y, width: w, height: h, r: isFrame ? 3 : 1 },
-      style: isFrame
-        ? { fill: 'transparent', stroke: 'var(--line)', lineWidth: 1 }
-        : { fill: level < 0 ? 'var(--ink-2)' : colourOf(level) },
+      ...painted(
+        isFrame
+          ? { fill: 'transparent', stroke: 'var(--line)', lineWidth: 1 }
+          : { fill: level < 0 ? 'var(--ink-2)' : colourOf(level) },
+      ),
       ...(name === ''
         ? {}
         : {
-            textContent: { type: 'text', style: { text: name, fill: 'var(--ink-2)', fontSize: 11 } },
+            textContent: { type: 'text', ...painted({ text: name, fill: 'var(--ink-2)', fontSize: 11 }) },
             textConfig: { position: 'top', distance: 2 },
           }),
     };

@@ -1,7 +1,7 @@
 /** Draws rows of spans that can be zoomed: at any zoom, no more than there are pixels for. */
 import { graphic } from 'echarts/core';
 import type { Box, Chart, Fields, Pointed, RenderApi, RenderParams } from './common.js';
-import { BASE, TOOLTIP, start, tip } from './common.js';
+import { BASE, TOOLTIP, painted, start, tip } from './common.js';
 import type { Drawn, EncodedLane, Encoding } from './spans.js';
 import { decoded, iterationOf, nameOf, visible } from './spans.js';
 import { TIME, unit } from './units.js';
@@ -101,7 +101,7 @@ export function drawTimeline(element: HTMLElement, data: Fields): Chart {
       const height = length === 0 ? BAR : Math.min(1, taken / length) * BAR;
       const shape = clipped((bottom -= height), height);
       if (shape === undefined || height < 0.2) return [];
-      return [{ type: 'rect', shape, style: { fill: categories[category]!.colour } }];
+      return [{ type: 'rect', shape, ...painted({ fill: categories[category]!.colour }) }];
     });
     const [first] = parts;
     const text = one.spans > 1 ? '' : shortName(names[nameOf(lanes[one.lane]!, one.block)] ?? '');
@@ -112,14 +112,14 @@ export function drawTimeline(element: HTMLElement, data: Fields): Chart {
       type: 'text',
       x: at + 3,
       y,
-      style: {
+      ...painted({
         text,
         fill: 'var(--on-colour)',
         fontSize: 11,
         width: width - 6,
         overflow: 'truncate',
         verticalAlign: 'middle',
-      },
+      }),
     };
     return { type: 'group', children: [...parts, name] };
   };
@@ -154,7 +154,10 @@ export function drawTimeline(element: HTMLElement, data: Fields): Chart {
       axisLabel: { color: 'var(--ink)', width: left - 10, overflow: 'truncate', interval: 0 },
     },
     dataZoom: [
-      { type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseWheel: false, minSpan: 1e-4 },
+      // Under a finger a page is to be scrolled; there are buttons and the bar.
+      ...(matchMedia('(pointer: coarse)').matches
+        ? []
+        : [{ type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseWheel: false, minSpan: 1e-4 }]),
       {
         type: 'slider',
         filterMode: 'none',
@@ -172,6 +175,11 @@ export function drawTimeline(element: HTMLElement, data: Fields): Chart {
     ],
     series: [series()],
   });
+  // ECharts keeps the wheel to itself, with Ctrl or without.
+  for (const name of ['wheel', 'mousewheel'] as const)
+    element.addEventListener(name, (event) => (event as WheelEvent).ctrlKey || event.stopPropagation(), {
+      capture: true,
+    });
   const span = (): [number, number] => {
     const { dataZoom } = chart.getOption() as { dataZoom: [{ start: number; end: number }] };
     const [zoom] = dataZoom;

@@ -22,9 +22,15 @@ function busiestWords({ step: { links } }: Subject): string {
   return `The busiest link, ${name}, carried ${percent(utilization)} of what it could during the step; the mean of ${count(links.count)} is ${percent(links.meanUtilization)}.`;
 }
 
+/** Of a torus by dimension, whose letter is the last of the name. */
+const classesOf = ({ step: { links, slice } }: Subject): Subject['step']['links']['classes'] => {
+  const key = ({ name }: { readonly name: string }): string => name.at(-1)! + name;
+  return slice === null ? links.classes : links.classes.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+};
+
 /** Links that are alike: a direction of a torus dimension, the ports into all nodes. */
 export function linkClassesFigure(subject: Subject, id: string): Figure {
-  const { classes } = subject.step.links;
+  const classes = classesOf(subject);
   const most = classes.map(({ busiest }) => busiest?.utilization ?? 0);
   return {
     id,
@@ -92,7 +98,7 @@ export function machineFigure(subject: Subject, id: string): Figure {
   const { machine, linkUtilization } = subject;
   const drawing =
     machine.slice === undefined ? drawNodes(machine, linkUtilization) : drawTorus(machine, linkUtilization);
-  const { classes } = subject.step.links;
+  const classes = classesOf(subject);
   return {
     id,
     title: 'The machine, by how much its links are used',

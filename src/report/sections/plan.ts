@@ -3,7 +3,7 @@ import type { Subject } from '../document.js';
 import { tableHtml } from '../figure.js';
 import type { Content, Html } from '../html.js';
 import { html } from '../html.js';
-import { count, error, percent, short, size, time, whole } from '../words.js';
+import { count, error, percent, rate, short, size, time, whole } from '../words.js';
 import { memoryWords } from './memory.js';
 import { boundSentence, boundWords } from './time.js';
 
@@ -186,8 +186,8 @@ export const originHtml = ({ step, hardware, source }: Subject): Html =>
     <h3 style="margin-top:0">Where the figures come from</h3>
     <p>
       ${source}, simulated on the profile ${hardware} with the software stack ${step.stack}. MFU: ${step.mfuConvention},
-      ${short(step.peakFlopsPerSecondPerChip)}FLOP/s a chip in ${step.dtype}; ${percent(step.mfuByFormula)} by 6·N +
-      12·L·H·Q·T a token; HFU, with what is computed again, ${percent(step.hfu)}.
+      ${rate(step.peakFlopsPerSecondPerChip)} a chip in ${step.dtype}; ${percent(step.mfuByFormula)} by 6·N + 12·L·H·Q·T
+      a token; HFU, with what is computed again, ${percent(step.hfu)}.
     </p>
     <p>Intervals: ${step.stepTimeInterval.source}.</p>
   </section> `;

@@ -10,26 +10,19 @@ import { count, listed, time, whole } from '../words.js';
 const lengthOf = ({ spans }: Lane): number =>
   spans.reduce((total, { start, end, category }) => (category === 'bubble' ? total : total + end - start), 0);
 
-/** Of each row how long each category lasts, in the table's rows. */
+/** Of each row how long each category lasts. */
 function rowsOf(lanes: readonly Lane[], seconds: number): string[][] {
   return lanes.flatMap((lane) => {
-    const byCategory = new Map<string, { seconds: number; count: number }>();
+    const byCategory = new Map<string, number>();
     for (const span of lane.spans)
-      eachCategory(span, lane, (category, taken) => {
-        const before = byCategory.get(category) ?? { seconds: 0, count: 0 };
-        byCategory.set(category, {
-          seconds: before.seconds + taken,
-          count: before.count + (category === span.category ? 1 : 0),
-        });
-      });
+      eachCategory(span, lane, (category, taken) => byCategory.set(category, (byCategory.get(category) ?? 0) + taken));
     return [...byCategory]
-      .toSorted(([, a], [, b]) => b.seconds - a.seconds)
-      .map(([category, total]) => [
+      .toSorted(([, a], [, b]) => b - a)
+      .map(([category, taken]) => [
         lane.name,
         CATEGORIES[category as Category] ?? category,
-        count(total.count),
-        time(total.seconds),
-        whole(total.seconds / seconds),
+        time(taken),
+        whole(taken / seconds),
       ]);
   });
 }
@@ -62,6 +55,6 @@ export function timelineFigure({ lanes, seconds, note }: Lanes, id: string, titl
       note === undefined ? undefined : ' ',
       left,
     ],
-    table: { head: ['row', 'what', 'spans', 'time', 'of the step'], rows: rowsOf(lanes, seconds), right: [2, 3, 4] },
+    table: { head: ['row', 'what', 'time', 'of what is shown'], rows: rowsOf(lanes, seconds), right: [2, 3] },
   };
 }
