@@ -8,7 +8,7 @@ import type { AnyAssessment, Assessor, PipelineAssessment } from './assess.js';
 import { isOfPipeline } from './assess.js';
 import { slotTable } from './pipeline-view.js';
 import { boundedBy } from './simulation-view.js';
-import { chipLanes, slotLanes, stageLanes } from './step-lanes.js';
+import { axisLanes, chipLanes, slotLanes, stageLanes } from './step-lanes.js';
 
 /** Parts of the time: more than the columns of a screen. */
 const PARTS = 240;
@@ -16,15 +16,18 @@ const PARTS = 240;
 /** A step of more kernels and collectives takes seconds to follow. */
 const MOST_FOLLOWED = 400_000;
 
-function pipelineTimeline({ execution, machine }: PipelineAssessment, window: TimeWindow): Timeline {
+/** All stages, and what the slowest one sends over each axis. */
+function pipelineTimeline({ execution, machine, simulation }: PipelineAssessment, window: TimeWindow): Timeline {
   const step = toSeconds(execution.times.alone);
   const part = { from: window.from * step, to: window.to * step, parts: PARTS };
   const runs = execution.stages
     .flatMap(({ uses }) => uses)
     .reduce((total, { run, count }) => total + count * runsOf(run), 0);
-  const lanes =
-    runs <= MOST_FOLLOWED ? stageLanes(pipelineSpans(execution, machine), part) : slotLanes(slotTable(execution), part);
-  return { fromSeconds: part.from, toSeconds: part.to, lanes };
+  const times = { fromSeconds: part.from, toSeconds: part.to };
+  if (runs > MOST_FOLLOWED) return { ...times, lanes: slotLanes(slotTable(execution), part) };
+  const spans = pipelineSpans(execution, machine);
+  const slowest = spans[simulation.pipeline.slowestStage]!;
+  return { ...times, lanes: [...stageLanes(spans, part), ...axisLanes(slowest, part)] };
 }
 
 /** @returns null where there is too much of it */

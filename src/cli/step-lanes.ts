@@ -71,27 +71,21 @@ function computeShares(kernels: readonly Span[], window: LaneWindow): Shares {
   return shares;
 }
 
-/** A chip: its kernels, and a lane for each axis that it communicates over, in the order of the first use. */
-export function chipLanes(spans: readonly Span[], window: LaneWindow): TimelineLane[] {
+/** What a chip sends over each axis, in the order of the first use. */
+export function axisLanes(spans: readonly Span[], window: LaneWindow): TimelineLane[] {
   const kernels = kernelsOf(spans);
-  const lane = (name: string, kind: TimelineLane['kind'], { all }: Shares): TimelineLane => ({
-    name,
-    kind,
-    shares: all,
+  return axesOf(spans).map((axis) => {
+    const shares = new Shares(window);
+    addCollectives(shares, byStart(spans.filter((span) => span.kind === 'collective' && span.axis === axis)), kernels);
+    return { name: axis, kind: 'communication', shares: shares.all };
   });
-  return [
-    lane('compute', 'compute', computeShares(kernels, window)),
-    ...axesOf(spans).map((axis) => {
-      const shares = new Shares(window);
-      addCollectives(
-        shares,
-        byStart(spans.filter((span) => span.kind === 'collective' && span.axis === axis)),
-        kernels,
-      );
-      return lane(axis, 'communication', shares);
-    }),
-  ];
 }
+
+/** A chip: its kernels, and what it sends. */
+export const chipLanes = (spans: readonly Span[], window: LaneWindow): TimelineLane[] => [
+  { name: 'compute', kind: 'compute', shares: computeShares(kernelsOf(spans), window).all },
+  ...axisLanes(spans, window),
+];
 
 const axesOf = (spans: readonly Span[]): string[] => [
   ...new Set(spans.flatMap(({ kind, axis }) => (kind === 'collective' && axis !== undefined ? [axis] : []))),

@@ -130,7 +130,7 @@ describe('a look at a plan', () => {
 
   it('of a pipeline has a lane for each stage', async () => {
     const { timeline } = await look('pipe=2 microbatches=4');
-    expect(timeline!.lanes.map(({ name }) => name)).toEqual(['stage 0', 'stage 1']);
+    expect(timeline!.lanes.map(({ name }) => name)).toEqual(['stage 0', 'stage 1', 'pipe']);
     // The second stage waits for the first.
     expect(timeline!.lanes[1]!.shares.forward![0]).toBe(0);
   });

@@ -57,5 +57,6 @@ describe('lanes where there are rows for few', () => {
   it('communication is, beside the chip that it is of', () => {
     const lanes = [lane('compute'), lane('data', 'communication'), lane('model', 'communication')];
     expect(names(shownLanes(lanes, 3))).toEqual(['compute', 'data', 'model']);
+    expect(names(shownLanes([...stages, ...lanes.slice(1)], 3))).toEqual(['stage 0', 'stage 7', 'data']);
   });
 });

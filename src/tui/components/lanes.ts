@@ -51,11 +51,14 @@ export function laneSeconds({ shares }: Pick<TimelineLane, 'shares'>, activity: 
   return series.length === 0 ? 0 : (series.reduce((sum, share) => sum + share, 0) / series.length) * length;
 }
 
-/** As many lanes as there are rows for: all communication, and of the others evenly spread ones, the first and last too. */
+/**
+ * As many lanes as there are rows for: of chips or stages at least half, evenly spread, the first and the last among them;
+ * the others are of communication.
+ */
 export function shownLanes(lanes: readonly TimelineLane[], rows: number): readonly TimelineLane[] {
   const communication = lanes.filter(({ kind }) => kind === 'communication');
   const compute = lanes.filter(({ kind }) => kind === 'compute');
-  const room = Math.max(1, rows - communication.length);
+  const room = Math.max(Math.ceil(rows / 2), rows - communication.length);
   const kept =
     compute.length <= room
       ? compute
