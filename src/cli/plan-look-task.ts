@@ -4,7 +4,7 @@ import type { ErrorCode, ErrorDetail } from '../errors.js';
 import type { PlanLook, TaskChoice, TimeWindow } from '../tui/services.js';
 import { Assessor } from './assess.js';
 import type { FoundFiles } from './found-files.js';
-import { findFiles } from './found-files.js';
+import { findFiles, shippedHardware } from './found-files.js';
 import { PlanLooker } from './plan-look.js';
 import { jobOfLabel } from './task-choice.js';
 
@@ -26,7 +26,10 @@ export function createLook(): (request: LookRequest) => Promise<LookOutcome> {
   const looker = new PlanLooker(new Assessor({ unverified: true }));
   return async (request) => {
     try {
-      if (request.kind === 'files') return { answer: await findFiles(request.folder) };
+      if (request.kind === 'files') {
+        const { models, hardware } = await findFiles(request.folder);
+        return { answer: { models, hardware: [...shippedHardware(), ...hardware] } };
+      }
       const { task, label, window } = request;
       return { answer: looker.look(JSON.stringify([task, label]), () => jobOfLabel(task, label), window) };
     } catch (error) {
