@@ -15,8 +15,6 @@ import {
 } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
-import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
-import { findPlans } from '../planner/index.js';
 import type { MemoryUse, TrainingPipeline, Program } from '../program/index.js';
 import { omit } from '../omit.js';
 import type { Bytes } from '../units.js';
@@ -307,17 +305,5 @@ export class Assessor {
       const { bytes: needed, capacity } = this.memory(job);
       return needed <= capacity;
     });
-  }
-
-  rank(
-    task: Task,
-    space: SearchSpace,
-    onScored?: (job: Job, figures: JobSimulation) => void,
-  ): PlanSearch<JobSimulation> {
-    const scorer: Scorer<JobSimulation> = {
-      memory: (job) => this.memory(job),
-      simulate: (job) => this.simulate(job),
-    };
-    return findPlans(task, scorer, space, onScored);
   }
 }

@@ -42,10 +42,28 @@ export function timelineOf(assessment: AnyAssessment, window: TimeWindow): Timel
   return { fromSeconds: part.from, toSeconds: part.to, lanes };
 }
 
+function aboutOf(assessment: AnyAssessment): Omit<PlanLook, 'timeline'> {
+  const { simulation, machine, job } = assessment;
+  const modelFlops = flops(simulation.modelFlops);
+  const bounds = isOfPipeline(assessment)
+    ? pipelineBounds(assessment.execution, machine, modelFlops)
+    : boundsOf(assessment.program, machine, modelFlops);
+  return {
+    bound: {
+      seconds: bounds.seconds,
+      mfu: (simulation.mfu * simulation.stepTimeSeconds) / bounds.seconds,
+      by: boundedBy(bounds),
+    },
+    parts: describePlan(job, simulation),
+  };
+}
+
 /** Looks at plans one after the other, and keeps the last, which one may zoom into. */
 export class PlanLooker {
   readonly #assessor: Assessor;
-  #last: { readonly key: string; readonly assessment: AnyAssessment } | undefined;
+  #last:
+    | { readonly key: string; readonly assessment: AnyAssessment; readonly about: Omit<PlanLook, 'timeline'> }
+    | undefined;
 
   constructor(assessor: Assessor) {
     this.#assessor = assessor;
@@ -53,21 +71,11 @@ export class PlanLooker {
 
   /** @param key tells jobs apart */
   look(key: string, jobOf: () => Job, window: TimeWindow): PlanLook {
-    if (this.#last?.key !== key) this.#last = { key, assessment: this.#assessor.assessAny(jobOf()) };
-    const { assessment } = this.#last;
-    const { simulation, machine, job } = assessment;
-    const modelFlops = flops(simulation.modelFlops);
-    const bounds = isOfPipeline(assessment)
-      ? pipelineBounds(assessment.execution, machine, modelFlops)
-      : boundsOf(assessment.program, machine, modelFlops);
-    return {
-      timeline: timelineOf(assessment, window),
-      bound: {
-        seconds: bounds.seconds,
-        mfu: (simulation.mfu * simulation.stepTimeSeconds) / bounds.seconds,
-        by: boundedBy(bounds),
-      },
-      parts: describePlan(job, simulation),
-    };
+    if (this.#last?.key !== key) {
+      const assessment = this.#assessor.assessAny(jobOf());
+      this.#last = { key, assessment, about: aboutOf(assessment) };
+    }
+    const { assessment, about } = this.#last;
+    return { timeline: timelineOf(assessment, window), ...about };
   }
 }

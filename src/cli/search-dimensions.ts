@@ -55,12 +55,13 @@ function choicesText(name: ListedOption, values: readonly unknown[] | 'all'): st
   return texts.join(texts.some((text) => text.includes(',')) ? '|' : ',');
 }
 
+const ALL = 'all that divide';
 const SEARCHED_AXES: Readonly<Record<AxisName, Readonly<Record<SearchWish['breadth'], string>>>> = {
-  pipe: { usual: '1 alone', full: 'all that divide' },
+  pipe: { usual: '1 alone', full: ALL },
   replica: { usual: '1 alone', full: '1 alone' },
-  data: { usual: 'all that divide', full: 'all that divide' },
+  data: { usual: ALL, full: ALL },
   sequence: { usual: '1 alone', full: '1 alone' },
-  model: { usual: 'all that divide', full: 'all that divide' },
+  model: { usual: ALL, full: ALL },
 };
 
 /** What a space says of each dimension that it says anything of, by the words of plans. */
@@ -121,19 +122,20 @@ export function searchOf(choice: TaskChoice, { breadth, settings }: SearchWish):
     const text = fixed.get(name);
     return text === undefined ? {} : { setting: text };
   };
+  const hasStages = breadth === 'full' || ['pipe', ...OF_STAGES.map(planWord)].some((name) => fixed.has(name));
   const dimensions: Dimension[] = [
     ...MESH_AXES.map((name) => ({
       name,
       values: divisors(task.chips).map(String),
       unnamed: '1',
-      searched: SEARCHED_AXES[name][breadth],
+      searched: name === 'pipe' && hasStages ? ALL : SEARCHED_AXES[name][breadth],
       ...setting(name),
     })),
     {
       name: 'microbatches',
       values: divisors(task.batch).slice(0, MOST_VALUES).map(String),
       unnamed: '1',
-      searched: 'all that divide',
+      searched: ALL,
       ...setting('microbatches'),
     },
     ...options.map((name) => {
@@ -143,7 +145,12 @@ export function searchOf(choice: TaskChoice, { breadth, settings }: SearchWish):
         name: word,
         values: optionValues(name, task, 'full'),
         unnamed: name === 'compute' ? task.hardware.defaultDtype : describeDefault(name),
-        searched: searched === '' ? describeDefault(name) : searched,
+        searched:
+          OF_STAGES.includes(name) && !hasStages
+            ? 'nothing without pipe'
+            : searched === ''
+              ? describeDefault(name)
+              : searched,
         ...setting(word),
       };
     }),

@@ -62,6 +62,8 @@ describe('on a space of hundreds of plans', () => {
       const found = {
         peak: bounds.peaks(job)(job.plan.microbatches),
         ofClass: bounds.of(job),
+        folded: bounds.folded(job),
+        activations: bounds.activations(job),
       };
       for (const [level, bound] of Object.entries(found)) {
         if (bound.seconds > figures.stepTimeSeconds)

@@ -5,11 +5,12 @@ import type { MessagePort } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { searchPlansSafely } from '../../src/cli/search-task.js';
 import { Assessor } from '../../src/cli/assess.js';
+import { createLook } from '../../src/cli/plan-look-task.js';
 import { parsePlanInput } from '../../src/job/index.js';
 import { View } from '../../src/tui/app.js';
 import { detectLook, LookProvider } from '../../src/tui/look.js';
 import { initialApp } from '../../src/tui/state/app.js';
-import { initialPlans, USUAL } from '../../src/tui/state/plans.js';
+import { initialPlans, USUAL, WHOLE_STEP, withLook } from '../../src/tui/state/plans.js';
 import type { AppState } from '../../src/tui/state/types.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../src/units.js';
 import { cli } from '../cli/in-process.js';
@@ -76,9 +77,13 @@ async function plansOnScreen(): Promise<string> {
   const port = { postMessage: () => undefined, close: () => undefined } as unknown as MessagePort;
   const found = await searchPlansSafely({ task, wish: USUAL, port, threads: 1 });
   if (!('progress' in found)) throw new Error(found.code);
+  const at = { task, label: found.progress.plans[0]!.label, window: WHOLE_STEP };
+  const looked = await createLook()({ kind: 'look', ...at });
+  if (!('answer' in looked) || !('bound' in looked.answer)) throw new Error('no look at the first plan');
+  const plans = withLook({ ...initialPlans(task), progress: found.progress }, at, looked.answer);
   const state: AppState = {
     ...initialApp({ models: [], hardware: [] }, task),
-    screen: { at: 'plans', plans: { ...initialPlans(task), progress: found.progress } },
+    screen: { at: 'plans', plans },
   };
   const { lastFrame, unmount } = render(
     <LookProvider value={detectLook({ LANG: 'C.UTF-8', NO_COLOR: '1' }, 'linux')}>

@@ -1,5 +1,5 @@
 /** The UI of the whole program in a real terminal: nothing here is faked, the job is trained. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,8 +29,9 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await terminal.waitFor('Enter search');
     await terminal.keys('Enter');
     const plans = await terminal.waitFor(/Found \d+ plans, fastest first/);
-    expect(plans).toMatch(/1 +(data|model)=2[^\n]* +\d+ +[\d.]+ ms +[\d.]+ %/);
-    expect(plans).toContain('Why');
+    expect(plans).toMatch(/^ ❯ {3}1 {2}(data|model)=2 {2}.* {2}\d+ +[\d.]+ ms {2,}[\d.]+ % {2,}[\d.]+ MB$/m);
+    expect(plans).toMatch(/── (data|model)=2 microbatches=\d+.* ─+ t trains it here$/m);
+    expect(plans).toMatch(/^ Why {2}\d+ % compute/m);
     await terminal.keys('t');
     const training = await terminal.waitFor(/step \d+ of \d+/, 60_000);
     expect(training).toContain('predicted');
@@ -62,16 +63,54 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     ]);
   }, 300_000);
 
-  it('plans ViT-22B on 1,024 TPU v4, and says that it cannot be trained here', async () => {
+  it('plans ViT-22B on 1,024 TPU v4, and goes on with a dimension fixed', async () => {
     await terminal.start(`node ${MAIN}`);
     await terminal.waitFor('Enter search');
-    await terminal.keys('vit-22b', 'Tab', 'tpu-v4', 'Tab', '1024', 'Tab', '65536');
-    await terminal.waitFor(/Batch +65536/);
+    await terminal.keys('v22', 'Tab', 'tpu-v4', 'Tab', '1024', 'Tab', '65536');
+    await terminal.waitFor(/Batch +65536 +16.8 M tokens a step, 64 a chip/);
     await terminal.keys('Enter');
-    const plans = await terminal.waitFor(/Found \d+ plans, fastest first/, 60_000);
-    expect(plans).toMatch(/1 +data=\d+,model=\d+/);
-    expect(plans).toContain('simulated only');
+    await terminal.waitFor(/Searching, best so far [\d.]+ s/, 60_000);
+    const found = await terminal.waitFor(/Found \d+ plans, fastest first/, 120_000);
+    expect(found).toMatch(/^ ❯ {3}1 {2}data=\d+,model=\d+ {2,}.* {2}\d+ {2,}[\d.]+ s {2}[\d.]+ % {2}[\d.]+ GB$/m);
+    expect(found).toMatch(/usual search, [\d,]+ tried, [\d,]+ do not fit$/m);
+    expect(found).toMatch(/── data=\d+,model=\d+ .* ─+ simulated only$/m);
+    expect(found).toMatch(/^ Memory [\d.]+ GB of [\d.]+ GB █+▒+▚+░+·+$/m);
+    const looked = await terminal.waitFor(/^ compute {2}[█▒▚·]+$/m, 60_000);
+    expect(looked).toMatch(/^ model {4}[·░▞]+ +▞ [\d.]+ m?s$/m);
+    expect(looked).toMatch(/^ {10}█ forward {2}▒ backward .*▞ exposed {2}░ hidden {2}· idle$/m);
+    expect(looked).toMatch(/^ Step [\d.]+ s \([\d.]+ – [\d.]+ s\) {2}MFU [\d.]+ % .*, at most \d+ %$/m);
+    await terminal.keys('t');
+    await terminal.waitFor('This machine can only simulate it: the plan is for 1024 × tpu-v4.');
+
+    // Another size of `model` than the best plan's.
+    await terminal.keys('d');
+    await terminal.waitFor(/^ ❯ pipe +free +1 +1 alone$/m);
+    await terminal.keys('Down', 'Down', 'Down', 'Down', 'Right', 'Right', 'Right');
+    await terminal.waitFor(/^ ❯ model +free|^ ❯ model +=/m);
+    const fixed = await terminal.waitFor(/Found \d+ plans[^]*❯ model +(= )?4 +4 +this alone$/m, 120_000);
+    expect(fixed).toMatch(/ {2}1 {2}data=256,model=4 {2}/);
+    expect(fixed).not.toContain('model=8');
+    await terminal.keys('x');
+    await terminal.waitFor(/❯ model +free/);
+    await terminal.waitFor(/Found \d+ plans/, 120_000);
+    await terminal.keys('d', 'w');
+    await terminal.waitFor('Write the job to: vit-22b-1024xtpu-v4.yaml');
+    await terminal.keys('Enter');
+    await terminal.waitFor('Written: vit-22b-1024xtpu-v4.yaml');
+    expect(readFileSync(join(folder, 'vit-22b-1024xtpu-v4.yaml'), 'utf8')).toMatch(/^model: vit-22b\n/m);
+
+    await terminal.keys('?');
+    await terminal.waitFor(/Words[^]*MFU +the model's own FLOPs per second/);
+    await terminal.keys('Escape');
+    await terminal.waitFor(/^ compute {2}[█▒▚·]+$/m, 60_000);
+    const small = await terminal.capture();
+    expect(small[1]).toMatch(/^ ─+$/);
+    await terminal.resize(200, 60);
+    const large = await terminal.waitFor(/in what else they differ[^]*── d Dimensions ─/);
+    expect(large).toMatch(/ {3}At least [\d.]+ s \(MFU \d+ %\) for /);
+    await terminal.resize(80, 24);
+    await expect.poll(() => terminal.capture(), { timeout: 10_000 }).toEqual(small);
     await terminal.keys('q');
     await terminal.waitForPrompt();
-  }, 90_000);
+  }, 400_000);
 });

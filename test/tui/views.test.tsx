@@ -97,23 +97,6 @@ describe('what a person reads', () => {
     );
   });
 
-  it('plans: the ranking, and what the selected one spends its time and memory on', () => {
-    const shown = text(STATES['plans']!);
-    expect(shown).toMatch(/Found 15 plans, fastest first +usual search, 2,048 tried, 47 do not fit/);
-    expect(shown).toMatch(/❯ {3}1 {2}data=128,model=8 +2 +14.2 s {2}55.2 % {2}9.08 GB\n/);
-    expect(shown).toContain(' Step 14.2 s (12.8 – 17 s)  MFU 55.2 % (46.0 – 61.3 %), at most 86.0 %\n');
-    expect(shown).toMatch(/\n compute {2}█+[█▒]+▒+[▒·]+\n model {4}░+·+[▞·]+ +1.77 s\n/);
-    expect(shown).toMatch(/Memory 9.08 GB of 34.4 GB █+▒▚░▞·+\n +█ activation 8.49 GB 25 %/);
-    expect(shown).toContain('Why  89\u00A0% compute');
-  });
-
-  it('plans: of a long plan no word is cut: those that do not fit are counted', () => {
-    const shown = text(STATES['plans, long words']!);
-    expect(shown).toMatch(/❯ {3}1 {2}data=1024,model=128 {2}\+14 +1024 {2}/);
-    expect(shown).toMatch(/── data=1024,model=128 mb=1024 slice=16x64x128 \+13 ─+ simulated only/);
-    expect(shown).toMatch(/\n Step 14.2 s \(12.8 – 17 s\) /);
-  });
-
   it('plans: beside the table where there is room for both', () => {
     const [row] = lines(STATES['plans']!, LARGE).filter((line) => line.includes('#  mesh'));
     expect(row).toContain('── data=128,model=8 microbatches=2');

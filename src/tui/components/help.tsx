@@ -46,16 +46,15 @@ const helpOf = ({ glyphs: { upDown, leftRight } }: Look): Readonly<Record<Screen
       ['c', 'mark a plan; on another one, compare both'],
       [`+ - ${leftRight}`, 'look at a part of the step'],
       ['w, t', 'write the plan as a job file; train it on this machine'],
-      ['Esc', 'back; stops the search'],
-      RUNS,
     ],
     words: [
       MESH,
       ['mb', 'microbatches: parts of a step that follow each other'],
+      ['zero1, bidir', 'shard=optimizer, linears=bidirectional; zero3: parameters'],
       MFU,
       EXPOSED,
       ['at most', 'MFU if arithmetic, memory or links ran at peak rate'],
-      ['# -', 'slower than the others, none faster needs as little memory'],
+      ['# -', 'not among the fastest; none faster needs as little memory'],
     ],
   },
   train: {

@@ -23,12 +23,18 @@ function chipsAbout(state: PickState, chips: number): string {
   ].join(', ');
 }
 
+/** With three digits, whole numbers exactly. */
+const figure = (value: number): string =>
+  Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(3)));
+
 function batchAbout(state: PickState, batch: number): string {
   const chips = readNumber('chips', state.chips);
   const tokens = choiceOf(state.model)?.tokensPerExample;
   return [
-    ...(tokens === undefined ? [] : [`${short(tokens * batch)} tokens a step`]),
-    ...(typeof chips === 'number' ? [`${Number((batch / chips).toPrecision(3))} a chip`] : []),
+    ...(tokens === undefined
+      ? []
+      : [`${tokens * batch < 1e5 ? count(tokens * batch) : short(tokens * batch)} tokens a step`]),
+    ...(typeof chips !== 'number' ? [] : [batch < chips ? 'fewer than chips' : `${figure(batch / chips)} a chip`]),
   ].join(', ');
 }
 

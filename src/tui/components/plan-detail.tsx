@@ -2,6 +2,7 @@
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import { MeshwrightError } from '../../errors.js';
+import { wrapped } from '../../text.js';
 import { formatPercent } from '../../units.js';
 import { SEGMENT_HUES, useLook } from '../look.js';
 import type { PlanLook, PlanRow } from '../services.js';
@@ -10,16 +11,19 @@ import { Section } from './section.js';
 import type { Segment } from './segment-bar.js';
 import { SegmentBar } from './segment-bar.js';
 import { Timeline } from './timeline.js';
-import { clock, memory, unbroken, width as cells } from './words.js';
+import { clock, memory, unbroken } from './words.js';
 
 /** The largest parts by name, the rest as one: no more than there are glyphs. */
-export function largestSegments(parts: Readonly<Record<string, number>>): Segment[] {
+export function largestSegments(
+  parts: Readonly<Record<string, number>>,
+  most: number = SEGMENT_HUES.length,
+): Segment[] {
   const found = Object.entries(parts)
     .map(([name, value]) => ({ name, value }))
     .filter(({ value }) => value > 0)
     .toSorted((a, b) => b.value - a.value);
-  if (found.length <= SEGMENT_HUES.length) return found;
-  const kept = found.slice(0, SEGMENT_HUES.length - 1);
+  if (found.length <= most) return found;
+  const kept = found.slice(0, most - 1);
   const rest = found.slice(kept.length).reduce((sum, { value }) => sum + value, 0);
   return [...kept, { name: 'other', value: rest }];
 }
@@ -31,28 +35,28 @@ function between(format: (value: number) => string, { p10, p90 }: PlanRow['stepT
   return ` (${high.endsWith(` ${unit}`) ? value : low} – ${high})`;
 }
 
-/** `Step 15.3 s (15 – 15.7 s)  MFU 51.3 % (50.1 – 52.3 %), at most 86.5 % for memory traffic at peak rate` */
+/** `Step 15.3 s (15 – 15.7 s)  MFU 51.3 % (50.1 – 52.3 %), at most 86 %`, and below it, where there is room, why no more. */
 function Speed(props: {
   readonly plan: PlanRow;
   readonly look: PlanLook | undefined;
-  readonly width: number;
+  readonly isTall: boolean;
 }): ReactNode {
-  const { plan, look, width } = props;
-  const time = between(clock, plan.stepTimeInterval);
-  const use = between((value) => formatPercent(value), plan.mfuInterval);
-  const bound = look === undefined ? '' : `, at most ${formatPercent(look.bound.mfu)}`;
-  const by = look === undefined ? '' : ` for ${look.bound.by}`;
-  const words = `Step ${clock(plan.stepTimeSeconds)}${time}  MFU ${formatPercent(plan.mfu)}${use}${bound}${by}`;
+  const { plan, look, isTall } = props;
+  const most = look === undefined ? '' : formatPercent(look.bound.mfu, 0);
   return (
-    <Box flexShrink={0} height={1}>
+    <Box flexDirection="column" flexShrink={0}>
       <Text wrap="truncate">
         Step <Text bold>{clock(plan.stepTimeSeconds)}</Text>
-        <Text dimColor>{time}</Text>
+        <Text dimColor>{between(clock, plan.stepTimeInterval)}</Text>
         {'  '}MFU <Text bold>{formatPercent(plan.mfu)}</Text>
-        <Text dimColor>{use}</Text>
-        {bound}
-        {cells(words) <= width && by}
+        <Text dimColor>{between((value) => formatPercent(value), plan.mfuInterval)}</Text>
+        {look !== undefined && `, at most ${most}`}
       </Text>
+      {isTall && look !== undefined && (
+        <Text wrap="truncate">
+          At least {clock(look.bound.seconds)} (MFU {most}) for {look.bound.by}
+        </Text>
+      )}
     </Box>
   );
 }
@@ -82,8 +86,16 @@ function StepOverTime(props: {
   );
 }
 
+const WHY_COLUMNS = 5;
+const PART_COLUMNS = 24;
+
+/** Wrapped between words alone, figures with their units. */
+const lines = (text: string, columns: number): string => wrapped(unbroken(text), columns).join('\n');
+
 /** Lines without lanes, bars and sentences. */
 const FEW_ROWS = 15;
+/** With a legend of one line. */
+const SHORT_SEGMENTS = 4;
 
 export function PlanDetail(props: {
   readonly plan: PlanRow;
@@ -100,7 +112,7 @@ export function PlanDetail(props: {
   return (
     <Box flexDirection="column" width={width} height={rows} overflow="hidden">
       <Section title={shortLabel(plan.label, width - aside.length - 8)} aside={aside} width={width} />
-      <Speed plan={plan} look={known} width={width} />
+      <Speed plan={plan} look={known} isTall={isTall} />
       <StepOverTime plan={plan} look={look} width={width} mostLanes={isTall ? 12 : 3} />
       {isTall && (
         <Box marginTop={1} flexShrink={0}>
@@ -117,17 +129,18 @@ export function PlanDetail(props: {
         <SegmentBar
           label="Memory"
           total={`${memory(used)} of ${memory(capacity)}`}
-          segments={largestSegments(plan.memoryBytesByRole)}
+          segments={largestSegments(plan.memoryBytesByRole, isTall ? SEGMENT_HUES.length : SHORT_SEGMENTS)}
+          isShort={!isTall}
           format={memory}
           width={width}
           capacity={capacity}
         />
       </Box>
       <Box marginTop={isTall ? 1 : 0} overflow="hidden">
-        <Box width={5} flexShrink={0}>
+        <Box width={WHY_COLUMNS} flexShrink={0}>
           <Text>Why </Text>
         </Box>
-        <Text>{unbroken(plan.why)}</Text>
+        <Text>{lines(plan.why, width - WHY_COLUMNS)}</Text>
       </Box>
       {isTall && known !== undefined && (
         <Box flexDirection="column" marginTop={1} overflow="hidden">
@@ -138,7 +151,7 @@ export function PlanDetail(props: {
                   {part.length < PART_COLUMNS ? part : `${part.slice(0, PART_COLUMNS - 2)}${glyphs.ellipsis}`}
                 </Text>
               </Box>
-              <Text dimColor>{unbroken(text)}</Text>
+              <Text dimColor>{lines(text, width - PART_COLUMNS)}</Text>
             </Box>
           ))}
         </Box>
@@ -146,4 +159,3 @@ export function PlanDetail(props: {
     </Box>
   );
 }
-const PART_COLUMNS = 24;

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { formatPercent } from '../../units.js';
 import { useLook } from '../look.js';
 import type { PlanRow } from '../services.js';
-import { differingOptions, fitWords, labelParts, shortWord } from '../state/labels.js';
+import { differingOptions, fitWords, labelParts, terseWord } from '../state/labels.js';
 import type { PlansState, SortKey } from '../state/plans.js';
 import { selectedIndex, visiblePlans } from '../state/plans.js';
 import type { Column } from './table.js';
@@ -27,7 +27,7 @@ function planColumns(plans: readonly PlanRow[], width: number, marked: string | 
     parts
       .get(label)!
       .options.filter((option) => differing.has(option))
-      .map(shortWord);
+      .map(terseWord);
   const right = (title: string, columns: number, cell: PlanColumn['cell'], sort?: SortKey): PlanColumn => ({
     title,
     width: columns,

@@ -19,6 +19,8 @@ export function SegmentBar(props: {
   readonly width: number;
   /** What the bar's full length stands for, when it is more than the segments together. */
   readonly capacity?: number;
+  /** The legend without shares and without what is free, for a line of its own. */
+  readonly isShort?: boolean;
 }): ReactNode {
   const look = useLook();
   const { segments, capacity = 0 } = props;
@@ -41,11 +43,11 @@ export function SegmentBar(props: {
       <Box flexWrap="wrap" columnGap={2} paddingLeft={2}>
         {parts.map((part) => (
           <Text key={part.name} wrap="truncate">
-            <Text {...paint(look, part.hue)}>{part.glyph}</Text> {part.name} {props.format(part.value)}{' '}
-            <Text dimColor>{share(part.value, Math.max(used, capacity))}</Text>
+            <Text {...paint(look, part.hue)}>{part.glyph}</Text> {part.name} {props.format(part.value)}
+            {props.isShort !== true && <Text dimColor> {share(part.value, Math.max(used, capacity))}</Text>}
           </Text>
         ))}
-        {free > 0 && (
+        {free > 0 && props.isShort !== true && (
           <Text wrap="truncate">
             <Text dimColor>{look.glyphs.empty}</Text> free {props.format(free)}
           </Text>

@@ -12,13 +12,13 @@ const STYLES = {
   forward: { segment: 0, word: 'forward' },
   backward: { segment: 1, word: 'backward' },
   update: { segment: 2, word: 'update' },
-  hidden: { segment: 3, word: 'sent behind compute' },
-  waited: { segment: 4, word: 'waited for' },
+  hidden: { segment: 3, word: 'hidden' },
+  waited: { segment: 4, word: 'exposed' },
 } as const satisfies Record<Activity, { readonly segment: number; readonly word: string }>;
 
 const NAME_COLUMNS = 9;
 /** For how long chips wait for a lane. */
-const ASIDE_COLUMNS = 8;
+const ASIDE_COLUMNS = 10;
 
 const styleOf = (look: Look, activity: Activity): { readonly glyph: string; readonly hue: Hue } =>
   segmentStyle(look, STYLES[activity].segment);
@@ -55,7 +55,14 @@ function Lane(props: { readonly lane: TimelineLane; readonly seconds: number; re
           </Text>
         );
       })}
-      <Text dimColor>{fit(waited > 0 ? clock(waited) : '', ASIDE_COLUMNS, look.glyphs.ellipsis, 'right')}</Text>
+      <Text dimColor>
+        {fit(
+          waited > 0 ? `${styleOf(look, 'waited').glyph} ${clock(waited)}` : '',
+          ASIDE_COLUMNS,
+          look.glyphs.ellipsis,
+          'right',
+        )}
+      </Text>
     </Text>
   );
 }

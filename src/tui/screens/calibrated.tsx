@@ -11,7 +11,7 @@ import { relativeError } from '../state/compare.js';
 import { lastReportLine, reportRoom } from '../state/compare-layout.js';
 import type { Size } from '../state/layout.js';
 import { bodyColumns, WIDE_COLUMNS } from '../state/layout.js';
-import { shortLabel } from '../state/plans.js';
+import { shortLabel } from '../state/labels.js';
 
 const CORRECTIONS: readonly Column[] = [
   { title: 'what moved' },

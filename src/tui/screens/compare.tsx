@@ -13,7 +13,7 @@ import type { CompareState } from '../state/compare.js';
 import { meanError, recalibratedSeconds, relativeError, selectedRun } from '../state/compare.js';
 import type { Size } from '../state/layout.js';
 import { bodyColumns, bodyRows, WIDE_COLUMNS } from '../state/layout.js';
-import { shortLabel } from '../state/plans.js';
+import { shortLabel } from '../state/labels.js';
 import { Calibrated } from './calibrated.js';
 import { Kernels, OneRun } from './one-run.js';
 

@@ -48,7 +48,7 @@ export function PlanCompared({ state, plan, size }: OverProps): ReactNode {
       { title: name(plan), width: each, align: 'right' },
       { title: 'difference', width: DIFFERENCE_COLUMNS, align: 'right' },
     ],
-    rows: marked === undefined ? [] : compareLines(marked, plan),
+    rows: marked === undefined ? [] : compareLines(marked, plan, state.progress.dimensions),
     width,
   });
   const start = Math.min(state.offset, overLines(state, size));

@@ -16,7 +16,7 @@ export function onAnswer(state: AppState, answer: Answer): AppState {
       const { job, error } = answer;
       const rest: AppState = { ...state, toWrite: state.toWrite === job ? undefined : state.toWrite };
       return error === undefined
-        ? { ...rest, notice: `Written: ${job.path}. \`meshwright simulate ${job.path}\` reads it.` }
+        ? { ...rest, notice: `Written: ${job.path}, which \`meshwright simulate\` and \`train\` take.` }
         : { ...rest, failure: error };
     }
   }

@@ -47,8 +47,21 @@ const SHORT: readonly (readonly [RegExp, string])[] = [
   [/=sequence$/, '=seq'],
 ];
 
-export const shortWord = (word: string): string =>
+const shortWord = (word: string): string =>
   SHORT.reduce((text, [pattern, short]) => text.replace(pattern, short), word);
+
+/** In a column that has room for few words: those that say all by themselves, and ZeRO's stages. */
+const TERSE: Readonly<Record<string, string>> = {
+  'shard=optimizer': 'zero1',
+  'shard=gradients': 'zero2',
+  'shard=parameters': 'zero3',
+  'linears=ring': 'ring',
+  'linears=ring-bulk': 'ring-bulk',
+  'linears=bidirectional': 'bidir',
+  'rematerialize=selective': 'remat=sel',
+};
+
+export const terseWord = (word: string): string => TERSE[word] ?? shortWord(word);
 
 /** As many whole words as there is room for; how many are left out is said, as in `remat=full +2`. */
 export function fitWords(words: readonly string[], room: number): string {
@@ -59,6 +72,9 @@ export function fitWords(words: readonly string[], room: number): string {
   }
   return words.length === 0 ? '' : `+${words.length}`;
 }
+
+/** With short words alone. */
+export const abbreviated = (label: string): string => label.split(' ').map(shortWord).join(' ');
 
 /** A whole label: in full where there is room, then with short words, then as many of them as fit. */
 export function shortLabel(label: string, room: number): string {

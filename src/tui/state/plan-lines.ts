@@ -2,7 +2,7 @@
 import { MeshwrightError } from '../../errors.js';
 import { wrapped } from '../../text.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
-import type { PlanLook, PlanRow } from '../services.js';
+import type { Dimension, PlanLook, PlanRow } from '../services.js';
 import { labelParts } from './labels.js';
 import type { Size } from './layout.js';
 import { bodyRows, readingColumns } from './layout.js';
@@ -74,13 +74,19 @@ export function explainLines(
 /** Of two plans: what is compared, both values, and the second less the first. */
 export type ComparedLine = readonly [what: string, first: string, second: string, difference: string];
 
-const signed = (format: (value: number) => string, difference: number): string =>
-  difference === 0 ? '' : `${difference < 0 ? '−' : '+'}${format(Math.abs(difference))}`;
+/** What is less of the larger is no difference that anybody looks for. */
+const LEAST_DIFFERENCE = 1e-3;
+
+function signed(format: (value: number) => string, first: number, second: number): string {
+  const difference = second - first;
+  if (Math.abs(difference) < LEAST_DIFFERENCE * Math.max(first, second)) return '';
+  return `${difference < 0 ? '−' : '+'}${format(Math.abs(difference))}`;
+}
 
 type Of = (plan: PlanRow) => number;
 
 const figure = (what: string, format: (value: number) => string, of: Of) => (first: PlanRow, second: PlanRow) =>
-  [what, format(of(first)), format(of(second)), signed(format, of(second) - of(first))] as const;
+  [what, format(of(first)), format(of(second)), signed(format, of(first), of(second))] as const;
 
 /** The names of both records, by the larger value of either. */
 const namesOf = (first: Readonly<Record<string, number>>, second: Readonly<Record<string, number>>): string[] => {
@@ -91,23 +97,24 @@ const namesOf = (first: Readonly<Record<string, number>>, second: Readonly<Recor
 };
 
 /** Options that only one of the two has, or that they have otherwise. */
-function optionLines(first: PlanRow, second: PlanRow): ComparedLine[] {
+function optionLines(first: PlanRow, second: PlanRow, dimensions: readonly Dimension[]): ComparedLine[] {
   const [a, b] = [labelParts(first.label), labelParts(second.label)];
   const byName = (options: readonly string[]): Map<string, string> =>
     new Map(options.map((option) => [option.replace(/=.*/, ''), option.replace(/^[^=]*=/, '')]));
   const [of, to] = [byName(a.options), byName(b.options)];
+  const unnamed = (name: string): string => dimensions.find((one) => one.name === name)?.unnamed ?? 'as usual';
   const differing = [...new Set([...of.keys(), ...to.keys()])].filter((name) => of.get(name) !== to.get(name));
   return [
     ['mesh', a.mesh, b.mesh, ''],
     ['microbatches', a.microbatches, b.microbatches, ''],
-    ...differing.map((name): ComparedLine => [name, of.get(name) ?? '-', to.get(name) ?? '-', '']),
+    ...differing.map((name): ComparedLine => [name, of.get(name) ?? unnamed(name), to.get(name) ?? unnamed(name), '']),
   ];
 }
 
-export function compareLines(first: PlanRow, second: PlanRow): ComparedLine[] {
+export function compareLines(first: PlanRow, second: PlanRow, dimensions: readonly Dimension[]): ComparedLine[] {
   const percent = (value: number): string => formatPercent(value);
   return [
-    ...optionLines(first, second),
+    ...optionLines(first, second, dimensions),
     figure('step time', time, (plan) => plan.stepTimeSeconds)(first, second),
     figure('MFU', percent, (plan) => plan.mfu)(first, second),
     ...namesOf(first.timeByPart, second.timeByPart).map((name) =>
@@ -137,6 +144,6 @@ export function overLines(state: PlansState, of: Size): number {
       explainLines(plan, lookAt(state, plan.label), readingColumns(of)).length - overRows('explain', of),
     );
   if (state.view === 'compare' && marked !== undefined)
-    return Math.max(0, compareLines(marked, plan).length - overRows('compare', of));
+    return Math.max(0, compareLines(marked, plan, state.progress.dimensions).length - overRows('compare', of));
   return 0;
 }

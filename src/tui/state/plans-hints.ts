@@ -25,7 +25,7 @@ export function plansHints(state: PlansState, { upDown, leftRight }: Arrows): Hi
       return [
         { keys: upDown, does: 'choose' },
         { keys: leftRight, does: 'value' },
-        { keys: 'Enter', does: "fix to the plan's, or free" },
+        { keys: 'Enter', does: 'fix or free' },
         { keys: 'x', does: 'free all', isOptional: true },
         { keys: 'Esc', does: 'back' },
         HELP,
@@ -56,6 +56,7 @@ function tableHints(state: PlansState, upDown: string): Hint[] {
     ...(isThere ? ofPlans : []),
     { keys: 'd', does: 'dimensions' },
     { keys: 'f', does: wish.breadth === 'usual' ? 'full' : 'usual', isOptional: true },
+    { keys: '^R', does: 'runs', isOptional: true },
     { keys: 'Esc', does: progress.done ? 'back' : 'stop, back', isOptional: true },
     { keys: '^R', does: 'runs', isOptional: true },
     HELP,

@@ -1,0 +1,170 @@
+import { render } from 'ink-testing-library';
+import { afterEach, describe, expect, it } from 'vitest';
+import { View } from '../../src/tui/app.js';
+import { detectLook, LookProvider } from '../../src/tui/look.js';
+import type { PlanLook, PlanRow } from '../../src/tui/services.js';
+import { initialApp } from '../../src/tui/state/app.js';
+import type { Size } from '../../src/tui/state/layout.js';
+import type { PlansState } from '../../src/tui/state/plans.js';
+import { initialPlans, lookKey, WHOLE_STEP } from '../../src/tui/state/plans.js';
+import type { AppState } from '../../src/tui/state/types.js';
+import { fakeServices, found, LOOK, PODS, UNFIT } from './fake-services.js';
+
+const services = fakeServices({ tick: () => Promise.resolve(), steps: 3 });
+const POD = { model: 'vit-22b', hardware: 'tpu-v4', chips: 1024, batch: 65_536 };
+const SMALL: Size = { columns: 80, rows: 24 };
+const LARGE: Size = { columns: 200, rows: 60 };
+const base = initialApp(services, POD);
+
+/** Plans that differ in an option too, and one with as much to say as a plan can have. */
+const varied: readonly PlanRow[] = PODS.map((row, index) =>
+  index % 2 === 0
+    ? row
+    : { ...row, label: `${row.label} rematerialize=selective linears=bidirectional shard=optimizer` },
+);
+const long: PlanRow = {
+  ...PODS[0]!,
+  label:
+    'pipe=16,data=1024,model=128 microbatches=1024 slice=16x64x128 schedule=interleaved-1f1b rematerialize=full ' +
+    'rematerialize-layers=0-11,40-47 activations=sequence linears=bidirectional shard=parameters',
+  why: 'It spends most of its time computing, and little of it waiting for others. '.repeat(8),
+};
+const stages: PlanLook = {
+  ...LOOK,
+  timeline: {
+    ...LOOK.timeline!,
+    lanes: Array.from({ length: 16 }, (_, stage) => ({
+      name: `stage ${stage}`,
+      kind: 'compute',
+      shares: { forward: [0.5, 0.5], backward: [0, 0.5] },
+    })),
+  },
+};
+
+const plans = (changes: Partial<PlansState> = {}, rows = varied, look: PlanLook = LOOK): PlansState => ({
+  ...initialPlans(POD),
+  progress: found(rows),
+  looks: new Map(rows.slice(0, 3).map(({ label }) => [lookKey(label, WHOLE_STEP), look])),
+  ...changes,
+});
+const state = (shown: PlansState): AppState => ({ ...base, screen: { at: 'plans', plans: shown } });
+const fixed = { breadth: 'full', settings: { model: '8', rematerialize: null } } as const;
+
+const STATES: Record<string, PlansState> = {
+  table: plans(),
+  'nothing yet': plans({ progress: found([], false) }),
+  'nothing at all': plans({ wish: fixed, progress: found([]) }),
+  filter: plans({ view: 'filter', filter: 'model=8' }),
+  'filter that nothing has': plans({ view: 'filter', filter: 'xyz' }),
+  write: plans({ view: 'write', path: `${'folder/'.repeat(30)}job.yaml` }),
+  dimensions: plans({ view: 'dimensions', wish: fixed, dimension: 2 }),
+  'dimensions before there is a plan': plans({ view: 'dimensions', progress: found([], false) }),
+  explain: plans({ view: 'explain' }),
+  'explain, long words': plans({ view: 'explain', offset: 3 }, [long]),
+  compare: plans({ view: 'compare', marked: varied[3]!.label }),
+  'compare, long words': plans({ view: 'compare', marked: long.label, chosen: varied[1]!.label }, [long, ...varied]),
+  'a pipeline': plans({}, [long, ...varied], stages),
+  'a step that is too long': plans({}, varied, { ...LOOK, timeline: null }),
+  'a step that failed': plans({ looks: new Map([[lookKey(varied[0]!.label, WHOLE_STEP), UNFIT]]) }),
+  zoomed: plans({ window: { from: 0.25, to: 0.5 } }),
+};
+
+let unmount: (() => void) | undefined;
+afterEach(() => unmount?.());
+
+function lines(shown: AppState, size: Size, env: Record<string, string> = { LANG: 'C.UTF-8' }): string[] {
+  const rendered = render(
+    <LookProvider value={detectLook(env, 'linux')}>
+      <View state={shown} size={size} />
+    </LookProvider>,
+  );
+  unmount = rendered.unmount;
+  return (rendered.lastFrame() ?? '').split('\n');
+}
+const text = (name: string, size = SMALL): string => lines(state(STATES[name]!), size).join('\n');
+
+describe('the screen of plans', () => {
+  for (const [name, shown] of Object.entries(STATES)) {
+    it.each([SMALL, { columns: 100, rows: 40 }, LARGE])(`${name}: fits $columns × $rows, with its keys`, (size) => {
+      const frame = lines(state(shown), size);
+      expect(frame.length).toBeLessThanOrEqual(size.rows);
+      for (const line of frame) expect([...line].length, line).toBeLessThanOrEqual(size.columns);
+      expect(frame.at(-1)).toMatch(/quit$/);
+      expect(frame[1]).toMatch(/^ ─+$/);
+    });
+  }
+
+  it('its help fits the smallest terminal', () => {
+    const frame = lines({ ...state(STATES['table']!), help: true }, SMALL);
+    expect(frame[1]).toMatch(/^ ─+$/);
+    expect(frame.findLastIndex((line) => line.includes('╯'))).toBeLessThan(SMALL.rows - 2);
+    expect(frame.join('\n')).toContain('none faster needs as little memory');
+  });
+
+  it('has only ASCII of its own where the terminal has no more', () => {
+    for (const shown of Object.values(STATES)) {
+      const frame = lines(state(shown), SMALL, { LANG: 'C' }).join('\n');
+      expect(frame.replaceAll(/[×−–…\u00A0]/g, '')).toMatch(/^\p{ASCII}*$/u);
+    }
+  });
+});
+
+describe('what a person reads of plans', () => {
+  it('each row has its whole mesh and what tells it from the others', () => {
+    const shown = text('table');
+    expect(shown).toMatch(/# {2}mesh +what else +mb +step▴ +MFU +memory\n/);
+    expect(shown).toMatch(/❯ {3}1 {2}data=128,model=8 +2 {3}14.2 s/);
+    expect(shown).toMatch(/ {5}2 {2}data=128,model=8 {3}remat=sel bidir \+1 {7}4 {3}14.5 s/);
+    expect(text('a pipeline')).toMatch(/❯ {3}1 {2}pipe=16,data=1024,model=128 {2}/);
+  });
+
+  it('where there is room, what each waits for and between what it lies', () => {
+    const [head] = lines(state(STATES['table']!), { columns: 130, rows: 40 }).filter((line) => line.includes('# '));
+    expect(head).toMatch(/mesh +in what else they differ +mb +step▴ +8 of 10 runs +MFU +memory +exposed/);
+  });
+
+  it('the step over time, its memory against the chip, MFU and its bound, and why', () => {
+    const shown = text('table');
+    expect(shown).toContain(' Step 14.2 s (12.8 – 17 s)  MFU 55.2 % (46.0 – 61.3 %), at most 86 %\n');
+    expect(shown).toMatch(
+      /\n compute {2}█+.*\n model {4}░+.*▞ 1.77 s\n {10}█ forward {2}▒ backward {2}▞ exposed {2}░ hidden/,
+    );
+    expect(shown).toMatch(/\n Memory 9.08 GB of 34.4 GB █+▒▚░·+\n {3}█ activation 8.49 GB {2}▒ parameter 312 MB/);
+    expect(shown).toMatch(/\n Why {2}89\u00A0% compute.*\n.*\n.*communication.\n/);
+    expect(text('table', LARGE)).toContain('At least 9.1 s (MFU 86 %) for memory traffic at peak rate');
+    expect(text('table', LARGE)).toContain('128 groups of chips take 512 images of the batch each');
+  });
+
+  it('of a pipeline, the first and the last stage at the least', () => {
+    const shown = text('a pipeline');
+    expect(shown).toMatch(/\n stage 0 .*\n stage 8 .*\n stage 15 /);
+  });
+
+  it('of a part of the step, which part it is', () => {
+    const zoomed = plans({
+      looks: new Map([
+        [lookKey(varied[0]!.label, WHOLE_STEP), { ...LOOK, timeline: { ...LOOK.timeline!, toSeconds: 1 } }],
+      ]),
+    });
+    expect(lines(state(zoomed), SMALL).join('\n')).toContain('Of the step from 0 ns to 1 s:');
+  });
+
+  it('dimensions: what is fixed, what this plan has, and what is tried of the others', () => {
+    const shown = text('dimensions');
+    expect(shown).toMatch(/── Dimensions of the search ─+ 1 fixed\n/);
+    expect(shown).toMatch(/❯ model {11}= 8 {14}8 {14}this alone/);
+    expect(shown).toMatch(/ {2}rematerialize {3}free {13}none {11}none, selective, full/);
+    expect(shown).toContain('full search tries');
+    expect(text('table', LARGE)).toContain('── d Dimensions ─');
+  });
+
+  it('an empty table says how to get out of it', () => {
+    expect(text('nothing at all')).toContain('No plan with these dimensions: d frees some');
+  });
+
+  it('two plans: both, and the difference', () => {
+    const shown = text('compare');
+    expect(shown).toMatch(/number 4 +number 1 +difference\n/);
+    expect(shown).toMatch(/\n {3}rematerialize +selective +none\n[^]*\n {3}step time +14.9 s +14.2 s +−761 ms\n/);
+  });
+});
