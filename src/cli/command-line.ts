@@ -314,8 +314,7 @@ async function openUi(_flags: object, program: Command): Promise<void> {
     program.outputHelp();
     return;
   }
-  const [{ runTui }, { createServices }] = await Promise.all([import('../tui/index.js'), import('./services.js')]);
-  await runTui(createServices(), { initial: { model: 'vit-tiny', hardware: 'local', chips: 2, batch: 32 } });
+  await (await import('./bundled-ui.js')).openUi();
 }
 
 /** From what commander says of a command line: `error: unknown option '--modle'\n(Did you mean --model?)`. */

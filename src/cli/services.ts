@@ -1,37 +1,36 @@
-/** What the terminal UI asks for, done by the same pieces as the commands. */
-import { listHardware, loadHardware } from '../hardware/index.js';
-import { PRESETS, tokensPerExample } from '../models/index.js';
-import type { HardwareChoice, Services } from '../tui/services.js';
-import { createPlanServices } from './plan-services.js';
-import { createRunServices } from './runs-services.js';
-import { hardwareVersion, storedHardware } from './stored-hardware.js';
-import { train } from './train-services.js';
+/**
+ * What the terminal UI asks for, done by the same pieces as the commands. They are loaded when they are asked for: the UI
+ * is to be there at once, and what it shows first needs little.
+ */
+import { listHardware } from '../hardware/shipped.js';
+import { PRESETS } from '../models/presets.js';
+import { tokensPerExample } from '../models/tokens.js';
+import type { Services } from '../tui/services.js';
 
-/** A profile to pick, as its newest version has it. */
-function hardwareChoice(name: string): HardwareChoice {
-  const hardwareName = storedHardware(name);
-  const { title, chip, topology, defaultDtype } = loadHardware(hardwareName);
-  const version = hardwareVersion({ hardwareName });
-  const peak = chip.matmul[defaultDtype]?.peak;
-  return {
-    name,
-    about: version === null ? title : `${title} (version ${version.version})`,
-    memoryBytesPerChip: chip.memoryCapacity,
-    ...(peak === undefined ? {} : { peakFlopsPerSecondPerChip: peak }),
-    ...('chipsPerNode' in topology ? { chipsPerNode: topology.chipsPerNode } : {}),
-  };
+/** What `load` gives, loaded once. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined;
+  return () => (loaded ??= load());
 }
 
 export function createServices(): Services {
+  const plans = once(async () => (await import('./plan-services.js')).createPlanServices());
+  const runs = once(async () => (await import('./runs-services.js')).createRunServices());
   return {
     models: PRESETS.map(({ config, about }) => ({
       name: config.name,
       about,
       tokensPerExample: tokensPerExample(config),
     })),
-    hardware: listHardware().map(hardwareChoice),
-    ...createPlanServices(),
-    train,
-    ...createRunServices(),
+    // What there is to say of them is in their files, which are read meanwhile: see `files`.
+    hardware: listHardware().map((name) => ({ name, about: '' })),
+    files: async () => (await plans()).files(),
+    search: async (...request) => (await plans()).search(...request),
+    look: async (...request) => (await plans()).look(...request),
+    writeJob: async (...request) => (await plans()).writeJob(...request),
+    train: async (...request) => (await import('./train-services.js')).train(...request),
+    runs: async (...request) => (await runs()).runs(...request),
+    readRun: async (...request) => (await runs()).readRun(...request),
+    calibrate: async (...request) => (await runs()).calibrate(...request),
   };
 }

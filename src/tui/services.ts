@@ -141,7 +141,7 @@ export interface PlanLook {
 export interface Services extends RunServices {
   readonly models: readonly ModelChoice[];
   readonly hardware: readonly HardwareChoice[];
-  /** Job files and hardware profiles that lie here. */
+  /** Job files and hardware profiles that lie here; and of shipped profiles what there is to say, where `hardware` has but names. */
   files(): Promise<{ readonly models: readonly ModelChoice[]; readonly hardware: readonly HardwareChoice[] }>;
   /** Streams the best plans so far. @throws MeshwrightError when nothing fits or the input is wrong */
   search(

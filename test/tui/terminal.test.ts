@@ -124,17 +124,20 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await expectRestored();
   });
 
-  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s while training leaves the terminal as it was', async (name) => {
-    await open({ steps: 100_000 });
-    await searchHere();
-    await terminal.keys('t');
-    await terminal.waitFor(/step \d+ of 100000/);
-    await terminal.signal(name);
-    await terminal.waitForPrompt();
-    // The signal took effect, rather than ending in a return.
-    expect((await terminal.capture()).join('\n')).not.toContain('left the interface');
-    await expectRestored();
-  });
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)(
+    '%s while training leaves the terminal as it was',
+    async (name) => {
+      await open({ steps: 100_000 });
+      await searchHere();
+      await terminal.keys('t');
+      await terminal.waitFor(/step \d+ of 100000/);
+      await terminal.signal(name);
+      await terminal.waitForPrompt();
+      // The signal took effect, rather than ending in a return.
+      expect((await terminal.capture()).join('\n')).not.toContain('left the interface');
+      await expectRestored();
+    },
+  );
 
   it.each([
     ['render', 'TypeError'],

@@ -46,7 +46,6 @@ const helpOf = ({ glyphs: { upDown, leftRight } }: Look): Readonly<Record<Screen
       ['c', 'mark a plan; on another one, compare both'],
       [`+ - ${leftRight}`, 'look at a part of the step'],
       ['w, t', 'write the plan as a job file; train it on this machine'],
-      RUNS,
     ],
     words: [
       MESH,
