@@ -49,7 +49,7 @@ const MANY = 4;
  * The plan with one example a microbatch, which needs no more memory than this one: all that grows with the examples is
  * less, and the ops are the same. Of plans that gather parameters, whose layers need much that their class doesn't tell.
  */
-function smallestAlike(job: Job): Job | undefined {
+export function smallestAlike(job: Job): Job | undefined {
   const { plan, batch } = job;
   const microbatches = batch / batchParts(plan.mesh);
   if (isPipeline(plan) || plan.shard !== 'parameters' || plan.microbatches < MANY) return undefined;
