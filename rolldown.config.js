@@ -1,7 +1,7 @@
 /**
- * The UI in one file, so that it opens at once: hundreds of small modules take longer to find and read than to run. What is
+ * Two bundles. The UI in one file, so that it opens at once: hundreds of small modules take longer to find and read than to run. What is
  * imported when it is needed (a search, a training run) stays outside, beside it, as do the modules that others must share:
- * an error is known by its class.
+ * an error is known by its class. And the script of the report's page, which has nothing else to load it from.
  */
 import { fileURLToPath } from 'node:url';
 
@@ -25,4 +25,16 @@ export const bundle = (input, file) => ({
   output: { file, format: 'esm', minify: true, codeSplitting: false, comments: false },
 });
 
-export default bundle(`${dist}cli/ui.js`, `${dist}cli/ui.bundle.js`);
+const page = {
+  input: fileURLToPath(new URL('src/report/page/draw.ts', import.meta.url)),
+  platform: 'browser',
+  transform: { target: 'es2022', define: { 'process.env.NODE_ENV': '"production"' } },
+  output: {
+    file: fileURLToPath(new URL('dist/report-page.js', import.meta.url)),
+    format: 'iife',
+    minify: true,
+    comments: false,
+  },
+};
+
+export default [bundle(`${dist}cli/ui.js`, `${dist}cli/ui.bundle.js`), page];
