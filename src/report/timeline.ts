@@ -102,7 +102,7 @@ export function thin(lanes: readonly Lane[], seconds: number, most = MOST_SPANS)
   if (spans <= most) return { lanes: lanes.map((lane) => lane.spans.map(blockOf)), spans };
   const starts = Float64Array.from(lanes.flatMap((lane) => lane.spans.map(({ start }) => start))).sort();
   const [from, to] = [starts[Math.floor(most * FIRST)]!, starts[spans - Math.floor(most * LAST)]!];
-  for (let shortestSeconds = seconds / 2 ** 20; ; shortestSeconds *= 2) {
+  for (let shortestSeconds = seconds / most / 4; ; shortestSeconds *= 2) {
     const between = { from, to, shortestSeconds };
     const thinned = lanes.map((lane) => merged(lane.spans, between));
     // At the step's length nothing is left to be merged.

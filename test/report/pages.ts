@@ -18,6 +18,7 @@ hardware: tpu-v4
 chips: 64
 batch: 512
 plan: { mesh: { data: 16, model: 4 }, microbatches: 8, linears: bidirectional }
+search: { mesh: { data: 16, model: 4 }, microbatches: [4, 8], linears: [synchronous, bidirectional], shard: none }
 `,
   [MARKUP]: `
 model: gpt-tiny
@@ -55,8 +56,8 @@ export async function makePages(): Promise<Pages> {
   await run('train local.yaml --run run --keep-checkpoints 0', folder);
   const plans = await run('plan --model gpt-tiny --hardware local --chips 2 --batch 16 --json', folder);
   writeFileSync(join(folder, 'plans.json'), plans.replaceAll('"part": "', `"part": "${EVIL}`));
-  await run('report torus.yaml -o torus.html', folder);
-  await run('report run --search -o run.html', folder);
+  await run('report torus.yaml --search -o torus.html', folder);
+  await run('report run -o run.html', folder);
   await run(`report torus.yaml ${MARKUP} run plans.json -o all.html`, folder);
   return { folder, page: (name) => join(folder, name) };
 }

@@ -6,7 +6,8 @@ import type { Drawn, EncodedLane, Encoding } from './spans.js';
 import { decoded, iterationOf, nameOf, visible } from './spans.js';
 import { TIME, unit } from './units.js';
 
-const BAR = 18;
+/** Of a row's height, how much is drawn. */
+const BAR = 0.75;
 /** Pixels: what is narrower is drawn with its neighbours. */
 const NARROW = 2;
 /** The same of many rows, which would otherwise be slow to draw. */
@@ -96,9 +97,10 @@ export function drawTimeline(element: HTMLElement, data: Fields): Chart {
     const clipped = (top: number, height: number): Box | undefined =>
       graphic.clipRectByRect({ x, y: top, width: Math.max(0.75, end - x), height }, coordSys);
     const length = one.end - one.start;
-    let bottom = y + BAR / 2;
+    const bar = (BAR * coordSys.height) / lanes.length;
+    let bottom = y + bar / 2;
     const parts = one.seconds.flatMap((taken, category) => {
-      const height = length === 0 ? BAR : Math.min(1, taken / length) * BAR;
+      const height = length === 0 ? bar : Math.min(1, taken / length) * bar;
       const shape = clipped((bottom -= height), height);
       if (shape === undefined || height < 0.2) return [];
       return [{ type: 'rect', shape, ...painted({ fill: categories[category]!.colour }) }];

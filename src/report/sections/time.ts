@@ -67,7 +67,7 @@ export function timeFigure(subject: Subject, id: string): Figure {
         },
       ],
     },
-    note: 'The parts add up to the step. Below them (≥) what this program takes at least on this machine, each at the peak rate of what it needs, whatever is overlapped.',
+    note: 'The parts add up to the step. Each piece of a kernel counts under what limits it, so a matmul that waits for memory is memory-bound. Below (≥) what this program takes at least on this machine: all of its matmuls, memory traffic or sending, each at its peak rate, whatever is overlapped.',
     table: {
       head: ['part', 'time', 'of the step'],
       rows: [

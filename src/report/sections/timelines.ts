@@ -27,7 +27,9 @@ function rowsOf(lanes: readonly Lane[], seconds: number): string[][] {
   });
 }
 
-const ROW = 24;
+/** Pixels of a row: of few, and of many. */
+const [HIGH_ROW, LOW_ROW] = [40, 24];
+const FEW_ROWS = 6;
 
 export function timelineFigure({ lanes, seconds, note }: Lanes, id: string, title: string): Figure {
   const thinned = thin(lanes, seconds);
@@ -45,7 +47,7 @@ export function timelineFigure({ lanes, seconds, note }: Lanes, id: string, titl
     title,
     label: `Busy, of ${time(seconds)}: ${listed(busiest)}${lanes.length > busiest.length ? `, and ${lanes.length - busiest.length} more rows` : ''}.`,
     kind: 'timeline',
-    height: 96 + ROW * lanes.length,
+    height: 84 + (lanes.length <= FEW_ROWS ? HIGH_ROW : LOW_ROW) * lanes.length,
     legend: legendOf(lanes),
     ...(zooms === undefined ? {} : { zooms }),
     data: timelineData(lanes, thinned, seconds),
