@@ -20,6 +20,7 @@ import { TrainScreen } from './screens/train.js';
 import type { Services, TaskChoice } from './services.js';
 import { initialApp, reduce } from './state/app.js';
 import { hints } from './state/hints.js';
+import { plainName } from './state/labels.js';
 import type { Size } from './state/layout.js';
 import { bodyColumns, isTooSmall, SMALLEST } from './state/layout.js';
 import { wantedLook } from './state/plans.js';
@@ -49,7 +50,7 @@ function subject({ screen }: AppState, size: Size): string {
   if (screen.at === 'pick' || screen.at === 'compare') return 'Meshwright';
   const { model, hardware, chips, batch } = screen.plans.task;
   const name = size.columns < NAMED_COLUMNS ? '' : 'Meshwright: ';
-  return `${name}${model} on ${chips} × ${hardware}, batch ${batch}`;
+  return `${name}${plainName(model)} on ${chips} × ${plainName(hardware)}, batch ${batch}`;
 }
 
 /** The state as seen: nothing in here but layout. */

@@ -129,7 +129,9 @@ describe('what a person reads of plans', () => {
     expect(shown).toMatch(
       /\n compute {2}█+.*\n model {4}░+.*▞ 1.77 s\n {10}█ forward {2}▒ backward {2}▞ exposed {2}░ hidden/,
     );
-    expect(shown).toMatch(/\n Memory 9.08 GB of 34.4 GB █+▒▚░·+\n {3}█ activation 8.49 GB {2}▒ parameter 312 MB/);
+    expect(shown).toMatch(
+      /\n Memory 9.08 GB of 34.4 GB █+▒▚░·+\n {3}█ activation 8.49 GB {2}▒ parameter 312 MB {2}▚ optimizer 173 MB .*\n Why/,
+    );
     expect(shown).toMatch(/\n Why {2}89\u00A0% compute.*\n.*\n.*communication.\n/);
     expect(text('table', LARGE)).toContain('At least 9.1 s (MFU 86 %) for memory traffic at peak rate');
     expect(text('table', LARGE)).toContain('128 groups of chips take 512 images of the batch each');

@@ -54,7 +54,7 @@ export function DimensionPanel(props: {
           dimension.name,
           setting === undefined ? 'free' : `= ${setting}`,
           value,
-          setting === undefined ? dimension.searched : 'this alone',
+          setting === undefined ? dimension.searched : /[,|]|\.\./.test(setting) ? 'these alone' : 'this alone',
         );
         return (
           <Text

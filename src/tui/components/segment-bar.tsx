@@ -19,7 +19,7 @@ export function SegmentBar(props: {
   readonly width: number;
   /** What the bar's full length stands for, when it is more than the segments together. */
   readonly capacity?: number;
-  /** The legend without shares and without what is free, for a line of its own. */
+  /** The legend in one line: without shares, without what is free, and without parts that there is no room for. */
   readonly isShort?: boolean;
 }): ReactNode {
   const look = useLook();
@@ -40,7 +40,12 @@ export function SegmentBar(props: {
         ))}
         <Text dimColor>{look.glyphs.empty.repeat(cells.at(-1)!)}</Text>
       </Text>
-      <Box flexWrap="wrap" columnGap={2} paddingLeft={2}>
+      <Box
+        flexWrap="wrap"
+        columnGap={2}
+        paddingLeft={2}
+        {...(props.isShort === true ? { height: 1, overflow: 'hidden' } : {})}
+      >
         {parts.map((part) => (
           <Text key={part.name} wrap="truncate">
             <Text {...paint(look, part.hue)}>{part.glyph}</Text> {part.name} {props.format(part.value)}

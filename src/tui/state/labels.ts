@@ -59,18 +59,23 @@ const TERSE: Readonly<Record<string, string>> = {
   'linears=ring-bulk': 'ring-bulk',
   'linears=bidirectional': 'bidir',
   'rematerialize=selective': 'remat=sel',
+  'schedule=interleaved-1f1b': 'interleaved',
+  'schedule=zb-v': 'zb-v',
+  'schedule=zb-h1': 'zb-h1',
+  'schedule=gpipe': 'gpipe',
 };
 
 export const terseWord = (word: string): string => TERSE[word] ?? shortWord(word);
 
-/** As many whole words as there is room for; how many are left out is said, as in `remat=full +2`. */
+/** The words that there is room for, the first ones first; how many are left out is said, as in `remat=full +2`. */
 export function fitWords(words: readonly string[], room: number): string {
-  for (let count = words.length; count > 0; count--) {
-    const left = words.length - count;
-    const text = [...words.slice(0, count), ...(left > 0 ? [`+${left}`] : [])].join(' ');
-    if (text.length <= room) return text;
-  }
-  return words.length === 0 ? '' : `+${words.length}`;
+  const textOf = (kept: readonly string[]): string => {
+    const left = words.length - kept.length;
+    return [...kept, ...(left > 0 ? [`+${left}`] : [])].join(' ');
+  };
+  let kept: readonly string[] = [];
+  for (const word of words) if (textOf([...kept, word]).length <= room) kept = [...kept, word];
+  return textOf(kept);
 }
 
 /** A whole label: in full where there is room, then with short words, then as many of them as fit. */
@@ -86,3 +91,6 @@ export function differingOptions(labels: readonly string[]): ReadonlySet<string>
     counts.set(option, (counts.get(option) ?? 0) + 1);
   return new Set([...counts].filter(([, count]) => count < labels.length).map(([option]) => option));
 }
+
+/** A model's or profile's name; of a path, that of its file. */
+export const plainName = (nameOrPath: string): string => nameOrPath.replace(/^.*\//, '').replace(/\.ya?ml$/, '');

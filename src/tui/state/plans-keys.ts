@@ -2,6 +2,7 @@
 import { omit } from '../../omit.js';
 import type { SearchWish, TimeWindow } from '../services.js';
 import { freed, stepped, toggled } from './dimensions.js';
+import { plainName } from './labels.js';
 import type { PlansState } from './plans.js';
 import { searchedAnew, selectedIndex, selectedPlan, SORTS, visiblePlans, WHOLE_STEP, whyNotTrain } from './plans.js';
 import type { Press } from './press.js';
@@ -77,10 +78,8 @@ function compared(state: PlansState): PlansPress {
 }
 
 /** A name that says what the job is. */
-const suggestedPath = ({ model, hardware, chips }: PlansState['task']): string => {
-  const plain = (name: string): string => name.replace(/^.*\//, '').replace(/\.ya?ml$/, '');
-  return `${plain(model)}-${chips}x${plain(hardware)}.yaml`;
-};
+const suggestedPath = ({ model, hardware, chips }: PlansState['task']): string =>
+  `${plainName(model)}-${chips}x${plainName(hardware)}.yaml`;
 
 function onTable(state: PlansState, press: Press): PlansPress {
   const show = (view: PlansState['view']): PlansPress => ({ plans: { ...state, view, offset: 0 } });
