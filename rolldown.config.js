@@ -3,7 +3,7 @@
  * imported when it is needed (a search, a training run) stays outside, beside it, as do the modules that others must share:
  * an error is known by its class. And the script of the report's page, which has nothing else to load it from.
  */
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, URL } from 'node:url';
 
 const dist = fileURLToPath(new URL('dist/src/', import.meta.url));
 const SHARED = [`${dist}errors.js`];

@@ -17,6 +17,8 @@ const STARTS = 15;
 const PRESSES = 60;
 const IDLE_SECONDS = 8;
 const ESCAPE = '\u001B';
+/** How the UI ends what is to be shown in one piece. */
+const UPDATED = `${ESCAPE}[?2026l`;
 
 const root = packageRoot();
 const MAIN = `${process.execPath} ${join(root, 'dist/src/cli/main.js')}`;
@@ -66,7 +68,7 @@ async function presses(checks: Checks, folder: string): Promise<void> {
   await pty.painted('Enter');
   // A search of every value, which takes minutes.
   for (const typed of ['vit-22b', '\t', 'tpu-v4', '\t', '1024', '\t', '65536']) {
-    await pty.press(typed, /\u001B\[\?2026l/);
+    await pty.press(typed, UPDATED);
     await delay(50);
   }
   await pty.press('\r', /Plans/);

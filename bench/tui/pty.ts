@@ -11,6 +11,8 @@ export const noPty: string | undefined = /util-linux/.test(
   : 'script of util-linux is not installed';
 
 const LEAST_KEPT = 1 << 16;
+/** How the UI begins what is to be shown in one piece. */
+const UPDATE = '\u001B[?2026h';
 
 export class Pty {
   readonly #process: ChildProcess;
@@ -30,7 +32,7 @@ export class Pty {
     });
     this.#ended = new Promise((resolve) => this.#process.on('exit', () => resolve()));
     this.#process.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      for (const _ of text.matchAll(/\u001B\[\?2026h/g)) this.repaints.push(performance.now());
+      for (let count = text.split(UPDATE).length - 1; count > 0; count--) this.repaints.push(performance.now());
       this.#painted = (this.#painted + text).slice(-LEAST_KEPT);
       this.#look();
     });
