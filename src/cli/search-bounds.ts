@@ -49,6 +49,7 @@ import {
   withFoldedLayers,
 } from '../../sim/index.js';
 import { stepOptions } from './assess.js';
+import { Recent } from './recent.js';
 
 /** What bounds ask of an assessor. */
 export interface Surroundings {
@@ -73,16 +74,15 @@ interface ClassPrograms {
   readonly two: Program;
 }
 
-interface ProgramWork {
-  readonly program: Program;
-  readonly work: ClassWork;
-}
+/** Programs that are kept for further looks: they are soon made again, and there are thousands. */
+const RECENT = 32;
 
 export class PlanBounds {
   readonly #surroundings: Surroundings;
   readonly #peaks = new Memo<ClassWork>();
   readonly #programs = new Memo<ClassPrograms>();
-  readonly #works = new Memo<ProgramWork>();
+  readonly #works = new Memo<ClassWork>();
+  readonly #recent = new Recent<Program>(RECENT);
   readonly #folded = new WeakMap<Machine, Memo<ClassWork>>();
   readonly #activations = new Memo<ClassWork>();
   readonly #layers = new Memo<readonly number[]>();
@@ -96,7 +96,7 @@ export class PlanBounds {
 
   /** Never more than what the simulator says of the job. */
   of(job: Job): StepBound {
-    return this.#bound(job, this.#work(job).work);
+    return this.#bound(job, this.#work(job));
   }
 
   /** As `of`, where collectives run beside kernels closer to what the simulator says; nothing where none do. */
@@ -106,17 +106,16 @@ export class PlanBounds {
 
   /** Jobs for which `folded` takes as long for all as for one; absent where it says no more than `of`. */
   foldClass(job: Job): string | undefined {
-    if (!hasWorkBeside(this.#work(job).work)) return undefined;
+    if (!hasWorkBeside(this.#work(job))) return undefined;
     const { mesh, slice, slices, twist, placement } = job.plan;
     return `${this.#workKey(job)} ${formatMesh(mesh)} ${JSON.stringify([slice, slices, twist, placement])}`;
   }
 
   /** As `of`, with all that a microbatch needs at once: closer in memory. */
   activations(job: Job): StepBound {
-    const work = this.#activations.get(this.#workKey(job), () => {
-      const found = this.#work(job);
-      return withActivations(found.work, found.program, this.#surroundings.stack(job));
-    });
+    const work = this.#activations.get(this.#workKey(job), () =>
+      withActivations(this.#work(job), this.#program(job), this.#surroundings.stack(job)),
+    );
     return this.#bound(job, work);
   }
 
@@ -130,13 +129,15 @@ export class PlanBounds {
   }
 
   #foldedWork(job: Job): ClassWork {
-    const { program, work } = this.#work(job);
+    const work = this.#work(job);
     if (!hasWorkBeside(work)) return work;
     const { collectives, machine, stack } = this.#surroundings;
     const onto = machine(job);
     let known = this.#folded.get(onto);
     if (known === undefined) this.#folded.set(onto, (known = new Memo()));
-    return known.get(this.#workKey(job), () => withFoldedLayers(work, program, onto, stack(job), collectives));
+    return known.get(this.#workKey(job), () =>
+      withFoldedLayers(work, this.#program(job), onto, stack(job), collectives),
+    );
   }
 
   /** At the best rates of the chip, of jobs that differ in the count of microbatches; nothing is lowered for it but once. */
@@ -195,16 +196,22 @@ export class PlanBounds {
 
   #workKey = (job: Job): string => `${shapeClassKey(job)} ${localExamples(job)}`;
 
-  #work(job: Job): ProgramWork {
-    const key = shapeClassKey(job);
-    const examples = localExamples(job);
+  #work(job: Job): ClassWork {
     return this.#works.get(this.#workKey(job), () => {
       const stack = this.#surroundings.stack(job);
-      const lower = (count: number): Program => lowerShapeClass(job, count, stepOptions(stack));
-      const known = this.#programs.get(key, () => ({ one: lower(1), two: lower(2) }));
-      const program = examples === 1 ? known.one : (withExamples(known.one, known.two, examples) ?? lower(examples));
+      const program = this.#program(job);
       const seconds = kernelSeconds(program, this.#surroundings.machine(job), stack);
-      return { program, work: classWork(program, stack, job.precision.parameters, seconds) };
+      return classWork(program, stack, job.precision.parameters, seconds);
+    });
+  }
+
+  #program(job: Job): Program {
+    return this.#recent.get(this.#workKey(job), () => {
+      const examples = localExamples(job);
+      const options = stepOptions(this.#surroundings.stack(job));
+      const lower = (count: number): Program => lowerShapeClass(job, count, options);
+      const known = this.#programs.get(shapeClassKey(job), () => ({ one: lower(1), two: lower(2) }));
+      return examples === 1 ? known.one : (withExamples(known.one, known.two, examples) ?? lower(examples));
     });
   }
 
