@@ -54,7 +54,10 @@ export async function makePages(): Promise<Pages> {
   const folder = createFolder(FILES);
   await run('text text.txt --bytes 20000', folder);
   await run('train local.yaml --run run --keep-checkpoints 0', folder);
-  const plans = await run('plan --model gpt-tiny --hardware local --chips 2 --batch 16 --json', folder);
+  const plans = await run(
+    'plan --model gpt-tiny --hardware local --chips 2 --batch 16 --mesh data=2 --microbatches 1,2,4 --shard none,optimizer --json',
+    folder,
+  );
   writeFileSync(join(folder, 'plans.json'), plans.replaceAll('"part": "', `"part": "${EVIL}`));
   await run('report torus.yaml --search -o torus.html', folder);
   await run('report run -o run.html', folder);

@@ -6,7 +6,6 @@ import { BASE, TOOLTIP, painted, start, tip } from './common.js';
 const NUMBERS = 5;
 
 export function drawMachine(element: HTMLElement, data: Fields): Chart {
-  const chart = start(element);
   const { width, height, lines, lineTips, boxes, boxTips, boxNames } = data as unknown as {
     width: number;
     height: number;
@@ -16,6 +15,17 @@ export function drawMachine(element: HTMLElement, data: Fields): Chart {
     boxTips: readonly string[];
     boxNames: readonly string[];
   };
+  // No higher than it is drawn where the page is narrow.
+  const most = element.clientHeight;
+  const fit = (): void => {
+    element.style.height = `${Math.min(most, Math.ceil((element.clientWidth / width) * height) + 8)}px`;
+  };
+  fit();
+  const chart = start(element);
+  element.addEventListener('resized', () => {
+    fit();
+    chart.resize();
+  });
   const colourOf = (level: number): string => `var(--c-u${level})`;
   const line = (index: number, scale: number): unknown => {
     const [x1, y1, x2, y2, level] = lines.slice(index * NUMBERS).map((value) => value * scale) as [

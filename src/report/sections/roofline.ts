@@ -71,7 +71,7 @@ export function rooflineFigure(subject: Subject, id: string): Figure | undefined
     legend: [...new Set(points.map((one) => one.limitedBy))].map((name) => ({ name: CATEGORIES[name], colour: name })),
     data: {
       grid: { ...GRID, top: 20, right: 40 },
-      xAxis: logAxis('number', 'arithmetic intensity: matmul FLOPs for a byte of memory traffic', 30, {
+      xAxis: logAxis('number', 'matmul FLOPs a byte of memory', 30, {
         min: x[0],
         max: x[1],
       }),
@@ -111,7 +111,7 @@ export function rooflineFigure(subject: Subject, id: string): Figure | undefined
       ],
     },
     note: [
-      `The ${count(kernels.length)} kernels that take longest, ${whole(share)} of the step; a dot's area is its share. The solid roof is the profile's peak (${rate(flops.peak)} in ${subject.step.dtype}, ${size(memory.peak)}/s), the dashed one what large kernels reach. `,
+      `The ${count(kernels.length)} kernels that take longest, ${whole(share)} of the step; a dot's area is its share, and its arithmetic intensity how many FLOPs its matmuls have for each byte that it reads or writes. The solid roof is the profile's peak (${rate(flops.peak)} in ${subject.step.dtype}, ${size(memory.peak)}/s), the dashed one what large kernels reach. `,
       left.length > 0
         ? `${count(left.length)} of them, ${whole(leftShare)} of the step, multiply no matrices and are in the table alone. `
         : undefined,

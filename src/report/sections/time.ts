@@ -5,14 +5,10 @@ import type { Figure } from '../figure.js';
 import { colour } from '../figure.js';
 import { listed, time, whole } from '../words.js';
 
-const AT_PEAK = {
-  compute: 'matmuls at peak rate',
-  memory: 'memory traffic at peak rate',
-  network: 'sending at peak rate',
-} as const;
+const NEEDS = { compute: 'matmuls', memory: 'memory traffic', network: 'sending' } as const;
 
 /** `memory traffic at peak rate` */
-export const boundWords = ({ step: { bounds } }: Subject): string => AT_PEAK[bounds.limit];
+export const boundWords = ({ step: { bounds } }: Subject): string => `${NEEDS[bounds.limit]} at peak rate`;
 
 /** Parts with bars of their own; smaller ones are together. */
 const MOST_BARS = 9;
@@ -33,7 +29,7 @@ export function timeFigure(subject: Subject, id: string): Figure {
     ['network', bounds.networkSeconds],
   ] as const;
   const leastBars = least.map(([limit, seconds]) => ({
-    name: `≥ ${AT_PEAK[limit]}`,
+    name: `≥ ${NEEDS[limit]}`,
     seconds: seconds as number,
     colour: colour(limit === bounds.limit ? 'bound' : 'weak'),
   }));
@@ -47,7 +43,7 @@ export function timeFigure(subject: Subject, id: string): Figure {
     kind: 'chart',
     height: 40 + 26 * all.length,
     data: {
-      grid: { ...GRID, right: 110 },
+      grid: { ...GRID, right: 90 },
       xAxis: valueAxis('time', '', 0),
       yAxis: namesAxis(all.map(({ name }) => name)),
       tooltip: { trigger: 'item' },
