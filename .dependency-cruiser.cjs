@@ -37,6 +37,7 @@ const mayImport = {
     'src/runtime',
     'sim',
   ],
+  'src/report': [...program, 'src/planner', 'src/trace', 'sim'],
   'src/tui': [...program, 'src/models', 'src/job', 'src/trace', 'src/planner'],
   'src/cli': ['src', 'sim'],
   'src/index': ['src', 'sim'],

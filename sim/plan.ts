@@ -13,8 +13,8 @@ import {
 } from '../src/program/index.js';
 import type { Seconds } from '../src/units.js';
 import { bytes, flops, seconds } from '../src/units.js';
-import type { ComputeChip, KernelCost, Load } from './cost/index.js';
-import { collectiveLoad, kernelCost, widenedOf } from './cost/index.js';
+import type { ComputeChip, KernelCost, Load, ProgramKernels } from './cost/index.js';
+import { collectiveLoad, kernelsOf } from './cost/index.js';
 import type { Ticks } from './engine/index.js';
 import { addTicks, ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
@@ -218,13 +218,13 @@ class Planner {
   readonly #program: Program;
   readonly #machine: Machine;
   readonly #stack: Stack;
-  readonly #widened: ReadonlyMap<ValueId, ValueId>;
+  readonly #kernels: ProgramKernels;
 
   constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
     this.#program = program;
     this.#machine = machine;
     this.#stack = stack;
-    this.#widened = widenedOf(program, stack.norms);
+    this.#kernels = kernelsOf(program, stack);
     this.network = createNetwork(machine, {
       ...asked,
       ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
@@ -239,7 +239,7 @@ class Planner {
     const { operands, results } = op;
     if (isCollective(op.name)) return this.#collective(op, op.name, times, early);
     if (op.name === 'kernel' || isCompute(op.name)) {
-      const cost = kernelCost(op, this.#program.values, this.#machine, this.#stack, this.#widened);
+      const cost = this.#kernels.cost(op, this.#machine);
       const step: KernelStep = { kind: 'kernel', op, reads: operands, cost, ...kernelTicks(cost), times };
       this.kernels.push(step);
       return step;

@@ -20,12 +20,13 @@ import {
   isCollective,
   isCompute,
   matmulFlops,
+  memoryUse,
   recordOf,
   regionOps,
   typeBytes,
 } from '../../src/program/index.js';
 import type { ComputeChip } from '../cost/index.js';
-import { attentionGroups, fastestRate, kernelCost, matmulRateOf, mostAchievable, widenedOf } from '../cost/index.js';
+import { attentionGroups, fastestRate, kernelsOf, matmulRateOf, memoryOptions, mostAchievable } from '../cost/index.js';
 
 /** Collectives of one kind that a chip waits for one by one. */
 export interface WaitedCollective {
@@ -62,6 +63,8 @@ export interface ClassWork {
   readonly layers: readonly LayersWork[];
   readonly embedding: PartWork;
   readonly head: PartWork;
+  /** The most bytes of activations that a microbatch needs at once, where that was worked out: `withActivations`. */
+  readonly activationBytes?: number;
   /** Parameters on a chip: of all layers, and of the rest. */
   readonly layerElements: Elements;
   readonly endElements: Elements;
@@ -138,6 +141,16 @@ function keptBytes({ values }: Program, repeat: Op): number {
 
 const isParameter = ({ kind }: ProgramInput): boolean => kind === 'parameter';
 
+/** Where among a program's ops the repeats over its layers are, the backward one of each at the same place. */
+export function repeatsOfLayers({ ops }: Program): { readonly forwards: number[]; readonly backwards: number[] } {
+  const [forwards, backwards]: [number[], number[]] = [[], []];
+  ops.forEach(({ name, phase }, place) => {
+    if (name === 'repeat' && phase === 'forward') forwards.push(place);
+    if (name === 'repeat' && phase === 'backward') backwards.unshift(place);
+  });
+  return { forwards, backwards };
+}
+
 /**
  * @param program one microbatch's forward and backward pass, whose layers are repeats
  * @param keptType of parameters between steps
@@ -145,21 +158,20 @@ const isParameter = ({ kind }: ProgramInput): boolean => kind === 'parameter';
  */
 export function classWork(program: Program, stack: Stack, keptType: FloatType, seconds: KernelSeconds): ClassWork {
   const reader = new Reader(program, stack, seconds);
-  const repeats = program.ops.filter(({ name }) => name === 'repeat');
-  const forwards = repeats.filter(({ phase }) => phase === 'forward');
-  const backwards = repeats.filter(({ phase }) => phase === 'backward').toReversed();
-  const layers = forwards.map((repeat, index): LayersWork => {
+  const { forwards, backwards } = repeatsOfLayers(program);
+  const layers = forwards.map((place, index): LayersWork => {
     const part = noPart();
+    const repeat = program.ops[place]!;
     reader.add(part.forward, regionOps(repeat.region!));
     const back = backwards[index];
     // With what it makes again.
-    if (back !== undefined) reader.add(part.backward, regionOps(back.region!));
+    if (back !== undefined) reader.add(part.backward, regionOps(program.ops[back]!.region!));
     return { ...part, count: attributesOf(repeat, 'repeat').count, keptBytes: keptBytes(program, repeat) };
   });
   const [embedding, head] = [noPart(), noPart()];
-  const first = program.ops.indexOf(forwards[0]!);
-  const last = backwards.length === 0 ? program.ops.length : program.ops.indexOf(backwards[0]!);
-  const end = backwards.length === 0 ? program.ops.length : program.ops.indexOf(backwards.at(-1)!);
+  const first = forwards[0] ?? -1;
+  const last = backwards[0] ?? program.ops.length;
+  const end = backwards.at(-1) ?? program.ops.length;
   const isBetween = (from: number, to: number) => (op: Op, index: number) =>
     index > from && index < to && op.name !== 'repeat';
   reader.split(embedding, program.ops.filter(isBetween(-1, first)));
@@ -186,8 +198,15 @@ export function classWork(program: Program, stack: Stack, keptType: FloatType, s
     }
     return sum;
   };
-  return { layers, embedding, head, layerElements: elements(true), endElements: elements(false), cutElements };
+  const [layerElements, endElements] = [elements(true), elements(false)];
+  return { layers, embedding, head, layerElements, endElements, cutElements };
 }
+
+/** With what a microbatch needs at once, from a walk over its program. */
+export const withActivations = (work: ClassWork, program: Program, stack: Stack): ClassWork => ({
+  ...work,
+  activationBytes: memoryUse(program, { ...memoryOptions(program, stack), only: 'activation' }).peakBytes,
+});
 
 /**
  * What kernels' matmuls take where each has whole tiles and the best rate that the simulator gives any.
@@ -227,6 +246,6 @@ export function leastSeconds(
 
 /** What the simulator says of kernels that nothing is beside. */
 export function kernelSeconds(program: Program, chip: ComputeChip, stack: Stack): KernelSeconds {
-  const widened = widenedOf(program, stack.norms);
-  return (kernel) => kernelCost(kernel, program.values, chip, stack, widened).seconds;
+  const kernels = kernelsOf(program, stack);
+  return (kernel) => kernels.cost(kernel, chip).seconds;
 }

@@ -129,11 +129,20 @@ export function stepBound(
 const withReductions = (backward: number, reductions: number, { when }: LayerTraffic): number =>
   when === 'after' ? backward + reductions : Math.max(backward, reductions);
 
-/** With sums of gradients beside a microbatch's activations where there are several microbatches. */
-function peakBytes({ all, cast }: Elements, kept: number, { microbatches, state, stages }: StepShape): number {
-  const gradients = all * state.gradients;
+/**
+ * With sums of gradients and copies beside a microbatch's activations where there are several microbatches; what only one
+ * needs may be gone when its activations are at their most.
+ *
+ * @param kept activations when its backward pass begins, `most` of them at once
+ */
+function peakBytes(
+  { all, cast }: Elements,
+  { kept, most }: { readonly kept: number; readonly most: number },
+  { microbatches, state, stages }: StepShape,
+): number {
+  const [gradients, copies] = [all * state.gradients, cast * state.copies];
   const beside = microbatches > 1 || stages !== undefined;
-  return all * state.kept + cast * state.copies + (beside ? gradients + kept : Math.max(gradients, kept));
+  return all * state.kept + (beside ? copies + gradients + most : Math.max(copies + Math.max(gradients, kept), most));
 }
 
 const scaled = ({ all, cast }: Elements, by: number): Elements => ({ all: all * by, cast: cast * by });
@@ -161,7 +170,7 @@ function wholeBound(work: ClassWork, shape: StepShape, wait: WaitSeconds, traffi
   const kept = work.layers.reduce((sum, { count, keptBytes }) => sum + count * keptBytes, 0);
   return {
     seconds: hostSeconds + ROUNDING * Math.max(passes + update, microbatches * Math.max(sent, turns)),
-    bytes: peakBytes(elements, kept, shape),
+    bytes: peakBytes(elements, { kept, most: Math.max(kept, work.activationBytes ?? 0) }, shape),
   };
 }
 
@@ -218,7 +227,7 @@ function stagedBound(
     const least = Math.min(...own.map((index) => layers[index]!));
     // When the first backward begins, the forwards of its microbatch were done in all of them.
     const kept = Math.max(count, held(stage) * least) * layer.keptBytes;
-    bytes = Math.max(bytes, peakBytes(scaled(work.layerElements, count * perLayer), kept, shape));
+    bytes = Math.max(bytes, peakBytes(scaled(work.layerElements, count * perLayer), { kept, most: kept }, shape));
   });
   return { seconds: hostSeconds + ROUNDING * seconds, bytes };
 }

@@ -3,6 +3,8 @@ export * from './attention-time.js';
 export * from './contention.js';
 export { viewsOf, widenedOf } from './functions.js';
 export * from './kernel.js';
+export type { ProgramKernels } from './known-kernels.js';
+export { kernelsOf } from './known-kernels.js';
 export * from './matmul.js';
 export { memoryTime } from './memory-time.js';
 export * from './op-times.js';

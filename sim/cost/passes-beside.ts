@@ -99,6 +99,12 @@ export function ownStreamElements(whole: readonly number[], values: readonly Val
   return (elementCount(whole) / whole[1]!) * Math.min(tokens, whole[1]!);
 }
 
+/** Of a gradient that dropout goes back through, how many elements of it: what hangs on more than the op. */
+export const droppedElements = (op: Op, values: readonly Value[], { hiddenDropout }: Stack): number | undefined =>
+  hiddenDropout && DROPPED_GRADIENT.test(op.id)
+    ? ownStreamElements(values[op.operands[0]!]!.type.shape, values)
+    : undefined;
+
 /** A gradient that is about to be summed over chips, in a wider type: what else is done to it, before and after. */
 const isSummed = (op: Op, values: readonly Value[]): boolean => op.phase === 'reduce' && isWidening(op, values);
 
@@ -109,8 +115,8 @@ function passesOf(op: Op, values: readonly Value[], stack: Stack): Passes {
     return { elements: elementCount(shapeOf(op.results[0]!)), bytes: inverse ? ROTARY_BACKWARD : ROTARY };
   }
   if (op.name === 'split_heads' || op.name === 'merge_heads') return ofHeads(op, values, stack);
-  if (stack.hiddenDropout && DROPPED_GRADIENT.test(op.id))
-    return { elements: ownStreamElements(shapeOf(op.operands[0]!), values), bytes: HIDDEN_DROPOUT };
+  const dropped = droppedElements(op, values, stack);
+  if (dropped !== undefined) return { elements: dropped, bytes: HIDDEN_DROPOUT };
   if (stack.gradientPasses !== undefined && isSummed(op, values))
     return { elements: elementCount(shapeOf(op.results[0]!)), bytes: stack.gradientPasses };
   if (op.name === 'softmax' || op.name === 'softmax_backward') {

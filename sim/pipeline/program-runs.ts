@@ -5,8 +5,7 @@
 import type { Stack } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
 import type { MemoryUse, Program, ValueId } from '../../src/program/index.js';
-import { memoryUse } from '../../src/program/index.js';
-import { keptBeside, memoryOptions } from '../cost/index.js';
+import { keptBeside, stepMemory } from '../cost/index.js';
 import type { TicksByCategory } from '../categories.js';
 import { ticksByCategory } from '../categories.js';
 import type { Ticks } from '../engine/index.js';
@@ -96,7 +95,6 @@ export class ProgramRuns {
     };
     const patterns = plan.collectives.flatMap(({ schedule }) => schedule.channels.flat());
     const stack = this.#stack;
-    let memory: MemoryUse | undefined;
     return {
       program,
       plan,
@@ -106,7 +104,7 @@ export class ProgramRuns {
       matmulFlops: compute.matmulFlops,
       even: even && patterns.every(({ pattern }) => pattern.even),
       get memory() {
-        return (memory ??= memoryUse(program, memoryOptions(program, stack)));
+        return stepMemory(program, stack);
       },
     };
   }

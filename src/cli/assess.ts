@@ -15,9 +15,7 @@ import {
 } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
-import type { PlanSearch, Scorer, SearchSpace } from '../planner/index.js';
-import { findPlans } from '../planner/index.js';
-import type { MemoryUse, TrainingPipeline, Program } from '../program/index.js';
+import type { TrainingPipeline, Program } from '../program/index.js';
 import { omit } from '../omit.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
@@ -44,6 +42,7 @@ import type { TakenCollective } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 import type { PredictionIntervals } from './intervals.js';
 import { intervalsOf } from './intervals.js';
+import { Recent } from './recent.js';
 
 /** A simulation with what only the job knows. */
 export interface JobSimulation extends SimulationResult, PredictionIntervals {
@@ -131,11 +130,14 @@ function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack)
   return `${JSON.stringify(parts)} ${formatPlan(rest)}`;
 }
 
+/** Programs that are kept: plans that differ in where they lie, or in what their stack says of time, have the same. */
+const RECENT = 16;
+
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
   readonly #faults: Faults;
-  readonly #lowered = new Map<string, { program: Program; memory: MemoryUse; stack: Stack }>();
-  readonly #pipelines = new Map<string, TrainingPipeline>();
+  readonly #programs = new Recent<Program>(RECENT);
+  readonly #pipelines = new Recent<TrainingPipeline>(RECENT);
   /** The last pipeline, on its job's own stack: of a search memory is asked for first, then the rest. */
   #lastPipeline: PipelineAssessment | undefined;
   readonly #machines = new Map<string, Machine>();
@@ -160,27 +162,16 @@ export class Assessor {
     for (const { name, schedule } of collectives) this.#taken.set(`${name} ${schedule.algorithm}`, { name, schedule });
   }
 
-  #lower(job: Job, stack: Stack): { program: Program; memory: MemoryUse } {
-    const key = jobKey(job, stack);
-    let found = this.#lowered.get(key);
-    // Stacks that run the same program do not write the same of it to memory.
-    if (found?.stack !== stack) {
-      const program = found?.program ?? lowerJob(job, { ...stepOptions(stack), unverified: this.#unverified });
-      this.#lowered.clear();
-      this.#lowered.set(key, (found = { program, memory: stepMemory(program, stack), stack }));
-    }
-    return found;
+  #lower(job: Job, stack: Stack): Program {
+    return this.#programs.get(jobKey(job, stack), () =>
+      lowerJob(job, { ...stepOptions(stack), unverified: this.#unverified }),
+    );
   }
 
   pipeline(job: Job, stack: Stack = this.stack(job)): TrainingPipeline {
-    const key = jobKey(job, stack);
-    let found = this.#pipelines.get(key);
-    if (found === undefined) {
-      found = lowerJobPipeline(job, { ...stepOptions(stack), unverified: this.#unverified });
-      this.#pipelines.clear();
-      this.#pipelines.set(key, found);
-    }
-    return found;
+    return this.#pipelines.get(jobKey(job, stack), () =>
+      lowerJobPipeline(job, { ...stepOptions(stack), unverified: this.#unverified }),
+    );
   }
 
   /** Made once for all jobs whose mesh lies alike. */
@@ -227,7 +218,7 @@ export class Assessor {
       const { memoryCapacityBytesPerChip: capacity, reservedMemoryBytesPerChip: reserved } = simulation;
       return { bytes: bytes(simulation.peakMemoryBytesPerChip), capacity: bytes(capacity - reserved) };
     }
-    const { memory } = this.#lower(job, stack);
+    const memory = stepMemory(this.#lower(job, stack), stack);
     const { chip } = job.hardware;
     const reserved = reservedMemory(chip, stack, job.plan.mesh, memory);
     return { bytes: memory.peakBytes, capacity: bytes(chip.memoryCapacity - reserved) };
@@ -285,7 +276,7 @@ export class Assessor {
 
   /** Of a job without an axis `pipe`. */
   assess(job: Job, stack: Stack = this.stack(job), unfold?: UnfoldRequest): Assessment {
-    const { program, memory } = this.#lower(job, stack);
+    const program = this.#lower(job, stack);
     const machine = this.machine(job);
     const { result, execution } = simulateExecution({
       program,
@@ -293,7 +284,7 @@ export class Assessor {
       stack,
       modelFlops: flops(this.#flops(job).exact),
       tokensPerStep: job.batch * tokensPerExample(job.model),
-      memory,
+      memory: stepMemory(program, stack),
       collectives: this.collectives,
       ...(unfold === undefined ? {} : { unfold }),
     });
@@ -307,17 +298,5 @@ export class Assessor {
       const { bytes: needed, capacity } = this.memory(job);
       return needed <= capacity;
     });
-  }
-
-  rank(
-    task: Task,
-    space: SearchSpace,
-    onScored?: (job: Job, figures: JobSimulation) => void,
-  ): PlanSearch<JobSimulation> {
-    const scorer: Scorer<JobSimulation> = {
-      memory: (job) => this.memory(job),
-      simulate: (job) => this.simulate(job),
-    };
-    return findPlans(task, scorer, space, onScored);
   }
 }

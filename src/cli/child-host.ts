@@ -2,7 +2,7 @@
 import { measureDevices } from '../calibrate/index.js';
 import { resolveJob } from '../job/index.js';
 import { serveChild } from '../runtime/index.js';
-import { train, trainInTurns } from '../train/index.js';
+import { Controls, train, trainInTurns } from '../train/index.js';
 import type { ChildRequests } from './child-requests.js';
 
 const workerUrls = {
@@ -16,8 +16,11 @@ serveChild<ChildRequests>({
     return args;
   },
   // The plan is whole by now: the parent has chosen the microbatches.
-  train: ({ job, ...options }, emit, signal, diaryFile) =>
-    train({ ...options, job: resolveJob(job, () => true), workerUrls, diaryFile }, emit, signal),
+  train: ({ job, ...options }, emit, signal, diaryFile, onControl) => {
+    const controls = new Controls();
+    onControl((control) => controls.ask(control));
+    return train({ ...options, job: resolveJob(job, () => true), workerUrls, diaryFile, controls }, emit, signal);
+  },
   turns: ({ jobs, ...options }, emit, signal, diaryFile) => {
     const resolved = jobs.map(({ job, ...one }) => ({ ...one, job: resolveJob(job, () => true) }));
     return trainInTurns({ ...options, jobs: resolved, workerUrls, diaryFile }, emit, signal);

@@ -2,7 +2,15 @@
 import type { MeasureEvent, MeasureRequest } from '../calibrate/index.js';
 import type { JobInput } from '../job/index.js';
 import type { ChildExchange, FamilyName } from '../runtime/index.js';
-import type { SessionOptions, Timing, TrainEvent, TrainOptions, TrainReport, TurnsOptions } from '../train/index.js';
+import type {
+  SessionOptions,
+  Timing,
+  TrainControl,
+  TrainEvent,
+  TrainOptions,
+  TrainReport,
+  TurnsOptions,
+} from '../train/index.js';
 
 /** Gives the arguments back; tells whether the process can be started and talked to. */
 export interface Ping extends ChildExchange {
@@ -12,12 +20,13 @@ export interface Ping extends ChildExchange {
 }
 
 /** What the child adds. */
-type OfChild = 'workerUrls' | 'diaryFile';
+type OfChild = 'workerUrls' | 'diaryFile' | 'controls';
 
 export interface Train extends ChildExchange {
   readonly args: Omit<TrainOptions, 'job' | OfChild> & { readonly job: JobInput };
   readonly event: TrainEvent;
   readonly result: TrainReport;
+  readonly control: TrainControl;
 }
 
 export interface Turns extends ChildExchange {

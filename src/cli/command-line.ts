@@ -30,6 +30,7 @@ import type { TextFlags } from './commands/text.js';
 import type { TrainFlags } from './commands/train.js';
 import type { ProfileFlags } from './commands/profile.js';
 import type { SimulateFlags } from './commands/simulate.js';
+import type { ReportFlags } from './commands/report.js';
 import type { ValidateFlags } from './commands/validate.js';
 import type { PlanFlags } from './commands/plan.js';
 import { Interrupted } from './interrupt.js';
@@ -240,6 +241,20 @@ function createProgram(): Command {
     .action(async (folders: string[], flags: { json?: boolean }) =>
       (await import('./commands/compare.js')).compare(folders, flags),
     );
+  json(
+    program
+      .command('report')
+      .description(
+        'write a page with all that is known of jobs and runs: opens in any browser, also without a network',
+      ),
+  )
+    .argument('<what...>', 'job files, run folders, or files of what plan --json printed')
+    .option('-o, --output <file>', 'the page, must not exist', 'report.html')
+    .option(
+      '--search',
+      'also search what plans the model, chips and batch of each job could have, and draw those that no other beats',
+    )
+    .action(async (what: string[], flags: ReportFlags) => (await import('./commands/report.js')).report(what, flags));
   json(program.command('validate').description('predict measured runs, and say by how much predictions are off'))
     .requiredOption('--runs <file>', 'measured runs, one JSON object a line (docs/validation.md)')
     .option('--set <name...>', 'only the runs of these sets')
@@ -299,8 +314,7 @@ async function openUi(_flags: object, program: Command): Promise<void> {
     program.outputHelp();
     return;
   }
-  const [{ runTui }, { createServices }] = await Promise.all([import('../tui/index.js'), import('./services.js')]);
-  await runTui(createServices(), { initial: { model: 'vit-tiny', hardware: 'local', chips: 2, batch: 32 } });
+  await (await import('./bundled-ui.js')).openUi();
 }
 
 /** From what commander says of a command line: `error: unknown option '--modle'\n(Did you mean --model?)`. */

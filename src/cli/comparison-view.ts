@@ -78,7 +78,7 @@ function printWaterfall(rows: readonly KindDifference[], step: StepTimes): void 
   );
 }
 
-const placeText = ({ place }: Pick<RankComparison, 'place'>): string =>
+export const placeText = ({ place }: Pick<RankComparison, 'place'>): string =>
   Object.entries(place)
     .map(([axis, index]) => `${axis}=${index}`)
     .join(',');

@@ -10,7 +10,7 @@ import { jobToInput } from '../job/index.js';
 import { MeshwrightError } from '../errors.js';
 import { runInChild } from '../runtime/index.js';
 import { listCheckpoints } from '../train/index.js';
-import type { Timing, TrainEvent, TrainReport } from '../train/index.js';
+import type { Timing, TrainControl, TrainEvent, TrainReport } from '../train/index.js';
 import type { AnyAssessment } from './assess.js';
 import { Assessor, isOfPipeline, stackOf } from './assess.js';
 import type { Train, Turns } from './child-requests.js';
@@ -30,6 +30,8 @@ export interface RunSettings {
   /** See `SessionOptions`. */
   readonly runFolder?: string;
   readonly resume?: string;
+  /** See `TrainOptions`. */
+  readonly timelineEverySeconds?: number;
 }
 
 /** Where there is nothing to save: measuring, and before the first step. */
@@ -38,6 +40,7 @@ const SECONDS_WITHOUT_A_STEP = 1;
 /**
  * Trains a job in a process of its own; a pipeline follows the schedule that was simulated.
  *
+ * @param onStarted gets what asks something of the run as it goes
  * @throws MeshwrightError RUN_INVALID of a folder that another training is under way in; one that says how to go on where the run failed, and has a checkpoint
  */
 export async function runJob(
@@ -45,6 +48,7 @@ export async function runJob(
   settings: RunSettings,
   onEvent: (event: TrainEvent) => void,
   signal: AbortSignal,
+  onStarted?: (ask: (control: TrainControl) => void) => void,
 ): Promise<TrainReport> {
   const args = { ...settings, ...sent(predicted) };
   let hasStepped = false;
@@ -59,6 +63,7 @@ export async function runJob(
       { kind: 'train', args },
       {
         onEvent: follow,
+        ...(onStarted === undefined ? {} : { onStarted }),
         signal,
         // A step and a checkpoint take as long as they take; ranks that hang are found by who runs them.
         graceSeconds: () => (hasStepped ? Infinity : SECONDS_WITHOUT_A_STEP),

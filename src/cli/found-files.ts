@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { parseJob } from '../job/index.js';
 import { MeshwrightError } from '../errors.js';
+import { listHardware, loadHardware } from '../hardware/index.js';
 import type { HardwareChoice, ModelChoice } from '../tui/services.js';
+import { hardwareVersion, storedHardware } from './stored-hardware.js';
 
 /** A folder with more of them is not one that people pick from. */
 const MOST_FILES = 200;
@@ -15,6 +17,24 @@ export interface FoundFiles {
   readonly models: readonly ModelChoice[];
   readonly hardware: readonly HardwareChoice[];
 }
+
+/** A shipped profile to pick, as its newest version has it. */
+function shippedChoice(name: string): HardwareChoice {
+  const hardwareName = storedHardware(name);
+  const { title, chip, topology, defaultDtype } = loadHardware(hardwareName);
+  const version = hardwareVersion({ hardwareName });
+  const peak = chip.matmul[defaultDtype]?.peak;
+  return {
+    name,
+    about: version === null ? title : `${title} (version ${version.version})`,
+    memoryBytesPerChip: chip.memoryCapacity,
+    ...(peak === undefined ? {} : { peakFlopsPerSecondPerChip: peak }),
+    ...('chipsPerNode' in topology ? { chipsPerNode: topology.chipsPerNode } : {}),
+  };
+}
+
+/** All shipped profiles. @throws MeshwrightError HARDWARE_INVALID of a version that is damaged */
+export const shippedHardware = (): HardwareChoice[] => listHardware().map(shippedChoice);
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,20 +1,26 @@
 /** What the UI asks of a thread of its own beside the search: a plan looked at closely, the files of a folder. */
+import { dirname } from 'node:path';
 import { MeshwrightError } from '../errors.js';
 import type { ErrorCode, ErrorDetail } from '../errors.js';
+import { formatJob } from '../job/index.js';
 import type { PlanLook, TaskChoice, TimeWindow } from '../tui/services.js';
 import { Assessor } from './assess.js';
 import type { FoundFiles } from './found-files.js';
-import { findFiles } from './found-files.js';
+import { findFiles, shippedHardware } from './found-files.js';
 import { PlanLooker } from './plan-look.js';
+import { writeNew } from './run-folder.js';
+import { byName } from './stored-hardware.js';
 import { jobOfLabel } from './task-choice.js';
 
 export type LookRequest =
   | { readonly kind: 'look'; readonly task: TaskChoice; readonly label: string; readonly window: TimeWindow }
-  | { readonly kind: 'files'; readonly folder: string };
+  | { readonly kind: 'files'; readonly folder: string }
+  | { readonly kind: 'write'; readonly task: TaskChoice; readonly label: string; readonly path: string };
 
 export interface LookAnswers {
   readonly look: PlanLook;
   readonly files: FoundFiles;
+  readonly write: { readonly written: string };
 }
 
 /** Errors lose their class on the way between threads, so they travel as data. */
@@ -26,7 +32,15 @@ export function createLook(): (request: LookRequest) => Promise<LookOutcome> {
   const looker = new PlanLooker(new Assessor({ unverified: true }));
   return async (request) => {
     try {
-      if (request.kind === 'files') return { answer: await findFiles(request.folder) };
+      if (request.kind === 'files') {
+        const { models, hardware } = await findFiles(request.folder);
+        return { answer: { models, hardware: [...shippedHardware(), ...hardware] } };
+      }
+      if (request.kind === 'write') {
+        const { task, label, path } = request;
+        writeNew(path, formatJob(byName(jobOfLabel(task, label)), dirname(path)));
+        return { answer: { written: path } };
+      }
       const { task, label, window } = request;
       return { answer: looker.look(JSON.stringify([task, label]), () => jobOfLabel(task, label), window) };
     } catch (error) {

@@ -1,16 +1,11 @@
 /** What the UI asks for before anything is trained: searches, looks at plans, files. All of it on threads of its own. */
-import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { MeshwrightError } from '../errors.js';
-import { formatJob } from '../job/index.js';
 import type { SearchProgress, SearchWish, Services, TaskChoice } from '../tui/services.js';
 import type { LookAnswers, LookOutcome, LookRequest } from './plan-look-task.js';
-import { writeNew } from './run-folder.js';
 import type { SearchOutcome } from './search-task.js';
-import { byName } from './stored-hardware.js';
-import { jobOfLabel } from './task-choice.js';
 
 /** Who goes through values with a key held down does not mean a search for each. */
 const SETTLED_MILLISECONDS = 120;
@@ -61,16 +56,12 @@ function lookThread(): <Kind extends LookRequest['kind']>(
   };
 }
 
-async function writeJob(task: TaskChoice, label: string, path: string): Promise<void> {
-  writeNew(path, formatJob(byName(jobOfLabel(task, label)), dirname(path)));
-}
-
 export function createPlanServices(): Pick<Services, 'files' | 'search' | 'look' | 'writeJob'> {
   const ask = lookThread();
   return {
     files: () => ask({ kind: 'files', folder: '.' }),
     search,
     look: (task, label, window) => ask({ kind: 'look', task, label, window }),
-    writeJob,
+    writeJob: async (task, label, path) => void (await ask({ kind: 'write', task, label, path })),
   };
 }

@@ -17,7 +17,7 @@ import {
   stagePlacement,
   withExamples,
 } from '../job/index.js';
-import { axisSize, batchParts, createMesh, gradientParts } from '../mesh/index.js';
+import { axisSize, batchParts, createMesh, formatMesh, gradientParts } from '../mesh/index.js';
 import { DTYPE_BYTES } from '../program/index.js';
 import type { Program } from '../program/index.js';
 import { heldAtLeast, splitsBackward } from '../program/schedules/index.js';
@@ -39,11 +39,14 @@ import {
   NO_WAIT,
   classWork,
   createNetwork,
+  hasWorkBeside,
   kernelSeconds,
   leastSeconds,
   stepBound,
   timeAlone,
   toSeconds,
+  withActivations,
+  withFoldedLayers,
 } from '../../sim/index.js';
 import { stepOptions } from './assess.js';
 
@@ -70,11 +73,18 @@ interface ClassPrograms {
   readonly two: Program;
 }
 
+interface ProgramWork {
+  readonly program: Program;
+  readonly work: ClassWork;
+}
+
 export class PlanBounds {
   readonly #surroundings: Surroundings;
   readonly #peaks = new Memo<ClassWork>();
   readonly #programs = new Memo<ClassPrograms>();
-  readonly #works = new Memo<ClassWork>();
+  readonly #works = new Memo<ProgramWork>();
+  readonly #folded = new WeakMap<Machine, Memo<ClassWork>>();
+  readonly #activations = new Memo<ClassWork>();
   readonly #layers = new Memo<readonly number[]>();
   readonly #placements = new Memo<readonly (readonly number[])[]>();
   readonly #held = new Memo<readonly number[]>();
@@ -86,9 +96,47 @@ export class PlanBounds {
 
   /** Never more than what the simulator says of the job. */
   of(job: Job): StepBound {
-    const work = this.#work(job);
+    return this.#bound(job, this.#work(job).work);
+  }
+
+  /** As `of`, where collectives run beside kernels closer to what the simulator says; nothing where none do. */
+  folded(job: Job): StepBound {
+    return this.#bound(job, this.#foldedWork(job));
+  }
+
+  /** Jobs for which `folded` takes as long for all as for one; absent where it says no more than `of`. */
+  foldClass(job: Job): string | undefined {
+    if (!hasWorkBeside(this.#work(job).work)) return undefined;
+    const { mesh, slice, slices, twist, placement } = job.plan;
+    return `${this.#workKey(job)} ${formatMesh(mesh)} ${JSON.stringify([slice, slices, twist, placement])}`;
+  }
+
+  /** As `of`, with all that a microbatch needs at once: closer in memory. */
+  activations(job: Job): StepBound {
+    const work = this.#activations.get(this.#workKey(job), () => {
+      const found = this.#work(job);
+      return withActivations(found.work, found.program, this.#surroundings.stack(job));
+    });
+    return this.#bound(job, work);
+  }
+
+  /** Jobs for which `activations` takes as long for all as for one; absent where it says no more than `of`. */
+  activationClass = (job: Job): string | undefined =>
+    isPipeline(job.plan) ? undefined : `activations ${this.#workKey(job)}`;
+
+  #bound(job: Job, work: ClassWork): StepBound {
     const wait = this.#waits(job);
     return stepBound(work, this.#shape(job), wait, traffic(job, work, wait, this.#surroundings.stack(job)));
+  }
+
+  #foldedWork(job: Job): ClassWork {
+    const { program, work } = this.#work(job);
+    if (!hasWorkBeside(work)) return work;
+    const { collectives, machine, stack } = this.#surroundings;
+    const onto = machine(job);
+    let known = this.#folded.get(onto);
+    if (known === undefined) this.#folded.set(onto, (known = new Memo()));
+    return known.get(this.#workKey(job), () => withFoldedLayers(work, program, onto, stack(job), collectives));
   }
 
   /** At the best rates of the chip, of jobs that differ in the count of microbatches; nothing is lowered for it but once. */
@@ -145,21 +193,18 @@ export class PlanBounds {
     });
   }
 
-  #work(job: Job): ClassWork {
+  #workKey = (job: Job): string => `${shapeClassKey(job)} ${localExamples(job)}`;
+
+  #work(job: Job): ProgramWork {
     const key = shapeClassKey(job);
     const examples = localExamples(job);
-    return this.#works.get(`${key} ${examples}`, () => {
+    return this.#works.get(this.#workKey(job), () => {
       const stack = this.#surroundings.stack(job);
       const lower = (count: number): Program => lowerShapeClass(job, count, stepOptions(stack));
       const known = this.#programs.get(key, () => ({ one: lower(1), two: lower(2) }));
       const program = examples === 1 ? known.one : (withExamples(known.one, known.two, examples) ?? lower(examples));
-      const { precision } = job;
-      return classWork(
-        program,
-        stack,
-        precision.parameters,
-        kernelSeconds(program, this.#surroundings.machine(job), stack),
-      );
+      const seconds = kernelSeconds(program, this.#surroundings.machine(job), stack);
+      return { program, work: classWork(program, stack, job.precision.parameters, seconds) };
     });
   }
 

@@ -16,7 +16,7 @@ const received = ({ chips, batch, plan, precision }: SentCandidate): Candidate =
 });
 
 const receivedRequest = (request: LaneRequest<SentCandidate>): LaneRequest<Candidate> =>
-  request.kind === 'bound'
+  request.kind === 'look'
     ? { ...request, candidates: request.candidates.map(received) }
     : { ...request, candidate: received(request.candidate) };
 

@@ -4,7 +4,7 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { Job, Task } from '../job/index.js';
-import { shapeClassKey } from '../job/index.js';
+import { formatPlan, isPipeline, shapeClassKey } from '../job/index.js';
 import { batchParts } from '../mesh/index.js';
 import { candidateOf } from '../planner/index.js';
 import type {
@@ -14,8 +14,11 @@ import type {
   Lane,
   LaneReply,
   LaneRequest,
+  Look,
   Measure,
 } from '../planner/index.js';
+import { omit } from '../omit.js';
+import type { Bytes } from '../units.js';
 import { bytes, seconds } from '../units.js';
 import type { CollectiveChoice, Faults, StepBound } from '../../sim/index.js';
 import { reservedMemory } from '../../sim/index.js';
@@ -39,10 +42,29 @@ const isRefusal = (error: unknown): error is MeshwrightError =>
 
 const measureOf = (bound: StepBound): Measure => ({ seconds: seconds(bound.seconds), bytes: bytes(bound.bytes) });
 
+/** Microbatches from which on a program is the same for all counts but for how often it repeats what a microbatch does. */
+const MANY = 4;
+
+/**
+ * The plan with one example a microbatch, which needs no more memory than this one: all that grows with the examples is
+ * less, and the ops are the same. Of plans that gather parameters, whose layers need much that their class doesn't tell.
+ */
+export function smallestAlike(job: Job): Job | undefined {
+  const { plan, batch } = job;
+  const microbatches = batch / batchParts(plan.mesh);
+  if (isPipeline(plan) || plan.shard !== 'parameters' || plan.microbatches < MANY) return undefined;
+  return { ...job, plan: { ...plan, microbatches } };
+}
+
+/** Where a plan lies doesn't matter to its memory. */
+const memoryClass = ({ plan, batch, chips }: Job): string =>
+  `${chips} ${batch} ${formatPlan({ ...omit(plan, 'slice', 'slices', 'placement'), twist: false })}`;
+
 export class LocalLane implements Lane<Candidate, JobSimulation> {
   readonly #assessor: Assessor;
   readonly #bounds: PlanBounds;
   readonly #headroom: number;
+  readonly #memories = new Map<string, Bytes>();
 
   constructor({ faults, collectives, headroom }: LaneSettings) {
     this.#assessor = new Assessor({ faults, collectives, unverified: true });
@@ -78,33 +100,51 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
       smallest: () => candidateOf(group, microbatches.at(-1)!, layouts[0]!),
       members: () => {
         const key = shapeClassKey(job);
-        return microbatches.flatMap((count) => {
-          const measure = look(count);
-          const shapeClass = `${key} ${job.batch / count / batchParts(job.plan.mesh)}`;
-          return layouts.map((layout) => ({
-            ...measure,
-            candidate: candidateOf(group, count, layout),
-            capacity,
-            shapeClass,
-          }));
-        });
+        return microbatches.map((count) => ({
+          ...look(count),
+          candidates: layouts.map((layout) => candidateOf(group, count, layout)),
+          capacity,
+          lookClass: `${key} ${job.batch / count / batchParts(job.plan.mesh)}`,
+        }));
       },
     };
   };
 
   /** Of a mesh that doesn't lie on the machine, without what its chips wait for: simulating it says what is wrong. */
-  #bound(job: Job): Measure {
+  #look(job: Job, depth: number): Look {
     try {
-      return measureOf(this.#bounds.of(job));
+      const looks = this.#looks(job);
+      const next = looks[depth];
+      return { ...looks[depth - 1]!.look(), ...(next === undefined ? {} : { lookClass: next.lookClass }) };
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return measureOf(this.#bounds.peaks(job)(job.plan.microbatches));
     }
   }
 
+  /** From what is had at once to what takes longest: work of the class, a fold of it, a walk over it, memory of its like. */
+  #looks(job: Job): readonly { readonly lookClass: string; readonly look: () => Measure }[] {
+    const bounds = this.#bounds;
+    const alike = smallestAlike(job);
+    const looks: [string | undefined, () => Measure][] = [
+      ['', () => measureOf(bounds.of(job))],
+      [bounds.foldClass(job), () => measureOf(bounds.folded(job))],
+      [bounds.activationClass(job), () => measureOf(bounds.activations(job))],
+      [alike && memoryClass(alike), () => ({ seconds: seconds(0), bytes: this.#memoryOf(alike!) })],
+    ];
+    return looks.flatMap(([lookClass, look]) => (lookClass === undefined ? [] : [{ lookClass, look }]));
+  }
+
+  #memoryOf(job: Job): Bytes {
+    const key = memoryClass(job);
+    let found = this.#memories.get(key);
+    if (found === undefined) this.#memories.set(key, (found = this.#assessor.memory(job).bytes));
+    return found;
+  }
+
   answer(request: LaneRequest<Candidate>): LaneReply<JobSimulation> {
-    if (request.kind === 'bound')
-      return { kind: 'bounds', bounds: request.candidates.map((one) => this.#bound(jobOf(one))) };
+    if (request.kind === 'look')
+      return { kind: 'looks', looks: request.candidates.map((one) => this.#look(jobOf(one), request.depth)) };
     try {
       return this.#simulate(jobOf(request.candidate));
     } catch (error) {

@@ -26,7 +26,7 @@ const sent = ({ task: { chips, batch }, plan, precision }: Candidate): SentCandi
 });
 
 const sentRequest = (request: LaneRequest<Candidate>): LaneRequest<SentCandidate> =>
-  request.kind === 'bound'
+  request.kind === 'look'
     ? { ...request, candidates: request.candidates.map(sent) }
     : { ...request, candidate: sent(request.candidate) };
 

@@ -59,22 +59,45 @@ class Rows {
 }
 
 /**
- * By kind of work. A kernel that mixes kinds is measured as a whole: its time is dealt to them as the prediction deals it.
+ * The kinds of work of a span, in words, with the share of its time that each has. A kernel that mixes kinds is measured
+ * as a whole: its time is dealt to them as the prediction deals it.
  */
+function kindsOf({ kind, work }: ComparedSpan): (readonly [kind: string, share: number])[] {
+  if (kind === 'collective') return [['collectives', 1]];
+  if (work === undefined) return [['kernels', 1]];
+  const parts = entriesOf(work);
+  const whole = parts.reduce((total, [, seconds]) => total + seconds, 0);
+  // What costs nothing is at most launched.
+  return whole === 0 ? [[WORDS.launch, 1]] : parts.map(([of, part]) => [WORDS[of], part / whole] as const);
+}
+
+/** By kind of work. */
 export function byWork(spans: readonly ComparedSpan[], step: StepTimes): KindDifference[] {
   const rows = new Rows();
-  for (const { kind, work, predictedExposedSeconds: predicted, measuredExposedSeconds: measured } of spans) {
-    if (kind === 'collective') rows.add('collectives', predicted, measured);
-    else if (work === undefined) rows.add('kernels', predicted, measured);
-    else {
-      const parts = entriesOf(work);
-      const whole = parts.reduce((total, [, seconds]) => total + seconds, 0);
-      // What costs nothing is at most launched.
-      if (whole === 0) rows.add(WORDS.launch, predicted, measured);
-      else for (const [of, part] of parts) rows.add(WORDS[of], (part / whole) * predicted, (part / whole) * measured);
+  for (const span of spans)
+    for (const [kind, share] of kindsOf(span))
+      rows.add(kind, share * span.predictedExposedSeconds, share * span.measuredExposedSeconds);
+  return rows.upTo(step);
+}
+
+/** By kind of work, the kernels or collectives that have it, with as much of their time as it has; what is off by most first. */
+export function opsByWork(spans: readonly ComparedSpan[]): ReadonlyMap<string, readonly OpDifference[]> {
+  const kinds = new Map<string, { rows: Rows; runs: Map<string, number> }>();
+  for (const span of spans) {
+    const op = opOf(span.id);
+    for (const [kind, share] of kindsOf(span)) {
+      let of = kinds.get(kind);
+      if (of === undefined) kinds.set(kind, (of = { rows: new Rows(), runs: new Map() }));
+      of.rows.add(op, share * span.predictedExposedSeconds, share * span.measuredExposedSeconds);
+      of.runs.set(op, (of.runs.get(op) ?? 0) + (span.runs ?? 1));
     }
   }
-  return rows.upTo(step);
+  return new Map(
+    [...kinds].map(([kind, { rows, runs }]) => [
+      kind,
+      rows.sorted().map((row) => ({ ...row, spans: runs.get(row.kind)! })),
+    ]),
+  );
 }
 
 /** By phase, collectives with the phase they are of. */

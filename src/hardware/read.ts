@@ -1,12 +1,12 @@
 /** Finds and reads the shipped profiles, or one at a path of the user's. */
-import { existsSync, readdirSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { nearest } from '../text.js';
 import { readUtf8 } from '../encoding.js';
 import { MeshwrightError } from '../errors.js';
 import { reasonOf } from '../reason.js';
 import { omit } from '../omit.js';
-import { packageRoot } from '../package-root.js';
+import { hardwareFolder, listHardware, listStacks, stackFolder } from './shipped.js';
 import { resolveHardware, resolveStack } from './resolve.js';
 import { hardwareSchema, stackSchema } from './schema.js';
 import type { RawSource } from '../source.js';
@@ -14,20 +14,7 @@ import { checkSource, extendSource, readSource } from '../source.js';
 import type { HardwareDocument, StackDocument } from './schema.js';
 import type { Hardware, Stack } from './types.js';
 
-/** Where the shipped hardware profiles lie; stacks are in `stacks/` below it. */
-export const hardwareFolder = (): string => join(packageRoot(), 'hardware-profiles');
-const stackFolder = (): string => join(hardwareFolder(), 'stacks');
-
-const names = (folder: string): string[] =>
-  readdirSync(folder)
-    .filter((file) => file.endsWith('.yaml'))
-    .map((file) => basename(file, '.yaml'))
-    .sort();
-
-/** Names of the shipped hardware profiles. */
-export const listHardware = (): string[] => names(hardwareFolder());
-/** Names of the shipped stack profiles. */
-export const listStacks = (): string[] => names(stackFolder());
+export { hardwareFolder, listHardware, listStacks };
 
 /** Text that holds a slash or ends in `.yaml` is a path, anything else the name of a profile. */
 export const isPathOfFile = (nameOrPath: string): boolean => nameOrPath.includes('/') || /\.ya?ml$/.test(nameOrPath);

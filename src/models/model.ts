@@ -7,10 +7,10 @@ import { checkDecoderPlan, decoderForward } from './decoder.js';
 import type { ActivationLayout } from './layout.js';
 import type { ForwardOptions } from './model-builder.js';
 import type { VitConfig } from './vit-config.js';
-import { tokenCount } from './vit-config.js';
 import { checkVitPlan, vitForward } from './vit.js';
 
 export type ModelConfig = VitConfig | DecoderConfig;
+export { tokensPerExample } from './tokens.js';
 
 /**
  * @param microbatch examples of one microbatch, over all ranks
@@ -48,10 +48,6 @@ export function forward(config: ModelConfig, options: ForwardOptions): Program {
       return unreachable(config);
   }
 }
-
-/** Tokens of an example: patches of an image, or the words of a sequence. */
-export const tokensPerExample = (config: ModelConfig): number =>
-  config.family === 'vit' ? tokenCount(config) : config.sequence;
 
 /** Terms that an example adds to the loss: one, or one a token. What the loss is divided by is a multiple of it. */
 export const lossTermsPerExample = (config: ModelConfig): number => (config.family === 'vit' ? 1 : config.sequence);

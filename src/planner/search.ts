@@ -16,13 +16,19 @@ export interface Measure {
   readonly bytes: Bytes;
 }
 
-/** What is known of a plan at once. */
+/** What is known of plans at once: the same of all of them. */
 export interface FirstLook<C> extends Measure {
-  readonly candidate: C;
+  /** In their order, not empty. */
+  readonly candidates: readonly C[];
   /** Of a chip's memory, at the most that it can have. */
   readonly capacity: Bytes;
-  /** Plans of one class are bounded together: they share what a bound needs. */
-  readonly shapeClass: string;
+  /** Plans of one class are looked at together: they share what that takes. */
+  readonly lookClass: string;
+}
+
+/** What a further look says of a plan; with the class that it is in for the next one, if there is any. */
+export interface Look extends Measure {
+  readonly lookClass?: string;
 }
 
 /** Plans that are alike, looked at one by one when the best that any of them could be is due. */
@@ -35,11 +41,17 @@ export interface CandidateFamily<C> extends Measure {
 }
 
 export type LaneRequest<C> =
-  | { readonly kind: 'bound'; readonly shapeClass: string; readonly candidates: readonly C[] }
-  | { readonly kind: 'simulate'; readonly shapeClass: string; readonly candidate: C };
+  | {
+      readonly kind: 'look';
+      readonly lookClass: string;
+      /** From 1: each is closer than the one before. */
+      readonly depth: number;
+      readonly candidates: readonly C[];
+    }
+  | { readonly kind: 'simulate'; readonly lookClass: string; readonly candidate: C };
 
 export type LaneReply<F> =
-  | { readonly kind: 'bounds'; readonly bounds: readonly Measure[] }
+  | { readonly kind: 'looks'; readonly looks: readonly Look[] }
   | { readonly kind: 'simulated'; readonly measure: Measure; readonly figures: F }
   | { readonly kind: 'does-not-fit'; readonly bytes: Bytes; readonly capacity: Bytes }
   /** The plan's mesh doesn't lie on the machine. */
@@ -85,18 +97,22 @@ export interface SearchSettings<C, F> {
 const ROUND = 12;
 const FIRST_ROUND = 2;
 /** A class is looked at in a part of the time that a simulation takes. */
-const WEIGHTS = { simulate: 1, bound: 0.25 } as const;
+const WEIGHTS = { simulate: 1, look: 0.25 } as const;
 /** Families that a round takes up. */
 const FAMILIES = 1200;
-/** Of a round, those that look further at the best that is known, however good others may turn out to be. */
+/** Of a round, those that are simulated before others that may turn out better, */
 const DIVES = 2;
+/** and by how much worse they may be, once anything was simulated. */
+const NEAR = 1.1;
 /** Candidates of a class in one request. */
-const MOST_BOUNDED = 512;
+const MOST_LOOKED_AT = 512;
 
 interface Entry<C> extends FirstLook<C> {
   readonly index: number;
-  /** Whether its class was looked at. */
-  readonly isBounded: boolean;
+  /** How often it was looked at since the first time, */
+  readonly depth: number;
+  /** and whether it can be once more before it is simulated. */
+  readonly isSettled: boolean;
   /** It is looked at with others of its class, and comes again with a better bound. */
   isAsked: boolean;
 }
@@ -121,10 +137,10 @@ class Search<C, F> {
   #isTaken = false;
   readonly #families = new Heap<FamilyEntry<C>>(isBefore);
   readonly #open = new Heap<Entry<C>>(isBefore);
-  /** Of those that are open, the ones whose class was looked at. */
-  readonly #bounded = new Heap<Entry<C>>(isBefore);
-  /** Those whose class is still to be looked at. */
-  readonly #unbounded = new Map<string, Entry<C>[]>();
+  /** Of those that are open, the ones that are to be simulated next. */
+  readonly #settled = new Heap<Entry<C>>(isBefore);
+  /** The others, by the class that is to be looked at. */
+  readonly #unsettled = new Map<string, Entry<C>[]>();
   readonly #best: (SearchedPlan<C, F> & { readonly index: number })[] = [];
   readonly #front = new Front<SearchedPlan<C, F> & { readonly index: number }>();
   readonly #homes = new Map<string, number>();
@@ -163,14 +179,28 @@ class Search<C, F> {
   }
 
   #expand({ family, index }: FamilyEntry<C>): void {
-    family.members().forEach((look, place) => {
-      if (look.bytes > look.capacity) return this.#leaveOut(() => look.candidate, look);
-      const entry = { ...look, index: index + place, isBounded: false, isAsked: false };
-      const alike = this.#unbounded.get(look.shapeClass);
-      if (alike === undefined) this.#unbounded.set(look.shapeClass, [entry]);
-      else alike.push(entry);
-      this.#open.push(entry);
-    });
+    let next = index;
+    for (const look of family.members()) {
+      const { candidates } = look;
+      const entry = { ...look, index: next, depth: 0, isSettled: false, isAsked: false };
+      next += candidates.length;
+      if (look.bytes > look.capacity) {
+        this.#leaveOut(() => candidates[0]!, look, candidates.length);
+        continue;
+      }
+      this.#add(entry);
+    }
+  }
+
+  #add(entry: Entry<C>): void {
+    this.#open.push(entry);
+    if (entry.isSettled) {
+      this.#settled.push(entry);
+      return;
+    }
+    const alike = this.#unsettled.get(entry.lookClass);
+    if (alike === undefined) this.#unsettled.set(entry.lookClass, [entry]);
+    else alike.push(entry);
   }
 
   get #cutoff(): number {
@@ -178,9 +208,9 @@ class Search<C, F> {
     return this.#best.length < top ? Infinity : this.#best[top - 1]!.measure.seconds;
   }
 
-  #isExcluded({ candidate, seconds, bytes }: Entry<C>): boolean {
+  #isExcluded({ seconds, bytes }: Measure, candidate: () => C): boolean {
     if (seconds <= this.#cutoff) return false;
-    return this.#front.dominates(this.#settings.objectives(candidate, { seconds, bytes }));
+    return this.#front.dominates(this.#settings.objectives(candidate(), { seconds, bytes }));
   }
 
   #next(): LaneRequest<C> | undefined {
@@ -189,41 +219,48 @@ class Search<C, F> {
       const open = this.#open.first;
       if (family !== undefined && (open === undefined || family.seconds <= open.seconds)) {
         this.#families.take();
-        this.#expand(family);
+        const { family: own } = family;
+        if (this.#isExcluded(own, own.smallest)) this.#counts.boundedOut += own.size;
+        else this.#expand(family);
         continue;
       }
       if (open === undefined) return undefined;
       this.#open.take();
       if (open.isAsked) continue;
-      const { shapeClass, isBounded } = open;
-      if (this.#isExcluded(open)) {
+      const { lookClass, depth, isSettled, candidates } = open;
+      if (this.#isExcluded(open, () => candidates[0]!)) {
         open.isAsked = true;
-        this.#counts.boundedOut++;
+        this.#counts.boundedOut += candidates.length;
         continue;
       }
-      if (isBounded) return this.#simulation(open);
-      const alike = this.#unbounded.get(shapeClass)!.filter(({ isAsked }) => !isAsked);
-      const now = alike.slice(0, MOST_BOUNDED);
-      this.#unbounded.set(shapeClass, alike.slice(MOST_BOUNDED));
+      if (isSettled) return this.#simulation(open);
+      const alike = this.#unsettled.get(lookClass)!.filter(({ isAsked }) => !isAsked);
+      const now = [open, ...alike.filter((one) => one !== open)].slice(0, MOST_LOOKED_AT);
       for (const one of now) one.isAsked = true;
+      this.#unsettled.set(
+        lookClass,
+        alike.filter(({ isAsked }) => !isAsked),
+      );
       this.#asked.push(now);
-      return { kind: 'bound', shapeClass, candidates: now.map((one) => one.candidate) };
+      return { kind: 'look', lookClass, depth: depth + 1, candidates: now.flatMap((one) => one.candidates) };
     }
   }
 
   #simulation(entry: Entry<C>): LaneRequest<C> {
-    const { shapeClass, candidate } = entry;
+    const { lookClass, candidates } = entry;
     entry.isAsked = true;
     this.#asked.push([entry]);
-    return { kind: 'simulate', shapeClass, candidate };
+    return { kind: 'simulate', lookClass, candidate: candidates[0]! };
   }
 
   /** Of what was looked at, the best that could be among the best. */
   #dive(): LaneRequest<C> | undefined {
     for (;;) {
-      const entry = this.#bounded.first;
+      const entry = this.#settled.first;
       if (entry === undefined || entry.seconds > this.#cutoff) return undefined;
-      this.#bounded.take();
+      const least = this.#open.first?.seconds ?? Infinity;
+      if (this.#counts.simulated > 0 && entry.seconds > NEAR * least) return undefined;
+      this.#settled.take();
       if (!entry.isAsked) return this.#simulation(entry);
     }
   }
@@ -231,15 +268,15 @@ class Search<C, F> {
   /** Each to the lane with least to do, and among them to the one that knows its class. */
   #deal(requests: readonly LaneRequest<C>[]): number[] {
     const loads = this.#settings.lanes.map(() => 0);
-    return requests.map(({ kind, shapeClass }) => {
-      const home = this.#homes.get(shapeClass);
+    return requests.map(({ kind, lookClass }) => {
+      const home = this.#homes.get(lookClass);
       let lane = 0;
       loads.forEach((load, index) => {
         const own = (one: number): number => (one === home ? -WEIGHTS.simulate / 2 : 0);
         if (load + own(index) < loads[lane]! + own(lane)) lane = index;
       });
       loads[lane]! += WEIGHTS[kind];
-      if (home === undefined) this.#homes.set(shapeClass, lane);
+      if (home === undefined) this.#homes.set(lookClass, lane);
       return lane;
     });
   }
@@ -260,11 +297,17 @@ class Search<C, F> {
 
   #take(entries: readonly Entry<C>[], reply: LaneReply<F>): void {
     const [entry] = entries as [Entry<C>];
-    const { candidate, index } = entry;
+    const { index } = entry;
+    const candidate = entry.candidates[0]!;
     switch (reply.kind) {
-      case 'bounds':
-        entries.forEach((one, place) => this.#addBound(one, reply.bounds[place]!));
+      case 'looks': {
+        const looks = reply.looks.values();
+        for (const one of entries)
+          one.candidates.forEach((own, place) =>
+            this.#addLook({ ...one, candidates: [own], index: one.index + place }, looks.next().value!),
+          );
         return;
+      }
       case 'does-not-fit':
         this.#leaveOut(() => candidate, reply);
         return;
@@ -283,13 +326,19 @@ class Search<C, F> {
     }
   }
 
-  #addBound(entry: Entry<C>, { seconds, bytes }: Measure): void {
-    const better = { ...entry, seconds, bytes, isBounded: true, isAsked: false };
-    if (bytes > entry.capacity) this.#leaveOut(() => entry.candidate, better);
-    else {
-      this.#open.push(better);
-      this.#bounded.push(better);
-    }
+  /** What was known before stays true. */
+  #addLook(entry: Entry<C>, look: Look): void {
+    const better: Entry<C> = {
+      ...entry,
+      seconds: Math.max(entry.seconds, look.seconds) as Seconds,
+      bytes: Math.max(entry.bytes, look.bytes) as Bytes,
+      depth: entry.depth + 1,
+      lookClass: look.lookClass ?? entry.lookClass,
+      isSettled: look.lookClass === undefined,
+      isAsked: false,
+    };
+    if (better.bytes > entry.capacity) this.#leaveOut(() => entry.candidates[0]!, better);
+    else this.#add(better);
   }
 
   async run(): Promise<Found<C, F>> {

@@ -50,6 +50,8 @@ export interface MemoryOptions {
   readonly views?: ReadonlySet<string>;
   /** Bytes that are kept beside a value, as long as it. */
   readonly beside?: ReadonlyMap<ValueId, number>;
+  /** Counts nothing but what has this role; all roles unless given. */
+  readonly only?: Role;
   /** Walks repeats to their end also where iterations settle; the answer is the same. */
   readonly everyIteration?: boolean;
 }
@@ -69,7 +71,7 @@ class Walk {
   #hidden: ReadonlySet<ValueId> | undefined;
 
   constructor(program: Program, options: MemoryOptions, sampling = false) {
-    this.account = new Account(sampling);
+    this.account = new Account(sampling, options.only);
     this.#program = program;
     this.#options = options;
   }

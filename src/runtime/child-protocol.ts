@@ -7,6 +7,8 @@ export interface ChildExchange {
   /** What the handler tells while it works. */
   readonly event: unknown;
   readonly result: unknown;
+  /** What the parent may ask while the handler works; nothing unless given. */
+  readonly control?: unknown;
 }
 
 export type ToChild =
@@ -17,6 +19,7 @@ export type ToChild =
       /** A descriptor of the child's, see `Diary`; absent where no file could be made. */
       readonly diaryFile: number | undefined;
     }
+  | { readonly kind: 'control'; readonly control: unknown }
   | { readonly kind: 'abort' };
 
 export type FromChild =

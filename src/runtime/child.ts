@@ -26,6 +26,8 @@ export interface ChildRequest<E extends ChildExchange> {
 
 export interface ChildOptions<E extends ChildExchange> {
   readonly onEvent?: (event: E['event']) => void;
+  /** Gets, once the request is sent, what asks something of its handler. Of a handler that has ended nothing can be asked. */
+  readonly onStarted?: (ask: (control: E['control']) => void) => void;
   /** Asks the child's handler to end. It may still give a result, which then counts. */
   readonly signal?: AbortSignal;
   /** As aborting, after this long; without a result the request then fails with TIMED_OUT. */
@@ -82,6 +84,7 @@ export async function runInChild<E extends ChildExchange>(
 ): Promise<E['result']> {
   const {
     onEvent,
+    onStarted,
     signal,
     timeoutSeconds,
     graceSeconds = () => 5,
@@ -144,6 +147,7 @@ export async function runInChild<E extends ChildExchange>(
     args: request.args,
     diaryFile: diary === undefined ? undefined : DIARY_DESCRIPTOR,
   });
+  onStarted?.((control) => send(child, { kind: 'control', control }));
   const { how, output } = await died;
   signal?.removeEventListener('abort', abort);
   process.off('exit', kill);

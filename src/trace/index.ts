@@ -4,4 +4,5 @@ export * from './measured.js';
 export * from './perfetto.js';
 export * from './ranks.js';
 export * from './stragglers.js';
+export * from './timeline.js';
 export * from './trace.js';

@@ -1,4 +1,5 @@
 /** What a run tells as it goes. */
+import type { StepTimeline } from '../trace/index.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
 
@@ -7,6 +8,12 @@ export type TrainEvent =
   | { readonly kind: 'step'; readonly metrics: StepMetrics; readonly steps: number }
   | { readonly kind: 'skipped'; readonly image: SkippedImage }
   | { readonly kind: 'checkpoint'; readonly checkpoint: SavedCheckpoint }
+  /** A checkpoint that was asked for and not written. */
+  | { readonly kind: 'not-saved'; readonly reason: string }
+  /** After so many steps. */
+  | { readonly kind: 'paused'; readonly isPaused: boolean; readonly step: number }
+  /** What ranks did in a step, now and then where it is asked for. */
+  | { readonly kind: 'timeline'; readonly timeline: StepTimeline }
   | { readonly kind: 'evaluated'; readonly evaluation: Evaluation };
 
 export interface SavedCheckpoint {

@@ -1,4 +1,6 @@
 export { Checkpoint, checkpointBytes, checkpointFolder, listCheckpoints, runFolderOf } from './checkpoint/index.js';
+export { Controls } from './controls.js';
+export type { TrainControl } from './controls.js';
 export * from './data/generate.js';
 export * from './data/write-text.js';
 export * from './dataset.js';

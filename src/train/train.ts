@@ -2,7 +2,8 @@
 import { MeshwrightError } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
 import type { MeasuredStep, RankSpan, Slowness, TimedSpan } from '../trace/index.js';
-import { condense, peersOf, slownessOf, spansByRank, summarizeSteps } from '../trace/index.js';
+import { condense, peersOf, slownessOf, spansByRank, summarizeSteps, timelineOf } from '../trace/index.js';
+import { Controls, heed } from './controls.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
 import type { SavedCheckpoint, TrainEvent } from './events.js';
@@ -27,6 +28,10 @@ export interface TrainOptions extends SessionOptions {
   /** The first steps fault in memory and warm caches: they are trained but not timed. */
   readonly untimedSteps: number;
   readonly evaluate: boolean;
+  /** Tells what ranks did in a step, of steps that end at least so long after the last one told of; none unless given. */
+  readonly timelineEverySeconds?: number;
+  /** What is asked of the run meanwhile. */
+  readonly controls?: Controls;
 }
 
 export interface TrainReport extends Timing {
@@ -39,8 +44,6 @@ export interface TrainReport extends Timing {
 
 /** Steps whose spans are kept; more would add memory, not accuracy. */
 const KEPT_STEPS = 256;
-/** Steps between two looks at whether enough are kept. */
-const STRETCH = 16;
 
 /** Of a long run several steps are taken together: as finely as when a rank became slow is of interest. */
 const MOST_SLOWNESS = 512;
@@ -90,7 +93,7 @@ export async function train(
 
 async function course(
   session: Session,
-  { job, evaluate, untimedSteps }: TrainOptions,
+  { job, evaluate, untimedSteps, timelineEverySeconds = Infinity, controls = new Controls() }: TrainOptions,
   emit: (event: TrainEvent) => void,
   signal: AbortSignal,
 ): Promise<TrainReport> {
@@ -98,10 +101,13 @@ async function course(
   const kept: MeasuredStep[] = [];
   const slowness: Slowness[] = [];
   const look = slownessIn(job.plan.mesh);
+  const tellTimeline = timelines(timelineEverySeconds, emit);
   while (session.step < session.steps && !signal.aborted) {
-    const measured = await session.advance(Math.min(STRETCH, session.steps - session.step), signal);
+    await heed(session, controls, emit, signal);
+    const measured = await session.advance(1, signal);
     kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
     slowness.push(...measured.map(look));
+    measured.forEach(tellTimeline);
   }
   if (kept.length === 0) throw signal.reason;
   await session.checkpoint();
@@ -116,6 +122,17 @@ async function course(
     skipped,
     ...(saved ? { checkpoint: saved } : {}),
     ...(evaluation ? { evaluation } : {}),
+  };
+}
+
+/** Tells of steps' timelines, the first at once. */
+function timelines(everySeconds: number, emit: (event: TrainEvent) => void): (step: MeasuredStep) => void {
+  let next = everySeconds === Infinity ? Infinity : 0;
+  return (step) => {
+    const now = performance.now() / 1e3;
+    if (now < next) return;
+    next = now + everySeconds;
+    emit({ kind: 'timeline', timeline: timelineOf(step) });
   };
 }
 

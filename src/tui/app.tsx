@@ -9,7 +9,8 @@ import { useAnswers } from './hooks/use-answers.js';
 import { useCoalesced } from './hooks/use-coalesced.js';
 import { usePresses } from './hooks/use-presses.js';
 import { useTerminalSize } from './hooks/use-terminal-size.js';
-import { useWork } from './hooks/use-work.js';
+import type { Wishes } from './hooks/use-work.js';
+import { NO_WISHES, useWork } from './hooks/use-work.js';
 import type { Look } from './look.js';
 import { LookProvider, useLook } from './look.js';
 import { CompareScreen } from './screens/compare.js';
@@ -38,7 +39,7 @@ function Body({ state, size }: { readonly state: AppState; readonly size: Size }
     case 'train':
       return <TrainScreen state={screen.train} size={size} />;
     case 'compare':
-      return <CompareScreen comparison={screen.comparison} offset={screen.offset} size={size} />;
+      return <CompareScreen state={screen.compare} size={size} />;
   }
 }
 
@@ -46,7 +47,7 @@ function Body({ state, size }: { readonly state: AppState; readonly size: Size }
 const NAMED_COLUMNS = 100;
 
 function subject({ screen }: AppState, size: Size): string {
-  if (screen.at === 'pick') return 'Meshwright';
+  if (screen.at === 'pick' || screen.at === 'compare') return 'Meshwright';
   const { model, hardware, chips, batch } = screen.plans.task;
   const name = size.columns < NAMED_COLUMNS ? '' : 'Meshwright: ';
   return `${name}${plainName(model)} on ${chips} × ${plainName(hardware)}, batch ${batch}`;
@@ -78,6 +79,9 @@ export function View({ state, size }: { readonly state: AppState; readonly size:
   );
 }
 
+const wishes = ({ screen }: AppState): Wishes =>
+  screen.at === 'train' ? { stopping: screen.train.status === 'stopping', asked: screen.train.asked } : NO_WISHES;
+
 export interface AppProps {
   readonly services: Services;
   readonly look: Look;
@@ -93,8 +97,9 @@ export function App(props: AppProps): ReactNode {
   const [state, dispatch] = useReducer(reduce, undefined, () => initialApp(services, initial));
   const deliver = useCallback((news: readonly News[]) => dispatch({ type: 'news', news }), []);
   const tell = useCoalesced(deliver, FRAME_MILLISECONDS);
-  const stopping = state.screen.at === 'train' && state.screen.train.status === 'stopping';
-  useWork(services, state.work, stopping, tell);
+  useWork(services, state.work, wishes(state), tell);
+  useWork(services, state.reading, NO_WISHES, tell);
+  useWork(services, state.calibrating, NO_WISHES, tell);
   const answer = useCallback((given: Answer) => dispatch({ type: 'answer', answer: given }), []);
   const look = state.screen.at === 'plans' ? wantedLook(state.screen.plans) : undefined;
   useAnswers(services, { look, toWrite: state.toWrite }, answer);

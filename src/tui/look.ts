@@ -25,6 +25,8 @@ export const SEGMENT_HUES = ['first', 'second', 'third', 'fourth', 'fifth'] as c
 const UNICODE = {
   segments: ['█', '▒', '▚', '░', '▞'],
   empty: '·',
+  between: '·',
+  paused: '‖',
   done: '━',
   ahead: '─',
   rule: '─',
@@ -42,6 +44,8 @@ const UNICODE = {
 const ASCII = {
   segments: ['#', '=', '+', ':', 'o'],
   empty: '.',
+  between: '.',
+  paused: '|',
   done: '=',
   ahead: '-',
   rule: '-',
@@ -88,6 +92,7 @@ export const segmentStyle = (look: Look, index: number): { readonly glyph: strin
 });
 
 const REPLACED: Readonly<Record<string, string>> = {
+  '→': '>',
   µ: 'u',
   μ: 'u',
   '×': 'x',

@@ -37,6 +37,9 @@ function followed(services: Services): { readonly services: Services; readonly e
       look: (...request) => follow(services.look(...request)),
       writeJob: (...request) => follow(services.writeJob(...request)),
       train: (...request) => follow(services.train(...request)),
+      runs: (...request) => follow(services.runs(...request)),
+      readRun: (...request) => follow(services.readRun(...request)),
+      calibrate: (...request) => follow(services.calibrate(...request)),
     },
     ended: () => Promise.all(running),
   };

@@ -2,6 +2,9 @@
  * What the terminal UI asks of the rest of the program. It is given these by the CLI, so that the UI starts no work of
  * its own and its tests need no machine.
  */
+import type { Asked, RunServices, TrainEvent } from './run-services.js';
+
+export type * from './run-services.js';
 
 export interface Choice {
   readonly name: string;
@@ -135,59 +138,10 @@ export interface PlanLook {
   readonly parts: readonly { readonly part: string; readonly text: string }[];
 }
 
-/** How a trained model does on what was held out: `accuracy`, `87.2 %`, and what takes no model, `chance 10.0 %`. */
-export interface EvaluationWords {
-  readonly what: string;
-  readonly value: string;
-  readonly baseline: string;
-}
-
-export type TrainEvent =
-  | { readonly kind: 'phase'; readonly text: string }
-  | {
-      readonly kind: 'step';
-      readonly step: number;
-      readonly steps: number;
-      readonly loss: number;
-      readonly learningRate: number;
-      readonly stepTimeSeconds: number;
-      readonly tokensPerSecond: number;
-      readonly mfu: number;
-      readonly inputStallSeconds: number;
-      /** Of the rank with most. */
-      readonly worstExposedCommunicationSeconds: number;
-      /** Of steps that are looked at; null where they are not finite. */
-      readonly gradientNorm?: number | null;
-      readonly largestAttentionLogit?: number | null;
-    }
-  | ({ readonly kind: 'evaluated' } & EvaluationWords);
-
-export interface ComparisonRow {
-  readonly label: string;
-  readonly predictedStepTimeSeconds: number;
-  readonly measuredStepTimeSeconds: number;
-  /** By a profile calibrated without this plan, where there were others to calibrate on. */
-  readonly repredictedStepTimeSeconds?: number;
-  readonly predictedMfu: number;
-  readonly measuredMfu: number;
-  readonly repredictedMfu?: number;
-}
-
-export interface Comparison {
-  readonly runFolder: string;
-  readonly rows: readonly ComparisonRow[];
-  /** Where the difference is: seconds a step by kind of work. */
-  readonly byKind: readonly {
-    readonly kind: string;
-    readonly predictedSeconds: number;
-    readonly measuredSeconds: number;
-  }[];
-}
-
-export interface Services {
+export interface Services extends RunServices {
   readonly models: readonly ModelChoice[];
   readonly hardware: readonly HardwareChoice[];
-  /** Job files and hardware profiles that lie here. */
+  /** Job files and hardware profiles that lie here; and of shipped profiles what there is to say, where `hardware` has but names. */
   files(): Promise<{ readonly models: readonly ModelChoice[]; readonly hardware: readonly HardwareChoice[] }>;
   /** Streams the best plans so far. @throws MeshwrightError when nothing fits or the input is wrong */
   search(
@@ -200,11 +154,18 @@ export interface Services {
   look(task: TaskChoice, label: string, window: TimeWindow): Promise<PlanLook>;
   /** Writes plan `label` as a job file that is not there yet. @throws MeshwrightError */
   writeJob(task: TaskChoice, label: string, path: string): Promise<void>;
-  /** Trains plan `label` of the last search here, and compares. @throws MeshwrightError */
+  /**
+   * Trains plan `label` of the last search here, and compares.
+   *
+   * @param asked what is asked of the run as it goes
+   * @returns the run folder
+   * @throws MeshwrightError
+   */
   train(
     task: TaskChoice,
     label: string,
     onEvent: (event: TrainEvent) => void,
     signal: AbortSignal,
-  ): Promise<Comparison>;
+    asked: Asked,
+  ): Promise<string>;
 }

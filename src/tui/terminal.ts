@@ -102,18 +102,29 @@ export function frameStream(stream: NodeJS.WriteStream, onFrame: (text: string) 
 
 const CONSOLE = ['log', 'info', 'warn', 'error', 'debug'] as const;
 
-/** Keeps the console's lines off the screen until released, which gives them back. */
+/**
+ * Keeps the console's lines and what is written to standard error off the screen until released, which gives them back:
+ * also what other threads write, which comes by way of this one.
+ */
 export function holdConsole(): () => string[] {
   const held: string[] = [];
+  const write = process.stderr.write;
+  process.stderr.write = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
+    held.push(String(typeof chunk === 'string' ? chunk : Buffer.from(chunk)).trimEnd());
+    const told = rest.at(-1);
+    if (typeof told === 'function') told();
+    return true;
+  };
   const original = CONSOLE.map((name) => [name, console[name]] as const);
   for (const [name] of original) console[name] = (...parts: unknown[]) => void held.push(parts.map(String).join(' '));
   return () => {
+    process.stderr.write = write;
     for (const [name, method] of original) console[name] = method;
     return held.splice(0);
   };
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 export interface ExitGuard {
   /** Whether a signal came, which takes effect soon. */

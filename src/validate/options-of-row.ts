@@ -21,9 +21,13 @@ const SCHEDULES: Readonly<Record<string, ScheduleName>> = {
   'zero-bubble-v': 'zb-v',
 };
 
+/** What a table itself has under a name, not what every object has (`constructor`). */
+const own = <T>(table: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined;
+
 /** @throws Unsupported of a name that is none of `names` */
 export function named<T>(what: string, name: string, names: Readonly<Record<string, T>>): T {
-  const found = names[name];
+  const found = own(names, name);
   if (found !== undefined) return found;
   throw new Unsupported(`${what} ${name}; there are ${Object.keys(names).join(', ')}`);
 }
@@ -80,8 +84,8 @@ const PRODUCTS: Readonly<Record<string, string>> = {
 function namedRematerialization(settings: Readonly<Record<string, unknown>>, notes: string[]): Partial<Plan> {
   const kept = Object.entries(settings).filter(([, value]) => value === 'device' || value === 'offload');
   if (kept.some(([, value]) => value === 'offload')) notes.push('what is offloaded to the host is kept on the chip');
-  const products = kept.flatMap(([name]) => PRODUCTS[name] ?? []);
-  const unknown = kept.find(([name]) => PRODUCTS[name] === undefined && name !== 'decoder_layer_input');
+  const products = kept.flatMap(([name]) => own(PRODUCTS, name) ?? []);
+  const unknown = kept.find(([name]) => own(PRODUCTS, name) === undefined && name !== 'decoder_layer_input');
   if (unknown !== undefined) throw new Unsupported(`keeping ${unknown[0]} alone`);
   return { rematerialize: 'full', ...(products.length === 0 ? {} : { keepProducts: [...new Set(products)] }) };
 }

@@ -1,8 +1,8 @@
 /** The software that a row ran on: its stack's profile, changed where the row says so. */
 import type { Hardware, PlanDefault, Stack, StackDocument } from '../hardware/index.js';
 import { extendStack, listStacks, loadStack } from '../hardware/index.js';
+import { named } from './options-of-row.js';
 import type { Row } from './row.js';
-import { Unsupported } from './unsupported.js';
 
 const loaded = new Map<string, Stack>();
 
@@ -29,9 +29,7 @@ export function stackOfRow({ stack: name, plan }: Row, hardware: Hardware): Stac
   const isListed = listStacks().includes(name);
   const taken = isListed ? name : fallbackFor(hardware);
   const notes = isListed ? [] : [`no profile of the stack ${name}: ${taken} taken`];
-  const attention = plan.attention == null ? undefined : ATTENTION[plan.attention];
-  if (plan.attention != null && attention === undefined)
-    throw new Unsupported(`attention ${plan.attention}; there are ${Object.keys(ATTENTION).join(' and ')}`);
+  const attention = plan.attention == null ? undefined : named('attention', plan.attention, ATTENTION);
   const base = shared(taken, () => loadStack(taken));
   const norms = plan.fusedNorm == null ? base.norms : plan.fusedNorm ? 'fused' : 'composed';
   // What torch.compile generates joins neighbours between matmuls.

@@ -62,6 +62,13 @@ const outcomeOf = ({ id, set, reason, measured }: UnusableRow): PredictedRow => 
   notes: [],
 });
 
+/** Of rows with one id each is counted, and says so. */
+function sharedIds(rows: readonly { readonly id: string }[]): (id: string) => string[] {
+  const counts = new Map<string, number>();
+  for (const { id } of rows) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return (id) => (counts.get(id)! === 1 ? [] : [`${counts.get(id)!} rows have this id`]);
+}
+
 /**
  * @param rows and `predicted`: of the same runs, in the same order
  * @param unusable how many more there are
@@ -93,7 +100,12 @@ export function summarize(
   unusable: readonly UnusableRow[] = [],
 ): ValidationDocument {
   const halves = halvesOf(rows);
-  const predicted = predictions.map((row, index): PredictedRow => ({ ...row, half: halves[index]! }));
+  const notesOf = sharedIds([...rows, ...unusable]);
+  const predicted = predictions.map((row, index): PredictedRow => ({
+    ...row,
+    half: halves[index]!,
+    notes: [...row.notes, ...notesOf(row.id)],
+  }));
   const sets = [...new Set([...rows, ...unusable].map(({ set }) => set))].map((set) => {
     const members = rows.flatMap((row, index) => (row.set === set ? [index] : []));
     return resultOf(
@@ -108,6 +120,6 @@ export function summarize(
     sets,
     meanOfSetMeans: meanOf(sets.map(({ stepTime }) => stepTime?.mean)),
     yardstickMeanOfSetMeans: meanOf(sets.map(({ stepTime, yardstick }) => stepTime && yardstick?.mean)),
-    rows: [...predicted, ...unusable.map(outcomeOf)],
+    rows: [...predicted, ...unusable.map((row) => ({ ...outcomeOf(row), notes: notesOf(row.id) }))],
   };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type * as Package from '../../src/index.js';
-import { findPlans, formatPlan, parsePlan, resolveTask } from '../../src/index.js';
+import { formatPlan, parsePlan, resolveTask } from '../../src/index.js';
+import { numbers } from '../../src/job/index.js';
 
 test('the package offers jobs, programs, the simulator and the planner', async () => {
   const built = (await import(new URL('../../dist/src/index.js', import.meta.url).href)) as typeof Package;
@@ -17,14 +18,8 @@ test('the package offers jobs, programs, the simulator and the planner', async (
   expect(stepTimeSeconds).toBeGreaterThan(0);
   expect(mfu).toBeLessThan(1);
   const task = resolveTask({ model: 'vit-tiny', hardware: 'local', chips: 2, batch: 4 });
-  expect(() =>
-    findPlans(task, {
-      memory: () => ({ bytes: 2 as never, capacity: 1 as never }),
-      simulate: () => {
-        throw new Error('not reached');
-      },
-    }),
-  ).toThrow(/PLAN_DOES_NOT_FIT/);
+  const { best } = await built.searchPlans(task, { mesh: { pipe: numbers(1) } }, { top: 1, threads: 1 });
+  expect(best[0]!.figures.fits).toBe(true);
   expect(formatPlan(job.plan)).toBe('data=2 microbatches=1');
   expect(parsePlan('data=2 microbatches=1')).toEqual(job.plan);
 });

@@ -1,7 +1,15 @@
 /** The search itself, on plans that are numbers: it finds what looking at each would find, and says what it left out. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { CandidateFamily, Found, Lane, LaneReply, LaneRequest, Objectives } from '../../src/planner/index.js';
+import type {
+  CandidateFamily,
+  Found,
+  Lane,
+  LaneReply,
+  LaneRequest,
+  Look,
+  Objectives,
+} from '../../src/planner/index.js';
 import { dominates, searchPlans } from '../../src/planner/index.js';
 import { bytes, seconds } from '../../src/units.js';
 
@@ -10,46 +18,44 @@ const CAPACITY = bytes(60);
 interface Made {
   readonly number: number;
   readonly family: number;
-  readonly shapeClass: string;
-  /** What it takes, and how much of that the first look and the bound of its class say. */
+  readonly lookClass: string;
+  /** What it takes, and how much of that each look says; simulated is what was looked at as often as it can be. */
   readonly seconds: number;
   readonly bytes: number;
-  readonly looks: readonly [number, number];
+  readonly looks: readonly number[];
 }
 
 const made = fc
   .array(
     fc.record({
       family: fc.nat(6),
-      shapeClass: fc.constantFrom('a', 'b', 'c', 'd'),
+      lookClass: fc.constantFrom('a', 'b', 'c', 'd'),
       seconds: fc.integer({ min: 1, max: 60 }),
       bytes: fc.integer({ min: 1, max: 80 }),
-      looks: fc.tuple(fc.double({ min: 0.2, max: 1, noNaN: true }), fc.double({ min: 0.2, max: 1, noNaN: true })),
+      looks: fc.array(fc.double({ min: 0.2, max: 1, noNaN: true }), { minLength: 2, maxLength: 4 }),
     }),
     { minLength: 1, maxLength: 120 },
   )
-  .map((list) =>
-    list
-      .toSorted((a, b) => a.family - b.family)
-      .map((one, number): Made => {
-        const looks = one.looks.toSorted((a, b) => a - b) as [number, number];
-        return { ...one, number, looks };
-      }),
-  );
+  .map((list) => list.toSorted((a, b) => a.family - b.family).map((one, number): Made => ({ ...one, number })));
 
-const at = (one: Made, level: 0 | 1) => ({
-  seconds: seconds(one.seconds * one.looks[level]),
-  bytes: bytes(one.bytes * one.looks[level]),
+const at = (one: Made, depth: number) => ({
+  seconds: seconds(one.seconds * one.looks[depth]!),
+  bytes: bytes(one.bytes * one.looks[depth]!),
+});
+
+const looked = (one: Made, depth: number): Look => ({
+  ...at(one, depth),
+  ...(depth + 1 < one.looks.length ? { lookClass: `${one.lookClass}, ${one.number % 3}` } : {}),
 });
 
 function familiesOf(plans: readonly Made[]): CandidateFamily<Made>[] {
   return [...new Set(plans.map(({ family }) => family))].map((family) => {
     const own = plans.filter((one) => one.family === family);
     const looks = own.map((candidate) => ({
-      candidate,
+      candidates: [candidate],
       ...at(candidate, 0),
       capacity: CAPACITY,
-      shapeClass: candidate.shapeClass,
+      lookClass: candidate.lookClass,
     }));
     return {
       size: own.length,
@@ -68,8 +74,8 @@ class CountingLane implements Lane<Made, number> {
   run = (requests: readonly LaneRequest<Made>[]): Promise<readonly LaneReply<number>[]> =>
     Promise.resolve(
       requests.map((request): LaneReply<number> => {
-        if (request.kind === 'bound')
-          return { kind: 'bounds', bounds: request.candidates.map((candidate) => at(candidate, 1)) };
+        if (request.kind === 'look')
+          return { kind: 'looks', looks: request.candidates.map((candidate) => looked(candidate, request.depth)) };
         const { candidate } = request;
         if (candidate.bytes > CAPACITY)
           return { kind: 'does-not-fit', bytes: bytes(candidate.bytes), capacity: CAPACITY };
@@ -139,7 +145,7 @@ describe('a search', () => {
   test('gives the best so far where it is interrupted', async () => {
     const plans = Array.from({ length: 200 }, (_, number): Made => {
       const looks = [0.5, 0.5] as const;
-      return { number, family: 0, shapeClass: 'a', seconds: 100 + (number % 50), bytes: 1 + (number % 7), looks };
+      return { number, family: 0, lookClass: 'a', seconds: 100 + (number % 50), bytes: 1 + (number % 7), looks };
     });
     const controller = new AbortController();
     const found = await searchPlans(familiesOf(plans), {
@@ -156,7 +162,7 @@ describe('a search', () => {
 
   test('names the plan that comes closest where none fits', async () => {
     const plans = [70, 65, 90].map((size, number): Made => {
-      return { number, family: number, shapeClass: 'a', seconds: 1, bytes: size, looks: [0.1, 0.2] };
+      return { number, family: number, lookClass: 'a', seconds: 1, bytes: size, looks: [0.1, 0.2] };
     });
     const found = await search(plans, [new CountingLane()]);
     expect(found.ranked).toEqual([]);

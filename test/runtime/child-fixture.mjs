@@ -26,6 +26,14 @@ serveChild({
     emit(process.pid);
     await new Promise(() => undefined);
   },
+  /** What it is asked, as soon as it is that much. */
+  asked: (count, _emit, _signal, _diary, onControl) =>
+    new Promise((resolve) => {
+      const heard = [];
+      onControl((control) => {
+        if (heard.push(control) === count) resolve(heard);
+      });
+    }),
   /** A terminal's Ctrl-C reaches this process too. */
   interrupted: async () => {
     process.kill(process.pid, 'SIGINT');

@@ -42,8 +42,8 @@ describe('the UI', () => {
     await ui.shows('Finished. Enter compares');
     await ui.shows('accuracy 87.2 %');
     ui.press('\r');
-    await ui.shows('Predicted step times are off by 9.9 %');
-    for (const expected of ['Finished', 'Found 3 plans', 'Enter search']) {
+    await ui.shows('Step 390 ms predicted');
+    for (const expected of ['Predictions are off by 9.9 %', 'Finished', 'Found 3 plans', 'Enter search']) {
       ui.press(ESCAPE);
       await ui.shows(expected);
     }
@@ -79,6 +79,43 @@ describe('the UI', () => {
     await ui.shows(/Stopped at step \d+ of 100000/);
     ui.press('\r');
     await ui.shows('[Compare]');
+  });
+
+  it('p pauses a run, k has it write a checkpoint, p lets it go on, each through its service', async () => {
+    const ui = open(fakeServices({ tick: () => new Promise((resolve) => setTimeout(resolve, 5)), steps: 100_000 }));
+    await searchHere(ui);
+    ui.press('t');
+    await ui.shows(/step [1-9]\d* of 100000/);
+    ui.press('p');
+    await ui.shows(/Paused after step \d+; p goes on/);
+    const [, paused] = /Paused after step (\d+)/.exec(ui.frames.at(-1)!)!;
+    ui.press('k');
+    await ui.shows(`checkpoint checkpoints/${paused}, 4 MB in 30 ms`);
+    await ui.shows(`step ${paused} of 100000`);
+    ui.press('p');
+    await ui.shows('going on');
+    await ui.shows(new RegExp(`step (?!${paused} )\\d+ of 100000`));
+  });
+
+  it('lists runs, goes down to the kernels of one, calibrates, and shows what moved', async () => {
+    const ui = open(quick());
+    await ui.shows('Enter search');
+    ui.press('\u0012');
+    await ui.shows('Predictions are off by 9.9 %');
+    ui.press('\r');
+    await ui.shows('Step 390 ms predicted');
+    ui.press('\r');
+    await ui.shows('encoder/in/matmul');
+    ui.press(ESCAPE);
+    await ui.shows('Step 390 ms predicted');
+    ui.press(ESCAPE);
+    await ui.shows('c calibrate');
+    ui.press('c');
+    await ui.shows('Accepted: local is its version 3');
+    ui.press(ESCAPE);
+    await ui.shows('as calibrated now, 3 of 3 by 1.0 %');
+    ui.press(ESCAPE);
+    await ui.shows('Enter search');
   });
 
   it("shows a service's error in a box and goes on, also one that is not ours", async () => {

@@ -97,7 +97,8 @@ describe('the console', () => {
     const before = console.error;
     const release = holdConsole();
     console.error('a warning', 3);
-    expect(release()).toEqual(['a warning 3']);
+    process.stderr.write('passed over: something\n');
+    expect(release()).toEqual(['a warning 3', 'passed over: something']);
     expect(console.error).toBe(before);
     expect(release()).toEqual([]);
   });

@@ -38,12 +38,19 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     const finished = await terminal.waitFor('Finished. Enter compares it with the prediction.', 180_000);
     expect(finished).toMatch(/accuracy [\d.]+ % \(chance 8.3 %\)/);
     await terminal.keys('Enter');
-    const comparison = await terminal.waitFor('Run folder');
-    expect(comparison).toMatch(/Predicted step times are off by [\d.]+ %/);
+    const run = await terminal.waitFor(/Step [\d.]+ ms predicted \(.* measured: [−+][\d.]+ %, (within|outside)\./);
+    expect(run).toMatch(/❯ [a-z ]+ +[\d.]+ [µm]s +[\d.]+ [µm]s +[−+][\d.]+ [µm]s/);
+    expect(run).toMatch(/Run folder runs\/vit-tiny$/m);
+    await terminal.keys('Enter');
+    await terminal.waitFor(/kernel +runs +predicted +measured +difference/);
+    await terminal.keys('Escape');
+    await terminal.waitFor('measured step');
+    await terminal.keys('Escape');
+    await terminal.waitFor(/Predictions are off by [\d.]+ % on average/);
     await terminal.keys('q');
     await terminal.waitForPrompt();
-    const run = join(folder, 'runs', 'vit-tiny');
-    expect(existsSync(run) && readdirSync(run).sort()).toEqual([
+    const files = join(folder, 'runs', 'vit-tiny');
+    expect(existsSync(files) && readdirSync(files).sort()).toEqual([
       'checkpoints',
       'comparison.json',
       'job.yaml',

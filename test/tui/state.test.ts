@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { MeshwrightError } from '../../src/errors.js';
 import { initialApp, reduce } from '../../src/tui/state/app.js';
-import { lineCount, relativeError } from '../../src/tui/state/compare.js';
 import { hints } from '../../src/tui/state/hints.js';
-import { lastCompareOffset, windowStart } from '../../src/tui/state/layout.js';
+import { windowStart } from '../../src/tui/state/layout.js';
 import { matches, problemOf } from '../../src/tui/state/pick.js';
 import { selectedPlan } from '../../src/tui/state/plans.js';
 import type { KeyName, Press } from '../../src/tui/state/press.js';
 import { character, key } from '../../src/tui/state/press.js';
 import type { AppState, News } from '../../src/tui/state/types.js';
-import { COMPARISON, fakeServices, found, HERE, PODS, stepOf, UNFIT } from './fake-services.js';
+import { fakeServices, found, HERE, PODS, RUNS, UNFIT } from './fake-services.js';
 
 const SIZE = { columns: 80, rows: 24 };
 const ARROWS = { upDown: '', leftRight: '' };
@@ -25,7 +23,7 @@ const hear = (state: AppState, ...news: News[]): AppState => reduce(state, { typ
 const searched = (plans = PODS): AppState =>
   hear(keys(start(), 'enter'), { type: 'searched', work: 0, progress: found(plans) });
 const training = (): AppState => typed(searched(HERE), 't');
-const trained = (): AppState => hear(training(), { type: 'trained', work: 1, comparison: COMPARISON });
+const trained = (): AppState => hear(training(), { type: 'trained', work: 1, runFolder: RUNS.rows[0]!.runFolder });
 
 const plansOf = ({ screen }: AppState) => (screen.at === 'plans' ? screen.plans : expect.fail(`at ${screen.at}`));
 const trainOf = ({ screen }: AppState) => (screen.at === 'train' ? screen.train : expect.fail(`at ${screen.at}`));
@@ -136,80 +134,6 @@ describe('looking at plans', () => {
     });
     expect(typed(searching, 't').notice).toBe('The search is still running: train when it has ended.');
     expect(typed(keys(start(), 'enter'), 't').notice).toBe('There is no plan yet to train.');
-  });
-});
-
-describe('training', () => {
-  it('steps are kept for the charts, the latest for the figures', () => {
-    const events = [1, 2, 3].map((step) => stepOf(step, 3, HERE[0]!));
-    const train = trainOf(hear(training(), ...events.map((event): News => ({ type: 'training', work: 1, event }))));
-    expect(train.loss.points).toEqual(events.map(({ loss }) => loss));
-    expect(train.latest).toEqual(events[2]);
-  });
-
-  it('s stops, and what was measured until then is compared', () => {
-    const stopping = typed(training(), 's');
-    expect(trainOf(stopping).status).toBe('stopping');
-    expect(trainOf(hear(stopping, { type: 'stopped', work: 1 })).status).toBe('stopped');
-    const stopped = hear(stopping, { type: 'trained', work: 1, comparison: COMPARISON });
-    expect(trainOf(stopped).status).toBe('stopped');
-    expect(keys(stopped, 'enter').screen.at).toBe('compare');
-  });
-
-  it('Esc and q ask before they stop a run, and any other key takes it back', () => {
-    const asked = keys(training(), 'escape');
-    expect(asked.notice).toBe('Training is under way: Esc again stops it and goes back.');
-    expect(asked.screen.at).toBe('train');
-    expect(keys(asked, 'escape')).toMatchObject({ screen: { at: 'plans' }, work: undefined });
-    expect(keys(asked, 'down', 'escape').screen.at).toBe('train');
-    expect(typed(training(), 'q').quit).toBe(false);
-    expect(typed(training(), 'qq').quit).toBe(true);
-    expect(typed(asked, 'q').quit).toBe(false);
-  });
-
-  it('Ctrl-C quits at once', () => {
-    expect(keys(training(), 'interrupt').quit).toBe(true);
-  });
-
-  it('a run that fails keeps what it showed, under its error', () => {
-    const error = new MeshwrightError('RANK_FAILED', {
-      place: 'rank 1',
-      expected: 'an answer',
-      got: 'exit status 134',
-    });
-    const state = hear(
-      training(),
-      { type: 'training', work: 1, event: stepOf(1, 3, HERE[0]!) },
-      { type: 'failed', work: 1, error },
-    );
-    expect(state.failure).toBe(error);
-    const closed = keys(state, 'enter');
-    expect(trainOf(closed)).toMatchObject({ status: 'failed', latest: { step: 1 } });
-    expect(keys(closed, 'escape').screen.at).toBe('plans');
-  });
-
-  it('Enter compares when there is something to compare, and Esc comes back', () => {
-    expect(keys(training(), 'enter').screen.at).toBe('train');
-    expect(keys(trained(), 'enter').screen.at).toBe('compare');
-    expect(keys(trained(), 'enter', 'escape', 'escape').screen.at).toBe('plans');
-  });
-});
-
-describe('comparing', () => {
-  const offsetOf = ({ screen }: AppState) => (screen.at === 'compare' ? screen.offset : expect.fail(screen.at));
-
-  it('scrolls to the last line and no further, so that going up moves at once', () => {
-    const many = { ...COMPARISON, rows: Array.from({ length: 12 }, () => COMPARISON.rows[0]!) };
-    const state = keys(hear(training(), { type: 'trained', work: 1, comparison: many }), 'enter');
-    const last = lastCompareOffset(SIZE, many);
-    expect(last).toBe(lineCount(many) - 18);
-    expect(offsetOf(keys(state, 'end', 'down'))).toBe(last);
-    expect(offsetOf(keys(state, 'end', 'up'))).toBe(last - 1);
-  });
-
-  it('an error is relative to what was measured, positive when too much was predicted', () => {
-    expect(relativeError(1.1, 1)).toBeCloseTo(0.1);
-    expect(relativeError(1, 0)).toBeNaN();
   });
 });
 

@@ -2,14 +2,13 @@ import { render } from 'ink-testing-library';
 import { afterEach, describe, expect, it } from 'vitest';
 import { View } from '../../src/tui/app.js';
 import { detectLook, LookProvider } from '../../src/tui/look.js';
-import type { Comparison, PlanRow } from '../../src/tui/services.js';
+import type { PlanRow } from '../../src/tui/services.js';
 import { initialApp } from '../../src/tui/state/app.js';
 import type { Size } from '../../src/tui/state/layout.js';
 import type { PlansState } from '../../src/tui/state/plans.js';
 import { initialPlans, lookKey, WHOLE_STEP } from '../../src/tui/state/plans.js';
-import { initialTrain, onTrainEvent } from '../../src/tui/state/train.js';
 import type { AppState, Screen } from '../../src/tui/state/types.js';
-import { COMPARISON, fakeServices, found, HERE, LOOK, PODS, stepOf, UNFIT } from './fake-services.js';
+import { fakeServices, found, LOOK, PODS, UNFIT } from './fake-services.js';
 
 const services = fakeServices({ tick: () => Promise.resolve(), steps: 3 });
 const SMALL: Size = { columns: 80, rows: 24 };
@@ -22,22 +21,6 @@ const plans = (rows: readonly PlanRow[], done = true): PlansState => ({
   progress: found(rows, done),
   looks: new Map(rows.slice(0, 2).map(({ label }) => [lookKey(label, WHOLE_STEP), LOOK])),
 });
-const train = [...Array(40).keys()]
-  .map((step) => stepOf(step + 1, 60, HERE[0]!))
-  .reduce(onTrainEvent, initialTrain(HERE[0]!));
-const done = {
-  ...train,
-  status: 'done' as const,
-  evaluated: { kind: 'evaluated' as const, what: 'accuracy', value: '87.2 %', baseline: 'chance 10.0 %' },
-};
-const compare = (comparison: Comparison, offset = 0): Screen => ({
-  at: 'compare',
-  plans: plans(HERE),
-  train: done,
-  comparison,
-  offset,
-});
-const many: Comparison = { ...COMPARISON, rows: Array.from({ length: 30 }, () => COMPARISON.rows[0]!) };
 const long: PlanRow = {
   ...PODS[0]!,
   label:
@@ -70,17 +53,6 @@ const STATES: Record<string, AppState> = {
   'plans, searching': screen({ at: 'plans', plans: plans(PODS.slice(0, 4), false) }),
   plans: { ...screen({ at: 'plans', plans: plans(PODS) }), notice: 'a notice '.repeat(20) },
   'plans, long words': screen({ at: 'plans', plans: plans([long, ...PODS]) }),
-  'train, no step yet': screen({ at: 'train', plans: plans(HERE), train: initialTrain(HERE[0]!) }),
-  train: screen({ at: 'train', plans: plans(HERE), train }),
-  'train, done': screen({ at: 'train', plans: plans(HERE), train: done }),
-  'train, long words': screen({ at: 'train', plans: plans([long]), train: initialTrain(long) }),
-  compare: screen(compare(COMPARISON)),
-  'compare, long words': screen(
-    compare({ ...COMPARISON, rows: COMPARISON.rows.map((row) => ({ ...row, label: long.label })) }),
-  ),
-  'compare, many': screen(compare(many, 10)),
-  'compare, a long path': screen(compare({ ...many, runFolder: `/home/ada/${'runs/'.repeat(30)}` })),
-  'compare, nothing': screen(compare({ ...COMPARISON, rows: [], byKind: [] })),
   help: { ...base, help: true },
   error: { ...base, failure: UNFIT },
 };
@@ -134,35 +106,6 @@ describe('what a person reads', () => {
     const shown = text(STATES['plans, long words']!, LARGE);
     expect(shown).toMatch(/role 8 9 GB.*role 5 6 GB/s);
     expect(shown).toContain('other 15 GB');
-  });
-
-  it('train: where it is, the curves and the figures, beside what was predicted', () => {
-    const shown = text(STATES['train']!);
-    expect(shown).toMatch(/step 40 of 60 ━{20}─{10} 67 % about 9 s left/);
-    expect(shown).toContain('Loss over 40 steps');
-    expect(shown).toMatch(/step time {6}\d+ ms \(predicted 390 ms\)/);
-    expect(shown).toMatch(/MFU {12}\d\d\.\d % \(predicted 54.9 %\)/);
-    expect(shown).toMatch(/gradient norm {2}\d\.\d+ \(step 31\)/);
-    expect(shown).toMatch(/largest logit {2}4\.\d+ \(step 31\)/);
-    expect(shown).toMatch(/exposed comm\. {2}[\d.]+ ms \(\d+ % of the step\)/);
-    expect(shown).toMatch(/input stall {4}[\d.]+ ms \(<?1 % of the step\)/);
-    expect(text(STATES['train']!, LARGE)).toMatch(/Gradient norm +Largest attention logit/);
-    expect(text(STATES['train, done']!)).toContain('Held-out accuracy 87.2 % (chance 10.0 %)');
-  });
-
-  it('compare: predicted, measured, re-predicted with their errors, and where the difference is', () => {
-    const shown = text(STATES['compare']!);
-    expect(shown).toContain('Predicted step times are off by 9.9 % on average; re-predicted, by 0.9 %.');
-    expect(shown).toMatch(/data=2,model=1 mb=1 +390 ms {4}−8.3 % {4}425 ms {8}417 ms {4}−1.8 %/);
-    expect(shown).toMatch(/data=2,model=1 mb=1 +54.9 % {4}\+9.0 % {4}50.4 %/);
-    expect(shown).toMatch(/matmul +231 ms +244 ms +\+13 ms {2}█{16}\n/);
-    expect(shown).toContain('Run folder  /home/ada/work/meshwright/runs/2025-06-01T10-22-31-vit-tiny');
-  });
-
-  it('compare: a scrolled view ends with the last kind, and the path stays', () => {
-    const shown = text(screen(compare(many, 1000)));
-    expect(shown).toContain('layer_norm');
-    expect(shown).toContain('Run folder');
   });
 
   it('error: code, place, expected, got and what to do', () => {

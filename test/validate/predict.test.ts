@@ -24,7 +24,16 @@ describe('a row that can not be expressed says why', () => {
     ['a chip', { hardware: { chip: 'abacus' } }, 'no hardware profile of abacus; there are a100-'],
     ['a family', { model: { family: 'mixture' } }, 'the family mixture'],
     ['a type', { plan: { precision: 'fp8' } }, 'precision fp8; there are bf16'],
-    ['an attention', { plan: { attention: 'windowed' } }, 'attention windowed; there are flash and unfused'],
+    ['an attention', { plan: { attention: 'windowed' } }, 'attention windowed; there are flash, unfused'],
+    ['what every object has as an attention', { plan: { attention: 'constructor' } }, 'attention constructor; there'],
+    ['and as a type', { plan: { precision: 'toString' } }, 'precision toString; there'],
+    ['and as a schedule', { plan: { pipe: 2, data: 2, schedule: 'constructor' } }, 'schedule constructor; there'],
+    ['and as recomputation', { plan: { recompute: 'valueOf' } }, 'recompute valueOf; there'],
+    [
+      'and as an activation',
+      { plan: { recompute: 'custom', rematerializationSettings: { constructor: 'device' } } },
+      'keeping constructor alone',
+    ],
     ['what is computed again', { plan: { recompute: 'some' } }, 'recompute some'],
     [
       'a schedule',

@@ -81,6 +81,24 @@ describe('a summary', () => {
   });
 });
 
+describe('rows that share an id', () => {
+  it('are all counted and say so, those that can not be used among them', () => {
+    const rows = [rowOf({ id: 'twice' }), rowOf({ id: 'once' })];
+    const unusable = [{ id: 'twice', set: 'some', reason: 'no plan', measured: {} }];
+    const document = summarize(
+      rows,
+      rows.map((row) => predictionOf(row, { notes: ['a note'] })),
+      unusable,
+    );
+    expect(document.sets[0]).toMatchObject({ rows: 3, predicted: 2, unsupported: 1 });
+    expect(document.rows.map(({ id, notes }) => [id, notes])).toEqual([
+      ['twice', ['a note', '2 rows have this id']],
+      ['once', ['a note']],
+      ['twice', ['2 rows have this id']],
+    ]);
+  });
+});
+
 describe('the yardstick', () => {
   it('is exact where every run of a set has the same efficiency, whatever its pipeline', () => {
     const rows = [1, 2, 4].map((pipe) => rowOf({ plan: { pipe, data: 4 / pipe }, hardware: { chips: 8 } }));

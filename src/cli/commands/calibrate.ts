@@ -1,18 +1,14 @@
-import type { Outcome, ProfileDocuments, Recalibration } from '../../calibrate/index.js';
-import { fingerprintHere, recalibrate, splitSubjects } from '../../calibrate/index.js';
+import type { Outcome, Recalibration } from '../../calibrate/index.js';
 import { MeshwrightError } from '../../errors.js';
-import { formatProfile } from '../../hardware/index.js';
 import { formatPercent, formatSeconds, seconds } from '../../units.js';
 import { writeDocument } from '../../whole-file.js';
+import { fitTo, keepVersion } from '../calibration.js';
 import { formatError } from '../comparison-view.js';
 import { saveProfile } from '../experiment.js';
-import type { CalibratedProfile, Measurements } from '../measurements.js';
+import type { Measurements } from '../measurements.js';
 import { keptMeasurements, readMeasurements } from '../measurements.js';
 import { printJson, printLine, printTable } from '../output.js';
-import { today } from '../profiling.js';
 import { createRunFolder, requireFree } from '../run-folder.js';
-import { hardwareVersion, openStore } from '../stored-hardware.js';
-import { documentsOf } from '../subjects.js';
 
 export interface CalibrateFlags {
   /** Run folders, and files of other tools; the runs that the profile's store has kept unless given. */
@@ -24,8 +20,6 @@ export interface CalibrateFlags {
   readonly output?: string;
   readonly json?: boolean;
 }
-
-const documentsOfProfile = ({ hardware, stack }: CalibratedProfile): ProfileDocuments => documentsOf(hardware, stack);
 
 const time = (value: number): string => formatSeconds(seconds(value));
 
@@ -91,29 +85,15 @@ interface Written {
   readonly version: number | null;
 }
 
-function keep(flags: CalibrateFlags, { profile, isImported }: Measurements, result: Recalibration): Written {
-  const { documents, reason } = result;
-  if (flags.output !== undefined) {
-    createRunFolder(flags.output, '--output');
-    const output = saveProfile(documents, flags.output);
-    writeDocument(flags.output, 'report.json', reportOf(result));
-    return { output, version: null };
+function keep(flags: CalibrateFlags, measurements: Measurements, result: Recalibration): Written {
+  if (flags.output === undefined) {
+    const { path, version } = keepVersion(measurements, result);
+    return { output: path, version };
   }
-  const { hardware } = documents;
-  const before = hardwareVersion(profile);
-  const isHere = hardware.topology.kind === 'shared-memory';
-  const { path, version } = openStore().addVersion({
-    name: before?.name ?? hardware.name,
-    from: before?.version ?? null,
-    made: new Date().toISOString(),
-    by: isImported ? 'import' : 'calibrate',
-    accepted: true,
-    reason,
-    machine: isHere ? fingerprintHere(profile.family) : null,
-    profile: formatProfile({ ...hardware, defaultStack: './stack.yaml' }),
-    stack: formatProfile(documents.stack),
-  });
-  return { output: path, version };
+  createRunFolder(flags.output, '--output');
+  const output = saveProfile(result.documents, flags.output);
+  writeDocument(flags.output, 'report.json', reportOf(result));
+  return { output, version: null };
 }
 
 const reportOf = ({ corrections, fitted, checked, ...rest }: Recalibration) => ({
@@ -151,22 +131,17 @@ export function calibrate(flags: CalibrateFlags): void {
     throw new MeshwrightError('USAGE', { place: '--check', expected: '--runs beside it, to fit to', got: 'none' });
   const measurements =
     runs === undefined ? keptMeasurements(hardware ?? 'local') : readMeasurements({ runs, check }, hardware);
-  const { profile, subjects, toCheck, leftOut } = measurements;
-  const kept = new Set(toCheck?.map(({ group }) => group));
-  const chosen = subjects.map(({ group }) => group).filter((group) => !kept.has(group));
-  const sides = splitSubjects(subjects, toCheck === undefined ? undefined : chosen);
-  const source = `calibrated on ${sides.fit.map(({ title }) => title).join('; ')}, ${today()}`;
-  const result = recalibrate(documentsOfProfile(profile), sides, { source });
+  const result = fitTo(measurements);
   if (!result.accepted) {
     if (!flags.json) printReport(result);
     throw refused(result);
   }
   const written = keep(flags, measurements, result);
   if (flags.json) {
-    printJson({ ...reportOf(result), ...written, leftOut });
+    printJson({ ...reportOf(result), ...written, leftOut: measurements.leftOut });
     return;
   }
-  printLeftOut(leftOut);
+  printLeftOut(measurements.leftOut);
   printReport(result);
   printLine(
     written.version === null

@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
-import { DEFAULT_PLAN, checkPlan, formatPlan, resolveTask } from '../../job/index.js';
-import type { JobInput } from '../../job/index.js';
+import { DEFAULT_PLAN, checkPlan, formatPlan, numbers, resolveTask } from '../../job/index.js';
+import type { JobInput, ListedOption, Space } from '../../job/index.js';
 import { createMesh } from '../../mesh/index.js';
+import { DIMENSIONS } from '../../planner/index.js';
 import { generateDataset } from '../../train/index.js';
 import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
@@ -14,6 +15,8 @@ import { createProgress } from '../progress.js';
 import { LEAST_AHEAD, requireRoom } from '../room.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import type { Trial } from '../trial.js';
+import { whyOf } from '../plan-report.js';
+import { searchPlans } from '../plan-search.js';
 import { plansTable } from '../plan-view.js';
 import {
   DRAWN_IMAGES,
@@ -34,6 +37,12 @@ export interface DemoFlags {
 const CHIPS = 2;
 const BATCH = 32;
 const MICROBATCHES = [1, 2];
+/** Meshes and microbatches alone. */
+const SPACE: Space = {
+  mesh: { pipe: numbers(1) },
+  microbatches: numbers(...MICROBATCHES),
+  options: Object.fromEntries((Object.keys(DIMENSIONS) as ListedOption[]).map((name) => [name, [DEFAULT_PLAN[name]]])),
+};
 const TURNS = 12;
 const STEPS_PER_TURN = 5;
 
@@ -82,15 +91,17 @@ export async function demo(flags: DemoFlags): Promise<void> {
       );
 
       section(`Rank ${candidates.length} plans for ${CHIPS} devices by simulation`);
-      const assessor = new Assessor();
-      const { ranked } = assessor.rank(task, { microbatches: MICROBATCHES });
+      const { best: ranked } = await searchPlans(task, SPACE, { top: candidates.length, signal, threads: 1 });
       if (!flags.json)
-        plansTable(ranked.map((found) => ({ ...found, plan: formatPlan(found.job.plan) }))).forEach(printLine);
-      say(`   ${ranked[0]!.why}`);
+        plansTable(
+          ranked.map((found, index) => ({ ...found, rank: index + 1, plan: formatPlan(found.job.plan) })),
+        ).forEach(printLine);
+      say(`   ${whyOf(ranked[0]!, ranked[1])}`);
 
       section(`Run each for ${TURNS * STEPS_PER_TURN} steps, a few at a time in turns`);
       const progress = createProgress('turns', flags.json === true, TURNS);
       const settings = { turns: TURNS, stepsPerTurn: STEPS_PER_TURN };
+      const assessor = new Assessor();
       const predicted = ranked.map(({ job }) => assessor.assessAny(job));
       const timings = await runInTurns(predicted, settings, () => progress.advance(), signal).finally(() =>
         progress.end(),

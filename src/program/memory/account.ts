@@ -49,12 +49,16 @@ export class Account {
   /** One for each kernel and collective in the order of issue, where they are kept; the first is what a step begins with. */
   readonly samples: MemorySample[] | undefined;
 
-  constructor(sampling: boolean) {
+  readonly #only: Role | undefined;
+
+  /** @param only the role that counts; all unless given */
+  constructor(sampling: boolean, only?: Role) {
     this.samples = sampling ? [] : undefined;
+    this.#only = only;
   }
 
-  /** @param size in bytes */
-  allocate(size: number, role: Role): Buffer {
+  allocate(bytes: number, role: Role): Buffer {
+    const size = this.#only === undefined || role === this.#only ? bytes : 0;
     this.add(indexOf[role], size);
     return { size, role, serial: this.allocations++, holders: 0 };
   }

@@ -15,6 +15,7 @@ interface ScreenHelp {
 const MESH = ['mesh', 'chips laid out along axes: data=64,model=16 is 64 × 16 chips'] as const;
 const MFU = ['MFU', "the model's own FLOPs per second, over the chips' peak"] as const;
 const EXPOSED = ['exposed', 'communication chips wait for; hidden goes on behind compute'] as const;
+const RUNS = ['Ctrl-R', 'the runs that are over, and their errors'] as const;
 const QUIT = ['q, Ctrl-C', 'quit; Ctrl-C does not ask'] as const;
 
 const helpOf = ({ glyphs: { upDown, leftRight } }: Look): Readonly<Record<Screen['at'], ScreenHelp>> => ({
@@ -25,6 +26,7 @@ const helpOf = ({ glyphs: { upDown, leftRight } }: Look): Readonly<Record<Screen
       [upDown, 'choose, or double and halve; also PgUp PgDn Home End'],
       ['Enter', 'search for the fastest plans'],
       ['Esc', 'all choices again'],
+      RUNS,
       QUIT,
     ],
     words: [
@@ -57,19 +59,36 @@ const helpOf = ({ glyphs: { upDown, leftRight } }: Look): Readonly<Record<Screen
   },
   train: {
     keys: [
+      ['p', 'pause after the step in flight; go on'],
+      ['k', 'write a checkpoint now, also while it is paused'],
       ['s', 'stop the run; what was measured until then is compared'],
       ['Enter', 'after a run, compare it with its prediction'],
       ['Esc', 'back; asks first where that stops a run'],
       QUIT,
     ],
-    words: [MFU, EXPOSED, ['input stall', 'time a step waited for its input']],
+    words: [
+      MFU,
+      ['8 of 10', 'steps are expected in the band around the predicted line'],
+      EXPOSED,
+      ['input stall', 'time a step waited for its input'],
+      ['wait', 'a rank has nothing of its own to do'],
+    ],
   },
   compare: {
-    keys: [[upDown, 'scroll; also PgUp PgDn Home End'], ['Esc', 'back'], QUIT],
+    keys: [
+      [upDown, 'choose, scroll; also PgUp PgDn Home End'],
+      ['Enter', 'open a run; then the kernels of a kind of work'],
+      ['Tab', 'by kind of work, phase, collective, rank'],
+      ['c', "correct this machine's profile by the runs kept of it"],
+      ['v', 'what the last calibration moved'],
+      ['Esc', 'back'],
+      QUIT,
+    ],
     words: [
-      ['re-predicted', 'by a profile calibrated without the plan it predicts'],
-      MFU,
-      ['overhead', 'the rest of a step: launches, idle chips'],
+      ['error', 'predicted over measured: −8 % where 8 % too little was predicted'],
+      ['difference', 'measured minus predicted; each bar begins where the last ended'],
+      ['between spans', 'of the step, what no kernel and no collective covers'],
+      ['checked', 'kept back from the fit, so that its error is a prediction'],
     ],
   },
 });

@@ -28,10 +28,7 @@ const BRAILLE_BLANK = 0x2800;
 
 /** The rows from the top, of `levels`, that a curve covers in each column: from its point to that of the column before. */
 function strokes(values: readonly number[], levels: number, low: number, high: number): [number, number][] {
-  const level = (value: number): number => {
-    const share = high > low ? (value - low) / (high - low) : 0.5;
-    return Math.round((1 - Math.max(0, Math.min(1, share))) * (levels - 1));
-  };
+  const level = (value: number): number => rowOf(value, { height: levels, low, high });
   return values.map((value, index) => {
     const [here, before] = [level(value), level(values[index - 1] ?? value)];
     // The joint between two columns belongs to one of them only, or steep curves get thick.
@@ -93,4 +90,47 @@ export function apportion(values: readonly number[], width: number): number[] {
     cells[best.index]! += Math.sign(left);
   }
   return cells;
+}
+
+/** The row from the top, of `height`, that a value is in. */
+export function rowOf(
+  value: number,
+  { height, low, high }: { readonly height: number; readonly low: number; readonly high: number },
+): number {
+  const share = high > low ? (value - low) / (high - low) : 0.5;
+  return Math.round((1 - Math.max(0, Math.min(1, share))) * (height - 1));
+}
+
+/** `count` cells of a series of states: of each cell's part of it, the state that is there most. */
+export function majority(states: readonly number[], count: number): number[] {
+  if (states.length === 0) return [];
+  return Array.from({ length: count }, (_, cell) => {
+    const from = Math.floor((cell * states.length) / count);
+    const to = Math.max(from + 1, Math.floor(((cell + 1) * states.length) / count));
+    const times = new Map<number, number>();
+    for (const state of states.slice(from, to)) times.set(state, (times.get(state) ?? 0) + 1);
+    const [[first]] = [...times].toSorted(([, a], [, b]) => b - a) as [[number, number]];
+    return first;
+  });
+}
+
+/**
+ * The bars of a waterfall in `columns`: from zero to the first value, from each end to the next, and from zero to the
+ * last. The scale leaves out what all of them share, so that small steps can be seen.
+ *
+ * @returns where each begins and ends, from 0 to `columns`
+ */
+export function waterfall(start: number, changes: readonly number[], columns: number): [number, number][] {
+  const ends = [start];
+  for (const change of changes) ends.push(ends.at(-1)! + change);
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  // A tenth of the width is kept for what they share.
+  const least = Math.max(0, low - (high - low) / 9);
+  const column = (value: number): number =>
+    high > least ? Math.round((columns * (value - least)) / (high - least)) : columns;
+  const steps = changes.map((_, index): [number, number] => {
+    const [from, to] = [column(ends[index]!), column(ends[index + 1]!)];
+    return [Math.min(from, to), Math.max(from, to)];
+  });
+  return [[0, column(start)], ...steps, [0, column(ends.at(-1)!)]];
 }

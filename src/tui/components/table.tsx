@@ -16,11 +16,14 @@ const GAP = '  ';
 /** For the pointer and a space. */
 const MARK_COLUMNS = 2;
 
-function widths(columns: readonly Column[], total: number): number[] {
+/** Cells of the one column without a width, in a table so wide. */
+export function roomIn(columns: readonly Column[], total: number): number {
   const fixed = columns.reduce((sum, { width }) => sum + (width ?? 0), 0);
-  const left = total - MARK_COLUMNS - fixed - GAP.length * (columns.length - 1);
-  return columns.map(({ width }) => width ?? Math.max(4, left));
+  return Math.max(4, total - MARK_COLUMNS - fixed - GAP.length * (columns.length - 1));
 }
+
+const widths = (columns: readonly Column[], total: number): number[] =>
+  columns.map(({ width }) => width ?? roomIn(columns, total));
 
 /** @returns the head, then the rows, each one line: for a view that scrolls them itself */
 export function useTableLines(props: {

@@ -44,6 +44,9 @@ export function wait(value: number): string {
   return minutes > 0 ? `${minutes} min ${rest} s` : `${rest} s`;
 }
 
+/** `1 run`, `3 runs` */
+export const wordsIn = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+
 export const width = (text: string): number => [...text].length;
 
 /** Exactly `columns` wide: cut with an ellipsis, or filled with spaces. */

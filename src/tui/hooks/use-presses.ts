@@ -11,10 +11,11 @@ const CONTROL: Readonly<Record<string, KeyName>> = {
   '\u007F': 'backspace',
   '\u0008': 'backspace',
   '\u0003': 'interrupt',
+  '\u0012': 'runs',
 };
 
 function keyName(input: string, key: Key): KeyName | undefined {
-  if (key.ctrl) return input === 'c' ? 'interrupt' : undefined;
+  if (key.ctrl) return input === 'c' ? 'interrupt' : input === 'r' ? 'runs' : undefined;
   if (key.upArrow) return 'up';
   if (key.downArrow) return 'down';
   if (key.leftArrow) return 'left';

@@ -1,138 +1,174 @@
-/** What was predicted against what was measured, and where the difference is. */
+/** What was predicted against what was measured: the runs, one of them, its kernels, and what a calibration found. */
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import { formatPercent } from '../../units.js';
+import { Busy } from '../components/busy.js';
+import { Section } from '../components/section.js';
 import type { Column } from '../components/table.js';
-import { useTableLines } from '../components/table.js';
-import { clock, signedClock, signedPercent } from '../components/words.js';
-import { useLook } from '../look.js';
-import type { Comparison } from '../services.js';
-import type { ComparedFigure } from '../state/compare.js';
-import { differences, meanError, relativeError, stepTimes, utilizations } from '../state/compare.js';
+import { roomIn, Table } from '../components/table.js';
+import { clock, signedPercent, wordsIn } from '../components/words.js';
+import { paint, useLook } from '../look.js';
+import type { RunRow } from '../services.js';
+import type { CompareState } from '../state/compare.js';
+import { meanError, recalibratedSeconds, relativeError, selectedRun } from '../state/compare.js';
 import type { Size } from '../state/layout.js';
-import { shortLabel } from '../state/plans.js';
-import { bodyRows, lastCompareOffset, readingColumns, RUN_FOLDER_LABEL, runFolderRows } from '../state/layout.js';
+import { bodyColumns, bodyRows, WIDE_COLUMNS } from '../state/layout.js';
+import { shortLabel } from '../state/labels.js';
+import { Calibrated } from './calibrated.js';
+import { Kernels, OneRun } from './one-run.js';
 
-const figureColumns = (title: string): readonly Column[] => [
-  { title },
-  { title: 'predicted', width: 9, align: 'right' },
-  { title: 'error', width: 8, align: 'right' },
-  { title: 'measured', width: 8, align: 'right' },
-  { title: 're-predicted', width: 12, align: 'right' },
-  { title: 'error', width: 8, align: 'right' },
-];
+/** Heading, two sentences; what is damaged, the run and its folder below. */
+const AROUND_TABLE = 6;
 
-/** What the columns of figures and the gaps leave to the label. */
-const FIGURE_COLUMNS = 57;
+const stepError = ({ predictedStepTimeSeconds, measuredStepTimeSeconds }: RunRow): number =>
+  relativeError(predictedStepTimeSeconds, measuredStepTimeSeconds);
 
-const figureCells = (format: (value: number) => string, room: number) => (figure: ComparedFigure) => [
-  shortLabel(figure.label, room),
-  format(figure.predicted),
-  signedPercent(relativeError(figure.predicted, figure.measured)),
-  format(figure.measured),
-  figure.repredicted === undefined ? '-' : format(figure.repredicted),
-  figure.repredicted === undefined ? '-' : signedPercent(relativeError(figure.repredicted, figure.measured)),
-];
-
-/** Without the last two columns where nothing was predicted again. */
-function figureTable(
-  title: string,
-  figures: readonly ComparedFigure[],
-  format: (value: number) => string,
-  room: number,
-): { columns: readonly Column[]; rows: readonly (readonly string[])[] } {
-  const count = figures.some(({ repredicted }) => repredicted !== undefined) ? 6 : 4;
-  return {
-    columns: figureColumns(title).slice(0, count),
-    rows: figures.map(figureCells(format, room)).map((cells) => cells.slice(0, count)),
-  };
+interface RunColumn extends Column {
+  readonly cell: (row: RunRow, state: CompareState, room: number) => string;
+  /** Where there is room for all columns, and where there is not; on both unless given. */
+  readonly only?: 'wide' | 'narrow';
 }
 
-const kindColumns = (legend: string): readonly Column[] => [
-  { title: 'step time by kind', width: 22 },
-  { title: 'predicted', width: 9, align: 'right' },
-  { title: 'measured', width: 9, align: 'right' },
-  { title: 'difference', width: 10, align: 'right' },
-  { title: legend },
-];
-const BAR_COLUMNS = 16;
+const time = (value: number | undefined): string => (value === undefined ? '-' : clock(value));
 
-function useKindLines(comparison: Comparison, width: number): readonly ReactNode[] {
-  const { glyphs } = useLook();
-  const kinds = differences(comparison);
-  const largest = Math.max(...kinds.map(({ differenceSeconds }) => Math.abs(differenceSeconds)));
-  // Measured against predicted: a prediction that says too little is a step that turned out slower.
-  const [slower, , , faster] = glyphs.segments;
-  const bar = (difference: number): string => {
-    const cells = largest > 0 ? Math.round((Math.abs(difference) / largest) * BAR_COLUMNS) : 0;
-    return (difference > 0 ? slower : faster).repeat(cells);
-  };
-  const lines = useTableLines({
-    columns: kindColumns(`${slower} slower ${faster} faster`),
-    rows: kinds.map(({ kind, predictedSeconds, measuredSeconds, differenceSeconds }) => [
-      kind,
-      clock(predictedSeconds),
-      clock(measuredSeconds),
-      signedClock(differenceSeconds),
-      bar(differenceSeconds),
-    ]),
-    width,
+const COLUMNS: readonly RunColumn[] = [
+  { title: 'ended', width: 16, cell: ({ made }) => made.slice(0, 16).replace('T', ' '), only: 'wide' },
+  { title: 'run', cell: ({ title, plan }) => `${title}: ${plan}`, only: 'wide' },
+  { title: 'run', cell: ({ model, plan }, _state, room) => shortLabel(`${model} ${plan}`, room), only: 'narrow' },
+  { title: 'steps', width: 5, align: 'right', cell: ({ steps }) => String(steps), only: 'wide' },
+  { title: 'MFU', width: 6, align: 'right', cell: ({ measuredMfu }) => formatPercent(measuredMfu), only: 'wide' },
+  { title: 'measured', width: 8, align: 'right', cell: (row) => clock(row.measuredStepTimeSeconds) },
+  { title: 'predicted', width: 9, align: 'right', cell: (row) => clock(row.predictedStepTimeSeconds) },
+  { title: 'error', width: 7, align: 'right', cell: (row) => signedPercent(stepError(row)) },
+];
+
+/** Once there is a calibration. */
+const AFTER: readonly RunColumn[] = [
+  { title: 'after', width: 8, align: 'right', cell: (row, state) => time(recalibratedSeconds(row, state)) },
+  {
+    title: 'error',
+    width: 7,
+    align: 'right',
+    cell: (row, state) => {
+      const after = recalibratedSeconds(row, state);
+      return after === undefined ? '-' : signedPercent(relativeError(after, row.measuredStepTimeSeconds));
+    },
+  },
+];
+
+function verdict(rows: readonly RunRow[], state: CompareState): string {
+  const before = meanError(rows.map(stepError));
+  if (before === undefined) return 'Nothing was measured.';
+  const known = rows.flatMap((row) => {
+    const seconds = recalibratedSeconds(row, state);
+    return seconds === undefined ? [] : [{ seconds, row }];
   });
-  return kinds.length === 0 ? [] : [<Text key="gap"> </Text>, ...lines];
+  const after = meanError(known.map(({ seconds, row }) => relativeError(seconds, row.measuredStepTimeSeconds)));
+  const again =
+    after === undefined ? '' : `; as calibrated now, ${known.length} of ${rows.length} by ${formatPercent(after)}`;
+  return `Predictions are off by ${formatPercent(before)} on average${again}.`;
 }
 
-function Verdict({ comparison }: { readonly comparison: Comparison }): ReactNode {
-  const figures = stepTimes(comparison);
-  const [predicted, repredicted] = [meanError(figures, 'predicted'), meanError(figures, 'repredicted')];
-  if (predicted === undefined) return <Text bold>Nothing was measured.</Text>;
-  const again = repredicted === undefined ? '' : `; re-predicted, by ${formatPercent(repredicted)}`;
+function Calibrating({ state }: { readonly state: CompareState }): ReactNode {
+  const { calibration } = state;
+  if (calibration === undefined) return <Text dimColor>c corrects this machine's profile by the runs kept of it.</Text>;
+  if (calibration === 'running') {
+    return (
+      <Text wrap="truncate">
+        <Busy />
+        <Text bold>Calibrating</Text> on the runs that are kept of this machine
+      </Text>
+    );
+  }
+  return <Text wrap="truncate">{calibration.isAccepted ? 'Calibrated' : 'Refused'}; v shows what moved.</Text>;
+}
+
+function RunList({ state, size }: { readonly state: CompareState; readonly size: Size }): ReactNode {
+  const look = useLook();
+  const { list } = state;
+  const width = bodyColumns(size);
+  if (list === undefined) {
+    return (
+      <Text>
+        <Busy />
+        <Text bold>Reading</Text> the runs in ./runs
+      </Text>
+    );
+  }
+  if (list.rows.length === 0) {
+    return (
+      <Box flexDirection="column">
+        <Text bold>No run has ended here yet.</Text>
+        <Text>Find a plan for hardware local and train it with t: its run is listed here then.</Text>
+        {list.damaged.length > 0 && <Damaged state={state} />}
+      </Box>
+    );
+  }
+  const hasAfter = list.rows.some((row) => recalibratedSeconds(row, state) !== undefined);
+  const isWide = size.columns >= WIDE_COLUMNS;
+  const columns = [...COLUMNS, ...(hasAfter ? AFTER : [])].filter(({ only }) => only !== (isWide ? 'narrow' : 'wide'));
+  const room = roomIn(columns, width);
+  const selected = selectedRun(state);
+  const height = Math.max(3, bodyRows(size) - AROUND_TABLE);
   return (
-    <Text bold wrap="truncate">
-      Predicted step times are off by {formatPercent(predicted)} on average{again}.
+    <Box flexDirection="column">
+      <Section
+        title="Runs"
+        aside={`${selected + 1} of ${wordsIn(list.rows.length, 'run', 'runs')}, newest first`}
+        width={width}
+      />
+      <Text bold wrap="truncate">
+        {verdict(list.rows, state)}
+      </Text>
+      <Calibrating state={state} />
+      <Box flexDirection="column" height={Math.min(height, list.rows.length + 1)} flexShrink={0}>
+        <Table
+          columns={columns}
+          rows={list.rows.map((row) => columns.map(({ cell }) => cell(row, state, room)))}
+          width={width}
+          height={height}
+          selected={selected}
+        />
+      </Box>
+      {list.damaged.length > 0 ? <Damaged state={state} /> : <Text> </Text>}
+      {!isWide && <Text wrap="truncate">{list.rows[selected]!.title}</Text>}
+      <Text wrap="truncate-start">
+        <Text dimColor>Run folder </Text>
+        <Text {...paint(look, 'accent')}>{list.rows[selected]!.runFolder}</Text>
+      </Text>
+    </Box>
+  );
+}
+
+function Damaged({ state }: { readonly state: CompareState }): ReactNode {
+  const look = useLook();
+  const [first, ...others] = state.list?.damaged ?? [];
+  if (first === undefined) return null;
+  const more = others.length === 0 ? '' : `, and ${others.length} more`;
+  return (
+    <Text wrap="truncate" {...paint(look, 'warn')}>
+      ! not listed: {first.runFolder} ({first.why}){more}
     </Text>
   );
 }
 
-export function CompareScreen(props: {
-  readonly comparison: Comparison;
-  readonly offset: number;
-  readonly size: Size;
-}): ReactNode {
-  const { comparison, size } = props;
-  const width = readingColumns(size);
-  const room = width - FIGURE_COLUMNS;
-  const times = useTableLines({
-    ...figureTable('step time', stepTimes(comparison), clock, room),
-    width,
-  });
-  const mfu = useTableLines({
-    ...figureTable('MFU', utilizations(comparison), (value) => formatPercent(value), room),
-    width,
-  });
-  const kinds = useKindLines(comparison, width);
-  const lines = [
-    <Verdict key="verdict" comparison={comparison} />,
-    ...times,
-    <Text key="gap"> </Text>,
-    ...mfu,
-    ...kinds,
-  ];
-  const visible = bodyRows(size) - runFolderRows(size, comparison);
-  const start = Math.min(props.offset, lastCompareOffset(size, comparison));
-  return (
-    <Box flexDirection="column">
-      {lines.slice(start, start + visible).map((line, index) => (
-        <Box key={start + index} height={1} flexShrink={0}>
-          {line}
-        </Box>
-      ))}
-      <Text> </Text>
-      <Box>
-        <Box width={RUN_FOLDER_LABEL.length} flexShrink={0}>
-          <Text dimColor>{RUN_FOLDER_LABEL}</Text>
-        </Box>
-        <Text>{comparison.runFolder}</Text>
-      </Box>
-    </Box>
+export function CompareScreen({ state, size }: { readonly state: CompareState; readonly size: Size }): ReactNode {
+  const { opened, calibration, reportLine } = state;
+  if (reportLine !== undefined && typeof calibration === 'object')
+    return <Calibrated report={calibration} line={reportLine} size={size} />;
+  if (opened === undefined) return <RunList state={state} size={size} />;
+  if (opened.detail === undefined) {
+    return (
+      <Text>
+        <Busy />
+        <Text bold>Reading</Text> {opened.runFolder}
+      </Text>
+    );
+  }
+  const { detail, row, kernel, view } = opened;
+  return kernel === undefined ? (
+    <OneRun detail={detail} view={view} row={row} size={size} />
+  ) : (
+    <Kernels detail={detail} row={row} kernel={kernel} size={size} />
   );
 }

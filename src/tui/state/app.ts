@@ -5,12 +5,15 @@
 import type { MeshwrightError } from '../../errors.js';
 import type { Services, TaskChoice } from '../services.js';
 import { onAnswer } from './answers.js';
+import { withCalibration, withDetail, withoutWork } from './compare.js';
+import type { CompareState } from './compare.js';
 import { initialPick } from './pick.js';
 import { USUAL, withProgress } from './plans.js';
 import { onPress } from './presses.js';
 import type { TrainState } from './train.js';
 import { onTrainEvent } from './train.js';
 import type { Action, AppState, News, Screen } from './types.js';
+import { PLACES } from './types.js';
 
 export function initialApp(
   { models, hardware }: Pick<Services, 'models' | 'hardware'>,
@@ -20,6 +23,8 @@ export function initialApp(
     pick: initialPick(models, hardware, initial),
     screen: { at: 'pick' },
     work: undefined,
+    reading: undefined,
+    calibrating: undefined,
     toWrite: undefined,
     works: 0,
     help: false,
@@ -33,6 +38,11 @@ export function initialApp(
 function withTrain(state: AppState, change: (train: TrainState) => TrainState): AppState {
   const { screen } = state;
   return screen.at === 'train' ? { ...state, screen: { ...screen, train: change(screen.train) } } : state;
+}
+
+function withCompare(state: AppState, change: (compare: CompareState) => CompareState): AppState {
+  const { screen } = state;
+  return screen.at === 'compare' ? { ...state, screen: { ...screen, compare: change(screen.compare) } } : state;
 }
 
 /**
@@ -49,11 +59,12 @@ function onFailure(state: AppState, failure: MeshwrightError): AppState {
         : { at: 'plans', plans: withProgress(plans, { ...plans.progress, done: true }) };
     return { ...state, screen: next, failure };
   }
+  if (screen.at === 'compare') return withCompare({ ...state, failure }, withoutWork);
   return withTrain({ ...state, failure }, (train) => ({ ...train, status: 'failed' }));
 }
 
 function onNews(state: AppState, news: News): AppState {
-  if (news.work !== state.work?.id) return state;
+  if (!PLACES.some((place) => state[place]?.id === news.work)) return state;
   const { screen } = state;
   switch (news.type) {
     case 'searching':
@@ -68,8 +79,14 @@ function onNews(state: AppState, news: News): AppState {
       return withTrain(state, (train) => ({
         ...train,
         status: train.status === 'stopping' ? 'stopped' : 'done',
-        comparison: news.comparison,
+        runFolder: news.runFolder,
       }));
+    case 'listed':
+      return withCompare(state, (compare) => ({ ...compare, list: news.list }));
+    case 'read':
+      return withCompare(state, (compare) => withDetail(compare, news.detail));
+    case 'calibrated':
+      return withCompare(state, (compare) => withCalibration(compare, news.report));
     case 'stopped':
       return withTrain(state, (train) => ({ ...train, status: 'stopped' }));
     case 'failed':

@@ -1,57 +1,154 @@
-/** The last screen: what was predicted against what was measured. Only arithmetic and scrolling. */
-import type { Comparison, ComparisonRow } from '../services.js';
+/** The last screen: runs beside what was predicted of them, down to kernels, and the calibration of this machine. */
+import type { CalibrationReport, RunDetail, RunList, RunRow, TimesRow } from '../services.js';
+import { omit } from '../../omit.js';
+import type { Press } from './press.js';
+import { isCharacter, isKey, move } from './press.js';
 
 /** A prediction's error, as a share of what was measured: positive when it said too much. */
 export const relativeError = (predicted: number, measured: number): number =>
   measured === 0 ? Number.NaN : predicted / measured - 1;
 
-export interface ComparedFigure {
-  readonly label: string;
-  readonly predicted: number;
-  readonly measured: number;
-  readonly repredicted: number | undefined;
+/** In which ways a run's difference is told apart, in the order of the key that goes through them. */
+export const VIEWS = ['work', 'phase', 'collectives', 'ranks'] as const;
+export type View = (typeof VIEWS)[number];
+
+/** A run that is looked at. */
+export interface OpenedRun {
+  readonly runFolder: string;
+  /** Absent while it is read. */
+  readonly detail?: RunDetail;
+  readonly view: View;
+  readonly row: number;
+  /** The row of kernels that is looked at, of the kind of work that `row` is. */
+  readonly kernel?: number;
 }
 
-export const stepTimes = ({ rows }: Comparison): ComparedFigure[] =>
-  rows.map((row: ComparisonRow) => ({
-    label: row.label,
-    predicted: row.predictedStepTimeSeconds,
-    measured: row.measuredStepTimeSeconds,
-    repredicted: row.repredictedStepTimeSeconds,
-  }));
-
-export const utilizations = ({ rows }: Comparison): ComparedFigure[] =>
-  rows.map((row: ComparisonRow) => ({
-    label: row.label,
-    predicted: row.predictedMfu,
-    measured: row.measuredMfu,
-    repredicted: row.repredictedMfu,
-  }));
-
-export interface KindDifference {
-  readonly kind: string;
-  readonly predictedSeconds: number;
-  readonly measuredSeconds: number;
-  readonly differenceSeconds: number;
+export interface CompareState {
+  /** Absent while they are looked for. */
+  readonly list?: RunList;
+  /** Of the run looked at in the list; the newest where there is none. */
+  readonly chosen?: string;
+  readonly opened?: OpenedRun;
+  readonly calibration?: CalibrationReport | 'running';
+  /** The first line shown of the calibration's report, where that is on the screen. */
+  readonly reportLine?: number;
 }
 
-/** Differences by kind, the largest first: that is where to look. */
-export function differences({ byKind }: Comparison): KindDifference[] {
-  return byKind
-    .map((row) => ({ ...row, differenceSeconds: row.measuredSeconds - row.predictedSeconds }))
-    .toSorted((a, b) => Math.abs(b.differenceSeconds) - Math.abs(a.differenceSeconds));
+/** What a press asks for, beside the new state. */
+export type CompareRequest =
+  { readonly kind: 'read'; readonly runFolder: string } | { readonly kind: 'calibrate' } | { readonly kind: 'leave' };
+
+export interface Pressed {
+  readonly state: CompareState;
+  readonly request?: CompareRequest;
+  readonly notice?: string;
 }
 
-/** Mean size of the errors; of those rows that have one. */
-export function meanError(figures: readonly ComparedFigure[], which: 'predicted' | 'repredicted'): number | undefined {
-  const errors = figures
-    .map((figure) => relativeError(figure[which] ?? Number.NaN, figure.measured))
-    .filter((error) => Number.isFinite(error));
-  return errors.length === 0 ? undefined : errors.reduce((sum, error) => sum + Math.abs(error), 0) / errors.length;
+export const selectedRun = ({ list, chosen }: CompareState): number =>
+  Math.max(0, list?.rows.findIndex(({ runFolder }) => runFolder === chosen) ?? 0);
+
+const opening = (runFolder: string): OpenedRun => ({ runFolder, view: 'work', row: 0 });
+
+/** @param runFolder of a run that has just ended: it is looked at first */
+export const initialCompare = (runFolder?: string): CompareState =>
+  runFolder === undefined ? {} : { chosen: runFolder, opened: opening(runFolder) };
+
+/** Rows of a view that can be chosen. */
+export function rowsOf(detail: RunDetail, view: View): readonly Pick<TimesRow, 'name'>[] {
+  switch (view) {
+    case 'work':
+      return detail.byWork;
+    case 'phase':
+      return detail.byPhase;
+    case 'collectives':
+      return detail.byCollective;
+    case 'ranks':
+      return detail.ranks;
+  }
 }
 
-/** Lines of the screen's scrolled part: a sentence, two tables and the kinds, each with its head, a line between. */
-export function lineCount({ rows, byKind }: Comparison): number {
-  const table = 1 + rows.length;
-  return 1 + table + 1 + table + (byKind.length === 0 ? 0 : 2 + byKind.length);
+function pressKernels(opened: OpenedRun, detail: RunDetail, press: Press): OpenedRun {
+  const { kernel = 0, ...rest } = opened;
+  if (isKey(press, 'escape')) return rest;
+  return { ...opened, kernel: move(kernel, press, detail.byWork[opened.row]!.kernels.length) };
+}
+
+function pressRun(state: CompareState, opened: OpenedRun, press: Press): Pressed {
+  const { detail, view, row } = opened;
+  const to = (changed: OpenedRun): Pressed => ({ state: { ...state, opened: changed } });
+  if (detail !== undefined && opened.kernel !== undefined) return to(pressKernels(opened, detail, press));
+  if (isKey(press, 'escape')) return { state: omit(state, 'opened') };
+  if (detail === undefined) return { state };
+  const turn = isKey(press, 'tab') ? 1 : isKey(press, 'backtab') ? VIEWS.length - 1 : 0;
+  if (turn > 0) return to({ ...opened, view: VIEWS[(VIEWS.indexOf(view) + turn) % VIEWS.length]!, row: 0 });
+  if (isKey(press, 'enter')) {
+    const kernels = view === 'work' ? (detail.byWork[row]?.kernels ?? []) : [];
+    if (kernels.length > 0) return to({ ...opened, kernel: 0 });
+    return {
+      state,
+      notice: view === 'work' ? 'There are no kernels in it.' : 'Kernels are listed by kind of work: Tab.',
+    };
+  }
+  return to({ ...opened, row: move(row, press, rowsOf(detail, view).length) });
+}
+
+function pressList(state: CompareState, press: Press): Pressed {
+  const { list, calibration } = state;
+  if (isKey(press, 'escape')) return { state, request: { kind: 'leave' } };
+  if (isCharacter(press, 'c')) {
+    if (calibration === 'running') return { state, notice: 'A calibration is under way.' };
+    return { state: { ...state, calibration: 'running' }, request: { kind: 'calibrate' } };
+  }
+  if (isCharacter(press, 'v') && typeof calibration === 'object') return { state: { ...state, reportLine: 0 } };
+  if (list === undefined || list.rows.length === 0) return { state };
+  const selected = selectedRun(state);
+  if (isKey(press, 'enter')) {
+    const { runFolder } = list.rows[selected]!;
+    return { state: { ...state, chosen: runFolder, opened: opening(runFolder) }, request: { kind: 'read', runFolder } };
+  }
+  return { state: { ...state, chosen: list.rows[move(selected, press, list.rows.length)]!.runFolder } };
+}
+
+/** @param lastLine how far a calibration's report can scroll */
+export function pressCompare(state: CompareState, press: Press, lastLine: number): Pressed {
+  const { reportLine, ...rest } = state;
+  if (reportLine !== undefined) {
+    if (isKey(press, 'escape')) return { state: rest };
+    return { state: { ...state, reportLine: move(Math.min(reportLine, lastLine), press, lastLine + 1) } };
+  }
+  return state.opened === undefined ? pressList(state, press) : pressRun(state, state.opened, press);
+}
+
+export const withDetail = (state: CompareState, detail: RunDetail): CompareState =>
+  state.opened?.runFolder === detail.row.runFolder ? { ...state, opened: { ...state.opened, detail } } : state;
+
+/** Its report is shown at once, unless a run is being looked at: then the list says that it is there. */
+export const withCalibration = (state: CompareState, calibration: CalibrationReport): CompareState => ({
+  ...state,
+  calibration,
+  ...(state.opened === undefined ? { reportLine: 0 } : {}),
+});
+
+const NO_RUNS: RunList = { rows: [], damaged: [] };
+
+/** What failed is as if it had not been asked for: runs that can't be listed or looked at, a calibration. */
+export function withoutWork({ calibration, opened, list = NO_RUNS, ...state }: CompareState): CompareState {
+  return {
+    ...state,
+    list,
+    ...(calibration === undefined || calibration === 'running' ? {} : { calibration }),
+    ...(opened?.detail === undefined ? {} : { opened }),
+  };
+}
+
+/** By the profile as it was calibrated now; nothing of runs that the calibration had no part of. */
+export function recalibratedSeconds({ group }: RunRow, { calibration }: CompareState): number | undefined {
+  if (typeof calibration !== 'object') return undefined;
+  return calibration.outcomes.find((outcome) => outcome.group === group)?.afterSeconds;
+}
+
+/** Mean size of the errors that can be told. */
+export function meanError(errors: readonly number[]): number | undefined {
+  const known = errors.filter((error) => Number.isFinite(error));
+  return known.length === 0 ? undefined : known.reduce((sum, error) => sum + Math.abs(error), 0) / known.length;
 }

@@ -1,10 +1,54 @@
 /** The keys that do something now, as shown at the foot. */
+import type { CompareState } from './compare.js';
 import { isListField, takesCharacter } from './pick.js';
 import { plansHints } from './plans-hints.js';
 import type { Arrows, Hint } from './hint.js';
+import { willPause } from './train.js';
+import type { TrainState } from './train.js';
 import type { AppState } from './types.js';
 
 export type { Hint };
+
+const BACK: Hint = { keys: 'Esc', does: 'back' };
+
+function trainHints(train: TrainState): Hint[] {
+  const isRunning = train.status === 'running';
+  return [
+    ...(isRunning
+      ? [
+          { keys: 'p', does: willPause(train) ? 'go on' : 'pause' },
+          { keys: 'k', does: 'checkpoint now' },
+          { keys: 's', does: 'stop' },
+        ]
+      : []),
+    ...(train.runFolder === undefined ? [] : [{ keys: 'Enter', does: 'compare with the prediction' }]),
+    BACK,
+  ];
+}
+
+function compareHints({ list, opened, calibration, reportLine }: CompareState, upDown: string): Hint[] {
+  if (reportLine !== undefined) return [{ keys: upDown, does: 'scroll' }, BACK];
+  if (opened?.kernel !== undefined) return [{ keys: upDown, does: 'scroll' }, BACK];
+  if (opened !== undefined) {
+    return [
+      { keys: upDown, does: 'choose' },
+      ...(opened.view === 'work' ? [{ keys: 'Enter', does: 'its kernels' }] : []),
+      { keys: 'Tab', does: 'next view' },
+      BACK,
+    ];
+  }
+  return [
+    ...(list === undefined || list.rows.length === 0
+      ? []
+      : [
+          { keys: upDown, does: 'choose' },
+          { keys: 'Enter', does: 'open' },
+        ]),
+    ...(calibration === 'running' ? [] : [{ keys: 'c', does: 'calibrate' }]),
+    ...(typeof calibration === 'object' ? [{ keys: 'v', does: 'report' }] : []),
+    BACK,
+  ];
+}
 
 /** @param arrows how the arrow keys are written here */
 export function hints(state: AppState, arrows: Arrows): Hint[] {
@@ -14,15 +58,17 @@ export function hints(state: AppState, arrows: Arrows): Hint[] {
     { keys: '?', does: 'help' },
     { keys: 'q', does: 'quit' },
   ];
+  const runs: Hint = { keys: '^R', does: 'runs', isOptional: true };
   const { screen, pick } = state;
   switch (screen.at) {
     case 'pick': {
       const list = isListField(pick.focus);
       return [
         { keys: 'Enter', does: 'search' },
-        { keys: 'Tab', does: 'next field' },
+        { keys: 'Tab', does: 'next' },
         { keys: upDown, does: list ? 'choose' : 'double or halve' },
         ...(list && pick[pick.focus].filter !== '' ? [{ keys: 'Esc', does: 'clear' }] : []),
+        runs,
         { keys: '?', does: 'help' },
         takesCharacter(pick, 'q') ? { keys: 'Ctrl-C', does: 'quit' } : { keys: 'q', does: 'quit' },
       ];
@@ -30,13 +76,8 @@ export function hints(state: AppState, arrows: Arrows): Hint[] {
     case 'plans':
       return plansHints(screen.plans, arrows);
     case 'train':
-      return [
-        ...(screen.train.status === 'running' ? [{ keys: 's', does: 'stop' }] : []),
-        ...(screen.train.comparison === undefined ? [] : [{ keys: 'Enter', does: 'compare with the prediction' }]),
-        { keys: 'Esc', does: 'back' },
-        ...general,
-      ];
+      return [...trainHints(screen.train), ...general];
     case 'compare':
-      return [{ keys: upDown, does: 'scroll' }, { keys: 'Esc', does: 'back' }, ...general];
+      return [...compareHints(screen.compare, upDown), ...general];
   }
 }

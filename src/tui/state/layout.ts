@@ -1,7 +1,4 @@
 /** Sizes that more than one part must agree on, in terminal cells. */
-import type { Comparison } from '../services.js';
-import { lineCount } from './compare.js';
-
 export interface Size {
   readonly columns: number;
   readonly rows: number;
@@ -21,16 +18,6 @@ export const bodyColumns = ({ columns }: Size): number => Math.max(1, columns - 
 /** For what is read across: beyond this the eye loses its line. */
 export const readingColumns = (size: Size): number => Math.min(bodyColumns(size), 110);
 export const isTooSmall = ({ columns, rows }: Size): boolean => columns < SMALLEST.columns || rows < SMALLEST.rows;
-
-export const RUN_FOLDER_LABEL = 'Run folder  ';
-
-/** A line between, and the run folder's path, which is wrapped rather than cut: it is there to be copied. */
-export const runFolderRows = (size: Size, { runFolder }: Comparison): number =>
-  1 + Math.max(1, Math.ceil(runFolder.length / (bodyColumns(size) - RUN_FOLDER_LABEL.length)));
-
-/** How far the compare screen can scroll. */
-export const lastCompareOffset = (size: Size, comparison: Comparison): number =>
-  Math.max(0, lineCount(comparison) - (bodyRows(size) - runFolderRows(size, comparison)));
 
 /** The part of a list that is shown, with the selected row in it. */
 export function windowStart(selected: number, count: number, visible: number): number {

@@ -59,14 +59,21 @@ export function initialPick(
   };
 }
 
-/** Files that were found come after what is built in. */
+/** What there is to say of choices that were only names takes their place; files that were found come after them. */
+function withFound<C extends Choice>(choices: readonly C[], found: readonly C[]): readonly C[] {
+  const byName = new Map(found.map((choice) => [choice.name, choice]));
+  const known = new Set(choices.map(({ name }) => name));
+  return [...choices.map((one) => byName.get(one.name) ?? one), ...found.filter(({ name }) => !known.has(name))];
+}
+
+/** What was found in files, a moment after the UI opened. */
 export const withFiles = (
   state: PickState,
   { models, hardware }: { readonly models: readonly ModelChoice[]; readonly hardware: readonly HardwareChoice[] },
 ): PickState => ({
   ...state,
-  model: { ...state.model, choices: [...state.model.choices, ...models] },
-  hardware: { ...state.hardware, choices: [...state.hardware.choices, ...hardware] },
+  model: { ...state.model, choices: withFound(state.model.choices, models) },
+  hardware: { ...state.hardware, choices: withFound(state.hardware.choices, hardware) },
 });
 
 const isPath = (text: string): boolean => /\.ya?ml$/.test(text) || /.\/./.test(text);

@@ -56,6 +56,7 @@ function tableHints(state: PlansState, upDown: string): Hint[] {
     ...(isThere ? ofPlans : []),
     { keys: 'd', does: 'dimensions' },
     { keys: 'f', does: wish.breadth === 'usual' ? 'full' : 'usual', isOptional: true },
+    { keys: '^R', does: 'runs', isOptional: true },
     { keys: 'Esc', does: progress.done ? 'back' : 'stop, back', isOptional: true },
     HELP,
     QUIT,

@@ -2,8 +2,6 @@
 import { MeshwrightError } from '../../errors.js';
 import type { PlanLook, PlanRow, SearchProgress, SearchWish, TaskChoice, TimeWindow } from '../services.js';
 
-export { shortLabel } from './labels.js';
-
 /** What the keys are for: the table, a line that is typed, the panel of dimensions, or something shown over the table. */
 export type PlansView = 'table' | 'filter' | 'dimensions' | 'explain' | 'compare' | 'write';
 

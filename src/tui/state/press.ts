@@ -14,7 +14,8 @@ export type KeyName =
   | 'tab'
   | 'backtab'
   | 'backspace'
-  | 'interrupt';
+  | 'interrupt'
+  | 'runs';
 
 export type Press =
   { readonly kind: 'key'; readonly name: KeyName } | { readonly kind: 'character'; readonly character: string };

@@ -1,14 +1,15 @@
 /** What each key does, screen by screen. */
+import { initialCompare, pressCompare } from './compare.js';
+import { lastReportLine } from './compare-layout.js';
 import type { Size } from './layout.js';
-import { lastCompareOffset } from './layout.js';
 import { filled, focusOn, pressPick, readTask, takesCharacter } from './pick.js';
 import { overLines } from './plan-lines.js';
 import { plansTakeText, pressPlans } from './plans-keys.js';
 import type { PlansState } from './plans.js';
 import { initialPlans, selectedPlan } from './plans.js';
 import type { Press } from './press.js';
-import { isCharacter, isKey, move } from './press.js';
-import { initialTrain, isUnderWay } from './train.js';
+import { isCharacter, isKey } from './press.js';
+import { initialTrain, isUnderWay, pressTrain } from './train.js';
 import type { AppState, Screen } from './types.js';
 
 type At<Name extends Screen['at']> = Extract<Screen, { at: Name }>;
@@ -74,20 +75,34 @@ function onTrain(state: AppState, screen: At<'train'>, press: Press, asked: AppS
     const left = leaveRun(state, asked, 'back');
     return left === 'leave' ? { ...state, screen: { at: 'plans', plans }, work: undefined } : left;
   }
-  if (isCharacter(press, 's') && train.status === 'running') {
-    return { ...state, screen: { ...screen, train: { ...train, status: 'stopping' } } };
-  }
-  if (isKey(press, 'enter') && train.comparison !== undefined) {
-    return { ...state, screen: { at: 'compare', plans, train, comparison: train.comparison, offset: 0 } };
-  }
-  return state;
+  if (isKey(press, 'enter') && train.runFolder !== undefined) return openRuns(state, screen, train.runFolder);
+  return { ...state, screen: { ...screen, train: pressTrain(train, press) } };
+}
+
+/** The runs that are over, one of them looked at where it is named. */
+function openRuns(state: AppState, back: At<'compare'>['back'], runFolder?: string): AppState {
+  return {
+    ...state,
+    screen: { at: 'compare', compare: initialCompare(runFolder), back },
+    reading: { id: state.works, kind: 'runs', ...(runFolder === undefined ? {} : { runFolder }) },
+    works: state.works + 1,
+  };
 }
 
 function onCompare(state: AppState, screen: At<'compare'>, press: Press, size: Size): AppState {
-  const { plans, train, comparison, offset } = screen;
-  if (isKey(press, 'escape')) return { ...state, screen: { at: 'train', plans, train } };
-  const places = lastCompareOffset(size, comparison) + 1;
-  return { ...state, screen: { ...screen, offset: move(Math.min(offset, places - 1), press, places) } };
+  const lastLine = lastReportLine(size, screen.compare);
+  const { state: compare, request, notice } = pressCompare(screen.compare, press, lastLine);
+  const next: AppState = { ...state, screen: { ...screen, compare }, notice };
+  switch (request?.kind) {
+    case undefined:
+      return next;
+    case 'leave':
+      return { ...state, screen: screen.back, reading: undefined, calibrating: undefined };
+    case 'read':
+      return { ...next, reading: { id: state.works, ...request }, works: state.works + 1 };
+    case 'calibrate':
+      return { ...next, calibrating: { id: state.works, ...request }, works: state.works + 1 };
+  }
 }
 
 function isText({ screen, pick }: AppState, press: Press): boolean {
@@ -103,6 +118,12 @@ export function onPress(before: AppState, press: Press, size: Size): AppState {
   if (state.failure !== undefined || state.help) {
     if (isCharacter(press, 'q') && !isTraining(state)) return { ...state, quit: true };
     return { ...state, failure: undefined, help: state.failure !== undefined && state.help };
+  }
+  if (isKey(press, 'runs') && state.screen.at !== 'compare') {
+    // A run is heard of on its own screen only.
+    if (isTraining(state))
+      return { ...state, notice: 'Training is under way: runs can be looked at when it has ended.' };
+    return openRuns(state, state.screen);
   }
   if (!isText(state, press)) {
     if (isCharacter(press, '?')) return { ...state, help: true };

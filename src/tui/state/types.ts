@@ -1,15 +1,18 @@
 /** The shape of the UI's whole state, and what changes it. */
 import type { MeshwrightError } from '../../errors.js';
 import type {
-  Comparison,
+  CalibrationReport,
   HardwareChoice,
   ModelChoice,
   PlanLook,
+  RunDetail,
+  RunList,
   SearchProgress,
   SearchWish,
   TaskChoice,
   TrainEvent,
 } from '../services.js';
+import type { CompareState } from './compare.js';
 import type { Size } from './layout.js';
 import type { PickState } from './pick.js';
 import type { PlansState, WantedLook } from './plans.js';
@@ -22,17 +25,22 @@ export type Screen =
   | { readonly at: 'train'; readonly plans: PlansState; readonly train: TrainState }
   | {
       readonly at: 'compare';
-      readonly plans: PlansState;
-      readonly train: TrainState;
-      readonly comparison: Comparison;
-      /** First line shown. */
-      readonly offset: number;
+      readonly compare: CompareState;
+      /** Where Esc goes back to. */
+      readonly back: Exclude<Screen, { at: 'compare' }>;
     };
 
 /** What is to run now. The id tells its news from that of work that was left. */
 export type Work =
   | { readonly id: number; readonly kind: 'search'; readonly task: TaskChoice; readonly wish: SearchWish }
-  | { readonly id: number; readonly kind: 'train'; readonly task: TaskChoice; readonly label: string };
+  | { readonly id: number; readonly kind: 'train'; readonly task: TaskChoice; readonly label: string }
+  /** Lists runs; one of them is then looked at. */
+  | { readonly id: number; readonly kind: 'runs'; readonly runFolder?: string }
+  | { readonly id: number; readonly kind: 'read'; readonly runFolder: string }
+  | { readonly id: number; readonly kind: 'calibrate' };
+
+/** Work of one place ends that which was there before; work of several goes on side by side. */
+export const PLACES = ['work', 'reading', 'calibrating'] as const;
 
 /** A plan that is to be written as a job file. */
 export interface JobToWrite {
@@ -45,7 +53,11 @@ export interface AppState {
   /** Kept while other screens are shown: Esc comes back to the fields as they were. */
   readonly pick: PickState;
   readonly screen: Screen;
+  /** A search or a training; other work of them, or none, ends it. */
   readonly work: Work | undefined;
+  /** Runs that are over, being read. */
+  readonly reading: Work | undefined;
+  readonly calibrating: Work | undefined;
   readonly toWrite: JobToWrite | undefined;
   /** How many pieces of work there were: the next one's id. */
   readonly works: number;
@@ -63,7 +75,10 @@ export type News =
   | { readonly type: 'searching'; readonly work: number; readonly progress: SearchProgress }
   | { readonly type: 'searched'; readonly work: number; readonly progress: SearchProgress }
   | { readonly type: 'training'; readonly work: number; readonly event: TrainEvent }
-  | { readonly type: 'trained'; readonly work: number; readonly comparison: Comparison }
+  | { readonly type: 'trained'; readonly work: number; readonly runFolder: string }
+  | { readonly type: 'listed'; readonly work: number; readonly list: RunList }
+  | { readonly type: 'read'; readonly work: number; readonly detail: RunDetail }
+  | { readonly type: 'calibrated'; readonly work: number; readonly report: CalibrationReport }
   | { readonly type: 'stopped'; readonly work: number }
   | { readonly type: 'failed'; readonly work: number; readonly error: MeshwrightError };
 

@@ -1,0 +1,2 @@
+/** The worker module of what the UI asks of runs that are over. */
+export { answerSafely as default } from './runs-task.js';

@@ -1,0 +1,3 @@
+export type * from './document.js';
+export { CATEGORIES, partColour } from './categories.js';
+export { reportPage } from './page.js';

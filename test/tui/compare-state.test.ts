@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { hints } from '../../src/tui/state/hints.js';
+import { recalibratedSeconds, relativeError } from '../../src/tui/state/compare.js';
+import { lastReportLine, reportLines, reportRoom } from '../../src/tui/state/compare-layout.js';
+import type { AppState } from '../../src/tui/state/types.js';
+import { DETAIL, REPORT, RUNS, UNFIT } from './fake-services.js';
+import { ARROWS, at, hear, keys, SIZE, start, typed } from './pressing.js';
+
+const compareOf = (state: AppState) => at(state, 'compare').compare;
+const openList = (): AppState => keys(start(), 'runs');
+const listed = (): AppState => hear(openList(), { type: 'listed', work: 0, list: RUNS });
+const read = (): AppState => hear(keys(listed(), 'enter'), { type: 'read', work: 1, detail: DETAIL });
+const calibrated = (report = REPORT): AppState => hear(typed(listed(), 'c'), { type: 'calibrated', work: 1, report });
+
+describe('the list of runs', () => {
+  it('is opened from anywhere by Ctrl-R, and Esc goes back to where one was', () => {
+    expect(openList().reading).toEqual({ id: 0, kind: 'runs' });
+    expect(compareOf(openList()).list).toBeUndefined();
+    expect(keys(listed(), 'escape')).toMatchObject({ screen: { at: 'pick' }, reading: undefined });
+  });
+
+  it('Enter reads the run looked at', () => {
+    const state = keys(listed(), 'down', 'enter');
+    const { runFolder } = RUNS.rows[1]!;
+    expect(state.reading).toEqual({ id: 1, kind: 'read', runFolder });
+    expect(compareOf(state).opened).toEqual({ runFolder, view: 'work', row: 0 });
+  });
+
+  it('has nothing to choose while it is read, and where it is empty', () => {
+    expect(keys(openList(), 'down', 'enter').reading?.kind).toBe('runs');
+    const none = hear(openList(), { type: 'listed', work: 0, list: { rows: [], damaged: [] } });
+    expect(compareOf(keys(none, 'down', 'enter')).opened).toBeUndefined();
+    expect(hints(none, ARROWS).map(({ does }) => does)).not.toContain('open');
+  });
+
+  it('runs that can not be listed are none, under the error', () => {
+    const state = hear(openList(), { type: 'failed', work: 0, error: UNFIT });
+    expect(state.failure).toBe(UNFIT);
+    expect(compareOf(state).list?.rows).toEqual([]);
+  });
+});
+
+describe('a run looked at', () => {
+  const openedOf = (state: AppState) => compareOf(state).opened;
+
+  it('Tab goes round the ways to tell its difference apart, Shift-Tab the other way', () => {
+    const state = read();
+    const views = [1, 2, 3, 4].map((count) => openedOf(keys(state, ...Array<'tab'>(count).fill('tab')))!.view);
+    expect(views).toEqual(['phase', 'collectives', 'ranks', 'work']);
+    expect(openedOf(keys(state, 'backtab'))!.view).toBe('ranks');
+    expect(openedOf(keys(state, 'down', 'tab'))!.row).toBe(0);
+  });
+
+  it('Enter goes down to the kernels of a kind of work, and Esc up again, step by step', () => {
+    const kernels = keys(read(), 'enter');
+    expect(openedOf(kernels)!.kernel).toBe(0);
+    expect(openedOf(keys(kernels, 'end'))!.kernel).toBe(DETAIL.byWork[0]!.kernels.length - 1);
+    expect(openedOf(keys(kernels, 'escape'))).toEqual(openedOf(read()));
+    expect(openedOf(keys(kernels, 'escape', 'escape'))).toBeUndefined();
+    expect(keys(kernels, 'escape', 'escape', 'escape').screen.at).toBe('pick');
+  });
+
+  it('says where there are none', () => {
+    expect(keys(read(), 'down', 'down', 'enter').notice).toBe('There are no kernels in it.');
+    expect(keys(read(), 'tab', 'enter').notice).toContain('by kind of work');
+  });
+
+  it('that can not be read is closed, under the error', () => {
+    const state = hear(keys(listed(), 'enter'), { type: 'failed', work: 1, error: UNFIT });
+    expect(openedOf(state)).toBeUndefined();
+    expect(compareOf(state).list).toBe(RUNS);
+  });
+
+  it('news of one that was left for another is not shown', () => {
+    const other = keys(listed(), 'enter', 'escape', 'down', 'enter');
+    expect(openedOf(hear(other, { type: 'read', work: 1, detail: DETAIL }))!.detail).toBeUndefined();
+  });
+});
+
+describe('a calibration', () => {
+  it('c runs it beside all else, once at a time', () => {
+    const state = typed(listed(), 'c');
+    expect(state.calibrating).toEqual({ id: 1, kind: 'calibrate' });
+    expect(compareOf(state).calibration).toBe('running');
+    const again = typed(state, 'c');
+    expect([again.calibrating, again.notice]).toEqual([state.calibrating, 'A calibration is under way.']);
+    expect(keys(state, 'enter').calibrating).toEqual(state.calibrating);
+  });
+
+  it('shows what moved; Esc goes back to the list, whose errors are now those before and after; v shows it again', () => {
+    const state = calibrated();
+    expect(compareOf(state).reportLine).toBe(0);
+    const list = keys(state, 'escape');
+    expect(compareOf(list).reportLine).toBeUndefined();
+    const [first] = RUNS.rows;
+    expect(recalibratedSeconds(first!, compareOf(list))).toBe(REPORT.outcomes[0]!.afterSeconds);
+    expect(recalibratedSeconds({ ...first!, group: 'another' }, compareOf(list))).toBeUndefined();
+    expect(compareOf(typed(list, 'v')).reportLine).toBe(0);
+  });
+
+  it('does not push aside a run that is looked at', () => {
+    const state = hear(keys(typed(listed(), 'c'), 'enter'), { type: 'calibrated', work: 1, report: REPORT });
+    expect(compareOf(state).reportLine).toBeUndefined();
+    expect(compareOf(state).calibration).toBe(REPORT);
+  });
+
+  it('that fails is as if it had not been asked for, under the error', () => {
+    const state = hear(typed(listed(), 'c'), { type: 'failed', work: 1, error: UNFIT });
+    expect(compareOf(state).calibration).toBeUndefined();
+    expect(state.failure).toBe(UNFIT);
+    expect(typed(keys(state, 'escape'), 'c').calibrating?.id).toBe(2);
+  });
+
+  it('is left with the screen', () => {
+    expect(keys(typed(listed(), 'c'), 'escape').calibrating).toBeUndefined();
+  });
+
+  it('its report scrolls to the last line and no further, so that going up moves at once', () => {
+    const report = { ...REPORT, outcomes: Array.from({ length: 40 }, () => REPORT.outcomes[0]!) };
+    const state = calibrated(report);
+    const last = lastReportLine(SIZE, compareOf(state));
+    expect(last).toBe(reportLines(report) - reportRoom(SIZE));
+    expect(compareOf(keys(state, 'end', 'down')).reportLine).toBe(last);
+    expect(compareOf(keys(state, 'end', 'up')).reportLine).toBe(last - 1);
+  });
+});
+
+it('an error is relative to what was measured, positive when too much was predicted', () => {
+  expect(relativeError(1.1, 1)).toBeCloseTo(0.1);
+  expect(relativeError(1, 0)).toBeNaN();
+});
