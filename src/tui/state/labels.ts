@@ -60,12 +60,9 @@ const TERSE: Readonly<Record<string, string>> = {
   'linears=bidirectional': 'bidir',
   'rematerialize=selective': 'remat=sel',
   'schedule=interleaved-1f1b': 'interleaved',
-  'schedule=zb-v': 'zb-v',
-  'schedule=zb-h1': 'zb-h1',
-  'schedule=gpipe': 'gpipe',
 };
 
-export const terseWord = (word: string): string => TERSE[word] ?? shortWord(word);
+export const terseWord = (word: string): string => TERSE[word] ?? shortWord(word.replace(/^schedule=/, ''));
 
 /** The words that there is room for, the first ones first; how many are left out is said, as in `remat=full +2`. */
 export function fitWords(words: readonly string[], room: number): string {
