@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findFiles } from '../../src/cli/found-files.js';
 import { createLook } from '../../src/cli/plan-look-task.js';
-import { createPlanServices } from '../../src/cli/plan-services.js';
 import { searchOf } from '../../src/cli/search-dimensions.js';
 import { formatNumberSet, readJob } from '../../src/job/index.js';
 import type { SearchWish } from '../../src/tui/services.js';
@@ -149,9 +148,9 @@ describe('a look at a plan', () => {
 
 describe('writing a job', () => {
   it('writes what gives the plan again, and never over another file', async () => {
-    const { writeJob } = createPlanServices();
+    const write = (label: string) => createLook()({ kind: 'write', task: TINY, label, path });
     const path = join(folder, 'mine.yaml');
-    await writeJob(TINY, 'model=2 microbatches=2', path);
+    expect(await write('model=2 microbatches=2')).toEqual({ answer: { written: path } });
     expect(readJob(path)).toMatchObject({
       model: 'vit-tiny',
       hardware: 'local',
@@ -159,6 +158,6 @@ describe('writing a job', () => {
       batch: 32,
       plan: { mesh: { model: 2 }, microbatches: 2 },
     });
-    await expect(writeJob(TINY, 'data=2 microbatches=1', path)).rejects.toMatchObject({ code: 'RUN_EXISTS' });
+    expect(await write('data=2 microbatches=1')).toMatchObject({ code: 'RUN_EXISTS' });
   });
 });
