@@ -148,10 +148,9 @@ describe('a look at a plan', () => {
 
 describe('writing a job', () => {
   it('writes what gives the plan again, and never over another file', async () => {
+    const write = (label: string) => createLook()({ kind: 'write', task: TINY, label, path });
     const path = join(folder, 'mine.yaml');
-    const ask = createLook();
-    const written = (label: string) => ask({ kind: 'write', task: TINY, label, path });
-    expect(await written('model=2 microbatches=2')).toHaveProperty('answer');
+    expect(await write('model=2 microbatches=2')).toEqual({ answer: { written: path } });
     expect(readJob(path)).toMatchObject({
       model: 'vit-tiny',
       hardware: 'local',
@@ -159,6 +158,6 @@ describe('writing a job', () => {
       batch: 32,
       plan: { mesh: { model: 2 }, microbatches: 2 },
     });
-    expect(await written('data=2 microbatches=1')).toMatchObject({ code: 'RUN_EXISTS' });
+    expect(await write('data=2 microbatches=1')).toMatchObject({ code: 'RUN_EXISTS' });
   });
 });

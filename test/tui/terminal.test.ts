@@ -85,6 +85,8 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await open();
     await terminal.keys('Enter');
     await terminal.waitFor('Found 15 plans');
+    // The plan is looked at closely a moment later.
+    await terminal.waitFor('· idle');
     const small = await terminal.capture();
     await terminal.resize(160, 40);
     await terminal.waitFor(/# {2}mesh.*── data=128,model=8/);
