@@ -105,6 +105,7 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
           candidates: layouts.map((layout) => candidateOf(group, count, layout)),
           capacity,
           lookClass: `${key} ${job.batch / count / batchParts(job.plan.mesh)}`,
+          kin: key,
         }));
       },
     };
@@ -115,22 +116,25 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
     try {
       const looks = this.#looks(job);
       const next = looks[depth];
-      return { ...looks[depth - 1]!.look(), ...(next === undefined ? {} : { lookClass: next.lookClass }) };
+      return {
+        ...looks[depth - 1]!.look(),
+        ...(next === undefined ? {} : { lookClass: `${depth} ${next.lookClass}` }),
+      };
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return measureOf(this.#bounds.peaks(job)(job.plan.microbatches));
     }
   }
 
-  /** From what is had at once to what takes longest: work of the class, a fold of it, a walk over it, memory of its like. */
+  /** Work of the class, a walk over it, memory of its like; and a fold, which has to be made for each machine. */
   #looks(job: Job): readonly { readonly lookClass: string; readonly look: () => Measure }[] {
     const bounds = this.#bounds;
     const alike = smallestAlike(job);
     const looks: [string | undefined, () => Measure][] = [
       ['', () => measureOf(bounds.of(job))],
-      [bounds.foldClass(job), () => measureOf(bounds.folded(job))],
       [bounds.activationClass(job), () => measureOf(bounds.activations(job))],
       [alike && memoryClass(alike), () => ({ seconds: seconds(0), bytes: this.#memoryOf(alike!) })],
+      [bounds.foldClass(job), () => measureOf(bounds.folded(job))],
     ];
     return looks.flatMap(([lookClass, look]) => (lookClass === undefined ? [] : [{ lookClass, look }]));
   }

@@ -22,8 +22,10 @@ export interface FirstLook<C> extends Measure {
   readonly candidates: readonly C[];
   /** Of a chip's memory, at the most that it can have. */
   readonly capacity: Bytes;
-  /** Plans of one class are looked at together: they share what that takes. */
+  /** Plans of one class, all as deep, are looked at together: they share what that takes. */
   readonly lookClass: string;
+  /** Of plans that have much in common one lane does most. */
+  readonly kin: string;
 }
 
 /** What a further look says of a plan; with the class that it is in for the next one, if there is any. */
@@ -43,12 +45,12 @@ export interface CandidateFamily<C> extends Measure {
 export type LaneRequest<C> =
   | {
       readonly kind: 'look';
-      readonly lookClass: string;
+      readonly kin: string;
       /** From 1: each is closer than the one before. */
       readonly depth: number;
       readonly candidates: readonly C[];
     }
-  | { readonly kind: 'simulate'; readonly lookClass: string; readonly candidate: C };
+  | { readonly kind: 'simulate'; readonly kin: string; readonly candidate: C };
 
 export type LaneReply<F> =
   | { readonly kind: 'looks'; readonly looks: readonly Look[] }
@@ -100,10 +102,10 @@ const FIRST_ROUND = 2;
 const WEIGHTS = { simulate: 1, look: 0.25 } as const;
 /** Families that a round takes up. */
 const FAMILIES = 1200;
-/** Of a round, those that are simulated before others that may turn out better, */
+/** Of a round, those that are looked at to the end before others that may turn out better, */
 const DIVES = 2;
 /** and by how much worse they may be, once anything was simulated. */
-const NEAR = 1.1;
+const NEAR = 1.25;
 /** Candidates of a class in one request. */
 const MOST_LOOKED_AT = 512;
 
@@ -137,9 +139,9 @@ class Search<C, F> {
   #isTaken = false;
   readonly #families = new Heap<FamilyEntry<C>>(isBefore);
   readonly #open = new Heap<Entry<C>>(isBefore);
-  /** Of those that are open, the ones that are to be simulated next. */
-  readonly #settled = new Heap<Entry<C>>(isBefore);
-  /** The others, by the class that is to be looked at. */
+  /** Of those that are open, the ones whose class was looked at. */
+  readonly #looked = new Heap<Entry<C>>(isBefore);
+  /** Those that are to be looked at once more, by the class of that. */
   readonly #unsettled = new Map<string, Entry<C>[]>();
   readonly #best: (SearchedPlan<C, F> & { readonly index: number })[] = [];
   readonly #front = new Front<SearchedPlan<C, F> & { readonly index: number }>();
@@ -194,10 +196,8 @@ class Search<C, F> {
 
   #add(entry: Entry<C>): void {
     this.#open.push(entry);
-    if (entry.isSettled) {
-      this.#settled.push(entry);
-      return;
-    }
+    if (entry.depth > 0) this.#looked.push(entry);
+    if (entry.isSettled) return;
     const alike = this.#unsettled.get(entry.lookClass);
     if (alike === undefined) this.#unsettled.set(entry.lookClass, [entry]);
     else alike.push(entry);
@@ -227,56 +227,62 @@ class Search<C, F> {
       if (open === undefined) return undefined;
       this.#open.take();
       if (open.isAsked) continue;
-      const { lookClass, depth, isSettled, candidates } = open;
+      const { candidates } = open;
       if (this.#isExcluded(open, () => candidates[0]!)) {
         open.isAsked = true;
         this.#counts.boundedOut += candidates.length;
         continue;
       }
-      if (isSettled) return this.#simulation(open);
-      const alike = this.#unsettled.get(lookClass)!.filter(({ isAsked }) => !isAsked);
-      const now = [open, ...alike.filter((one) => one !== open)].slice(0, MOST_LOOKED_AT);
-      for (const one of now) one.isAsked = true;
-      this.#unsettled.set(
-        lookClass,
-        alike.filter(({ isAsked }) => !isAsked),
-      );
-      this.#asked.push(now);
-      return { kind: 'look', lookClass, depth: depth + 1, candidates: now.flatMap((one) => one.candidates) };
+      return this.#request(open);
     }
   }
 
+  /** To look at it once more, with others of its class, or to simulate it. */
+  #request(entry: Entry<C>): LaneRequest<C> {
+    const { lookClass, kin, depth, isSettled } = entry;
+    if (isSettled) return this.#simulation(entry);
+    const alike = this.#unsettled.get(lookClass)!.filter(({ isAsked }) => !isAsked);
+    const now = [entry, ...alike.filter((one) => one !== entry)].slice(0, MOST_LOOKED_AT);
+    for (const one of now) one.isAsked = true;
+    this.#unsettled.set(
+      lookClass,
+      alike.filter(({ isAsked }) => !isAsked),
+    );
+    this.#asked.push(now);
+    return { kind: 'look', kin, depth: depth + 1, candidates: now.flatMap((one) => one.candidates) };
+  }
+
   #simulation(entry: Entry<C>): LaneRequest<C> {
-    const { lookClass, candidates } = entry;
+    const { kin, candidates } = entry;
     entry.isAsked = true;
     this.#asked.push([entry]);
-    return { kind: 'simulate', lookClass, candidate: candidates[0]! };
+    return { kind: 'simulate', kin, candidate: candidates[0]! };
   }
 
   /** Of what was looked at, the best that could be among the best. */
   #dive(): LaneRequest<C> | undefined {
     for (;;) {
-      const entry = this.#settled.first;
+      const entry = this.#looked.first;
       if (entry === undefined || entry.seconds > this.#cutoff) return undefined;
       const least = this.#open.first?.seconds ?? Infinity;
       if (this.#counts.simulated > 0 && entry.seconds > NEAR * least) return undefined;
-      this.#settled.take();
-      if (!entry.isAsked) return this.#simulation(entry);
+      this.#looked.take();
+      if (!entry.isAsked) return this.#request(entry);
     }
   }
 
   /** Each to the lane with least to do, and among them to the one that knows its class. */
   #deal(requests: readonly LaneRequest<C>[]): number[] {
     const loads = this.#settings.lanes.map(() => 0);
-    return requests.map(({ kind, lookClass }) => {
-      const home = this.#homes.get(lookClass);
+    return requests.map(({ kind, kin }) => {
+      const home = this.#homes.get(kin);
       let lane = 0;
       loads.forEach((load, index) => {
         const own = (one: number): number => (one === home ? -WEIGHTS.simulate / 2 : 0);
         if (load + own(index) < loads[lane]! + own(lane)) lane = index;
       });
       loads[lane]! += WEIGHTS[kind];
-      if (home === undefined) this.#homes.set(lookClass, lane);
+      if (home === undefined) this.#homes.set(kin, lane);
       return lane;
     });
   }

@@ -56,6 +56,7 @@ function familiesOf(plans: readonly Made[]): CandidateFamily<Made>[] {
       ...at(candidate, 0),
       capacity: CAPACITY,
       lookClass: candidate.lookClass,
+      kin: candidate.lookClass,
     }));
     return {
       size: own.length,
