@@ -5,7 +5,7 @@ import { LocalLane } from '../../src/cli/search-lane.js';
 import type { FoundPlans } from '../../src/cli/search-plans.js';
 import { defaultObjectives, searchSpace } from '../../src/cli/search-plans.js';
 import { PlanRules, parsePlan, resolveTask } from '../../src/job/index.js';
-import type { JobInput } from '../../src/job/index.js';
+import type { JobInput, Space } from '../../src/job/index.js';
 import type { Candidate, CandidateFamily } from '../../src/planner/index.js';
 import { searchPlans } from '../../src/planner/index.js';
 import { TURING_530B, executions, planOf } from './calculon.js';
@@ -18,17 +18,26 @@ const MEGABYTE = 2 ** 20;
 /** How much longer a good plan's step may take than that of the best that is found. */
 const GOOD = 1.1;
 
-async function whole(input: JobInput): Promise<Figures> {
+/** What a race of a space takes at most: it then shows what was found until then. */
+const LIMIT_MILLISECONDS = 60_000;
+
+async function search(input: JobInput, breadth: NonNullable<Space['breadth']>): Promise<Figures> {
   const steps: { readonly at: number; readonly seconds: number }[] = [];
   const task = resolveTask(input);
+  const signal = AbortSignal.timeout(LIMIT_MILLISECONDS);
   const found = await searchSpace({
     task,
-    space: {},
-    machinery: machineryOf(task),
+    space: { breadth },
+    machinery: machineryOf(task, { breadth }),
+    signal,
     onProgress: ({ ranked }) => steps.push({ at: sinceStart(), seconds: ranked[0]!.measure.seconds }),
   });
   const best = found.ranked[0]!.measure.seconds;
-  return { ...figuresOf(found), first: steps.find(({ seconds }) => seconds <= GOOD * best)!.at, best };
+  return {
+    ...figuresOf(found),
+    first: steps.find(({ seconds }) => seconds <= GOOD * best)!.at,
+    cut: Number(signal.aborted),
+  };
 }
 
 function figuresOf({ counts, front }: Pick<FoundPlans, 'counts' | 'front'>): Figures {
@@ -86,8 +95,13 @@ async function calculon(): Promise<Figures> {
   return { ...figuresOf(found), listed, lacking };
 }
 
+const VIT_22B = { model: 'vit-22b', hardware: 'tpu-v4', chips: 1024, batch: 65536 };
+const GPT3_175B = { model: 'gpt3-175b', hardware: 'h100-80gb-sxm', chips: 4096, batch: 3072 };
+
 export const RACES: Readonly<Record<string, () => Promise<Figures>>> = {
   calculon,
-  'vit-22b': () => whole({ model: 'vit-22b', hardware: 'tpu-v4', chips: 1024, batch: 65536 }),
-  'gpt3-175b': () => whole({ model: 'gpt3-175b', hardware: 'h100-80gb-sxm', chips: 4096, batch: 3072 }),
+  'vit-22b usual': () => search(VIT_22B, 'usual'),
+  'vit-22b full': () => search(VIT_22B, 'full'),
+  'gpt3-175b usual': () => search(GPT3_175B, 'usual'),
+  'gpt3-175b full': () => search(GPT3_175B, 'full'),
 };
