@@ -14,7 +14,7 @@ import type { FamilyName } from '../src/runtime/index.js';
 import { Checks } from './checks.js';
 import { chooseFitted } from './calibrate/choose.js';
 import type { Measured } from './calibrate/evaluate.js';
-import { measuredJob, usualReference } from './calibrate/evaluate.js';
+import { measuredJob, paceOf } from './calibrate/evaluate.js';
 import type { BenchJob } from './calibrate/jobs.js';
 import { BENCH_JOBS } from './calibrate/jobs.js';
 import { Measurements } from './calibrate/measurements.js';
@@ -51,9 +51,9 @@ for (const family of families) {
 }
 if (given['no-measuring'] !== true) await measurements.complete(BENCH_JOBS, blocks, say);
 
-const usual = usualReference(measurements.all);
+const pace = paceOf(measurements.all);
 const measured = (job: BenchJob): Measured =>
-  measuredJob(job, measurements.of(job), usual, profiles.get(job.family)!.path);
+  measuredJob(job, measurements.of(job), pace, profiles.get(job.family)!.path);
 const all = BENCH_JOBS.filter((job) => measurements.of(job).length > 0).map(measured);
 
 /** Half of what lies between the 10th and the 90th percentile of blocks, over their median. */
@@ -126,6 +126,7 @@ const checks = new Checks();
 checks.add('jobs measured', all.length, 'runs', [24, Infinity]);
 checks.add('interleaved blocks', Math.min(...all.map(({ blocks: of }) => of.length)), 'runs', [LEAST_BLOCKS, Infinity]);
 checks.add('repeatability of a block', percent(repeatability), '%');
+checks.add('  of what slows the reference, steps feel', percent(pace.share), '%');
 const middle = (stage: Stage): number => percent(median(errors(stage)));
 const most = (stage: Stage): number => percent(quantile(errors(stage), 0.9));
 const most6 = Math.max(6, 1.5 * percent(repeatability));

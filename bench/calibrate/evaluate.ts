@@ -1,6 +1,6 @@
 /** From kept measurements to subjects of the fit, with the reference's drift divided out. */
 import { availableParallelism } from 'node:os';
-import { median } from 'simple-statistics';
+import { linearRegression, median } from 'simple-statistics';
 import type { MeasuredOp, Subject } from '../../src/calibrate/index.js';
 import { runSubject } from '../../src/calibrate/index.js';
 import { measuredOps, predictorOf } from '../../src/cli/predictor.js';
@@ -10,19 +10,39 @@ import type { Slot } from './requests.js';
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** What the reference takes when nothing disturbs it: the median of all. */
-export const usualReference = (slots: readonly Slot[]): number =>
-  median(slots.flatMap(({ referenceSeconds }) => [...referenceSeconds]));
+/** What the reference says of the machine's speed. */
+export interface Pace {
+  /** What the reference takes when nothing disturbs it: the median of all, in seconds. */
+  readonly usual: number;
+  /** By how many percent a step is longer where the reference is by one, from 0 (they have nothing in common) to 1. */
+  readonly share: number;
+}
 
-export const driftOf = ({ referenceSeconds }: Slot, usual: number): number => mean(referenceSeconds) / usual;
+const logOf = ({ referenceSeconds }: Slot): number => Math.log(mean(referenceSeconds));
+
+/** By the slope of steps over the reference within each job: what disturbs the reference alone says nothing of a step. */
+export function paceOf(slots: readonly Slot[]): Pace {
+  const points = [...new Set(slots.map(({ job }) => job))].flatMap((job) => {
+    const own = slots.filter((slot) => slot.job === job);
+    const steps = own.map(({ stepSeconds }) => Math.log(median([...stepSeconds])));
+    const [x, y] = [mean(own.map(logOf)), mean(steps)];
+    return own.map((slot, index) => [logOf(slot) - x, steps[index]! - y]);
+  });
+  const { m } = linearRegression(points);
+  const usual = median(slots.flatMap(({ referenceSeconds }) => [...referenceSeconds]));
+  return { usual, share: Number.isFinite(m) ? Math.min(1, Math.max(0, m)) : 0 };
+}
+
+export const driftOf = ({ referenceSeconds }: Slot, { usual, share }: Pace): number =>
+  (mean(referenceSeconds) / usual) ** share;
 
 /** By block: the median step with the drift divided out. */
-export const blockSteps = (slots: readonly Slot[], usual: number): number[] =>
-  slots.map((slot) => median([...slot.stepSeconds]) / driftOf(slot, usual));
+export const blockSteps = (slots: readonly Slot[], pace: Pace): number[] =>
+  slots.map((slot) => median([...slot.stepSeconds]) / driftOf(slot, pace));
 
 /** The median over blocks of what each op adds. */
-function typicalOps(slots: readonly Slot[], usual: number): MeasuredOp[] {
-  const byBlock = slots.map((slot) => measuredOps(slot.spans, driftOf(slot, usual)));
+function typicalOps(slots: readonly Slot[], pace: Pace): MeasuredOp[] {
+  const byBlock = slots.map((slot) => measuredOps(slot.spans, driftOf(slot, pace)));
   return byBlock[0]!.map((op, index) => ({
     ...op,
     exposedSeconds: median(byBlock.map((ops) => ops[index]!.exposedSeconds)),
@@ -36,8 +56,8 @@ export interface Measured {
   readonly subject: Subject;
 }
 
-export function measuredJob(job: BenchJob, slots: readonly Slot[], usual: number, hardware: string): Measured {
-  const blocks = blockSteps(slots, usual);
+export function measuredJob(job: BenchJob, slots: readonly Slot[], pace: Pace, hardware: string): Measured {
+  const blocks = blockSteps(slots, pace);
   const stepSeconds = median(blocks);
   const subject = runSubject(
     {
@@ -45,7 +65,7 @@ export function measuredJob(job: BenchJob, slots: readonly Slot[], usual: number
       title: job.name,
       ranks: job.ranks,
       stepSeconds,
-      ops: typicalOps(slots, usual),
+      ops: typicalOps(slots, pace),
       takesTurns: job.ranks > availableParallelism(),
       isPipeline: false,
     },

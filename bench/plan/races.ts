@@ -28,7 +28,7 @@ async function search(input: JobInput, breadth: NonNullable<Space['breadth']>): 
   const found = await searchSpace({
     task,
     space: { breadth },
-    machinery: machineryOf(task, { breadth }),
+    machinery: machineryOf(task),
     signal,
     onProgress: ({ ranked }) => steps.push({ at: sinceStart(), seconds: ranked[0]!.measure.seconds }),
   });
