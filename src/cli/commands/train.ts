@@ -239,7 +239,6 @@ function prepareFolder(
   ahead: Ahead,
 ): RunFolder {
   if (resumed?.runFolder !== undefined && goesOn(file, flags, resumed)) {
-    requireUnused(resumed.runFolder);
     requireWritable(resumed.runFolder);
     requireRoom(resumed.runFolder, job, ahead);
     if (FREE_FLAGS.some((name) => flags[name] !== undefined)) writeJob(resumed.runFolder, job);
@@ -266,6 +265,8 @@ async function orTakeBack<T>(takeBack: () => void, hasStepped: () => boolean, wo
 /** `meshwright train`: executes a job on this machine's devices and compares it with its prediction. */
 export async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
   const resumed = flags.resume === undefined ? undefined : findCheckpoint(flags.resume);
+  // Before its checkpoint is read: a run that is under way replaces them.
+  if (resumed?.runFolder !== undefined && goesOn(file, flags, resumed)) requireUnused(resumed.runFolder);
   const input = await trainingInput(file, flags, resumed);
   const assessor = new Assessor();
   const job = assessor.resolve(
