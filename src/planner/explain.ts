@@ -48,11 +48,13 @@ export function explain(figures: PlanFigures, next?: { readonly plan: string; re
   return `${first} ${formatPercent(ratio)} faster than ${next.plan}: ${formatSeconds(seconds(saved))} less ${what}.`;
 }
 
-/** Mesh and microbatches of a plan, and of its options those that `plan` lacks. */
+/**
+ * Another plan by its mesh and microbatches, and by those of its options that `plan` lacks; by all of them where it has none
+ * of its own, or it would pass for a third plan that has none at all.
+ */
 export function nameBeside(plan: Plan, other: Plan): string {
   const shared = new Set(formatPlan(plan).split(' '));
-  return formatPlan(other)
-    .split(' ')
-    .filter((word, index) => index < 2 || !shared.has(word))
-    .join(' ');
+  const [mesh, microbatches, ...options] = formatPlan(other).split(' ');
+  const own = options.filter((word) => !shared.has(word));
+  return [mesh, microbatches, ...(own.length > 0 ? own : options)].join(' ');
 }

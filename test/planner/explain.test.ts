@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { explain } from '../../src/planner/index.js';
+import { parsePlan } from '../../src/job/index.js';
+import { explain, nameBeside } from '../../src/planner/index.js';
 import type { PlanFigures } from '../../src/planner/index.js';
 
 const figuresOf = (step: number): PlanFigures => ({
@@ -17,4 +18,16 @@ test('an explanation says what the step is spent on and what the next plan spend
   expect(text).toMatch(
     /^70 % compute, 20 % exposed communication \(mostly model\), 10 % overhead\. .* faster than the next: .* less compute\.$/,
   );
+});
+
+test('another plan is named by what it has of its own, and in full where that is nothing', () => {
+  const named = (plan: string, other: string): string => nameBeside(parsePlan(plan), parsePlan(other));
+  const mine = 'data=2 microbatches=1 rematerialize=selective shard=optimizer';
+  expect(named(mine, 'data=2 microbatches=1 rematerialize=selective shard=parameters')).toBe(
+    'data=2 microbatches=1 shard=parameters',
+  );
+  expect(named(mine, 'data=2 microbatches=1 rematerialize=selective')).toBe(
+    'data=2 microbatches=1 rematerialize=selective',
+  );
+  expect(named(mine, 'data=2 microbatches=1')).toBe('data=2 microbatches=1');
 });
