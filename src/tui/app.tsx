@@ -24,6 +24,7 @@ import { plainName } from './state/labels.js';
 import type { Size } from './state/layout.js';
 import { bodyColumns, isTooSmall, SMALLEST } from './state/layout.js';
 import { wantedLook } from './state/plans.js';
+import { isKey } from './state/press.js';
 import type { Answer, AppState, News } from './state/types.js';
 import { FRAME_MILLISECONDS } from './terminal.js';
 
@@ -88,6 +89,8 @@ export interface AppProps {
   readonly initial?: Partial<TaskChoice> | undefined;
   /** Instead of the terminal's own. */
   readonly size?: Size;
+  /** Paints the screen anew, whatever has been written over it. */
+  readonly redraw?: () => void;
 }
 
 export function App(props: AppProps): ReactNode {
@@ -103,7 +106,10 @@ export function App(props: AppProps): ReactNode {
   const answer = useCallback((given: Answer) => dispatch({ type: 'answer', answer: given }), []);
   const look = state.screen.at === 'plans' ? wantedLook(state.screen.plans) : undefined;
   useAnswers(services, { look, toWrite: state.toWrite }, answer);
-  usePresses((press) => dispatch({ type: 'press', press, size }));
+  usePresses((press) => {
+    if (isKey(press, 'redraw')) props.redraw?.();
+    else dispatch({ type: 'press', press, size });
+  });
   useEffect(() => {
     if (state.quit) exit();
   }, [state.quit, exit]);

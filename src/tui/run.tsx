@@ -65,21 +65,25 @@ export async function runTui(given: Services, options: TuiOptions = {}): Promise
   const look = detectLook(process.env, process.platform);
   const { services, ended } = followed(given);
   const painter = new Painter(stdout, { ascii: !look.glyphs.braille });
-  const onResize = (): void => painter.forget();
+  const repaint = (): void => painter.repaint();
   // A terminal that went away makes writes fail; that is no news to anybody.
   const onBroken = (): void => undefined;
   const releaseConsole = holdConsole();
   const restore = (): void => {
     painter.close();
     if (stdin.isTTY && stdin.isRaw) stdin.setRawMode(false);
-    stdout.off('resize', onResize);
+    stdout.off('resize', repaint);
+    process.off('SIGWINCH', repaint);
     for (const line of releaseConsole()) console.error(line);
   };
 
   stdout.on('error', onBroken);
-  stdout.on('resize', onResize);
+  stdout.on('resize', repaint);
+  // Node says nothing of a size that is as before when it looks, though the terminal was another in between, and has lost
+  // what was beyond its edges.
+  process.on('SIGWINCH', repaint);
   painter.open();
-  const ui = render(<App services={services} look={look} initial={initial} />, {
+  const ui = render(<App services={services} look={look} initial={initial} redraw={repaint} />, {
     stdin,
     // Ink writes each frame in full in its debug mode: what the painter wants.
     stdout: frameStream(stdout, (frame) => painter.frame(frame)),

@@ -8,8 +8,13 @@ import { toAscii } from './look.js';
 /** No more than 30 frames a second. */
 export const FRAME_MILLISECONDS = Math.ceil(1000 / 30);
 
-const ENTER = '\u001B[?1049h\u001B[?25l\u001B[2J\u001B[H';
-const LEAVE = '\u001B[0m\u001B[?25h\u001B[?1049l';
+const CLEAR = '\u001B[0m\u001B[2J';
+/**
+ * Lines do not wrap: one that is wider than the screen, as those of a frame from before a resize are, would go on over
+ * the lines below it, and in the last row scroll all of them away from where they are known to be.
+ */
+const ENTER = `\u001B[?1049h\u001B[?25l\u001B[?7l${CLEAR}\u001B[H`;
+const LEAVE = '\u001B[0m\u001B[?7h\u001B[?25h\u001B[?1049l';
 /** Terminals that know them show what is between in one piece; others ignore them. */
 const [BEGIN, END] = ['\u001B[?2026h', '\u001B[?2026l'];
 
@@ -26,8 +31,11 @@ export interface Output {
 export class Painter {
   readonly #output: Output;
   readonly #ascii: boolean;
-  #shown: readonly string[] = [];
-  #next: readonly string[] | undefined;
+  /** Lines that are on the screen; undefined where what is on it is not known. */
+  #shown: readonly string[] | undefined = [];
+  /** The last frame that was given, and whether it still is to be painted. */
+  #frame: readonly string[] = [];
+  #isDue = false;
   #timer: NodeJS.Timeout | undefined;
   #open = false;
 
@@ -44,15 +52,20 @@ export class Painter {
   /** Takes a whole frame, to be painted now or when the frame time is over. The last one given wins. */
   frame(text: string): void {
     if (!this.#open) return;
-    this.#next = (this.#ascii ? toAscii(text) : text).split('\n').slice(0, this.#output.rows);
+    this.#frame = (this.#ascii ? toAscii(text) : text).split('\n');
+    this.#isDue = true;
     if (this.#timer === undefined) this.#paint();
   }
 
-  /** Forgets what is on the screen, so that the next frame is painted in full: after a resize. */
-  forget(): void {
+  /**
+   * Paints the last frame in full on a cleared screen, whatever is on it: after a resize, or when asked. In a frame time,
+   * so that a frame of the new size takes the place of the last one of the old size.
+   */
+  repaint(): void {
     if (!this.#open) return;
-    this.#shown = [];
-    this.#output.write('\u001B[0m\u001B[2J');
+    this.#shown = undefined;
+    this.#isDue = true;
+    this.#timer ??= setTimeout(() => this.#paint(), FRAME_MILLISECONDS);
   }
 
   /** Leaves the terminal as it was. Safe to call more than once, and from an exit handler. */
@@ -64,14 +77,15 @@ export class Painter {
   }
 
   #paint(): void {
-    const next = this.#next;
-    this.#next = undefined;
     this.#timer = undefined;
-    if (next === undefined || !this.#open) return;
-    const rows = Math.max(next.length, this.#shown.length);
-    const changed: string[] = [];
-    for (let row = 0; row < rows; row++) {
-      if (next[row] !== this.#shown[row]) changed.push(lineAt(row, next[row] ?? ''));
+    if (!this.#isDue || !this.#open) return;
+    this.#isDue = false;
+    const known = this.#shown;
+    const before = known ?? [];
+    const next = this.#frame.slice(0, this.#output.rows);
+    const changed: string[] = known === undefined ? [CLEAR] : [];
+    for (let row = 0; row < Math.max(next.length, before.length); row++) {
+      if (next[row] !== before[row]) changed.push(lineAt(row, next[row] ?? ''));
     }
     this.#shown = next;
     if (changed.length > 0) this.#output.write(BEGIN + changed.join('') + END);

@@ -3,7 +3,7 @@
  * would see it; waiting is by looking again, never by a time.
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,6 +27,13 @@ export interface TerminalOptions {
   readonly cwd?: string;
 }
 
+export interface TerminalModes {
+  readonly alternateScreen: boolean;
+  readonly cursorShown: boolean;
+  /** Whether a line that is too long goes on in the next row. */
+  readonly wraps: boolean;
+}
+
 export interface Terminal {
   /** Types a command line at the shell and Enter. */
   start(command: string): Promise<void>;
@@ -46,9 +53,11 @@ export interface Terminal {
   /** Waits for the shell to be back at its prompt, on a line of its own. */
   waitForPrompt(): Promise<string>;
   resize(columns: number, rows: number): Promise<void>;
+  /** Writes to the terminal past what runs in it, as `wall` does. */
+  scribble(text: string): Promise<void>;
   /** Sends a signal to what the shell runs. */
   signal(name: NodeJS.Signals): Promise<void>;
-  modes(): Promise<{ readonly alternateScreen: boolean; readonly cursorShown: boolean }>;
+  modes(): Promise<TerminalModes>;
   close(): Promise<void>;
 }
 
@@ -102,6 +111,9 @@ export async function openTerminal({ columns, rows, env = {}, cwd }: TerminalOpt
     async resize(newColumns, newRows) {
       await tmux('resize-window', '-x', String(newColumns), '-y', String(newRows));
     },
+    async scribble(text) {
+      await writeFile((await tmux('display-message', '-p', '#{pane_tty}')).trim(), text);
+    },
     async signal(name) {
       const shellId = Number((await tmux('display-message', '-p', '#{pane_pid}')).trim());
       const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=']);
@@ -113,8 +125,12 @@ export async function openTerminal({ columns, rows, env = {}, cwd }: TerminalOpt
       for (const [child] of children) process.kill(child!, name);
     },
     async modes() {
-      const flags = (await tmux('display-message', '-p', '#{alternate_on} #{cursor_flag}')).trim();
-      return { alternateScreen: flags.startsWith('1'), cursorShown: flags.endsWith('1') };
+      const flags = await tmux('display-message', '-p', '#{alternate_on} #{cursor_flag} #{wrap_flag}');
+      const [alternateScreen, cursorShown, wraps] = flags
+        .trim()
+        .split(' ')
+        .map((flag) => flag === '1');
+      return { alternateScreen: alternateScreen!, cursorShown: cursorShown!, wraps: wraps! };
     },
     async close() {
       // Where the shell has ended, so has its server.

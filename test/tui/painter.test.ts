@@ -25,14 +25,14 @@ describe('the painter', () => {
     vi.useRealTimers();
   });
 
-  it('enters the alternate screen with the cursor hidden, and leaves both, once', () => {
+  it('enters the alternate screen, without a cursor and without wrapping, and leaves it as it was, once', () => {
     const painter = new Painter(output, { ascii: false });
     painter.open();
-    expect(written.join('')).toContain('\u001B[?1049h\u001B[?25l');
+    expect(written.join('')).toContain('\u001B[?1049h\u001B[?25l\u001B[?7l');
     written.length = 0;
     painter.close();
     painter.close();
-    expect(written).toEqual(['\u001B[0m\u001B[?25h\u001B[?1049l']);
+    expect(written).toEqual(['\u001B[0m\u001B[?7h\u001B[?25h\u001B[?1049l']);
   });
 
   it('paints at most 30 times a second, and the last frame always', () => {
@@ -75,15 +75,56 @@ describe('the painter', () => {
     expect(written).toEqual([]);
   });
 
-  it('after a resize the next frame is painted in full', () => {
+  it('asked to paint anew, clears the screen and writes the last frame in full, in one piece', () => {
     const painter = open();
     painter.frame('one\ntwo');
     vi.advanceTimersByTime(FRAME_MILLISECONDS);
-    painter.forget();
     written.length = 0;
+    painter.repaint();
+    vi.advanceTimersByTime(FRAME_MILLISECONDS);
+    expect(written).toHaveLength(1);
+    expect(written[0]).toMatch(/^\S+2026h.*\[2J.*one.*two.*2026l$/s);
+    vi.advanceTimersByTime(FRAME_MILLISECONDS);
+    expect(written).toHaveLength(1);
+  });
+
+  it('a frame of before a resize is not painted where one of the new size follows it', () => {
+    const painter = open();
+    painter.frame('wide one\nwide two');
+    vi.advanceTimersByTime(10 * FRAME_MILLISECONDS);
+    written.length = 0;
+    painter.repaint();
+    painter.frame('wide one\nwide two');
     painter.frame('one\ntwo');
     vi.advanceTimersByTime(FRAME_MILLISECONDS);
-    expect(written.join('')).toMatch(/one.*two/);
+    expect(written.join('')).toMatch(/one.*two/s);
+    expect(written.join('')).not.toContain('wide');
+  });
+
+  it.each(['a wide line', 'less'])('what is on the screen is the last frame, whatever sizes there were: %s', (wide) => {
+    // A terminal of which nothing is known but that a repaint clears it, and that lines stay on their rows.
+    let rows: string[] = [];
+    const screen = {
+      rows: 3,
+      write(text: string) {
+        if (text.includes('\u001B[2J')) rows = [];
+        let row = 0;
+        for (const sequence of text.split('\u001B[')) {
+          row = Number(/^(\d+);1H$/.exec(sequence)?.[1] ?? row);
+          if (sequence.startsWith('2K')) rows[row - 1] = sequence.slice('2K'.length);
+        }
+        return true;
+      },
+    };
+    const painter = new Painter(screen, { ascii: false });
+    painter.open();
+    for (const frame of ['one\n\nthree', `${wide}\n\n${wide}`, 'one\n\nthree']) {
+      rows = [...rows, 'what the terminal made of it'];
+      painter.repaint();
+      painter.frame(frame);
+      vi.advanceTimersByTime(2 * FRAME_MILLISECONDS);
+    }
+    expect(Array.from({ length: 3 }, (_, row) => rows[row] ?? '')).toEqual(['one', '', 'three']);
   });
 
   it('writes ASCII only where the terminal has no more', () => {

@@ -56,7 +56,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     const screen = await terminal.waitForPrompt();
     expect(screen).toMatch(/^ready> node dist/);
     expect(screen).not.toContain('Pick ›');
-    expect(await terminal.modes()).toEqual({ alternateScreen: false, cursorShown: true });
+    expect(await terminal.modes()).toEqual({ alternateScreen: false, cursorShown: true, wraps: true });
     await terminal.start('clear; stty -a');
     const modes = await terminal.waitFor(/\biexten\b/);
     expect(modes).toMatch(/(?<!-)\becho\b/);
@@ -66,7 +66,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
 
   it('is driven from the fields to the comparison, then quits and leaves the terminal as it was', async () => {
     await open();
-    expect(await terminal.modes()).toEqual({ alternateScreen: true, cursorShown: false });
+    expect(await terminal.modes()).toEqual({ alternateScreen: true, cursorShown: false, wraps: false });
     await searchHere();
     await terminal.keys('Down');
     await terminal.waitFor(/❯ +2 +data=1,model=2/);
@@ -95,6 +95,45 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await expect.poll(() => terminal.capture(), { timeout: 5000 }).toEqual(small);
     await terminal.resize(60, 20);
     await terminal.waitFor('this one is 60×20');
+  });
+
+  it('re-flows on every screen, also one on which nothing goes on, and so fast that the size looks the same', async () => {
+    await open();
+    const wide = async (shown: string | RegExp): Promise<void> => {
+      await terminal.waitFor(shown);
+      const small = await terminal.capture();
+      await terminal.resize(200, 60);
+      await terminal.waitFor(/─{150}/);
+      await terminal.resize(80, 24);
+      await expect.poll(() => terminal.capture(), { timeout: 5000 }).toEqual(small);
+      await terminal.resize(200, 60);
+      await terminal.resize(80, 24);
+      await terminal.resize(40, 10);
+      await terminal.resize(80, 24);
+      await expect.poll(() => terminal.capture(), { timeout: 5000 }).toEqual(small);
+    };
+    await wide('Enter search');
+    await searchHere();
+    await wide('· idle');
+    await terminal.keys('t');
+    await wide('Finished. Enter compares it with the prediction.');
+    await terminal.keys('Enter');
+    await wide('Run folder /home/ada/');
+    await terminal.keys('Escape');
+    await wide('Predictions are off by');
+    await terminal.keys('c');
+    await wide('Accepted: local is its version 3');
+  });
+
+  it('Ctrl-L paints anew what something else has written over', async () => {
+    await open();
+    await searchHere();
+    await terminal.waitFor('· idle');
+    const shown = await terminal.capture();
+    await terminal.scribble('somebody wrote a message to all\r\nand went on\r\n'.repeat(20));
+    await terminal.waitFor('somebody wrote a message');
+    await terminal.keys('C-l');
+    await expect.poll(() => terminal.capture(), { timeout: 5000 }).toEqual(shown);
   });
 
   it('shows ASCII in the C locale, and no colours under NO_COLOR', async () => {

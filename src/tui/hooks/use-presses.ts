@@ -11,11 +11,15 @@ const CONTROL: Readonly<Record<string, KeyName>> = {
   '\u007F': 'backspace',
   '\u0008': 'backspace',
   '\u0003': 'interrupt',
+  '\u000C': 'redraw',
   '\u0012': 'runs',
 };
 
+/** Letters beside Ctrl. */
+const CONTROL_LETTERS: Readonly<Record<string, KeyName>> = { c: 'interrupt', l: 'redraw', r: 'runs' };
+
 function keyName(input: string, key: Key): KeyName | undefined {
-  if (key.ctrl) return input === 'c' ? 'interrupt' : input === 'r' ? 'runs' : undefined;
+  if (key.ctrl) return CONTROL_LETTERS[input];
   if (key.upArrow) return 'up';
   if (key.downArrow) return 'down';
   if (key.leftArrow) return 'left';

@@ -15,6 +15,7 @@ export type KeyName =
   | 'backtab'
   | 'backspace'
   | 'interrupt'
+  | 'redraw'
   | 'runs';
 
 export type Press =
