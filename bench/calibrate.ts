@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, quantile } from 'simple-statistics';
-import { recalibrate, resolveProfile } from '../src/calibrate/index.js';
+import { calibrated, resolveProfile } from '../src/calibrate/index.js';
 import type { ProfileDocuments } from '../src/calibrate/index.js';
 import { saveProfile } from '../src/cli/experiment.js';
 import type { FamilyName } from '../src/runtime/index.js';
@@ -79,7 +79,7 @@ for (const family of families) {
   const { documents } = profiles.get(family)!;
   // What is left over on the fitted jobs alone says how far off it is: the others are there to see whether that is so.
   const source = `bench:calibrate, ${fit.length} jobs`;
-  const found = recalibrate(documents, { fit, check: [] }, { source, repeatability });
+  const found = calibrated(documents, { fit, check: [] }, { source, repeatability });
   profiles.set(family, {
     documents: found.documents,
     path: saveProfile(found.documents, join(folder, `calibrated-${family}`)),
@@ -94,14 +94,14 @@ for (const family of families) {
     const profile = resolveProfile(of);
     return ({ subject }: Measured): number => subject.predict(profile).at(-1)!;
   };
-  const [shipped, profiled, calibrated] = [shippedDocuments(family), documents, found.documents].map(predict) as [
+  const [shipped, profiled, recalibrated] = [shippedDocuments(family), documents, found.documents].map(predict) as [
     (of: Measured) => number,
     (of: Measured) => number,
     (of: Measured) => number,
   ];
   const { p10, p90 } = found.uncertainty!;
   for (const one of [...own.filter(({ job }) => chosen.has(job.name)), ...check]) {
-    const step = calibrated(one);
+    const step = recalibrated(one);
     const fitted = chosen.has(one.job.name);
     judged.push({
       ...one,

@@ -14,4 +14,5 @@ export * from './split.js';
 export * from './store.js';
 export * from './subjects.js';
 export * from './terms.js';
+export * from './verdict.js';
 export * from './work-subject.js';

@@ -29,6 +29,13 @@ export interface KeptRun extends Omit<z.infer<typeof form>, 'evidence'> {
   readonly evidence: RunEvidence;
 }
 
+/** A run's evidence by when and where it was made. */
+export const runId = (made: string, runFolder: string): string => `${made} ${runFolder}`;
+
+/** The path of a run's folder when it was kept; nothing of one that was kept under another kind of id. */
+export const runFolderOf = ({ made, evidence }: Pick<KeptRun, 'made' | 'evidence'>): string | undefined =>
+  evidence.id.startsWith(runId(made, '')) ? evidence.id.slice(runId(made, '').length) : undefined;
+
 /** @throws MeshwrightError WRITE_FAILED */
 export const keepRun = (store: ProfileStore, profile: string, run: Omit<KeptRun, 'schema'>): string =>
   store.addEvidence(profile, run.made, { schema: SCHEMA, ...run });

@@ -1,6 +1,6 @@
 /**
- * A profile fitted to some of what was measured, and checked on the rest: a fit that makes the rest worse is refused. What
- * is left over says how far off predictions are.
+ * A profile fitted to some of what was measured, and checked on the rest: see `judge`. What is left over says how far off
+ * predictions are.
  */
 import { quantile, sampleWithReplacement } from 'simple-statistics';
 import type { StackDocument, Uncertainty } from '../hardware/index.js';
@@ -8,9 +8,10 @@ import type { Fit, FitTerm } from './fit.js';
 import { fitProfile, refitted } from './fit.js';
 import { predictionHalfWidth } from './intervals.js';
 import { createRandomSource } from './draws.js';
-import { resolveProfile } from './resolve-profile.js';
 import type { Subject } from './subjects.js';
 import type { ProfileDocuments } from './terms.js';
+import type { Check, Outcome, Verdict } from './verdict.js';
+import { checkFit, judge, outcomes, stepIndex } from './verdict.js';
 
 /** A term that moved. */
 export interface Correction {
@@ -24,29 +25,19 @@ export interface Correction {
   readonly samples: number;
 }
 
-/** A subject's step, or all its times where it has none, predicted over measured. */
-export interface Outcome {
-  readonly title: string;
-  readonly group: string;
-  readonly ranks: number;
-  readonly measuredSeconds: number;
-  readonly beforeSeconds: number;
-  readonly afterSeconds: number;
-}
-
-export interface Recalibration {
+export interface Calibration {
   readonly documents: ProfileDocuments;
   readonly corrections: readonly Correction[];
   readonly fitted: readonly Outcome[];
-  readonly checked: readonly Outcome[];
-  /** Means of |log(predicted / measured)| over what was checked, or fitted where nothing was left to check. */
-  readonly errorBefore: number;
-  readonly errorAfter: number;
-  /** False where the check got worse. */
-  readonly accepted: boolean;
-  readonly reason: string;
+  readonly keptBack: readonly Outcome[];
   /** Absent where too little is known: fewer than two plans. */
   readonly uncertainty?: Uncertainty;
+}
+
+export interface Recalibration extends Omit<Calibration, 'keptBack'>, Verdict {
+  /** Predicted by a fit that they are no part of. */
+  readonly checked: readonly Outcome[];
+  readonly check: Check;
 }
 
 export interface RecalibrationOptions {
@@ -83,32 +74,7 @@ function correctionsOf(fit: Fit): Correction[] {
   });
 }
 
-const stepIndex = ({ samples }: Subject): number => samples.findIndex(({ what }) => what === 'step');
-
-/** Of a run its step; of measured work the sum of all. */
-function totalOf(subject: Subject, times: readonly number[]): number {
-  const step = stepIndex(subject);
-  return step >= 0 ? times[step]! : times.reduce((sum, one) => sum + one, 0);
-}
-
-function outcomes(subjects: readonly Subject[], before: ProfileDocuments, after: ProfileDocuments): Outcome[] {
-  const [old, fitted] = [resolveProfile(before), resolveProfile(after)];
-  return subjects.map((subject) => ({
-    title: subject.title,
-    group: subject.group,
-    ranks: subject.ranks,
-    measuredSeconds: totalOf(
-      subject,
-      subject.samples.map(({ seconds }) => seconds),
-    ),
-    beforeSeconds: totalOf(subject, subject.predict(old)),
-    afterSeconds: totalOf(subject, subject.predict(fitted)),
-  }));
-}
-
 const logError = (predicted: number, measured: number): number => Math.log(measured / predicted);
-const meanError = (of: readonly Outcome[], which: 'beforeSeconds' | 'afterSeconds'): number =>
-  of.reduce((sum, one) => sum + Math.abs(logError(one[which], one.measuredSeconds)), 0) / of.length;
 
 /** What each fitted run's step is off by when the others alone are fitted, by the slopes at the fit. */
 function leftOut(fit: Fit, subjects: readonly Subject[]): number[] {
@@ -133,38 +99,29 @@ function uncertaintyOf(deviations: readonly number[], repeatability: number, sou
   return { p10: rounded(Math.exp(-width)), p50: 1, p90: rounded(Math.exp(width)), runs: deviations.length, source };
 }
 
-function verdict(checked: readonly Outcome[], before: number, after: number): { accepted: boolean; reason: string } {
-  const percent = (error: number): string => `${(100 * Math.expm1(error)).toFixed(1)} %`;
-  const moved = `mean error ${percent(before)} before, ${percent(after)} after`;
-  if (checked.length === 0)
-    return { accepted: true, reason: `nothing was left to check it on; ${moved} on what was fitted` };
-  const on = `on ${checked.length} that ${checked.length === 1 ? 'was' : 'were'} not fitted: ${moved}`;
-  return after <= before ? { accepted: true, reason: `checked ${on}` } : { accepted: false, reason: `worse ${on}` };
-}
-
 function withUncertainty(stack: StackDocument, uncertainty: Uncertainty): StackDocument {
   const { source, ...value } = uncertainty;
   return { ...stack, uncertainty: { value, source, status: 'calibrated' } };
 }
 
-/**
- * @param fit what is fitted, at least one
- * @param check what it is checked on
- * @throws MeshwrightError RUN_INVALID where nothing was measured
- */
-export function recalibrate(
+/** What is to be fitted, and what the fit is not to see. */
+export interface Sides {
+  /** At least one. */
+  readonly fit: readonly Subject[];
+  readonly check: readonly Subject[];
+}
+
+/** A fit and what it leaves, without a verdict. @throws MeshwrightError RUN_INVALID where nothing was measured */
+export function calibrated(
   documents: ProfileDocuments,
-  { fit: subjects, check }: { readonly fit: readonly Subject[]; readonly check: readonly Subject[] },
+  { fit: subjects, check }: Sides,
   { source, repeatability = 0 }: RecalibrationOptions,
-): Recalibration {
+): Calibration {
   const fit = fitProfile(documents, subjects, source);
-  const fitted = outcomes(subjects, documents, fit.documents);
-  const checked = outcomes(check, documents, fit.documents);
-  const judged = checked.length > 0 ? checked : fitted;
-  const [errorBefore, errorAfter] = [meanError(judged, 'beforeSeconds'), meanError(judged, 'afterSeconds')];
+  const keptBack = outcomes(check, documents, fit.documents);
   const deviations = [
     ...leftOut(fit, subjects),
-    ...checked.map(({ afterSeconds, measuredSeconds }) => logError(afterSeconds, measuredSeconds)),
+    ...keptBack.map(({ afterSeconds, measuredSeconds }) => logError(afterSeconds, measuredSeconds)),
   ];
   const about = `${deviations.length} runs that were not fitted or left out of the fit, ${source}`;
   const known = uncertaintyOf(deviations, repeatability, about);
@@ -174,11 +131,20 @@ export function recalibrate(
     documents:
       known === undefined ? fit.documents : { ...fit.documents, stack: withUncertainty(fit.documents.stack, known) },
     corrections: correctionsOf(fit),
-    fitted,
-    checked,
-    errorBefore,
-    errorAfter,
-    ...verdict(checked, errorBefore, errorAfter),
+    fitted: outcomes(subjects, documents, fit.documents),
+    keptBack,
     ...(uncertainty === undefined ? {} : { uncertainty }),
   };
+}
+
+/**
+ * A fit, checked on what was kept back from it; where that is nothing, on the plans that are fitted, each by a fit to the
+ * others.
+ *
+ * @throws MeshwrightError RUN_INVALID where nothing was measured
+ */
+export function recalibrate(documents: ProfileDocuments, sides: Sides, options: RecalibrationOptions): Recalibration {
+  const { keptBack, ...found } = calibrated(documents, sides, options);
+  const { check, checked } = checkFit(documents, sides.fit, keptBack, options.source);
+  return { ...found, check, checked, ...judge(check, checked, found.fitted) };
 }

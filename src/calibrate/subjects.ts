@@ -25,6 +25,8 @@ export interface Subject {
   readonly ranks: number;
   /** For people. */
   readonly title: string;
+  /** Where what was measured is from: the path of a run folder or a file, where that is known. */
+  readonly from?: string;
   readonly samples: readonly Sample[];
   /** @returns the time of each sample by a profile, in their order */
   predict(profile: ResolvedProfile): number[];

@@ -1,5 +1,6 @@
 /** Predicted against measured as a person reads it. */
 import type { KindDifference } from '../trace/index.js';
+import { relativeError } from '../trace/index.js';
 import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
 import type { PlanComparison, StepFigures } from './comparison.js';
 import { formatInterval } from './intervals.js';
@@ -8,8 +9,6 @@ import type { RankComparison, RankParts } from './rank-report.js';
 import type { RunReport, StragglerReport } from './run-report.js';
 import type { OpDifference, StepTimes } from './waterfall.js';
 import { waterfallBars } from './waterfall.js';
-
-export const relativeError = (predicted: number, measured: number): number => predicted / measured - 1;
 
 /** `−3.1 %` where 3.1 % too little was predicted. */
 export function formatError(predicted: number, measured: number): string {

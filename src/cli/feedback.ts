@@ -9,11 +9,13 @@ import {
   keepRun,
   keptRuns,
   machineHere,
+  runId,
 } from '../calibrate/index.js';
 import { MeshwrightError } from '../errors.js';
 import type { Task } from '../job/index.js';
 import { jobToInput } from '../job/index.js';
 import { omit } from '../omit.js';
+import type { FamilyName } from '../runtime/index.js';
 import { FAMILY_NAMES } from '../runtime/kernels/families.js';
 import { predictedFigures } from './comparison.js';
 import { localName } from './local-profile.js';
@@ -28,6 +30,26 @@ const LEAST_STEPS = 5;
 
 const LOCAL_NAMES: ReadonlySet<string> = new Set(FAMILY_NAMES.map(localName));
 
+/** The profile that a run is evidence of: of this machine, each family has one of its own, and a run of one says nothing of another's. */
+export const profileOf = (hardware: string, family: FamilyName): string =>
+  LOCAL_NAMES.has(hardware) ? localName(family) : hardware;
+
+/**
+ * Why a run is no evidence, for people; nothing where it is.
+ *
+ * @param steps that were timed
+ * @param stragglers a rank that was slower than its peers to the end says nothing of the profile
+ */
+export function whyNotKept(
+  family: FamilyName,
+  steps: number,
+  stragglers: readonly Pick<Straggler, 'toStep'>[],
+): string | undefined {
+  if (family === 'reference') return 'the reference family only checks numbers';
+  if (steps < LEAST_STEPS) return `${steps} timed ${steps === 1 ? 'step is' : 'steps are'} too few`;
+  return stragglers.some(({ toStep }) => toStep === null) ? 'a rank was slower than the others' : undefined;
+}
+
 /** What became of a run as evidence. */
 export type Kept =
   { readonly profile: string; readonly id: string } | { readonly profile: string; readonly notKept: string };
@@ -35,23 +57,18 @@ export type Kept =
 /**
  * Adds a run to the evidence of the profile that it was predicted by. What keeps it from being added is no error of the
  * run.
- *
- * @param stragglers a rank that was slower than its peers to the end says nothing of the profile
  */
 export function keepTrial(trial: Trial, runFolder: string, stragglers: readonly Straggler[]): Kept {
   const { predicted, spans, stepSeconds } = trial;
   const { job } = predicted;
   const version = versionOf(job);
-  const named = version?.name ?? job.hardware.name;
-  // Of this machine, each family has a profile of its own, and a run of one says nothing of another's.
-  const profile = LOCAL_NAMES.has(named) ? localName(job.training.family) : named;
+  const { family } = job.training;
+  const profile = profileOf(version?.name ?? job.hardware.name, family);
   const { stepTimeInterval: interval, stepTimeSeconds } = predictedFigures(predicted);
-  if (job.training.family === 'reference') return { profile, notKept: 'the reference family only checks numbers' };
-  if (stepSeconds.length < LEAST_STEPS) return { profile, notKept: `${stepSeconds.length} timed steps are too few` };
-  if (stragglers.some(({ toStep }) => toStep === null))
-    return { profile, notKept: 'a rank was slower than the others' };
+  const notKept = whyNotKept(family, stepSeconds.length, stragglers);
+  if (notKept !== undefined) return { profile, notKept };
   const made = new Date().toISOString();
-  const machine = fingerprintHere(job.training.family);
+  const machine = fingerprintHere(family);
   // Where images or texts lie says nothing of how fast a step is.
   const { training, ...input } = jobToInput(job);
   try {
@@ -64,7 +81,7 @@ export function keepTrial(trial: Trial, runFolder: string, stragglers: readonly 
       evidence: {
         schema: EVIDENCE_SCHEMA,
         kind: 'run',
-        id: `${made} ${resolve(runFolder)}`,
+        id: runId(made, resolve(runFolder)),
         source: `${basename(runFolder)}, ${stepSeconds.length} steps, ${made.slice(0, 10)}`,
         group: groupOf(job),
         ranks: job.chips,

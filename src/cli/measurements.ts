@@ -1,8 +1,8 @@
 /** What a profile is calibrated on: run folders, files of other tools, or the runs that its store has kept. */
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { LeftOut, Subject } from '../calibrate/index.js';
-import { importMeasurements, keptRuns, machineHere } from '../calibrate/index.js';
+import { importMeasurements, keptRuns, machineHere, runFolderOf } from '../calibrate/index.js';
 import { MeshwrightError } from '../errors.js';
 import type { Hardware, Stack } from '../hardware/index.js';
 import { loadHardware } from '../hardware/index.js';
@@ -62,7 +62,8 @@ function readRun(folder: string, hardwareName: string | undefined): MeasuredRun 
     exposedSeconds: seconds(span.measuredExposedSeconds),
   }));
   const predicted = assessor.assessAny(job);
-  return { job, subject: subjectOfTrial({ predicted, spans, stepSeconds: document.stepSeconds }) };
+  const subject = subjectOfTrial({ predicted, spans, stepSeconds: document.stepSeconds });
+  return { job, subject: { ...subject, from: resolve(folder) } };
 }
 
 const profileText = ({ hardware, hardwareName }: Pick<Job, 'hardware' | 'hardwareName'>): string =>
@@ -121,7 +122,10 @@ export function readMeasurements({ runs, check }: Sources, hardware: string | un
     if (run !== undefined) return [run.subject];
     const found = importMeasurements(path, { hardware: profile.hardware.name, stack: profile.stack.name });
     leftOut.push(...found.leftOut.map((one) => ({ ...one, file: path })));
-    return found.evidence.map((evidence) => subjectOfEvidence(evidence, profile.hardwareName));
+    return found.evidence.map((evidence) => ({
+      ...subjectOfEvidence(evidence, profile.hardwareName),
+      from: resolve(path),
+    }));
   };
   const toCheck = check.flatMap(subjectsAt);
   return {
@@ -144,9 +148,10 @@ export function keptMeasurements(hardware: string): Measurements {
   const store = openStore();
   const kept = keptRuns(store, name, machineHere(), passOver);
   const profile = profileAt(hardwareName, kept.at(-1)?.machine.family ?? DEFAULT_FAMILY);
-  const subjects = kept.flatMap(({ evidence }) => {
+  const subjects = kept.flatMap((run) => {
+    const from = runFolderOf(run);
     try {
-      return [subjectOfEvidence(evidence, hardwareName)];
+      return [{ ...subjectOfEvidence(run.evidence, hardwareName), ...(from === undefined ? {} : { from }) }];
     } catch (error) {
       // Of a program that is lowered otherwise by now.
       if (!(error instanceof MeshwrightError)) throw error;

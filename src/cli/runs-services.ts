@@ -31,5 +31,5 @@ async function ask<Kind extends RunsRequest['kind']>(
 export const createRunServices = (): RunServices => ({
   runs: (signal) => ask({ kind: 'list', folder: RUNS }, signal),
   readRun: (runFolder, signal) => ask({ kind: 'read', runFolder }, signal),
-  calibrate: (signal) => ask({ kind: 'calibrate', hardware: HERE }, signal),
+  calibrate: (signal) => ask({ kind: 'calibrate', hardware: HERE, folder: RUNS }, signal),
 });

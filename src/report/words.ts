@@ -1,4 +1,5 @@
 /** How numbers are written in a report; a value and its unit stay on one line. */
+import { relativeError } from '../trace/index.js';
 import {
   bytes,
   flopsPerSecond,
@@ -20,7 +21,7 @@ export const percent = (share: number): string => unbroken(formatPercent(share))
 export const whole = (share: number): string => unbroken(share > 0 && share < 0.005 ? '<1 %' : formatPercent(share, 0));
 /** `−3.1 %` where 3.1 % too little was predicted. */
 export function error(predicted: number, measured: number): string {
-  const off = predicted / measured - 1;
+  const off = relativeError(predicted, measured);
   return `${off >= 0 ? '+' : '−'}${percent(Math.abs(off))}`;
 }
 

@@ -2,6 +2,7 @@ export * from './compare.js';
 export * from './exposure.js';
 export * from './measured.js';
 export * from './perfetto.js';
+export * from './prediction-error.js';
 export * from './ranks.js';
 export * from './stragglers.js';
 export * from './timeline.js';

@@ -135,11 +135,13 @@ export interface RunDetail {
 export interface CalibrationOutcome {
   readonly title: string;
   readonly group: string;
+  /** Absolute; absent where that is not known. */
+  readonly runFolder?: string;
   readonly measuredSeconds: number;
   readonly beforeSeconds: number;
+  /** By the profile that was fitted; of what was left out, by one that was fitted to the others. */
   readonly afterSeconds: number;
-  /** It was kept back from the fit. */
-  readonly isChecked: boolean;
+  readonly side: 'fitted' | 'checked' | 'left out';
 }
 
 export interface CalibrationReport {
@@ -149,6 +151,10 @@ export interface CalibrationReport {
   /** `local`, and its new version where it was accepted. */
   readonly profile: string;
   readonly version: number | null;
+  /** Which profile `before` is, as it is now: `local, version 2 (measured 2026-11-22)`. */
+  readonly before: string;
+  /** Sentences: which runs were used, and which of the list were not. */
+  readonly about: readonly string[];
   /** What moved: new time over old for the same work, and between what it lies in eight of ten fits. */
   readonly corrections: readonly {
     readonly term: string;

@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ProfileDocuments, Subject } from '../../src/calibrate/index.js';
+import type { Outcome, ProfileDocuments, Subject } from '../../src/calibrate/index.js';
 import {
   fitProfile,
   fittedWithout,
+  judge,
   recalibrate,
   resolveProfile,
   runSubject,
@@ -180,7 +182,37 @@ describe('calibration', () => {
     const undisturbed = subjectOf('usual', programs[3]!, profile);
     const result = recalibrate(profile, { fit: disturbed, check: [undisturbed] }, { source: SOURCE });
     expect(result.accepted).toBe(false);
-    expect(result.reason).toMatch(/^worse on 1 that was not fitted/);
+    expect(result.reason).toMatch(/^no better on 1 run that was not fitted/);
+    expect(result.errorAfter).toBeGreaterThan(result.errorBefore);
+  });
+
+  test('with two plans, none is kept back: each is predicted by a fit to the other', () => {
+    const result = recalibrate(profile, { fit: right.slice(0, 2), check: [] }, { source: SOURCE });
+    expect([result.check, result.accepted]).toEqual(['other-plans', true]);
+    const { hardware, stack } = fitProfile(profile, [right[0]!], SOURCE).documents;
+    const [, second] = result.checked;
+    expect(second!.afterSeconds).toBe(right[1]!.predict(resolveProfile({ hardware, stack })).at(-1));
+    expect(result.reason).toMatch(/^checked on each of 2 plans by a fit to the others: mean error/);
+  });
+
+  test('is refused where two plans contradict each other, though the fit to both is nearer to them', () => {
+    const [usual, slow] = [subjectOf('usual', programs[0]!, profile, 0.5), subjectOf('slow', programs[1]!, profile, 2)];
+    const result = recalibrate(profile, { fit: [usual, slow], check: [] }, { source: SOURCE });
+    expect(result.accepted).toBe(false);
+    expect(result.reason).toMatch(/no better on each of 2 plans|gets worse/);
+  });
+
+  test('of several runs of one plan is checked run by run; of one run on that alone, and says so', () => {
+    const again = [right[0]!, { ...right[0]! }];
+    expect(recalibrate(profile, { fit: again, check: [] }, { source: SOURCE })).toMatchObject({
+      check: 'other-runs',
+      accepted: true,
+    });
+    const alone = recalibrate(profile, { fit: [right[0]!], check: [] }, { source: SOURCE });
+    expect(alone).toMatchObject({ check: 'itself', accepted: true, checked: [] });
+    expect(alone.reason).toMatch(/^checked on nothing else than the run that was fitted: mean error .* before/);
+    const correct = subjectOf('correct', programs[0]!, profile);
+    expect(recalibrate(profile, { fit: [correct], check: [] }, { source: SOURCE }).accepted).toBe(false);
   });
 
   test('gives each correction an interval around it, the same every time', () => {
@@ -194,6 +226,63 @@ describe('calibration', () => {
       expect(p90).toBeGreaterThanOrEqual(factor);
     }
     expect(once()).toEqual(corrections);
+  });
+});
+
+describe('the verdict', () => {
+  const manyRuns = fc.array(
+    fc.record({
+      group: fc.constantFrom('a', 'b', 'c'),
+      measuredSeconds: fc.constant(1),
+      beforeSeconds: fc.double({ min: 0.1, max: 10, noNaN: true }),
+      afterSeconds: fc.double({ min: 0.1, max: 10, noNaN: true }),
+    }),
+    { minLength: 1, maxLength: 6 },
+  );
+  const outcome = (one: { group: string; measuredSeconds: number; beforeSeconds: number; afterSeconds: number }) => ({
+    title: one.group,
+    ranks: 1,
+    ...one,
+  });
+  const shown = (of: readonly Outcome[], which: 'beforeSeconds' | 'afterSeconds'): number =>
+    of.reduce((sum, one) => sum + Math.abs(one[which] / one.measuredSeconds - 1), 0) / of.length;
+
+  test('never accepts a larger mean error than before, of the errors as they are shown', () => {
+    fc.assert(
+      fc.property(manyRuns, manyRuns, (checked, fitted) => {
+        const [of, others] = [checked.map(outcome), fitted.map(outcome)];
+        const { accepted, errorBefore, errorAfter } = judge('kept-back', of, others);
+        expect(errorBefore).toBeCloseTo(shown(of, 'beforeSeconds'), 9);
+        expect(errorAfter).toBeCloseTo(shown(of, 'afterSeconds'), 9);
+        if (accepted) expect(shown(of, 'afterSeconds')).toBeLessThanOrEqual(shown(of, 'beforeSeconds'));
+      }),
+    );
+  });
+
+  test('accepts no fit that predicts a plan worse, however much better others are', () => {
+    const good = [1, 2, 3].map((index) =>
+      outcome({ group: `good ${index}`, measuredSeconds: 1, beforeSeconds: 9, afterSeconds: 1 }),
+    );
+    // From −58 % to +93 %: nearer by the ratio, further off by what is shown.
+    const worse = outcome({ group: 'worse', measuredSeconds: 1, beforeSeconds: 0.42, afterSeconds: 1.93 });
+    const both = [judge('kept-back', [...good, worse], good), judge('other-plans', good, [...good, worse])];
+    for (const { accepted, reason } of both)
+      expect([accepted, reason]).toEqual([false, 'worse gets worse: −58.0 % before, +93.0 % after']);
+    expect(judge('other-plans', good, good).accepted).toBe(true);
+    expect(judge('itself', [], [worse]).accepted).toBe(false);
+  });
+
+  test('a little worse is as before, since runs of one plan differ by as much', () => {
+    const good = outcome({ group: 'good', measuredSeconds: 1, beforeSeconds: 2, afterSeconds: 1 });
+    const little = outcome({ group: 'little', measuredSeconds: 1, beforeSeconds: 1.01, afterSeconds: 0.95 });
+    expect(judge('kept-back', [good, little], []).accepted).toBe(true);
+  });
+
+  test('one disturbed run of a plan is outvoted by its others', () => {
+    const better = { group: 'plan', measuredSeconds: 1, beforeSeconds: 0.5, afterSeconds: 1 };
+    const disturbed = { ...better, measuredSeconds: 0.4 };
+    const runs = [better, better, better, disturbed].map(outcome);
+    expect(judge('kept-back', runs, runs)).toMatchObject({ accepted: true });
   });
 });
 

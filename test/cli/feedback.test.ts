@@ -63,7 +63,7 @@ it('too short a run is not added, and it is said why', async () => {
     `train ${MODEL} --chips 1 --batch 4 --text text.txt --steps 3 --run short`.split(' '),
     folder,
   );
-  expect(stdout).toContain('Not added to the evidence of local: 1 timed steps are too few');
+  expect(stdout).toContain('Not added to the evidence of local: 1 timed step is too few');
   expect(kept()).toHaveLength(before);
 });
 

@@ -43,7 +43,7 @@ describe('the UI', () => {
     await ui.shows('accuracy 87.2 %');
     ui.press('\r');
     await ui.shows('Step 390 ms predicted');
-    for (const expected of ['Predictions are off by 9.9 %', 'Finished', 'Found 3 plans', 'Enter search']) {
+    for (const expected of ['Predictions were off by 9.9 %', 'Finished', 'Found 3 plans', 'Enter search']) {
       ui.press(ESCAPE);
       await ui.shows(expected);
     }
@@ -101,7 +101,7 @@ describe('the UI', () => {
     const ui = open(quick());
     await ui.shows('Enter search');
     ui.press('\u0012');
-    await ui.shows('Predictions are off by 9.9 %');
+    await ui.shows('Predictions were off by 9.9 %');
     ui.press('\r');
     await ui.shows('Step 390 ms predicted');
     ui.press('\r');
@@ -113,7 +113,7 @@ describe('the UI', () => {
     ui.press('c');
     await ui.shows('Accepted: local is its version 3');
     ui.press(ESCAPE);
-    await ui.shows('as calibrated now, 3 of 3 by 1.0 %');
+    await ui.shows(/by today's profile 1.0 % \(3 of 3\)/);
     ui.press(ESCAPE);
     await ui.shows('Enter search');
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hints } from '../../src/tui/state/hints.js';
-import { recalibratedSeconds, relativeError } from '../../src/tui/state/compare.js';
+import { relativeError } from '../../src/trace/index.js';
+import { recalibratedSeconds } from '../../src/tui/state/compare.js';
 import { lastReportLine, reportLines, reportRoom } from '../../src/tui/state/compare-layout.js';
 import type { AppState } from '../../src/tui/state/types.js';
 import { DETAIL, REPORT, RUNS, UNFIT } from './fake-services.js';
@@ -98,6 +99,15 @@ describe('a calibration', () => {
     expect(compareOf(typed(list, 'v')).reportLine).toBe(0);
   });
 
+  it('that was refused, or that predicted a plan by the others alone, gives no run another error in the list', () => {
+    const [first] = RUNS.rows;
+    const refused = { ...REPORT, isAccepted: false, version: null };
+    expect(recalibratedSeconds(first!, compareOf(keys(calibrated(refused), 'escape')))).toBeUndefined();
+    const [outcome] = REPORT.outcomes;
+    const outcomes = [{ ...outcome!, afterSeconds: 99, side: 'left out' as const }, outcome!];
+    expect(recalibratedSeconds(first!, compareOf(calibrated({ ...REPORT, outcomes })))).toBe(outcome!.afterSeconds);
+  });
+
   it('does not push aside a run that is looked at', () => {
     const state = hear(keys(typed(listed(), 'c'), 'enter'), { type: 'calibrated', work: 1, report: REPORT });
     expect(compareOf(state).reportLine).toBeUndefined();
@@ -119,7 +129,7 @@ describe('a calibration', () => {
     const report = { ...REPORT, outcomes: Array.from({ length: 40 }, () => REPORT.outcomes[0]!) };
     const state = calibrated(report);
     const last = lastReportLine(SIZE, compareOf(state));
-    expect(last).toBe(reportLines(report) - reportRoom(SIZE));
+    expect(last).toBe(reportLines(report, SIZE) - reportRoom(SIZE));
     expect(compareOf(keys(state, 'end', 'down')).reportLine).toBe(last);
     expect(compareOf(keys(state, 'end', 'up')).reportLine).toBe(last - 1);
   });

@@ -46,7 +46,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await terminal.keys('Escape');
     await terminal.waitFor('measured step');
     await terminal.keys('Escape');
-    await terminal.waitFor(/Predictions are off by [\d.]+ % on average/);
+    await terminal.waitFor(/Predictions were off by [\d.]+ % on average/);
     await terminal.keys('q');
     await terminal.waitForPrompt();
     const files = join(folder, 'runs', 'vit-tiny');

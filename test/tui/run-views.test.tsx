@@ -82,7 +82,7 @@ const STATES: Record<string, AppState> = {
     reportLine: 1000,
   }),
   'calibration, refused': comparing({
-    calibration: { ...REPORT, isAccepted: false, version: null, reason: 'worse on 1 that was not fitted' },
+    calibration: { ...REPORT, isAccepted: false, version: null, reason: 'no better on 1 run that was not fitted: …' },
     reportLine: 0,
   }),
 };
@@ -173,7 +173,7 @@ describe('what a person reads of a run under way', () => {
 describe('what a person reads of runs that are over', () => {
   it('each with its error, and the mean of all', () => {
     const shown = text('runs');
-    expect(shown).toContain('Predictions are off by 9.9 % on average.');
+    expect(shown).toContain('Predictions were off by 9.9 % on average.');
     expect(shown).toMatch(/❯ vit-tiny data=2,model=1 microbatches=1 +425 ms +390 ms +−8.3 %/);
     expect(shown).toContain('Run folder /home/ada/work/meshwright/runs/2025-06-01T10-22-31-vit-tiny');
     expect(text('runs', LARGE)).toMatch(/2025-06-03 10:31 +vit-tiny .* 60 +50.4 % +425 ms/);
@@ -181,7 +181,7 @@ describe('what a person reads of runs that are over', () => {
 
   it('after a calibration, also the error by the profile as it is now', () => {
     const shown = text('runs, calibrated');
-    expect(shown).toContain('as calibrated now, 3 of 3 by 1.0 %.');
+    expect(shown).toContain("; by today's profile 1.0 % (3 of 3).");
     expect(shown).toMatch(/425 ms +390 ms +−8.3 % +416 ms +−2.0 %/);
     expect(shown).toContain('! not listed: runs/x (no JSON)');
   });
@@ -219,10 +219,13 @@ describe('what a person reads of runs that are over', () => {
 
   it('what a calibration moved and what of it was checked, or that it was refused', () => {
     const shown = text('calibration');
-    expect(shown).toContain('Accepted: local is its version 3 from now on; checked on 1 that was not');
+    expect(shown).toContain('Accepted: local is its version 3 from now on; checked on 1 run that was not');
+    expect(shown).toContain('Made of 3 runs that this machine has kept, all in this list.');
+    expect(shown).toContain('Before is by local, version 2 (measured 2025-06-01)');
+    expect(shown).toMatch(/vit-tiny-2 +vit-tiny.* checked +440 ms +−10.0 % +\+0.0 %/);
     expect(shown).toMatch(/matmul +193 GFLOP\/s +1.08 +1.05 – 1.11/);
-    expect(shown).toMatch(/vit-tiny data=1,model=1 mb=4 +checked +440 ms/);
-    expect(text('calibration, refused')).toContain('Refused, and nothing was written');
+    expect(text('calibration', LARGE)).toMatch(/meshwright\/runs\/vit-tiny-2 +vit-tiny data=1,model=1 microbatches=4 /);
+    expect(text('calibration, refused')).toContain('Refused, and nothing was written: no better on');
   });
 
   it('that there are none, and how to get one', () => {

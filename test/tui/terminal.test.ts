@@ -120,7 +120,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await terminal.keys('Enter');
     await wide('Run folder /home/ada/');
     await terminal.keys('Escape');
-    await wide('Predictions are off by');
+    await wide('Predictions were off by');
     await terminal.keys('c');
     await wide('Accepted: local is its version 3');
   });

@@ -1,14 +1,16 @@
-import type { Outcome, Recalibration } from '../../calibrate/index.js';
+import { relative } from 'node:path';
+import type { Check, Outcome, Recalibration } from '../../calibrate/index.js';
 import { MeshwrightError } from '../../errors.js';
 import { formatPercent, formatSeconds, seconds } from '../../units.js';
 import { writeDocument } from '../../whole-file.js';
-import { fitTo, keepVersion } from '../calibration.js';
+import { fitTo, keepVersion, nameOf } from '../calibration.js';
 import { formatError } from '../comparison-view.js';
 import { saveProfile } from '../experiment.js';
 import type { Measurements } from '../measurements.js';
 import { keptMeasurements, readMeasurements } from '../measurements.js';
 import { printJson, printLine, printTable } from '../output.js';
 import { createRunFolder, requireFree } from '../run-folder.js';
+import { hardwareText, hardwareVersion } from '../stored-hardware.js';
 
 export interface CalibrateFlags {
   /** Run folders, and files of other tools; the runs that the profile's store has kept unless given. */
@@ -26,9 +28,11 @@ const time = (value: number): string => formatSeconds(seconds(value));
 function printOutcomes(title: string, outcomes: readonly Outcome[]): void {
   if (outcomes.length === 0) return;
   printLine(title);
+  const isNamed = outcomes.some(({ from }) => from !== undefined);
   printTable(
-    ['plan', 'measured', 'before', 'error', 'after', 'error'],
-    outcomes.map(({ title: plan, measuredSeconds: measured, beforeSeconds: before, afterSeconds: after }) => [
+    [...(isNamed ? ['run'] : []), 'plan', 'measured', 'before', 'error', 'after', 'error'],
+    outcomes.map(({ title: plan, from, measuredSeconds: measured, beforeSeconds: before, afterSeconds: after }) => [
+      ...(isNamed ? [from === undefined ? '' : nearPath(from)] : []),
       plan,
       time(measured),
       time(before),
@@ -36,12 +40,28 @@ function printOutcomes(title: string, outcomes: readonly Outcome[]): void {
       time(after),
       formatError(after, measured),
     ]),
-    [1, 2, 3, 4, 5],
+    isNamed ? [2, 3, 4, 5, 6] : [1, 2, 3, 4, 5],
   );
   printLine();
 }
 
-function printReport({ corrections, fitted, checked, uncertainty, reason }: Recalibration): void {
+/** From here where it is below, else in full. */
+function nearPath(path: string): string {
+  const near = relative('.', path);
+  return near.startsWith('..') || near === '' ? path : near;
+}
+
+const CHECKED: Readonly<Record<Check, string>> = {
+  'kept-back': 'Checked, none of them fitted:',
+  'other-plans': 'Checked, each by a fit to the runs of other plans:',
+  'other-runs': 'Checked, each by a fit to the other runs:',
+  itself: '',
+};
+
+function printReport(
+  { corrections, fitted, check, checked, uncertainty, reason }: Recalibration,
+  before: string,
+): void {
   printLine('What moved, new time over old for the same work, and between what it lies in 8 of 10 fits:');
   printTable(
     ['', 'was', 'factor', 'between', 'times measured'],
@@ -55,8 +75,10 @@ function printReport({ corrections, fitted, checked, uncertainty, reason }: Reca
     [2, 3, 4],
   );
   printLine();
+  printLine(`Before is by ${before}, as it is now; what was predicted when a run was made is in meshwright compare.`);
+  printLine();
   printOutcomes('Fitted:', fitted);
-  printOutcomes('Checked, none of them fitted:', checked);
+  printOutcomes(CHECKED[check], checked);
   if (uncertainty !== undefined)
     printLine(
       `8 of 10 runs are expected between ${formatPercent(uncertainty.p10 - 1)} and +${formatPercent(uncertainty.p90 - 1)} of a prediction`,
@@ -64,20 +86,13 @@ function printReport({ corrections, fitted, checked, uncertainty, reason }: Reca
   printLine(reason);
 }
 
-const refused = ({ reason, checked }: Recalibration): MeshwrightError => {
-  const worse = checked.filter(
-    ({ measuredSeconds: measured, beforeSeconds: before, afterSeconds: after }) =>
-      Math.abs(Math.log(after / measured)) > Math.abs(Math.log(before / measured)),
-  );
-  const of = ({ title, measuredSeconds: measured, beforeSeconds: before, afterSeconds: after }: Outcome): string =>
-    `${title} (${formatError(before, measured)} to ${formatError(after, measured)})`;
-  return new MeshwrightError('FIT_REFUSED', {
+const refused = ({ reason }: Recalibration): MeshwrightError =>
+  new MeshwrightError('FIT_REFUSED', {
     place: 'the check of the fit',
-    expected: 'predictions of runs that were not fitted to get no worse',
-    got: `${reason}; worse: ${worse.map(of).join(', ')}`,
-    hint: 'nothing was written; measure more plans, or the same ones longer',
+    expected: 'better predictions of runs that were not fitted, and no worse ones of any plan',
+    got: reason,
+    hint: 'nothing was written; measure more plans, the same ones longer, or choose runs with --runs',
   });
-};
 
 /** Where the new version went. */
 interface Written {
@@ -96,15 +111,16 @@ function keep(flags: CalibrateFlags, measurements: Measurements, result: Recalib
   return { output, version: null };
 }
 
-const reportOf = ({ corrections, fitted, checked, ...rest }: Recalibration) => ({
+const reportOf = ({ corrections, fitted, check, checked, ...rest }: Recalibration) => ({
   schema: 'meshwright/calibration@2',
   accepted: rest.accepted,
   reason: rest.reason,
-  errorBefore: Math.expm1(rest.errorBefore),
-  errorAfter: Math.expm1(rest.errorAfter),
+  errorBefore: rest.errorBefore,
+  errorAfter: rest.errorAfter,
   uncertainty: rest.uncertainty ?? null,
   corrections,
   fitted,
+  check,
   checked,
 });
 
@@ -132,8 +148,9 @@ export function calibrate(flags: CalibrateFlags): void {
   const measurements =
     runs === undefined ? keptMeasurements(hardware ?? 'local') : readMeasurements({ runs, check }, hardware);
   const result = fitTo(measurements);
+  const before = hardwareText(nameOf(measurements), hardwareVersion(measurements.profile));
   if (!result.accepted) {
-    if (!flags.json) printReport(result);
+    if (!flags.json) printReport(result, before);
     throw refused(result);
   }
   const written = keep(flags, measurements, result);
@@ -142,7 +159,7 @@ export function calibrate(flags: CalibrateFlags): void {
     return;
   }
   printLeftOut(measurements.leftOut);
-  printReport(result);
+  printReport(result, before);
   printLine(
     written.version === null
       ? `\nThe calibrated profile is ${written.output}: use it with --hardware`

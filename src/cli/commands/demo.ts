@@ -3,11 +3,12 @@ import { DEFAULT_PLAN, checkPlan, formatPlan, numbers, resolveTask } from '../..
 import type { JobInput, ListedOption, Space } from '../../job/index.js';
 import { createMesh } from '../../mesh/index.js';
 import { DIMENSIONS } from '../../planner/index.js';
+import { relativeError } from '../../trace/index.js';
 import { generateDataset } from '../../train/index.js';
 import { formatPercent } from '../../units.js';
 import { Assessor } from '../assess.js';
 import { comparePlan, writeRunFiles } from '../comparison.js';
-import { printComparison, printKinds, relativeError } from '../comparison-view.js';
+import { printComparison, printKinds } from '../comparison-view.js';
 import { fitTrials, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';

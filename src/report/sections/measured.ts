@@ -4,6 +4,7 @@ import type { MeasuredPlan, MeasuredRun, RankParts } from '../document.js';
 import type { Figure, Json } from '../figure.js';
 import { colour } from '../figure.js';
 import { count, error, listed, percent, time } from '../words.js';
+import { meanError, relativeError } from '../../trace/index.js';
 
 export interface PlanOfRun extends MeasuredPlan {
   /** Of the run that it is of. */
@@ -21,15 +22,14 @@ function labelOf(plans: readonly PlanOfRun[]): string {
   if (plans.length === 1)
     return `Measured ${time(first.measured.stepTimeSeconds)}, predicted ${time(first.predicted.stepTimeSeconds)}: ${error(first.predicted.stepTimeSeconds, first.measured.stepTimeSeconds)}.${first.predicted.stepTimeInterval === undefined ? '' : isInside(first) ? ' It is inside the interval that eight of ten runs are in.' : ' It is outside of the interval that eight of ten runs are in.'}`;
   const off = plans.map(({ predicted, measured }) =>
-    Math.abs(predicted.stepTimeSeconds / measured.stepTimeSeconds - 1),
+    Math.abs(relativeError(predicted.stepTimeSeconds, measured.stepTimeSeconds)),
   );
-  const mean = off.reduce((total, one) => total + one, 0) / off.length;
   const known = plans.filter(({ predicted }) => predicted.stepTimeInterval !== undefined);
   const inside =
     known.length === 0
       ? ''
       : ` ${known.filter(isInside).length} of ${known.length} are inside the interval that eight of ten are expected in.`;
-  return `${plans.length} plans, off by ${percent(mean)} on the mean and ${percent(Math.max(...off))} at most.${inside}`;
+  return `${plans.length} plans, off by ${percent(meanError(off)!)} on the mean and ${percent(Math.max(...off))} at most.${inside}`;
 }
 
 /** Every plan of every run as a point; on the diagonal predicted is measured. */

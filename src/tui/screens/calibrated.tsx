@@ -1,14 +1,14 @@
 /** What a calibration found: what moved, and how runs are predicted before and after; or why it was refused. */
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
+import { relativeError } from '../../trace/prediction-error.js';
 import { Section } from '../components/section.js';
 import type { Column } from '../components/table.js';
 import { roomIn, useTableLines } from '../components/table.js';
 import { clock, signedPercent } from '../components/words.js';
 import { paint, useLook } from '../look.js';
 import type { CalibrationReport } from '../services.js';
-import { relativeError } from '../state/compare.js';
-import { lastReportLine, reportRoom } from '../state/compare-layout.js';
+import { lastReportLine, reportRoom, sentenceLines } from '../state/compare-layout.js';
 import type { Size } from '../state/layout.js';
 import { bodyColumns, WIDE_COLUMNS } from '../state/layout.js';
 import { shortLabel } from '../state/labels.js';
@@ -20,23 +20,32 @@ const CORRECTIONS: readonly Column[] = [
   { title: '8 of 10 fits', width: 13, align: 'right' },
 ];
 
-const [RUN, SIDE]: readonly Column[] = [{ title: 'run' }, { title: '', width: 7 }];
 const time = (title: string): Column => ({ title, width: 8, align: 'right' });
-const error = (title: string): Column => ({ title, width: title.length, align: 'right' });
+const error = (title: string): Column => ({ title, width: 7, align: 'right' });
+const PLAN: Column = { title: 'plan' };
+const SIDE: Column = { title: '', width: 8 };
 
 /** How each run is predicted; where lines are short without the times. */
 function outcomesOf({ outcomes }: CalibrationReport, isWide: boolean, width: number) {
+  const run: Column = { title: 'run', width: isWide ? 40 : 13 };
   const columns = isWide
-    ? [RUN!, SIDE!, time('measured'), time('before'), error('  error'), time('after'), error('  error')]
-    : [RUN!, SIDE!, time('measured'), error('error before'), error('error after')];
+    ? [run, PLAN, SIDE, time('measured'), time('before'), error('error'), time('after'), error('error')]
+    : [run, PLAN, SIDE, time('measured'), error('before'), error('after')];
   const room = roomIn(columns, width);
-  const rows = outcomes.map(({ title, isChecked, measuredSeconds, beforeSeconds, afterSeconds }) => {
+  const rows = outcomes.map(({ title, runFolder, side, measuredSeconds, beforeSeconds, afterSeconds }) => {
     const errorOf = (predicted: number): string => signedPercent(relativeError(predicted, measuredSeconds));
     const before = [...(isWide ? [clock(beforeSeconds)] : []), errorOf(beforeSeconds)];
     const after = [...(isWide ? [clock(afterSeconds)] : []), errorOf(afterSeconds)];
-    return [shortLabel(title, room), isChecked ? 'checked' : 'fitted', clock(measuredSeconds), ...before, ...after];
+    const name = runFolder === undefined ? '' : lastFolders(runFolder, run.width!);
+    return [name, shortLabel(title, room), side, clock(measuredSeconds), ...before, ...after];
   });
   return { columns, rows };
+}
+
+/** As many of the last folders of a path as there is room for, at least one. */
+function lastFolders(path: string, room: number): string {
+  const [last = '', ...others] = path.split('/').reverse();
+  return others.reduce((shown, folder) => (`${folder}/${shown}`.length > room ? shown : `${folder}/${shown}`), last);
 }
 
 export function Calibrated(props: {
@@ -58,23 +67,27 @@ export function Calibrated(props: {
     width,
   });
   const outcomes = useTableLines({ ...outcomesOf(report, size.columns >= WIDE_COLUMNS, width), width });
+  const [verdict, ...others] = sentenceLines(report, size) as [string[], ...string[][]];
+  const table = (count: number, lines: readonly ReactNode[], key: string): readonly ReactNode[] =>
+    count === 0 ? [] : [<Text key={key}> </Text>, ...lines];
   const lines = [
-    ...(report.corrections.length === 0 ? [] : corrections),
-    ...(report.corrections.length === 0 || report.outcomes.length === 0 ? [] : [<Text key="gap"> </Text>]),
-    ...(report.outcomes.length === 0 ? [] : outcomes),
+    ...verdict.map((line) => (
+      <Text key={line} bold wrap="truncate" {...paint(look, report.isAccepted ? 'good' : 'warn')}>
+        {line}
+      </Text>
+    )),
+    ...others.flat().map((line) => (
+      <Text key={line} wrap="truncate">
+        {line}
+      </Text>
+    )),
+    ...table(report.outcomes.length, outcomes, 'runs'),
+    ...table(report.corrections.length, corrections, 'corrections'),
   ];
   const start = Math.min(props.line, lastReportLine(size, { calibration: report }));
-  const verdict = report.isAccepted
-    ? `Accepted: ${report.profile} is its version ${report.version} from now on; ${report.reason}.`
-    : `Refused, and nothing was written: predictions of runs that were not fitted got ${report.reason}.`;
   return (
     <Box flexDirection="column">
       <Section title={`Calibration of ${report.profile}`} width={width} />
-      <Box height={3} flexShrink={0}>
-        <Text bold {...paint(look, report.isAccepted ? 'good' : 'warn')}>
-          {verdict}
-        </Text>
-      </Box>
       {lines.slice(start, start + reportRoom(size)).map((line, index) => (
         <Box key={start + index} height={1} flexShrink={0}>
           {line}

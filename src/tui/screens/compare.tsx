@@ -1,6 +1,7 @@
 /** What was predicted against what was measured: the runs, one of them, its kernels, and what a calibration found. */
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
+import { meanError, relativeError } from '../../trace/prediction-error.js';
 import { formatPercent } from '../../units.js';
 import { Busy } from '../components/busy.js';
 import { Section } from '../components/section.js';
@@ -10,7 +11,7 @@ import { clock, signedPercent, wordsIn } from '../components/words.js';
 import { paint, useLook } from '../look.js';
 import type { RunRow } from '../services.js';
 import type { CompareState } from '../state/compare.js';
-import { meanError, recalibratedSeconds, relativeError, selectedRun } from '../state/compare.js';
+import { recalibratedSeconds, selectedRun } from '../state/compare.js';
 import type { Size } from '../state/layout.js';
 import { bodyColumns, bodyRows, WIDE_COLUMNS } from '../state/layout.js';
 import { shortLabel } from '../state/labels.js';
@@ -65,8 +66,8 @@ function verdict(rows: readonly RunRow[], state: CompareState): string {
   });
   const after = meanError(known.map(({ seconds, row }) => relativeError(seconds, row.measuredStepTimeSeconds)));
   const again =
-    after === undefined ? '' : `; as calibrated now, ${known.length} of ${rows.length} by ${formatPercent(after)}`;
-  return `Predictions are off by ${formatPercent(before)} on average${again}.`;
+    after === undefined ? '' : `; by today's profile ${formatPercent(after)} (${known.length} of ${rows.length})`;
+  return `Predictions were off by ${formatPercent(before)} on average${again}.`;
 }
 
 function Calibrating({ state }: { readonly state: CompareState }): ReactNode {

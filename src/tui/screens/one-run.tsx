@@ -9,9 +9,10 @@ import { Table } from '../components/table.js';
 import { clock, fit, signedClock, signedPercent, wordsIn } from '../components/words.js';
 import { paint, useLook } from '../look.js';
 import type { RankRow, RunDetail, TimesRow } from '../services.js';
+import { relativeError } from '../../trace/prediction-error.js';
 import { RANK_PARTS } from '../run-services.js';
 import type { View } from '../state/compare.js';
-import { relativeError, VIEWS } from '../state/compare.js';
+import { VIEWS } from '../state/compare.js';
 import type { Size } from '../state/layout.js';
 import { bodyColumns, bodyRows, WIDE_COLUMNS, windowStart } from '../state/layout.js';
 

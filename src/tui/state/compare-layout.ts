@@ -1,21 +1,44 @@
 /** Lines of the screen of runs, in terminal cells. */
+import { wrapped } from '../../text.js';
 import type { CalibrationReport } from '../services.js';
 import type { CompareState } from './compare.js';
 import type { Size } from './layout.js';
-import { bodyRows } from './layout.js';
+import { bodyColumns, bodyRows } from './layout.js';
 
-/** A heading, and the verdict in up to two lines with a blank below. */
-const REPORT_HEAD = 4;
+/** A heading. */
+const REPORT_HEAD = 1;
 
-/** Lines of a calibration's report below its verdict: two tables, each with its heads, a blank between. */
-export const reportLines = ({ corrections, outcomes }: CalibrationReport): number =>
-  (corrections.length === 0 ? 0 : 1 + corrections.length) +
-  (corrections.length === 0 || outcomes.length === 0 ? 0 : 1) +
-  (outcomes.length === 0 ? 0 : 1 + outcomes.length);
+/** What a calibration's report says before its tables: the verdict first. */
+export function reportSentences({
+  isAccepted,
+  reason,
+  profile,
+  version,
+  before,
+  about,
+}: CalibrationReport): readonly [verdict: string, ...others: string[]] {
+  return [
+    isAccepted
+      ? `Accepted: ${profile} is its version ${version} from now on; ${reason}.`
+      : `Refused, and nothing was written: ${reason}.`,
+    ...about,
+    `Before is by ${before}, after by what was fitted to it; what was predicted when a run was made is in the list.`,
+  ];
+}
+
+/** The sentences in lines of the screen. */
+export const sentenceLines = (report: CalibrationReport, size: Size): string[][] =>
+  reportSentences(report).map((sentence) => wrapped(sentence, bodyColumns(size)));
+
+/** Lines of a calibration's report: sentences, and two tables, each with its head and a blank above. */
+export const reportLines = (report: CalibrationReport, size: Size): number =>
+  sentenceLines(report, size).flat().length +
+  (report.corrections.length === 0 ? 0 : 2 + report.corrections.length) +
+  (report.outcomes.length === 0 ? 0 : 2 + report.outcomes.length);
 
 export const reportRoom = (size: Size): number => Math.max(1, bodyRows(size) - REPORT_HEAD);
 
 /** How far the report of a calibration can scroll. */
 export function lastReportLine(size: Size, { calibration }: CompareState): number {
-  return typeof calibration === 'object' ? Math.max(0, reportLines(calibration) - reportRoom(size)) : 0;
+  return typeof calibration === 'object' ? Math.max(0, reportLines(calibration, size) - reportRoom(size)) : 0;
 }

@@ -4,10 +4,6 @@ import { omit } from '../../omit.js';
 import type { Press } from './press.js';
 import { isCharacter, isKey, move } from './press.js';
 
-/** A prediction's error, as a share of what was measured: positive when it said too much. */
-export const relativeError = (predicted: number, measured: number): number =>
-  measured === 0 ? Number.NaN : predicted / measured - 1;
-
 /** In which ways a run's difference is told apart, in the order of the key that goes through them. */
 export const VIEWS = ['work', 'phase', 'collectives', 'ranks'] as const;
 export type View = (typeof VIEWS)[number];
@@ -141,14 +137,11 @@ export function withoutWork({ calibration, opened, list = NO_RUNS, ...state }: C
   };
 }
 
-/** By the profile as it was calibrated now; nothing of runs that the calibration had no part of. */
+/**
+ * By the profile as it was calibrated now; nothing where that was refused, and of runs of plans that it had no part of. Of
+ * one plan all runs are predicted alike.
+ */
 export function recalibratedSeconds({ group }: RunRow, { calibration }: CompareState): number | undefined {
-  if (typeof calibration !== 'object') return undefined;
-  return calibration.outcomes.find((outcome) => outcome.group === group)?.afterSeconds;
-}
-
-/** Mean size of the errors that can be told. */
-export function meanError(errors: readonly number[]): number | undefined {
-  const known = errors.filter((error) => Number.isFinite(error));
-  return known.length === 0 ? undefined : known.reduce((sum, error) => sum + Math.abs(error), 0) / known.length;
+  if (typeof calibration !== 'object' || !calibration.isAccepted) return undefined;
+  return calibration.outcomes.find((outcome) => outcome.group === group && outcome.side !== 'left out')?.afterSeconds;
 }
