@@ -3,7 +3,7 @@
  * chip did before and for the results that it reads; a collective for its turn behind those over the same axis, for its
  * operands, and for the chip to come to it. Segments follow each other without a gap and add up to the step.
  */
-import type { AxisName } from '../src/mesh/index.js';
+import type { Lane } from '../src/mesh/index.js';
 import type { Phase } from '../src/program/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks, toSeconds } from './engine/index.js';
@@ -19,7 +19,7 @@ export interface CriticalOp {
   readonly kind: 'kernel' | 'collective' | 'host' | 'idle' | 'slot';
   readonly phase: Phase | null;
   /** Of a collective. */
-  readonly axis: AxisName | null;
+  readonly axis: Lane | null;
   /** How many of its runs lie on the path. */
   readonly runs: number;
   readonly seconds: number;
@@ -37,7 +37,7 @@ export interface CriticalPath {
    * it adds up to the step.
    */
   readonly byCategorySeconds: Readonly<Record<CriticalCategory, number>>;
-  readonly collectivesByAxisSeconds: Readonly<Partial<Record<AxisName, number>>>;
+  readonly collectivesByAxisSeconds: Readonly<Partial<Record<Lane, number>>>;
 }
 
 /** What each occurrence waited for that the record does not name: its chip's and its axis' work before it. */
@@ -55,7 +55,7 @@ class Causes {
     this.#occurrences = occurrences;
     this.#before = new Int32Array(occurrences.length).fill(-1);
     this.#turn = new Int32Array(occurrences.length).fill(-1);
-    const lastOver = new Map<AxisName, number>();
+    const lastOver = new Map<Lane, number>();
     let last = -1;
     occurrences.forEach(({ step, run, end }, index) => {
       this.#before[index] = last;
@@ -138,7 +138,7 @@ export function criticalPath(occurrences: readonly Occurrence[], duration: Ticks
     found.set(on, entry);
   }
   const categories = { matmul: 0, memory: 0, vector: 0, overhead: 0, contention: 0, optimizer: 0, host: 0, idle: 0 };
-  const byAxis = new Map<AxisName, number>();
+  const byAxis = new Map<Lane, number>();
   for (const [on, entry] of found) {
     if (typeof on === 'string') categories[on] += entry.ticks;
     else if (on.kind === 'kernel') addKernel(categories, on, entry.runs, entry.ticks);

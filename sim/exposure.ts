@@ -4,25 +4,25 @@
  * collectives run, as idle while nothing does. Where several
  * collectives run, exposed time is that of the one which began first, so that it adds up over the axes.
  */
-import type { AxisName } from '../src/mesh/index.js';
+import type { Lane } from '../src/mesh/index.js';
 import type { Ticks } from './engine/index.js';
 import { ticks } from './engine/index.js';
 
 export interface ExposureTotals {
   /** Adds up to `exposed`. */
-  readonly exposedByAxis: Readonly<Partial<Record<AxisName, Ticks>>>;
+  readonly exposedByAxis: Readonly<Partial<Record<Lane, Ticks>>>;
   readonly exposed: Ticks;
   readonly hidden: Ticks;
 }
 
 /** @param exposed by axis; those without any are left out, and the others are in the order of their names */
-export function exposureTotals(exposed: ReadonlyMap<AxisName, number>, hidden: number): ExposureTotals {
+export function exposureTotals(exposed: ReadonlyMap<Lane, number>, hidden: number): ExposureTotals {
   const axes = [...exposed]
     .filter(([, time]) => time > 0)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([axis, time]) => [axis, ticks(time)] as const);
   return {
-    exposedByAxis: Object.fromEntries(axes) as Partial<Record<AxisName, Ticks>>,
+    exposedByAxis: Object.fromEntries(axes) as Partial<Record<Lane, Ticks>>,
     exposed: ticks(axes.reduce((sum, [, time]) => sum + time, 0)),
     hidden: ticks(hidden),
   };
@@ -30,7 +30,7 @@ export function exposureTotals(exposed: ReadonlyMap<AxisName, number>, hidden: n
 
 /** A run of a collective that is under way; one object an op, as an op runs once at a time. */
 export interface Running {
-  readonly axis: AxisName;
+  readonly axis: Lane;
 }
 
 export class Exposure {
@@ -39,7 +39,7 @@ export class Exposure {
   #busy = false;
   #counted = 0;
   #hidden = 0;
-  readonly #byAxis = new Map<AxisName, number>();
+  readonly #byAxis = new Map<Lane, number>();
 
   /** Whether a kernel or the host is at work from `now` on. */
   setBusy(busy: boolean, now: Ticks): void {

@@ -2,7 +2,7 @@
  * What every chip does in a step, in the order of issue, with all that repeats written out: the walk over a program
  * without a clock. Whatever runs it decides when things happen.
  */
-import type { AxisName } from '../src/mesh/index.js';
+import type { Lane } from '../src/mesh/index.js';
 import type { Pending, RunId } from './pending.js';
 import type { KernelStep, Plan } from './plan.js';
 import type { CollectiveIssue, Sink } from './walk.js';
@@ -34,8 +34,8 @@ export interface WaitInstruction {
 class Writer implements Sink {
   readonly instructions: Instruction[] = [];
   /** By axis: the last run that the chip has waited for; those before it are done too. */
-  readonly #doneOf = new Map<AxisName, RunId>();
-  readonly #axisOf: AxisName[] = [];
+  readonly #doneOf = new Map<Lane, RunId>();
+  readonly #axisOf: Lane[] = [];
 
   kernel(step: KernelStep, after: Pending, iterations: readonly number[]): void {
     this.instructions.push({ kind: 'kernel', step, after, iterations });

@@ -1,6 +1,6 @@
 /** Which ops a step's time goes to: all runs of each together. */
-import type { AxisName } from '../src/mesh/index.js';
-import type { CollectiveName, Phase } from '../src/program/index.js';
+import type { Lane } from '../src/mesh/index.js';
+import type { Phase, TransferName } from '../src/program/index.js';
 import type { FlopsPerSecond } from '../src/units.js';
 import { exposedTimes } from '../src/trace/index.js';
 import { ticks, toSeconds } from './engine/index.js';
@@ -31,8 +31,8 @@ export interface KernelUse {
 
 export interface CollectiveUse {
   readonly id: string;
-  readonly name: CollectiveName;
-  readonly axis: AxisName;
+  readonly name: TransferName | 'host_update';
+  readonly axis: Lane;
   readonly phase: Phase;
   readonly algorithm: AlgorithmName;
   readonly asynchronous: boolean;
@@ -60,7 +60,7 @@ export interface OpUse {
   readonly kernels: readonly KernelUse[];
   /** Most exposed first. */
   readonly collectives: readonly CollectiveUse[];
-  readonly communicationByAxis: Readonly<Partial<Record<AxisName, AxisUse>>>;
+  readonly communicationByAxis: Readonly<Partial<Record<Lane, AxisUse>>>;
 }
 
 /** @param peak of a chip, that MFU is counted by */
@@ -119,7 +119,7 @@ export function opUse(
 }
 
 function byAxis(collectives: readonly CollectiveUse[]): OpUse['communicationByAxis'] {
-  const found: Partial<Record<AxisName, AxisUse>> = {};
+  const found: Partial<Record<Lane, AxisUse>> = {};
   for (const { axis, seconds, exposedSeconds } of collectives) {
     const before = found[axis] ?? { busySeconds: 0, exposedSeconds: 0, hiddenSeconds: 0 };
     found[axis] = {

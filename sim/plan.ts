@@ -1,13 +1,15 @@
 /** A program made ready to be walked: what each kernel and collective costs, worked out once. */
 import type { Stack } from '../src/hardware/index.js';
-import type { AxisName } from '../src/mesh/index.js';
-import type { Attributes, CollectiveName, Op, Program, Region, ValueId } from '../src/program/index.js';
+import type { AxisName, HostLane, Lane } from '../src/mesh/index.js';
+import type { Attributes, CollectiveName, HostMoveName, Op, Program, Region, TransferName, ValueId } from '../src/program/index.js';
 import {
   LAST_MICROBATCH,
   MICROBATCHES,
   attributesOf,
   isCollective,
   isCompute,
+  isOnHost,
+  movedOperands,
   regionOps,
   typeBytes,
 } from '../src/program/index.js';
@@ -54,8 +56,10 @@ export interface KernelStep {
 export interface CollectiveStep {
   readonly kind: 'collective';
   readonly op: Op;
-  readonly name: CollectiveName;
-  readonly axis: AxisName;
+  /** `host_update`: what a host computes for its chip. */
+  readonly name: TransferName | 'host_update';
+  /** Over a mesh axis, or to the host, from it, or at it. */
+  readonly axis: Lane;
   readonly reads: readonly ValueId[];
   /** Whether what comes after it goes on meanwhile. */
   readonly asynchronous: boolean;
@@ -211,6 +215,10 @@ function microbatchStep(overhead: Seconds, times: number): KernelStep[] {
   return [{ kind: 'kernel', op, reads: [], cost, ...taken, byCategory, times }];
 }
 
+type Transfer = Pick<CollectiveStep, 'op' | 'name' | 'axis' | 'asynchronous' | 'schedule' | 'times'> & {
+  readonly early: boolean;
+};
+
 class Planner {
   readonly kernels: KernelStep[] = [];
   readonly collectives: CollectiveStep[] = [];
@@ -238,7 +246,10 @@ class Planner {
   #step(op: Op, times: number, early: boolean): Step {
     const { operands, results } = op;
     if (isCollective(op.name)) return this.#collective(op, op.name, times, early);
+    if (op.name === 'to_host') return this.#onHost(op, op.name, 'to-host', times, early);
+    if (op.name === 'from_host') return this.#onHost(op, op.name, 'from-host', times, early);
     if (op.name === 'kernel' || isCompute(op.name)) {
+      if (isOnHost(op, this.#program.values)) return this.#onHost(op, 'host_update', 'host-update', times, early);
       const cost = this.#kernels.cost(op, this.#machine);
       const step: KernelStep = { kind: 'kernel', op, reads: operands, cost, ...kernelTicks(cost), times };
       this.kernels.push(step);
@@ -274,6 +285,27 @@ class Planner {
     const isWhole = this.#stack.gradientSums === 'whole' && op.phase === 'reduce' && name === 'reduce_scatter';
     const run = isWhole ? 'all_reduce' : name;
     const schedule = this.network.collective({ name: run, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const asynchronous = op.asynchronous === true && this.#stack.asynchronous.includes(name);
+    return this.#transfer({ op, name, axis, asynchronous, schedule, times, early }, this.#machine.chip.collectiveUnits);
+  }
+
+  /** A transfer between a chip and its host, which copy engines do; or what the host computes, for which nobody waits. */
+  #onHost(op: Op, name: HostMoveName | 'host_update', axis: HostLane, times: number, early: boolean): CollectiveStep {
+    const type = (id: ValueId) => this.#program.values[id]!.type;
+    const touched =
+      name === 'host_update'
+        ? [...new Set([...op.operands, ...op.results])]
+        : movedOperands(op.operands, op.attributes as Attributes['from_host']);
+    const moved = touched.reduce((total, id) => total + typeBytes(type(id)), 0);
+    const schedule = this.network.host(axis, bytes(moved));
+    const asynchronous = name === 'host_update' || op.asynchronous === true;
+    return this.#transfer({ op, name, axis, asynchronous, schedule, times, early }, 0);
+  }
+
+  #transfer(
+    { op, name, axis, asynchronous, schedule, times, early }: Transfer,
+    units: number,
+  ): CollectiveStep {
     const duration = timeAlone(schedule, this.network.sharing);
     const { sentBytes, memoryBytes } = chipTraffic(schedule);
     const step: CollectiveStep = {
@@ -282,13 +314,13 @@ class Planner {
       name,
       axis,
       reads: op.operands,
-      asynchronous: op.asynchronous === true && this.#stack.asynchronous.includes(name),
+      asynchronous,
       single: !early && op.queued !== true,
       hostDuration: toTicks(this.#stack.hostTimePerOp),
       duration,
       schedule,
       channels: timeChannels(schedule),
-      load: collectiveLoad(memoryBytes, toSeconds(duration), this.#machine.chip),
+      load: collectiveLoad(memoryBytes, toSeconds(duration), this.#machine.chip, units),
       sentBytes,
       times,
       index: this.collectives.length,

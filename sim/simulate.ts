@@ -1,11 +1,12 @@
 /** One simulated training step as a document: how long, how well used, and where the time goes. */
-import type { Stack } from '../src/hardware/index.js';
+import type { Hardware, Stack } from '../src/hardware/index.js';
 import { MeshwrightError } from '../src/errors.js';
 import type { AxisName } from '../src/mesh/index.js';
 import { formatMesh } from '../src/mesh/index.js';
 import type { FloatType, Program, Role } from '../src/program/index.js';
-import { forEachOp, isCompute, matmulFlops as matmulFlopsOf, recordOf } from '../src/program/index.js';
+import { forEachOp, hostBytes, isCompute, matmulFlops as matmulFlopsOf, recordOf } from '../src/program/index.js';
 import type { Bytes, Flops } from '../src/units.js';
+import { bytes } from '../src/units.js';
 import type { Ticks } from './engine/index.js';
 import { addTicks, ticks, toSeconds } from './engine/index.js';
 import type { Execution, ExecutionOptions } from './executor.js';
@@ -90,6 +91,9 @@ export interface SimulationResult {
   readonly memoryCapacityBytesPerChip: number;
   /** What the runtime keeps for itself. */
   readonly reservedMemoryBytesPerChip: number;
+  /** Of a plan that keeps optimizer state in the memory of the chips' hosts: what a chip keeps there, of its share. */
+  readonly hostMemory?: { readonly bytesPerChip: number; readonly capacityBytesPerChip: number };
+  /** In the chip's memory, and in its share of the host's. */
   readonly fits: boolean;
   readonly links: LinkSummary;
 }
@@ -129,15 +133,21 @@ export interface StepFigures {
   /** Of a chip, on average. */
   readonly matmulFlops: number;
   readonly memory: MemoryInput;
+  /** What a chip keeps in its host's memory. */
+  readonly hostBytes: Bytes;
   readonly linkBytes: Float64Array;
 }
+
+/** A chip's share of its host's memory. */
+export const hostShare = ({ host }: Pick<Hardware, 'host'>): Bytes =>
+  bytes(host === undefined ? 0 : host.memoryCapacity / host.chips);
 
 /** What is asked of a step, whether it is one program or a pipeline's. */
 export type StepInput = Pick<SimulationInput, 'machine' | 'stack' | 'modelFlops' | 'tokensPerStep'>;
 
 export function stepDocument(input: StepInput, figures: StepFigures): SimulationResult {
   const { machine, stack, modelFlops, tokensPerStep } = input;
-  const { dtype, folded, unfolded, byCategory, extra, exposure, matmulFlops, memory, linkBytes } = figures;
+  const { dtype, folded, unfolded, byCategory, extra, exposure, matmulFlops, memory, hostBytes: kept, linkBytes } = figures;
   const { hardware, chip, chips } = machine;
   const { exposed, exposedByAxis, hidden } = exposure;
   const stepSeconds = toSeconds(figures.duration);
@@ -185,7 +195,8 @@ export function stepDocument(input: StepInput, figures: StepFigures): Simulation
     peakMemoryOpId: memory.peakOpId,
     memoryCapacityBytesPerChip: chip.memoryCapacity,
     reservedMemoryBytesPerChip: reserved,
-    fits: memory.peakBytes <= chip.memoryCapacity - reserved,
+    ...(kept === 0 ? {} : { hostMemory: { bytesPerChip: kept, capacityBytesPerChip: hostShare(hardware) } }),
+    fits: memory.peakBytes <= chip.memoryCapacity - reserved && kept <= hostShare(hardware),
     links: summarizeLinks(linkUses(machine, linkBytes, stepSeconds)),
   };
 }
@@ -208,6 +219,7 @@ export function simulateExecution(input: SimulationInput): { result: SimulationR
     exposure,
     matmulFlops,
     memory,
+    hostBytes: hostBytes(program),
     linkBytes,
   });
   return { result, execution };

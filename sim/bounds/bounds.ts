@@ -3,7 +3,7 @@
  * model's own arithmetic under any plan. All rates are peaks.
  */
 import type { Op, Program, ValueId } from '../../src/program/index.js';
-import { attributesOf, isCompute, matmulFlops, recordOf, regionOps } from '../../src/program/index.js';
+import { attributesOf, isCompute, isOnHost, matmulFlops, recordOf, regionOps } from '../../src/program/index.js';
 import type { Flops, Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
 import { attentionGroups, fastestMemory, fastestRate, matmulRateOf, trafficBytes, widenedOf } from '../cost/index.js';
@@ -78,6 +78,7 @@ export function leastWorkOf(program: Program, { chip, computeSlowdown }: Machine
   let compute = 0;
   let bytes = 0;
   forEachKernel(program.ops, (kernel, times) => {
+    if (isOnHost(kernel, values)) return;
     const ops = kernel.name === 'kernel' ? kernel.region!.ops : [kernel];
     const results = new Set(kernel.results);
     const groups = attentionGroups(ops, values, results);

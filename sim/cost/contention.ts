@@ -20,10 +20,16 @@ export const NO_LOAD: Load = { computeShare: 0, memoryBytesPerSecond: bytesPerSe
 /**
  * @param memoryBytes what it reads from and writes to the chip's memory
  * @param duration where nothing else is on its links
+ * @param units of those that matmuls run on, which it takes
  */
-export function collectiveLoad(memoryBytes: Bytes, duration: Seconds, chip: Chip): Load {
+export function collectiveLoad(
+  memoryBytes: Bytes,
+  duration: Seconds,
+  chip: Chip,
+  units: number = chip.collectiveUnits,
+): Load {
   return {
-    computeShare: chip.collectiveUnits / chip.matrixUnit.units,
+    computeShare: units / chip.matrixUnit.units,
     memoryBytesPerSecond: bytesPerSecond(duration === 0 ? 0 : memoryBytes / duration),
   };
 }

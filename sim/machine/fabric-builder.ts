@@ -1,7 +1,7 @@
 /** Links one after the other, and the vertices that they join; the chips are the first vertices. */
 import type { BytesPerSecond, Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
-import type { Link } from './types.js';
+import type { Fabric, Link } from './types.js';
 
 export class FabricBuilder {
   readonly links: Link[] = [];
@@ -9,6 +9,13 @@ export class FabricBuilder {
 
   constructor(chips: number) {
     this.#vertices = chips;
+  }
+
+  /** Goes on from a fabric. */
+  static from({ links, vertices }: Fabric): FabricBuilder {
+    const builder = new FabricBuilder(vertices);
+    for (const link of links) builder.links.push(link);
+    return builder;
   }
 
   get vertices(): number {

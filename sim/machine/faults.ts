@@ -3,6 +3,7 @@
  * before, since routing tables know links that are down, not those that are slow.
  */
 import { MeshwrightError } from '../../src/errors.js';
+import type { HostLane } from '../../src/mesh/index.js';
 import { nearest } from '../../src/text.js';
 import { bytesPerSecond } from '../../src/units.js';
 import { shortestWays } from './detour.js';
@@ -72,6 +73,7 @@ function faultyFabric(fabric: Fabric, faults: readonly LinkFault[]): Fabric {
   return {
     links,
     vertices: fabric.vertices,
+    ...(fabric.hostRoute === undefined ? {} : { hostRoute: aliveHostRoute(fabric.hostRoute, links, dead) }),
     route: (from, to) => {
       const usual = fabric.route(from, to);
       if (!usual.some((link) => dead.has(link))) return usual;
@@ -86,6 +88,20 @@ function faultyFabric(fabric: Fabric, faults: readonly LinkFault[]): Fabric {
     },
   };
 }
+
+/** There is one way to a host. */
+const aliveHostRoute =
+  (hostRoute: NonNullable<Fabric['hostRoute']>, links: readonly Link[], dead: ReadonlySet<number>) =>
+  (chip: number, way: HostLane): readonly number[] => {
+    const usual = hostRoute(chip, way);
+    const lost = usual.find((link) => dead.has(link));
+    if (lost === undefined) return usual;
+    throw invalid(
+      `a way between chip ${chip} and its host, where its optimizer state is`,
+      `none, since this link is dead: ${links[lost]!.name}`,
+      'leave it alive, if slow (such as :0.1), or use optimizer-offload=none',
+    );
+  };
 
 /**
  * @throws MeshwrightError JOB_INVALID of a link or chip that the machine lacks, or a chip that is dead: its rank would

@@ -4,6 +4,7 @@ import { MeshwrightError } from '../../src/errors.js';
 import type { Mesh } from '../../src/mesh/index.js';
 import { rankCount } from '../../src/mesh/index.js';
 import { bytesPerSecond } from '../../src/units.js';
+import { withHostLinks } from './host-links.js';
 import { nodeLayout } from './nodes.js';
 import { sharedMemoryLayout } from './shared-memory.js';
 import { slowestOf } from './spread.js';
@@ -19,9 +20,11 @@ export interface MachineOptions extends TorusOptions {
   readonly hardware: Hardware;
   /** One rank a chip. */
   readonly mesh: Mesh;
+  /** Whether chips use their hosts' memory, which the hardware has; not unless given. */
+  readonly hostLinks?: boolean;
 }
 
-function layout({ hardware, mesh, ...options }: MachineOptions): Layout {
+function layout({ hardware, mesh, hostLinks: _, ...options }: MachineOptions): Layout {
   const { topology, chip } = hardware;
   if (topology.kind === 'torus') return torusLayout(topology, mesh, options);
   const { slice, slices, twist, placement } = options;
@@ -59,5 +62,9 @@ export function createMachine(options: MachineOptions): Machine {
   const chip = chipWith(hardware.chip, found.memorySlowdown);
   const chips = rankCount(mesh);
   const matmulSlowdown = slowestOf(chips, chip.rateSpread) / chip.sustainedRate;
-  return { hardware, chip, mesh, chips, matmulSlowdown, chipSlowdown: new Map(), faultyLinks: false, ...found };
+  const { host } = hardware;
+  if (options.hostLinks === true && host === undefined)
+    throw new MeshwrightError('INTERNAL', { place: 'machine', expected: 'a profile with a host', got: hardware.name });
+  const fabric = options.hostLinks === true ? withHostLinks(found.fabric, chips, host!) : found.fabric;
+  return { hardware, chip, mesh, chips, matmulSlowdown, chipSlowdown: new Map(), faultyLinks: false, ...found, fabric };
 }

@@ -1,6 +1,6 @@
 /** A machine: chips, directed links between them, the way between two chips, and where the mesh's axes lie. */
 import type { Chip, Hardware, WorkKind } from '../../src/hardware/index.js';
-import type { AxisName, Mesh } from '../../src/mesh/index.js';
+import type { AxisName, HostLane, Mesh } from '../../src/mesh/index.js';
 import type { BytesPerSecond, Seconds } from '../../src/units.js';
 
 /** One direction of a physical link, or one direction of a port. */
@@ -20,6 +20,8 @@ export interface Fabric {
   readonly vertices: number;
   /** The links from one chip to another, in order; none from a chip to itself. */
   route(from: number, to: number): readonly number[];
+  /** The links of a chip's data on its way to its host, from it, or within it; absent without links to hosts. */
+  hostRoute?(chip: number, way: HostLane): readonly number[];
 }
 
 export type StageKind = 'torus' | 'node' | 'network' | 'host';

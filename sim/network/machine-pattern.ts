@@ -53,7 +53,8 @@ export class MachinePattern implements Pattern {
 
   #pathsOf(flows: readonly Flow[]): Paths {
     const fabric = this.#fabric;
-    return pathsFrom(flows, ({ from, to, half }) => {
+    return pathsFrom(flows, ({ from, to, half, host }) => {
+      if (host !== undefined) return fabric.hostRoute!(from, host);
       const way = fabric.route(from, to);
       if (half === undefined) return way;
       const middle = Math.ceil(way.length / 2);

@@ -5,7 +5,7 @@
  */
 import { MeshwrightError } from '../../src/errors.js';
 import type { OfferedAlgorithms } from '../../src/hardware/index.js';
-import type { AxisName } from '../../src/mesh/index.js';
+import type { AxisName, HostLane } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
 import type { Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
@@ -75,6 +75,7 @@ class MachineNetworks {
   readonly #workshop: Workshop;
   readonly #axes = new Map<AxisName, AxisAlgorithms>();
   readonly #networks = new Map<string, Network>();
+  readonly #hostPatterns = new Map<HostLane, Pattern>();
 
   constructor(machine: Machine) {
     this.sharing = createSharing(machine);
@@ -85,6 +86,18 @@ class MachineNetworks {
     let found = this.#axes.get(axis);
     if (found === undefined) this.#axes.set(axis, (found = algorithmsOf(this.#workshop, axis)));
     return found;
+  }
+
+  #hostPattern(way: HostLane): Pattern {
+    let pattern = this.#hostPatterns.get(way);
+    if (pattern === undefined) {
+      const { chips } = this.#workshop.machine;
+      const groups = [Array.from({ length: chips }, (_, chip) => chip)];
+      const flowsOf = (all: readonly (readonly number[])[]) =>
+        all.flat().map((chip) => ({ from: chip, to: chip, share: 1, host: way }));
+      this.#hostPatterns.set(way, (pattern = this.#workshop.pattern({ groups, flowsOf })));
+    }
+    return pattern;
   }
 
   network(options: NetworkOptions): Network {
@@ -151,6 +164,7 @@ class MachineNetworks {
         if (schedule === undefined) bySize.set(heldBytes, (schedule = choose(name, axis, heldBytes)));
         return schedule;
       },
+      host: (way, bytes) => ({ algorithm: 'direct', channels: [[round(this.#hostPattern(way), 1, bytes)]] }),
       transfer: ({ axis, ways, bytes }) => ({
         algorithm: 'direct',
         channels: begun([[round(this.of(axis).moves(ways), 1, bytes)]]),

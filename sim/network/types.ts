@@ -4,7 +4,7 @@
  * has sent all it sends in it and got all it gets, and a flow starts once both its ends have come to its step.
  */
 import type { AlgorithmName, OfferedAlgorithms } from '../../src/hardware/index.js';
-import type { AxisName } from '../../src/mesh/index.js';
+import type { AxisName, HostLane } from '../../src/mesh/index.js';
 import type { CollectiveName } from '../../src/program/index.js';
 import type { Bytes, BytesPerSecond, Seconds } from '../../src/units.js';
 import type { Paths } from './paths.js';
@@ -19,6 +19,8 @@ export interface Flow {
   readonly share: number;
   /** Of the way, where a switch in the middle adds up what comes up or copies what goes down. */
   readonly half?: 'up' | 'down';
+  /** Between a chip, which both ends are, and its host, or within that. */
+  readonly host?: HostLane;
 }
 
 /** What decides how long a pattern takes: `latency` and then `share` of its bytes at `rate`. */
@@ -149,6 +151,8 @@ export interface Network {
   collective(request: CollectiveRequest): CollectiveSchedule;
   /** Transfers along an axis, in all groups at once. */
   transfer(request: TransferRequest): CollectiveSchedule;
+  /** Every chip's to its host, from it, or what its host reads and writes for it; of machines with links to hosts. */
+  host(way: HostLane, bytes: Bytes): CollectiveSchedule;
   /** Of the machine, the same for all its networks. */
   readonly sharing: Sharing;
 }

@@ -2,7 +2,7 @@
  * What the time between steps hangs on, slot by slot: from the end of the stage that bounds it back along what each slot
  * waited for, the one before it on its stage or the transfer of what another stage made, until the time is used up.
  */
-import type { AxisName } from '../../src/mesh/index.js';
+import type { Lane } from '../../src/mesh/index.js';
 import { virtualStage } from '../../src/program/schedules/index.js';
 import { TIME_CATEGORIES } from '../categories.js';
 import type { CriticalCategory, CriticalOp, CriticalPath } from '../critical-path.js';
@@ -16,7 +16,7 @@ import { agreementOf, arrivalOf, exchangeOf, takeOf } from './times.js';
 interface Part {
   readonly id: string;
   readonly kind: CriticalOp['kind'];
-  readonly axis: AxisName | null;
+  readonly axis: Lane | null;
   /** What a run of it is made of; transfers and waits are of nothing else. */
   readonly take?: Take;
   runs: number;
@@ -32,7 +32,7 @@ class Path {
     this.left = length;
   }
 
-  add(id: string, length: number, kind: Part['kind'], axis: AxisName | null = null, take?: Take): void {
+  add(id: string, length: number, kind: Part['kind'], axis: Lane | null = null, take?: Take): void {
     const counted = Math.min(length, this.left);
     if (counted <= 0) return;
     const part = this.parts.get(id) ?? { id, kind, axis, runs: 0, ticks: 0, ...(take === undefined ? {} : { take }) };
@@ -111,8 +111,8 @@ export function pipelineCriticalPath(execution: PipelineExecution): CriticalPath
   const { period } = execution.times;
   const { parts } = follow(execution);
   const categories = { matmul: 0, memory: 0, vector: 0, overhead: 0, contention: 0, optimizer: 0, host: 0, idle: 0 };
-  const byAxis = new Map<AxisName, number>();
-  const expose = (axis: AxisName, time: number): void => void byAxis.set(axis, (byAxis.get(axis) ?? 0) + time);
+  const byAxis = new Map<Lane, number>();
+  const expose = (axis: Lane, time: number): void => void byAxis.set(axis, (byAxis.get(axis) ?? 0) + time);
   for (const { kind, axis, take, ticks: length } of parts.values()) {
     if (take === undefined) {
       if (axis !== null) expose(axis, length);
@@ -124,7 +124,7 @@ export function pipelineCriticalPath(execution: PipelineExecution): CriticalPath
     for (const category of TIME_CATEGORIES)
       if (category !== 'exposedCommunication' && category !== 'variation')
         categories[category] += share * take.byCategory[category];
-    for (const [over, time] of Object.entries(take.exposure.exposedByAxis)) expose(over as AxisName, share * time);
+    for (const [over, time] of Object.entries(take.exposure.exposedByAxis)) expose(over as Lane, share * time);
   }
   const inSeconds = (value: number): number => toSeconds(value as Ticks);
   return {

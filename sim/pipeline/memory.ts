@@ -4,7 +4,7 @@
  * arrived or is still being sent.
  */
 import type { MemoryUse, TrainingPipeline, Program, ProgramInput, Role, ValueId } from '../../src/program/index.js';
-import { ROLES, isBatch, typeBytes } from '../../src/program/index.js';
+import { ROLES, chipBytes, isBatch, typeBytes } from '../../src/program/index.js';
 import type { SlotKind } from '../../src/program/schedules/index.js';
 import { placeOf, virtualStage, virtualStageCount } from '../../src/program/schedules/index.js';
 import type { Bytes } from '../../src/units.js';
@@ -45,7 +45,7 @@ function inputBytes({ inputs, values }: Program, wanted: (input: ProgramInput) =
   const found = [...NONE];
   for (const input of inputs) {
     const { type, role } = values[input.value]!;
-    if (wanted(input)) found[ROLES.indexOf(role)]! += typeBytes(type);
+    if (wanted(input)) found[ROLES.indexOf(role)]! += chipBytes(type);
   }
   return found;
 }

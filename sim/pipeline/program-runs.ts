@@ -3,7 +3,7 @@
  * `model` as all groups of the machine have them at once, those of all stages. A program starts with nothing under way.
  */
 import type { Stack } from '../../src/hardware/index.js';
-import type { AxisName } from '../../src/mesh/index.js';
+import type { Lane } from '../../src/mesh/index.js';
 import type { MemoryUse, Program, ValueId } from '../../src/program/index.js';
 import { keptBeside, stepMemory } from '../cost/index.js';
 import type { TicksByCategory } from '../categories.js';
@@ -42,7 +42,7 @@ export interface ProgramRun {
 
 /** Of the axis over which they take longest: those over different axes run side by side. */
 function queuedTicks({ collectives }: Plan): Ticks {
-  const byAxis = new Map<AxisName, number>();
+  const byAxis = new Map<Lane, number>();
   for (const { op, axis, duration, times } of collectives)
     if (op.queued === true) byAxis.set(axis, (byAxis.get(axis) ?? 0) + duration * times);
   return ticks(Math.max(0, ...byAxis.values()));

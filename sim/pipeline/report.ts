@@ -1,5 +1,5 @@
 /** A pipeline's step looked at closely: what `report.ts` has of a step that is one program. */
-import type { AxisName } from '../../src/mesh/index.js';
+import type { Lane } from '../../src/mesh/index.js';
 import type { Flops, Seconds } from '../../src/units.js';
 import { flopsPerSecond } from '../../src/units.js';
 import { ticks, toSeconds, toTicks } from '../engine/index.js';
@@ -52,8 +52,8 @@ function runDetails({ result, execution, machine }: PipelineDetailsInput): RunDe
   const { stepTimeSeconds, peakFlopsPerSecondPerChip, pipeline } = result;
   const kernels = new Map<string, KernelUse>();
   const collectives = new Map<string, CollectiveUse>();
-  const axes = new Map<AxisName, { busy: number; exposed: number }>();
-  const addAxis = (axis: AxisName, busy: number, exposed: number): void => {
+  const axes = new Map<Lane, { busy: number; exposed: number }>();
+  const addAxis = (axis: Lane, busy: number, exposed: number): void => {
     const before = axes.get(axis) ?? { busy: 0, exposed: 0 };
     axes.set(axis, { busy: before.busy + busy, exposed: before.exposed + exposed });
   };
@@ -81,7 +81,7 @@ function runDetails({ result, execution, machine }: PipelineDetailsInput): RunDe
     }
   }
   for (const [axis, exposed] of Object.entries(exposure.exposedByAxis))
-    addAxis(axis as AxisName, 0, toSeconds(exposed));
+    addAxis(axis as Lane, 0, toSeconds(exposed));
   addAxis('pipe', toSeconds(ticks(transfers.exposed + transfers.hidden)), 0);
   return {
     criticalPath: pipelineCriticalPath(execution),

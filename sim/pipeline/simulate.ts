@@ -3,7 +3,10 @@ import type { Stack } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
 import { axisSize, formatMesh, stageMesh } from '../../src/mesh/index.js';
 import type { TrainingPipeline, Role } from '../../src/program/index.js';
+import { hostBytes } from '../../src/program/index.js';
 import type { Slot } from '../../src/program/schedules/index.js';
+import type { Bytes } from '../../src/units.js';
+import { bytes } from '../../src/units.js';
 import { toSeconds } from '../engine/index.js';
 import type { Ticks } from '../engine/index.js';
 import type { Machine } from '../machine/index.js';
@@ -201,6 +204,10 @@ function summaryOf(execution: PipelineExecution): PipelineSummary {
   };
 }
 
+/** Of a chip of the stage that keeps most in its host's memory. */
+export const pipelineHostBytes = ({ stages }: TrainingPipeline): Bytes =>
+  bytes(Math.max(...stages.map(({ finish }) => finish.reduce((total, program) => total + hostBytes(program), 0))));
+
 /**
  * Simulates one training step of a pipeline: by how much steps follow each other, and what the busiest stage does
  * meanwhile.
@@ -226,6 +233,7 @@ export function simulatePipeline(input: PipelineInput): { result: PipelineResult
     exposure: slowest.exposure,
     matmulFlops: stages.reduce((sum, one) => sum + one.matmulFlops, 0) / stages.length,
     memory: largest,
+    hostBytes: pipelineHostBytes(pipeline),
     linkBytes,
   });
   return { result: { ...document, pipeline: summary }, execution };

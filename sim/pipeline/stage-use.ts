@@ -1,5 +1,5 @@
 /** What each stage's time goes to in a step: its programs' parts, transfers that it waits for, and the bubble. */
-import type { AxisName } from '../../src/mesh/index.js';
+import type { Lane } from '../../src/mesh/index.js';
 import type { TrainingPipeline } from '../../src/program/index.js';
 import type { SlotKind } from '../../src/program/schedules/index.js';
 import { transfersOfSlot, virtualStage } from '../../src/program/schedules/index.js';
@@ -95,10 +95,10 @@ function transfersOf(pipeline: TrainingPipeline, transfers: Transfers, times: Pi
 }
 
 /** The axis over which most of what goes on after the chip has issued all is exposed. */
-function axisOfRest(uses: readonly Use[]): AxisName | undefined {
-  let most: readonly [AxisName, number] | undefined;
+function axisOfRest(uses: readonly Use[]): Lane | undefined {
+  let most: readonly [Lane, number] | undefined;
   for (const { run, take } of uses) {
-    for (const [axis, exposed] of Object.entries(run.whole.exposure.exposedByAxis) as [AxisName, Ticks][]) {
+    for (const [axis, exposed] of Object.entries(run.whole.exposure.exposedByAxis) as [Lane, Ticks][]) {
       const rest = exposed - (take.exposure.exposedByAxis[axis] ?? 0);
       if (rest > (most?.[1] ?? 0)) most = [axis, rest];
     }
@@ -117,13 +117,13 @@ export function stageUse(
 ): StageUse {
   const uses = usesOf(runs, pipeline, times, stage);
   const found: Record<TimeCategory, number> = mapCategories(() => 0);
-  const byAxis = new Map<AxisName, number>();
-  const expose = (axis: AxisName, time: number): void => void byAxis.set(axis, (byAxis.get(axis) ?? 0) + time);
+  const byAxis = new Map<Lane, number>();
+  const expose = (axis: Lane, time: number): void => void byAxis.set(axis, (byAxis.get(axis) ?? 0) + time);
   let hidden = 0;
   let matmulFlops = 0;
   for (const { run, take, count } of uses) {
     for (const category of TIME_CATEGORIES) found[category] += count * take.byCategory[category];
-    for (const [axis, time] of Object.entries(take.exposure.exposedByAxis)) expose(axis as AxisName, count * time);
+    for (const [axis, time] of Object.entries(take.exposure.exposedByAxis)) expose(axis as Lane, count * time);
     hidden += count * take.exposure.hidden;
     matmulFlops += count * run.matmulFlops;
   }

@@ -9,7 +9,7 @@ import type { Fabric } from '../machine/index.js';
 import type { CollectiveSchedule, Pattern } from '../network/index.js';
 import { workTicks } from '../network/index.js';
 
-/** A pattern as arrays, by flow; flows from a chip to itself take no time and are left out. */
+/** A pattern as arrays, by flow; flows over no link take no time and are left out. */
 interface PatternArrays {
   readonly flows: Int32Array;
   /** Links that more than one flow of the pattern takes. */
@@ -64,7 +64,7 @@ export interface FlowTables {
 function arraysOf({ flows, paths }: Pattern, { links }: Fabric): PatternArrays {
   const uses = new Uint8Array(links.length);
   for (const link of paths.links) if (uses[link]! < 2) uses[link]!++;
-  const kept = Int32Array.from(flows.keys()).filter((index) => flows[index]!.from !== flows[index]!.to);
+  const kept = Int32Array.from(flows.keys()).filter((index) => paths.starts[index] !== paths.starts[index + 1]);
   const isCrowded = (flow: number): boolean => {
     for (let hop = paths.starts[flow]!; hop < paths.starts[flow + 1]!; hop++)
       if (uses[paths.links[hop]!]! > 1) return true;

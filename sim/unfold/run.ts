@@ -3,7 +3,7 @@
  * when it arrives. All chips go through the same script, each at its own pace; they meet where flows join them.
  */
 import { MeshwrightError } from '../../src/errors.js';
-import type { AxisName } from '../../src/mesh/index.js';
+import type { Lane } from '../../src/mesh/index.js';
 import type { Ticks } from '../engine/index.js';
 import { EntityQueue, ticks, toSeconds } from '../engine/index.js';
 import type { Instruction } from '../instructions.js';
@@ -49,7 +49,7 @@ export interface UnfoldedRun {
   readonly hostWait: Float64Array;
   /** Communication beside work, and alone. */
   readonly hidden: Float64Array;
-  readonly exposedByAxis: ReadonlyMap<AxisName, Float64Array>;
+  readonly exposedByAxis: ReadonlyMap<Lane, Float64Array>;
   /** Bytes that went over each link. */
   readonly linkBytes: Float64Array;
   readonly events: number;

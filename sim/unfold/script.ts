@@ -1,5 +1,5 @@
 /** Instructions as arrays: every chip has a cursor into the same script. */
-import type { AxisName } from '../../src/mesh/index.js';
+import type { Lane } from '../../src/mesh/index.js';
 import type { CollectiveInstruction, Instruction, RunId } from '../instructions.js';
 import type { KernelStep } from '../plan.js';
 
@@ -14,7 +14,7 @@ export interface RunLists {
 }
 
 export interface Script {
-  readonly axes: readonly AxisName[];
+  readonly axes: readonly Lane[];
   readonly kernels: readonly KernelStep[];
   /** By run. */
   readonly collectives: readonly CollectiveInstruction[];
@@ -48,7 +48,7 @@ class Lists {
 const ALL = { kernel: KERNEL, collective: COLLECTIVE, wait: WAIT } satisfies Record<Instruction['kind'], number>;
 
 export function scriptOf(instructions: readonly Instruction[]): Script {
-  const laneOf = new Map<AxisName, number>();
+  const laneOf = new Map<Lane, number>();
   const kernelOf = new Map<KernelStep, number>();
   const collectives: CollectiveInstruction[] = [];
   const kinds: number[] = [];

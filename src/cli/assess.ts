@@ -16,6 +16,7 @@ import {
 import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
 import type { TrainingPipeline, Program } from '../program/index.js';
+import { hostBytes } from '../program/index.js';
 import { omit } from '../omit.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
@@ -30,6 +31,7 @@ import type {
   UnfoldRequest,
 } from '../../sim/index.js';
 import {
+  hostShare,
   reservedMemory,
   createMachine,
   stepMemory,
@@ -39,6 +41,7 @@ import {
   withFaults,
 } from '../../sim/index.js';
 import type { TakenCollective } from './collective-flag.js';
+import { collectivesOf } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 import type { PredictionIntervals } from './intervals.js';
 import { intervalsOf } from './intervals.js';
@@ -130,6 +133,16 @@ function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack)
   return `${JSON.stringify(parts)} ${formatPlan(rest)}`;
 }
 
+interface Need {
+  readonly bytes: Bytes;
+  readonly capacity: Bytes;
+}
+
+function tighter(onChip: Need, kept: Bytes, { hardware }: Job): Need {
+  const capacity = hostShare(hardware);
+  return kept > capacity && onChip.bytes <= onChip.capacity ? { bytes: kept, capacity } : onChip;
+}
+
 /** Programs that are kept: plans that differ in where they lie, or in what their stack says of time, have the same. */
 const RECENT = 16;
 
@@ -177,13 +190,15 @@ export class Assessor {
   /** Made once for all jobs whose mesh lies alike. */
   machine(job: Job): Machine {
     const { mesh, slice, slices, twist, placement } = job.plan;
-    const key = JSON.stringify([job.hardwareName, formatMesh(mesh), slice, slices, twist, placement]);
+    const hostLinks = job.plan.optimizerOffload !== 'none';
+    const key = JSON.stringify([job.hardwareName, formatMesh(mesh), slice, slices, twist, placement, hostLinks]);
     let machine = this.#machines.get(key);
     if (machine === undefined) {
       const whole = createMachine({
         hardware: job.hardware,
         mesh,
         twist,
+        hostLinks,
         ...(slice === undefined ? {} : { slice }),
         ...(slices === undefined ? {} : { slices }),
         ...(placement === undefined ? {} : { placement }),
@@ -211,17 +226,24 @@ export class Assessor {
     return found;
   }
 
+  /** Of the chip; or of its share of the host's memory, where that alone doesn't hold what the plan keeps there. */
   memory(job: Job): { bytes: Bytes; capacity: Bytes } {
     const stack = this.stack(job);
     if (isPipeline(job.plan)) {
       const { simulation } = this.assessPipeline(job, stack);
-      const { memoryCapacityBytesPerChip: capacity, reservedMemoryBytesPerChip: reserved } = simulation;
-      return { bytes: bytes(simulation.peakMemoryBytesPerChip), capacity: bytes(capacity - reserved) };
+      const { memoryCapacityBytesPerChip: capacity, reservedMemoryBytesPerChip: reserved, hostMemory } = simulation;
+      return tighter(
+        { bytes: bytes(simulation.peakMemoryBytesPerChip), capacity: bytes(capacity - reserved) },
+        bytes(hostMemory?.bytesPerChip ?? 0),
+        job,
+      );
     }
-    const memory = stepMemory(this.#lower(job, stack), stack);
+    const program = this.#lower(job, stack);
+    const memory = stepMemory(program, stack);
     const { chip } = job.hardware;
     const reserved = reservedMemory(chip, stack, job.plan.mesh, memory);
-    return { bytes: memory.peakBytes, capacity: bytes(chip.memoryCapacity - reserved) };
+    const onChip = { bytes: memory.peakBytes, capacity: bytes(chip.memoryCapacity - reserved) };
+    return tighter(onChip, hostBytes(program), job);
   }
 
   /** A job's assessment, be it a pipeline or not. */
@@ -254,7 +276,7 @@ export class Assessor {
       tokensPerStep: job.batch * tokensPerExample(job.model),
       collectives: this.collectives,
     });
-    for (const { plan } of execution.runs.all) this.#take(plan.collectives);
+    for (const { plan } of execution.runs.all) this.#take(collectivesOf(plan.collectives));
     const assessment = { job, machine, simulation: { ...result, ...this.#ofJob(job, result, stack) }, execution };
     if (isOwn) this.#lastPipeline = assessment;
     return assessment;
@@ -288,7 +310,7 @@ export class Assessor {
       collectives: this.collectives,
       ...(unfold === undefined ? {} : { unfold }),
     });
-    this.#take(execution.plan.collectives);
+    this.#take(collectivesOf(execution.plan.collectives));
     return { job, program, machine, simulation: { ...result, ...this.#ofJob(job, result, stack) }, execution };
   }
 

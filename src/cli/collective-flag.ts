@@ -38,6 +38,15 @@ export interface TakenCollective {
   readonly schedule: { readonly algorithm: AlgorithmName };
 }
 
+/** Of a step's transfers, those over axes of the mesh. */
+export const collectivesOf = (
+  transfers: readonly { readonly name: string; readonly schedule: TakenCollective['schedule'] }[],
+): TakenCollective[] =>
+  transfers.flatMap(({ name, schedule }) => {
+    const collective = NAMES.find((one) => one === name);
+    return collective === undefined ? [] : [{ name: collective, schedule }];
+  });
+
 /**
  * Whether each algorithm that was asked for was taken for any collective of a step.
  *

@@ -7,6 +7,7 @@ import { SHARDS, checkPlan, fitPlan, formatPlan, microbatchChoices } from '../jo
 import type { Mesh } from '../mesh/index.js';
 import { axisSize, createMesh, gradientParts } from '../mesh/index.js';
 import { MeshwrightError } from '../errors.js';
+import { frameworkOffload } from '../planner/index.js';
 import type { Bytes } from '../units.js';
 import { formatBytes } from '../units.js';
 import type { Assessor } from './assess.js';
@@ -34,7 +35,7 @@ function unlessRefused<T>(make: () => T): T | undefined {
 }
 
 /** The options that save most memory, one by one and together. */
-function optionChanges({ plan }: Job): { readonly change: string; readonly options: Partial<Plan> }[] {
+function optionChanges({ plan, hardware }: Job): { readonly change: string; readonly options: Partial<Plan> }[] {
   const saving: { readonly change: string; readonly options: Partial<Plan> }[] = [
     ...(plan.rematerialize === 'full'
       ? []
@@ -47,6 +48,12 @@ function optionChanges({ plan }: Job): { readonly change: string; readonly optio
         }))),
     ...(axisSize(plan.mesh, 'model') > 1 && plan.activations === 'replicated'
       ? [{ change: 'activations=sequence', options: { activations: 'sequence' as const } }]
+      : []),
+    ...(plan.optimizerOffload === 'none' && hardware.host !== undefined
+      ? [frameworkOffload(hardware)].map((optimizerOffload) => ({
+          change: `optimizer-offload=${optimizerOffload}`,
+          options: { optimizerOffload },
+        }))
       : []),
   ];
   const strongest = saving.filter(({ change }) => change !== 'shard=optimizer' && change !== 'shard=gradients');

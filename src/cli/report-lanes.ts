@@ -1,5 +1,5 @@
 /** Rows of a step for a report: of a chip its kernels, its collectives over each axis and its host; of a pipeline its stages. */
-import { MESH_AXES } from '../mesh/index.js';
+import { HOST_LANES, MESH_AXES } from '../mesh/index.js';
 import type { Lane, LaneSpan, Lanes } from '../report/index.js';
 import type { Span } from '../trace/index.js';
 import { MOST_RUNS, pipelineSpans, pipelineTrace, ticks, toSeconds } from '../../sim/index.js';
@@ -57,7 +57,7 @@ export function lanesOfChip(spans: readonly Span[], mixes: ReadonlyMap<string, K
     else if (span.kind === 'host') add('host', laneSpan(span, 'host'));
     else add('kernels', { ...laneSpan(span, 'kernel'), ...mixes.get(opOf(span.id)) });
   }
-  return ['kernels', ...MESH_AXES, 'collectives', 'host'].flatMap((name) => {
+  return ['kernels', ...MESH_AXES, ...HOST_LANES, 'collectives', 'host'].flatMap((name) => {
     const found = lanes.get(name);
     return found === undefined ? [] : [{ name: `${prefix}${name}`, spans: found.toSorted(byStart) }];
   });

@@ -3,7 +3,7 @@
  * First at the peak of the chip, from the model as one chip would compute it; then from the class's own kernels, lowered
  * once; then with the collectives that a chip waits for, on the machine of the plan.
  */
-import type { Stack } from '../hardware/index.js';
+import type { Chip, Stack } from '../hardware/index.js';
 import type { Job } from '../job/index.js';
 import {
   chunkCount,
@@ -158,7 +158,7 @@ export class PlanBounds {
       microbatches: job.plan.microbatches,
       ...(isPipeline(job.plan) ? { stages: this.#stages(job) } : {}),
       state: stateBytes(job),
-      memoryRate: Math.max(chip.memoryBandwidth.achievable, chip.memoryBandwidth.peak),
+      memoryRate: rateOf(chip),
       hostSeconds: this.#surroundings.stack(job).hostOverheadPerStep,
     };
   }
@@ -303,7 +303,9 @@ function dealt(
   };
 }
 
-function stateBytes({ plan, precision, optimizer }: Job): StateBytes {
+const rateOf = ({ memoryBandwidth: { achievable, peak } }: Chip): number => Math.max(achievable, peak);
+
+function stateBytes({ hardware, plan, precision, optimizer }: Job): StateBytes {
   const { mesh, shard, shardAxes, microbatches } = plan;
   const slots = optimizer.kind === 'adamw' ? 2 : 1;
   const [parameter, state] = [DTYPE_BYTES[precision.parameters], DTYPE_BYTES[precision.optimizer]];
@@ -311,13 +313,22 @@ function stateBytes({ plan, precision, optimizer }: Job): StateBytes {
   const parts = shard === 'none' ? 1 : shardAxes.reduce((product, axis) => product * axisSize(mesh, axis), 1);
   // One microbatch's gradients may be dealt out as they are made.
   const summedWhole = shard === 'none' || (shard === 'optimizer' && (microbatches > 1 || isPipeline(plan)));
+  const inMemory = 2 * parameter + 2 * slots * state + gradient;
+  // What of an element has to cross the link to the host one way, in bytes of the chip's memory that take as long.
+  const { host, chip } = hardware;
+  const link = host === undefined ? 1 : rateOf(chip) / host.linkPerDirection.achievable;
+  const moved = {
+    none: inMemory,
+    streamed: Math.max(inMemory, slots * state * link),
+    'host-update': Math.max(parameter, gradient) * link,
+  }[plan.optimizerOffload];
   return {
-    kept: (parameter + slots * state) / parts,
+    kept: (parameter + (plan.optimizerOffload === 'none' ? slots * state : 0)) / parts,
     copies:
       shard === 'parameters' || (shard === 'none' && plan.castParameters === 'where-used')
         ? 0
         : DTYPE_BYTES[precision.compute],
     gradients: gradient / (summedWhole ? 1 : parts),
-    moved: (2 * parameter + 2 * slots * state + gradient) / parts,
+    moved: moved / parts,
   };
 }

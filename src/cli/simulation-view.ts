@@ -147,7 +147,7 @@ function memoryLines(report: SimulationReport, width: number): string[] {
   const cells = Math.min(40, width - LABEL - head.length - 24);
   const used = Math.min(cells, Math.round((peak / usable) * cells));
   const gauge = `${'█'.repeat(used)}${'·'.repeat(cells - used)}`;
-  const state = fits ? '' : ' — DOES NOT FIT';
+  const state = fits || peak <= usable ? '' : ' — DOES NOT FIT';
   const roles = Object.entries(report.memoryBytesByRole)
     .filter(([, value]) => value >= 0.01 * peak)
     .sort(([, a], [, b]) => b - a)
@@ -156,7 +156,14 @@ function memoryLines(report: SimulationReport, width: number): string[] {
   return [
     `${'Memory'.padEnd(LABEL)}${head} ${gauge} ${whole(peak / usable)}${state}`,
     ...paragraph('', `${roles}; peak at ${report.peakMemoryOpId}`, width),
+    ...(report.hostMemory === undefined ? [] : paragraph('', hostMemoryText(report.hostMemory), width)),
   ];
+}
+
+function hostMemoryText({ bytesPerChip, capacityBytesPerChip }: NonNullable<SimulationReport['hostMemory']>): string {
+  const state = bytesPerChip > capacityBytesPerChip ? ' — DOES NOT FIT' : '';
+  const share = whole(bytesPerChip / capacityBytesPerChip);
+  return `optimizer in the host's memory: ${size(bytesPerChip)} a chip of ${size(capacityBytesPerChip)}, ${share}${state}`;
 }
 
 function linksLine({ links }: SimulationReport): string {

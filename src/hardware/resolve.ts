@@ -139,6 +139,26 @@ function resolvePower({ powerPerChip: field }: HardwareDocument, place: Place): 
   };
 }
 
+function resolveHost({ host }: HardwareDocument, place: Place): Pick<Hardware, 'host'> {
+  if (host === undefined) return {};
+  const at = (name: string) => place(['host', name, 'value']);
+  return {
+    host: {
+      chips: host.chipsPerHost.value,
+      memoryCapacity: positive(host.memoryCapacity.value, 'bytes', at('memoryCapacity')),
+      ...(host.memoryBandwidth === undefined
+        ? {}
+        : { memoryBandwidth: bandwidth(host.memoryBandwidth, ['host', 'memoryBandwidth'], place) }),
+      linkPerDirection: bandwidth(
+        host.linkBandwidthPerChipPerDirection,
+        ['host', 'linkBandwidthPerChipPerDirection'],
+        place,
+      ),
+      linkLatency: parseQuantity(host.linkLatency.value, 'time', at('linkLatency')),
+    },
+  };
+}
+
 /** @throws MeshwrightError QUANTITY_INVALID, HARDWARE_INVALID, with the file and line */
 export function resolveHardware({ value: document, place }: SourceFile<HardwareDocument>): Hardware {
   const { name, title, defaultDtype, defaultStack } = document;
@@ -149,6 +169,7 @@ export function resolveHardware({ value: document, place }: SourceFile<HardwareD
     defaultStack,
     chip: resolveChip(document, place),
     topology: resolveTopology(document, place),
+    ...resolveHost(document, place),
     ...resolvePrice(document, place),
     ...resolvePower(document, place),
     document,

@@ -2,7 +2,7 @@
 import type { BytesPerSecond, FlopsPerSecond, Seconds } from '../units.js';
 import type { Status } from './names.js';
 import type { HardwareDocument } from './schema.js';
-import type { Bandwidth, Chip, FusedAttention, Hardware, Topology } from './types.js';
+import type { Bandwidth, Chip, FusedAttention, Hardware, Host, Topology } from './types.js';
 
 /** What can be multiplied, and what people call it. */
 export const RATE_NAMES = {
@@ -12,6 +12,7 @@ export const RATE_NAMES = {
   memoryCapacity: 'memory',
   links: 'link bandwidth',
   network: 'network bandwidth',
+  hostLink: 'host link bandwidth',
   latency: 'latency',
 } as const;
 export type RateName = keyof typeof RATE_NAMES;
@@ -129,15 +130,25 @@ function scaleTopology(topology: Topology, factors: RateFactors, what: ScaledRat
   }
 }
 
+function scaleHost(host: Host, factors: RateFactors, what: ScaledRates): Host {
+  const { bandwidth, plain } = scaleOf(factors, what);
+  return {
+    ...host,
+    linkPerDirection: bandwidth(host.linkPerDirection, 'hostLink'),
+    linkLatency: plain(host.linkLatency, 'latency'),
+  };
+}
+
 /** The document stays as it was written. */
 export const scaleHardware = (hardware: Hardware, factors: RateFactors, what: ScaledRates = 'all'): Hardware => ({
   ...hardware,
   chip: scaleChip(hardware.chip, factors, what),
   topology: scaleTopology(hardware.topology, factors, what),
+  ...(hardware.host === undefined ? {} : { host: scaleHost(hardware.host, factors, what) }),
 });
 
 /** Where each rate of a profile comes from: the least certain of the numbers behind it. */
-export function rateStatuses({ chip, topology, defaultDtype }: HardwareDocument): Partial<Record<RateName, Status>> {
+export function rateStatuses({ chip, topology, host, defaultDtype }: HardwareDocument): Partial<Record<RateName, Status>> {
   const attention = Object.values(chip.fusedAttention ?? {}).flatMap(({ forward, backward }) => [forward, backward]);
   const [links, network, latencies] =
     topology.kind === 'torus'
@@ -159,6 +170,7 @@ export function rateStatuses({ chip, topology, defaultDtype }: HardwareDocument)
     memoryBandwidth: [chip.memory.bandwidth.achievable],
     links: [links.achievable],
     network: [network?.achievable],
+    hostLink: [host?.linkBandwidthPerChipPerDirection.achievable],
     latency: latencies,
   };
   return Object.fromEntries(

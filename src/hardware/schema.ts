@@ -195,6 +195,15 @@ const price = z.strictObject({
   ...provenance,
 });
 
+/** The machine that chips are attached to, whose memory they may use. */
+const host = z.strictObject({
+  chipsPerHost: count,
+  memoryCapacity: quantity,
+  memoryBandwidth: rate.optional(),
+  linkBandwidthPerChipPerDirection: rate,
+  linkLatency: quantity,
+});
+
 const power = z.strictObject({ limit: quantity, training: quantity.optional() });
 
 export const hardwareSchema = z.strictObject({
@@ -234,6 +243,7 @@ export const hardwareSchema = z.strictObject({
   pricePerChipHour: z.union([z.literal('unknown'), price]).optional(),
   powerPerChip: z.union([z.literal('unknown'), power]).optional(),
   topology: z.discriminatedUnion('kind', [torus, switched, fullyConnected, sharedMemory]),
+  host: host.optional(),
 });
 
 /** What runs of this software have where nothing else is said. */

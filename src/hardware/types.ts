@@ -257,6 +257,17 @@ export interface Power {
   readonly training?: Watts;
 }
 
+/** The machine that chips are attached to, with memory that they may use. */
+export interface Host {
+  readonly chips: number;
+  readonly memoryCapacity: Bytes;
+  /** What is read and written, by its processors and by all links; no bottleneck where absent. */
+  readonly memoryBandwidth?: Bandwidth;
+  /** Between a chip and the host, one way. */
+  readonly linkPerDirection: Bandwidth;
+  readonly linkLatency: Seconds;
+}
+
 export type Topology = TorusTopology | NodeTopology | SharedMemoryTopology;
 
 export interface Hardware {
@@ -264,6 +275,8 @@ export interface Hardware {
   readonly title: string;
   readonly chip: Chip;
   readonly topology: Topology;
+  /** Absent where chips have no other memory than their own, or nobody says. */
+  readonly host?: Host;
   /** What a job computes in unless it says otherwise. */
   readonly defaultDtype: MatmulDType;
   readonly defaultStack: string;

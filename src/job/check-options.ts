@@ -5,6 +5,7 @@
 import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
 import { axisSize, formatMesh, gradientParts, stageMesh } from '../mesh/index.js';
+import type { Hardware } from '../hardware/index.js';
 import type { FloatType } from '../program/index.js';
 import { leastMemory, refusedChunks, splitsBackward } from '../program/schedules/index.js';
 import { nearest } from '../text.js';
@@ -29,6 +30,7 @@ export interface Precision {
 export interface PlanSubject {
   readonly plan: Plan;
   readonly precision: Precision;
+  readonly hardware: Pick<Hardware, 'name' | 'host'>;
   /** Layers. */
   readonly depth: number;
   /** Layers of each virtual stage of a pipeline that has enough of them. */
@@ -304,6 +306,19 @@ const stateKeepsItsRange: Rule = ({ precision: { optimizer } }) =>
         got: optimizer,
       };
 
+const hostKeepsState: Rule = ({ plan, hardware }) => {
+  const { optimizerOffload } = plan;
+  if (optimizerOffload === 'none') return undefined;
+  const refusal = (expected: string): Refusal => ({ option: 'optimizerOffload', expected });
+  if (hardware.host === undefined)
+    return refusal(`none on ${hardware.name}, whose profile states no memory of a host beside the chip's`);
+  return optimizerOffload === 'host-update' && hardware.host.memoryBandwidth === undefined
+    ? refusal(
+        `none or streamed on ${hardware.name}, whose profile does not state how fast its host reads and writes memory`,
+      )
+    : undefined;
+};
+
 const noWiderThanParameters =
   (option: 'gradients' | 'optimizerState', field: 'gradients' | 'optimizer'): Rule =>
   ({ precision }) =>
@@ -452,6 +467,7 @@ const RULES: readonly Rule[] = [
   bucketNeedsLaunches,
   overlapNeedsReductions,
   castsAreLeft,
+  hostKeepsState,
   gradientsKeepTheirRange,
   reductionOfItsOwn,
   stateKeepsItsRange,

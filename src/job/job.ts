@@ -196,6 +196,7 @@ export function asUsual(plan: Plan, { hardware }: Task, precision: Precision): P
 const subjectOf = (task: Task, plan: Plan): PlanSubject => ({
   plan,
   precision: resolvePrecision(task, plan),
+  hardware: task.hardware,
   depth: task.model.depth,
   stageLayers: () => layersOfStages(task.model, plan),
   tensors: () => parameterTensors(task.model),

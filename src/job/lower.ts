@@ -99,6 +99,7 @@ export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerO
     ...(bucket === 'none' ? {} : { bucketBytes: bucket }),
     overlapGradients: plan.overlapGradients,
     castOnce: plan.castParameters === 'once',
+    ...(plan.optimizerOffload === 'none' ? {} : { optimizerOffload: plan.optimizerOffload }),
     gradientType: precision.gradients,
     ...(precision.gradientReduction === undefined ? {} : { reductionType: precision.gradientReduction }),
     optimizerType: precision.optimizer,

@@ -5,10 +5,10 @@
 import type { AxisName, Mesh } from '../mesh/index.js';
 import type { ActivationLayout } from '../models/index.js';
 import { ACTIVATION_LAYOUTS } from '../models/index.js';
-import type { FloatType, LinearMode, Rematerialization } from '../program/index.js';
+import type { FloatType, LinearMode, OptimizerOffload, Rematerialization } from '../program/index.js';
 import type { ScheduleName } from '../program/schedules/index.js';
 import { SCHEDULE_NAMES } from '../program/schedules/index.js';
-import { FLOATS, LINEAR_MODES, REMATERIALIZATIONS, SHARD_STAGES } from '../program/index.js';
+import { FLOATS, LINEAR_MODES, OPTIMIZER_OFFLOADS, REMATERIALIZATIONS, SHARD_STAGES } from '../program/index.js';
 import type { Bytes } from '../units.js';
 import type { All, Form, StageLayers } from './plan-forms.js';
 import type { AxisPlacement } from './placement-form.js';
@@ -60,6 +60,7 @@ export interface Plan {
   readonly bucket: Bytes | 'none';
   readonly overlapGradients: boolean;
   readonly castParameters: (typeof PARAMETER_CASTS)[number];
+  readonly optimizerOffload: OptimizerOffload;
   readonly compute?: FloatType;
   readonly parameters?: FloatType;
   readonly gradients?: FloatType;
@@ -228,6 +229,13 @@ export const PLAN_OPTIONS = {
     about:
       'when parameters are cast to the type of `compute`: where they are used, in each microbatch and pass, or once a step, into copies that are kept through it',
     source: 'Micikevicius et al. 2018, §3.1',
+  },
+  optimizerOffload: {
+    form: choice(OPTIMIZER_OFFLOADS),
+    default: 'none',
+    about:
+      "where optimizer state lies and who updates: on the chip; in its host's memory, from where a layer's state is fetched for the update and put back, the next one's meanwhile; or the host updates, which gets gradients, keeps a copy of the parameters in f32 and sends them back",
+    source: 'AI-Hypercomputer/maxtext, optimizer_memory_host_offload; host-update: Ren et al. 2021, §4',
   },
   compute: {
     form: choice(FLOATS),

@@ -15,6 +15,12 @@ export const AXIS_NAMES = ['replica', 'data', 'sequence', 'model'] as const;
 export const MESH_AXES = ['pipe', ...AXIS_NAMES] as const;
 export type AxisName = (typeof MESH_AXES)[number];
 
+/** The two ways of a chip's link to its host, and what the host does for it. */
+export const HOST_LANES = ['to-host', 'from-host', 'host-update'] as const;
+export type HostLane = (typeof HOST_LANES)[number];
+/** What takes turns, and goes on beside a chip's kernels: what is sent over an axis, and what the host has to do with. */
+export type Lane = AxisName | HostLane;
+
 export interface Axis {
   readonly name: AxisName;
   readonly size: number;

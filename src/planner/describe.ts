@@ -2,7 +2,7 @@
 import type { Job, Plan, PlanOptionName } from '../job/index.js';
 import { chunkCount, isPipeline, layersOfStages, stageCount } from '../job/index.js';
 import type { AxisName } from '../mesh/index.js';
-import { axisSize, batchParts, gradientParts } from '../mesh/index.js';
+import { HOST_LANES, axisSize, batchParts, gradientParts } from '../mesh/index.js';
 import type { PlanFigures } from './explain.js';
 import { formatPercent, formatSeconds, seconds } from '../units.js';
 
@@ -89,6 +89,19 @@ const SCHEDULES: Readonly<Partial<Record<Plan['schedule'], string>>> = {
     'each stage has several parts of the model, so that microbatches reach it sooner and it idles less',
 };
 
+/** What a chip waits for its host, all ways together. */
+function waitsForHost({ figures }: Subject): string {
+  const exposed = HOST_LANES.reduce((sum, lane) => sum + (figures.exposedCommunicationByAxisSeconds[lane] ?? 0), 0);
+  return `; the step waits ${time(exposed)} (${formatPercent(exposed / figures.stepTimeSeconds)}) for it`;
+}
+
+const OFFLOADS = {
+  streamed:
+    "the optimizer's state lies in the host's memory; each layer's comes to the chip to be updated there, and goes back",
+  'host-update':
+    "the optimizer's state lies in the host's memory; the host gets the gradients, updates, and sends the parameters back",
+} as const;
+
 type Words = (subject: Subject) => string | undefined;
 
 /** What is worth a sentence; the others say it by their name. */
@@ -101,6 +114,10 @@ const OPTIONS: Readonly<Partial<Record<PlanOptionName, Words>>> = {
   activations: ({ plan }) => (axisSize(plan.mesh, 'model') === 1 ? undefined : STREAMS[plan.activations]),
   linears: ({ plan }) => (plan.linears === 'synchronous' ? undefined : LINEARS[plan.linears]),
   shard: ({ plan }) => (plan.shard === 'none' || gradientParts(plan.mesh) === 1 ? undefined : SHARDS[plan.shard]),
+  optimizerOffload: (subject) => {
+    const { optimizerOffload } = subject.plan;
+    return optimizerOffload === 'none' ? undefined : `${OFFLOADS[optimizerOffload]}${waitsForHost(subject)}`;
+  },
   slice: ({ plan }) => (plan.slice === undefined ? undefined : `chips lie in a block of ${plan.slice.join(' × ')}`),
 };
 

@@ -4,7 +4,7 @@ import { SHARDS, formatPlan, isPipeline, microbatchChoices } from '../job/index.
 import type { Mesh } from '../mesh/index.js';
 import { axisSize, createMesh } from '../mesh/index.js';
 import { ACTIVATION_LAYOUTS } from '../models/index.js';
-import { LINEAR_MODES, REMATERIALIZATIONS } from '../program/index.js';
+import { LINEAR_MODES, OPTIMIZER_OFFLOADS, REMATERIALIZATIONS } from '../program/index.js';
 import { SCHEDULE_NAMES } from '../program/schedules/index.js';
 import { withOptions } from './variation.js';
 
@@ -40,6 +40,7 @@ export function flippedPlans(job: Job): Job[] {
     ...ACTIVATION_LAYOUTS.map((activations) => ({ activations })),
     ...LINEAR_MODES.map((linears) => ({ linears })),
     ...SHARDS.map((shard) => ({ shard })),
+    ...OPTIMIZER_OFFLOADS.map((optimizerOffload) => ({ optimizerOffload })),
     ...[0, 1, 2].map((prefetch) => ({ prefetch })),
     ...[true, false].map((overlapGradients) => ({ overlapGradients })),
     ...(['where-used', 'once'] as const).map((castParameters) => ({ castParameters })),

@@ -62,8 +62,11 @@ export function robustness(jobs: readonly Job[], assess: Assess, { draws, seed }
   const [first] = jobs;
   if (first === undefined) return { draws, seed, intervals: {}, plans: [] };
   const statuses = rateStatuses(first.hardware.document);
+  const usesHost = jobs.some(({ plan }) => plan.optimizerOffload !== 'none');
   const intervals = Object.fromEntries(
-    Object.entries(statuses).map(([name, status]) => [name, UNCERTAINTY[status]]),
+    Object.entries(statuses).flatMap(([name, status]) =>
+      name === 'hostLink' && !usesHost ? [] : [[name, UNCERTAINTY[status]]],
+    ),
   ) as Robustness['intervals'];
   const factors = Array.from({ length: draws }, (_, draw) => drawFactors(intervals, seed, draw));
   // Plan by plan: what a plan is lowered to is the same in all draws.

@@ -26,7 +26,7 @@ export interface Sensitivities {
   readonly options: readonly Sensitivity[];
 }
 
-const MACHINE: readonly RateName[] = ['compute', 'memoryBandwidth', 'links', 'network'];
+const MACHINE: readonly RateName[] = ['compute', 'memoryBandwidth', 'links', 'network', 'hostLink'];
 
 /** @param base the job's own figures */
 export function sensitivities(job: Job, base: StepFigures, assess: Assess): Sensitivities {
@@ -49,7 +49,8 @@ export function sensitivities(job: Job, base: StepFigures, assess: Assess): Sens
   const machine = MACHINE.flatMap((name) => {
     const [found] = assessed([onScaledHardware(job, { [name]: 2 })]);
     // A machine without such a thing is as fast as before.
-    if (found === undefined || (name === 'network' && !hasNetwork(job))) return [];
+    if (found === undefined || (name === 'network' && !hasNetwork(job)) || (name === 'hostLink' && !usesHost(job)))
+      return [];
     return [row(`2 × ${RATE_NAMES[name]}`, found.job, found.figures)];
   });
 
@@ -90,6 +91,8 @@ export function sensitivities(job: Job, base: StepFigures, assess: Assess): Sens
     return found.slice(0, 1).map(({ job: one, figures }) => row(`batch ${batch}`, one, figures));
   }
 }
+
+const usesHost = ({ plan }: Job): boolean => plan.optimizerOffload !== 'none';
 
 /** Whether chips of the job lie in several nodes or slices. */
 function hasNetwork({ hardware: { topology }, chips }: Job): boolean {

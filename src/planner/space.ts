@@ -42,6 +42,10 @@ function evenVirtualStages({ task: { model }, plan }: DimensionContext): number[
   return even.length > 0 ? even : [2];
 }
 
+/** How frameworks for such chips keep optimizer state in the host's memory. */
+export const frameworkOffload = ({ topology }: Task['hardware']): Exclude<Plan['optimizerOffload'], 'none'> =>
+  topology.kind === 'torus' ? 'streamed' : 'host-update';
+
 export const DIMENSIONS: { readonly [K in ListedOption]?: Dimension<K> } = {
   schedule: {
     values: ({ plan }) => (isPipeline(plan) ? ['1f1b', 'interleaved-1f1b', 'zb-v'] : ['1f1b']),
@@ -76,6 +80,13 @@ export const DIMENSIONS: { readonly [K in ListedOption]?: Dimension<K> } = {
         ? ['synchronous', 'bidirectional']
         : ['synchronous'],
     about: 'synchronous; on a torus bidirectional too; with --full ring as well, elsewhere ring-bulk',
+  },
+  optimizerOffload: {
+    values: ({ task: { hardware } }) =>
+      hardware.host === undefined ? ['none'] : ['none', frameworkOffload(hardware)],
+    usual: () => ['none'],
+    about:
+      "none; with --full where the profile states a host's memory also streamed, which frameworks for TPUs have, or host-update, which those for GPUs have",
   },
   shard: {
     values: ({ plan }) => {

@@ -3,8 +3,8 @@
  * mutable thing here; `finish` gives the immutable program.
  */
 import type { Mesh } from '../mesh/index.js';
-import type { Attributes, CollectiveName, ComputeName, MoveName } from './ops/index.js';
-import { invalid, recordOf } from './ops/index.js';
+import type { Attributes, ComputeName, MoveName, TransferName } from './ops/index.js';
+import { inferTypes, invalid } from './ops/index.js';
 import type {
   Op,
   Phase,
@@ -19,7 +19,7 @@ import type {
 } from './types.js';
 import { regionOps, unstacked } from './types.js';
 
-type Recorded = ComputeName | MoveName | CollectiveName;
+type Recorded = ComputeName | MoveName | TransferName;
 
 export interface EmitOptions {
   readonly id: string;
@@ -124,7 +124,8 @@ export class Builder {
     attributes: Attributes[N],
     options: EmitOptions,
   ): ValueId[] {
-    const types = recordOf(name).infer(
+    const types = inferTypes(
+      name,
       operands.map((operand) => this.type(operand)),
       attributes,
       this.mesh,

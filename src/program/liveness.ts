@@ -13,9 +13,9 @@ import type { Block, RepeatBlock, Step } from './memory/blocks.js';
 import { compileBlocks } from './memory/blocks.js';
 import type { State } from './memory/settled.js';
 import { goesOnAlike, leap, sameState, stateOf } from './memory/settled.js';
-import { isCollective, isCompute } from './ops/index.js';
+import { isCompute, isTransfer } from './ops/index.js';
 import type { Op, Program, Role, ValueId } from './types.js';
-import { typeBytes, unstacked } from './types.js';
+import { chipBytes, typeBytes, unstacked } from './types.js';
 
 export type { MemorySample } from './memory/account.js';
 export { ROLES } from './memory/account.js';
@@ -41,6 +41,13 @@ export const IN_PLACE: Partial<Record<Op['name'], readonly (readonly [number, nu
   ],
   put: [[0, 1]],
 };
+
+/** The operand whose memory a result takes over. */
+function overwritten(op: Op, result: number): ValueId | undefined {
+  if (op.name === 'from_host' && attributesOf(op, 'from_host').into) return op.operands[op.results.length + result];
+  const operand = IN_PLACE[op.name]?.find(([index]) => index === result)?.[1];
+  return operand === undefined ? undefined : op.operands[operand];
+}
 
 /** What is known of how a program is run; without it every value has memory of its own. */
 export interface MemoryOptions {
@@ -86,7 +93,7 @@ class Walk {
     this.account.begin('start');
     for (const { value } of this.#program.inputs) {
       const { type, role } = this.#program.values[value]!;
-      const one = () => this.account.allocate(typeBytes(unstacked(type)), role);
+      const one = () => this.account.allocate(chipBytes(unstacked(type)), role);
       this.#bind(value, type.stack === undefined ? one() : Array.from({ length: type.stack }, one));
     }
     this.account.mark('start');
@@ -151,7 +158,7 @@ class Walk {
       const stack = this.#env[op.operands[0]!] as Buffer[];
       this.#bind(op.results[0]!, stack[attributesOf(op, 'element').index]!);
     } else {
-      if (this.#hidden === undefined && (isCompute(op.name) || isCollective(op.name))) this.account.begin(op.id);
+      if (this.#hidden === undefined && (isCompute(op.name) || isTransfer(op.name))) this.account.begin(op.id);
       if (op.asynchronous === true) this.#start(op, early || op.queued === true);
       else {
         this.#read(op);
@@ -168,13 +175,11 @@ class Walk {
   }
 
   #allocate(op: Op): void {
-    const inPlace = IN_PLACE[op.name];
     op.results.forEach((id, index) => {
       const isView = this.#options.views?.has(op.name) === true;
-      const operand = isView ? 0 : inPlace?.find(([result]) => result === index)?.[1];
-      const over = operand === undefined ? undefined : op.operands[operand];
+      const over = isView ? op.operands[0] : overwritten(op, index);
       const { type, role } = this.#program.values[id]!;
-      const size = this.#hidden?.has(id) === true ? 0 : typeBytes(type) + (this.#options.beside?.get(id) ?? 0);
+      const size = this.#hidden?.has(id) === true ? 0 : chipBytes(type) + (this.#options.beside?.get(id) ?? 0);
       this.#bind(id, over === undefined ? this.account.allocate(size, role) : this.#env[over]!);
     });
     this.account.mark(op.id);
@@ -279,6 +284,10 @@ class Walk {
     account.mark(op.id);
   }
 }
+
+/** What a program keeps in the memory of the chip's host, which nothing but its state is in. */
+export const hostBytes = ({ inputs, values }: Program): Bytes =>
+  bytes(inputs.reduce((total, { value }) => total + typeBytes(values[value]!.type) - chipBytes(values[value]!.type), 0));
 
 /** The peak of memory over one run of a training step. */
 export function memoryUse(program: Program, options: MemoryOptions = {}): MemoryUse {

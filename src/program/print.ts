@@ -9,8 +9,8 @@ import type { OpName } from './ops/index.js';
 import type { Op, Program, ProgramInput, ValueId, ValueType } from './types.js';
 import { regionOps } from './types.js';
 
-export const formatType = ({ shape, dtype, states, stack }: ValueType): string =>
-  `${stack === undefined ? '' : `${stack}×`}${dtype}[${shape.join(',')}]${formatStates(states)}`;
+export const formatType = ({ shape, dtype, states, stack, memory }: ValueType): string =>
+  `${stack === undefined ? '' : `${stack}×`}${dtype}[${shape.join(',')}]${formatStates(states)}${memory === undefined ? '' : `@${memory}`}`;
 
 const formatAttribute = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.join(',')}]`;

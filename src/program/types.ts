@@ -21,6 +21,8 @@ export interface ValueType {
    * take one out.
    */
   readonly stack?: number;
+  /** Present where it lies in the memory of the chip's host, and takes none of the chip's. */
+  readonly memory?: 'host';
 }
 
 export type Role = 'parameter' | 'gradient' | 'optimizer' | 'activation' | 'input';
@@ -47,8 +49,8 @@ export interface Op<N extends OpName = OpName> {
   /** The body of a `repeat`, a `manual` region or a `kernel`; it may use values from around it. */
   readonly region?: Region;
   /**
-   * Of a collective: it is started and the ops after it are issued at once; the first that reads a result waits for it.
-   * Collectives over one axis run one after the other, in the order they are started. A collective that is started
+   * Of a collective or a transfer to or from the host: it is started and the ops after it are issued at once; the first that reads a result waits for it.
+   * Collectives over one axis run one after the other, in the order they are started; so do transfers one way. A collective that is started
    * again, in the next iteration of a repeat, first waits for the one before, so that no more than one run of it is
    * under way; those among the ops of `Region.ahead` do not, nor those that are `queued`.
    */
@@ -83,6 +85,10 @@ export interface Ahead {
 export const MONITOR = 'monitor/';
 export const isMonitor = ({ id }: Pick<Op, 'id'>): boolean => id.startsWith(MONITOR);
 
+/** Whether a compute op, or a kernel of them, is the host's: what it makes lies there. */
+export const isOnHost = ({ results }: Pick<Op, 'results'>, values: readonly Value[]): boolean =>
+  results.length > 0 && values[results[0]!]!.type.memory === 'host';
+
 /** All ops of a region, those that are issued early first. */
 export const regionOps = ({ ahead, ops }: Region): readonly Op[] =>
   ahead === undefined ? ops : [...ahead.ops, ...ops];
@@ -109,7 +115,7 @@ export interface ParameterInput {
 export interface OptimizerInput {
   readonly kind: 'optimizer';
   readonly value: ValueId;
-  /** The parameter whose state this is, and which slot: `first-moment`, `second-moment`, `momentum`. */
+  /** The parameter whose state this is, and which slot: `first-moment`, `second-moment`, `momentum`, `copy`. */
   readonly parameter: string;
   readonly slot: string;
 }
@@ -201,9 +207,17 @@ export interface Program {
 
 export const elementCount = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
-/** Bytes on one rank, of all the tensors of a stacked value. */
+/** Bytes on one rank, of all the tensors of a stacked value, wherever they lie. */
 export const typeBytes = (type: ValueType): number =>
   elementCount(type.shape) * DTYPE_BYTES[type.dtype] * (type.stack ?? 1);
 
+/** Of these, what they take of the chip's memory. */
+export const chipBytes = (type: ValueType): number => (type.memory === 'host' ? 0 : typeBytes(type));
+
 /** The type of one element of a stacked value. */
-export const unstacked = ({ shape, dtype, states }: ValueType): ValueType => ({ shape, dtype, states });
+export const unstacked = ({ shape, dtype, states, memory }: ValueType): ValueType => ({
+  shape,
+  dtype,
+  states,
+  ...(memory === undefined ? {} : { memory }),
+});

@@ -6,16 +6,17 @@ import { axisSize, sameStates, withState } from '../mesh/index.js';
 import type { AxisName } from '../mesh/index.js';
 import { attributesOf } from './builder.js';
 import type { ComputeName } from './ops/index.js';
-import { invalid, isCollective, isCompute, recordOf } from './ops/index.js';
+import { inferTypes, invalid, isCompute, isTransfer } from './ops/index.js';
 import type { Op, Program, Region, ValueId, ValueType } from './types.js';
 import { isState, stateKey, unstacked } from './types.js';
 
 const formatType = (type: ValueType): string =>
-  `${type.stack === undefined ? '' : `${type.stack}×`}${type.dtype}[${type.shape.join(',')}]${JSON.stringify(type.states)}`;
+  `${type.stack === undefined ? '' : `${type.stack}×`}${type.dtype}[${type.shape.join(',')}]${JSON.stringify(type.states)}${type.memory === undefined ? '' : '@host'}`;
 
 export const sameType = (a: ValueType, b: ValueType): boolean =>
   a.dtype === b.dtype &&
   a.stack === b.stack &&
+  a.memory === b.memory &&
   a.shape.length === b.shape.length &&
   (a.shape === b.shape || a.shape.every((size, index) => size === b.shape[index])) &&
   (a.states === b.states || sameStates(a.states, b.states));
@@ -170,7 +171,7 @@ export function verify(program: Program, derived: Derived = new Map()): Program 
     const known = derived.get(op);
     if (known !== undefined && isDerived(op, known)) return;
     const operands = op.operands.map(type);
-    const inferred = recordOf(op.name as ComputeName).infer(operands, op.attributes as never, mesh);
+    const inferred = inferTypes(op.name as ComputeName, operands, op.attributes as never, mesh);
     if (inferred.length !== op.results.length)
       throw invalid(op.id, `${inferred.length} results`, String(op.results.length));
     inferred.forEach((expected, index) => expectSame(op.id, expected, type(op.results[index]!)));
@@ -180,8 +181,8 @@ export function verify(program: Program, derived: Derived = new Map()): Program 
   const checkOp = (op: Op): void => {
     if (ids.has(op.id)) throw invalid(op.id, 'unique ids', 'a second op of this id');
     ids.add(op.id);
-    if (op.asynchronous === true && !isCollective(op.name))
-      throw invalid(op.id, 'a collective, to be asynchronous', op.name);
+    if (op.asynchronous === true && !isTransfer(op.name))
+      throw invalid(op.id, 'a collective or a transfer, to be asynchronous', op.name);
     if (op.queued === true && op.asynchronous !== true) throw invalid(op.id, 'asynchronous, to be queued', 'neither');
     op.operands.forEach((id) => use(id, op.id));
     if (op.name === 'repeat') checkRepeat(op);

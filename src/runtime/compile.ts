@@ -1,7 +1,7 @@
 /** Prepares a program to be run again and again: kernels compiled, and for each step the values that die with it. */
 import { coordinate } from '../mesh/index.js';
 import type { CollectiveName, DType, MoveName, Op, Program, Region, ValueId } from '../program/index.js';
-import { attributesOf, elementCount, IN_PLACE, invalid, isCollective, isMove } from '../program/index.js';
+import { attributesOf, elementCount, IN_PLACE, invalid, isCollective, isHostMove, isMove } from '../program/index.js';
 import { lastUses } from '../program/last-uses.js';
 import { reads } from '../program/passes/fuse.js';
 import type { CompiledKernel, KernelFamily, KernelSpec } from './kernels/family.js';
@@ -44,7 +44,7 @@ export interface MoveStep extends StepBase {
   readonly op: Op<MoveName>;
 }
 
-/** `join_stacks` and `element`. */
+/** `join_stacks` and `element`; and transfers to and from the host, in whose memory a rank's tensors lie anyway. */
 export interface StackStep extends StepBase {
   readonly kind: 'stack';
   readonly op: Op;
@@ -156,7 +156,7 @@ export async function compileProgram(program: Program, family: KernelFamily, ran
 
   async function compileStep(op: Op, dying: readonly ValueId[], isAhead: boolean): Promise<Step> {
     const { region } = op;
-    if (op.name === 'join_stacks' || op.name === 'element') return { kind: 'stack', op, dying };
+    if (op.name === 'join_stacks' || op.name === 'element' || isHostMove(op.name)) return { kind: 'stack', op, dying };
     if (isCollective(op.name)) {
       const isQueued = isAhead || op.queued === true;
       return { kind: 'collective', op: op as Op<CollectiveName>, isQueued, dying };

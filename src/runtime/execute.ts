@@ -2,7 +2,7 @@
 import type { Mesh } from '../mesh/index.js';
 import { axisSize, coordinate } from '../mesh/index.js';
 import type { Op, Program, ValueId, ValueType } from '../program/index.js';
-import { attributesOf } from '../program/index.js';
+import { attributesOf, isHostMove } from '../program/index.js';
 import type { Span } from '../trace/index.js';
 import { spanId } from '../trace/index.js';
 import type { Seconds } from '../units.js';
@@ -210,6 +210,7 @@ export class Execution {
   }
 
   #runStack({ op }: StackStep): void {
+    if (isHostMove(op.name)) return op.results.forEach((id, index) => this.#bind(id, this.#env[op.operands[index]!]!));
     const handles = op.operands.flatMap((id) => handlesOf(this.#env[id]!));
     this.#bind(op.results[0]!, op.name === 'element' ? handles[attributesOf(op, 'element').index]! : handles);
   }

@@ -3,7 +3,7 @@
  * took; what a step's time is made of, by what each added to it, which of a collective is its exposed time.
  */
 import { MeshwrightError } from '../errors.js';
-import type { AxisName } from '../mesh/index.js';
+import type { Lane } from '../mesh/index.js';
 import type { Phase } from '../program/index.js';
 import type { TimedSpan } from './measured.js';
 import type { SpanKind } from './trace.js';
@@ -21,7 +21,7 @@ export interface JoinedSpan {
   /** See `TimedSpan`. */
   readonly runs?: number;
   readonly sentBytes?: number;
-  readonly axis?: AxisName;
+  readonly axis?: Lane;
 }
 
 /** What the host does is no op of the program: it is part of what lies between spans. */

@@ -4,7 +4,7 @@
  * is what is compared, and steps that something else on the machine disturbed are left out.
  */
 import { median } from 'simple-statistics';
-import type { AxisName } from '../mesh/index.js';
+import type { Lane } from '../mesh/index.js';
 import type { Phase } from '../program/index.js';
 import type { Seconds } from '../units.js';
 import { seconds } from '../units.js';
@@ -28,7 +28,7 @@ export interface TimedSpan {
   /** For a collective: bytes that a rank sends. */
   readonly sentBytes?: number;
   /** For a collective: the axis it is over. */
-  readonly axis?: AxisName;
+  readonly axis?: Lane;
 }
 
 /** One measured step: each rank's spans, and the step as the host saw it. */

@@ -3,7 +3,7 @@
  * rank and resource (its kernels, the links of each axis, the host), arrows between spans, and counters. Times in µs with
  * three decimals, in ascending order; slices of one track do not overlap.
  */
-import { MESH_AXES } from '../mesh/index.js';
+import { HOST_LANES, MESH_AXES } from '../mesh/index.js';
 import type { Seconds } from '../units.js';
 import type { Span } from './trace.js';
 
@@ -45,8 +45,18 @@ export interface TraceEvent {
 }
 
 /** What one thread shows does not overlap. */
-const laneOf = ({ kind, axis }: Span): string => (axis === undefined ? `${kind}s` : `${kind}s over ${axis}`);
-const LANES = ['kernels', 'collectives', ...MESH_AXES.map((axis) => `collectives over ${axis}`), 'hosts', 'slots'];
+const laneOf = ({ kind, axis }: Span): string => {
+  if (axis === undefined) return `${kind}s`;
+  return (HOST_LANES as readonly string[]).includes(axis) ? axis : `${kind}s over ${axis}`;
+};
+const LANES = [
+  'kernels',
+  'collectives',
+  ...MESH_AXES.map((axis) => `collectives over ${axis}`),
+  ...HOST_LANES,
+  'hosts',
+  'slots',
+];
 const trackOf = (span: Span): string =>
   span.kind === 'slot' && span.slot !== undefined ? `stage ${span.slot.stage}` : `rank ${span.rank} ${laneOf(span)}`;
 const nanoseconds = (value: Seconds): number => Math.round(value * 1e9);

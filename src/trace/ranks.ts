@@ -1,6 +1,6 @@
 /** What each rank did in a run, so that ranks can be told apart: the join with the simulation has only their mean. */
 import { median } from 'simple-statistics';
-import type { AxisName, Mesh } from '../mesh/index.js';
+import type { Lane, Mesh } from '../mesh/index.js';
 import { coordinate, rankCount } from '../mesh/index.js';
 import type { Phase } from '../program/index.js';
 import { exposedTimes } from './exposure.js';
@@ -14,7 +14,7 @@ export interface RankSpan {
   readonly kind: SpanKind;
   readonly name: string;
   readonly phase: Phase;
-  readonly axis?: AxisName;
+  readonly axis?: Lane;
   /** Of one run, from its start to its end: the median over steps. */
   readonly medianSeconds: readonly (number | null)[];
   /** What all its runs add to a step, see `exposedTimes`: the mean over the steps that `summarizeSteps` takes. */

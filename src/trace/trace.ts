@@ -2,7 +2,7 @@
  * What both executors write: spans with ids that the simulated and the measured trace share. The id of a span is the
  * op's id completed by the iterations of the repeated regions around it, and nothing else joins the two.
  */
-import type { AxisName } from '../mesh/index.js';
+import type { Lane } from '../mesh/index.js';
 import type { Seconds } from '../units.js';
 import type { Op, Phase } from '../program/index.js';
 
@@ -24,7 +24,7 @@ export interface Span {
   /** For a collective, where it is known: when its turn could have come; it starts when it is on the links. */
   readonly issued?: Seconds;
   /** For a collective: those over one axis follow each other, those over several may run at once. */
-  readonly axis?: AxisName;
+  readonly axis?: Lane;
   /** In a pipeline, which slot it is part of; what a stage does before and after its slots has none. */
   readonly slot?: SlotPlace;
 }

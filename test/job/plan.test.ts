@@ -156,6 +156,7 @@ describe('the block of a job file', () => {
       virtualStages: 'fewest',
       stageLayers: 'balanced',
       scheduleMemory: 'usual',
+      optimizerOffload: 'none',
       overlapTransfers: true,
       twist: false,
       rematerialize: 'none',

@@ -12,7 +12,7 @@ import { MOST_RUNS, pipelineTrace, stepTrace } from '../../../sim/index.js';
 import type { Assessment, PipelineAssessment } from '../assess.js';
 import { Assessor, lowerFor, stackOf } from '../assess.js';
 import type { CollectiveFlag } from '../collective-flag.js';
-import { requireTaken } from '../collective-flag.js';
+import { collectivesOf, requireTaken } from '../collective-flag.js';
 import type { JobFlags } from '../options.js';
 import { jobInput } from '../options.js';
 import { printJson, printLine, printTable } from '../output.js';
@@ -54,7 +54,7 @@ export function simulate(file: string | undefined, flags: SimulateFlags): void {
   }
   if (drawn) throw noStages(job);
   const assessment = assessor.assess(job, stackOf(job), unfold);
-  if (flags.collective !== undefined) requireTaken(flags.collective, assessment.execution.plan.collectives);
+  if (flags.collective !== undefined) requireTaken(flags.collective, collectivesOf(assessment.execution.plan.collectives));
   const report = reportOn(assessor, assessment, flags, unfold);
   if (flags.trace !== undefined) writeStepTrace(flags.trace, assessment, report.runs);
   if (flags.json) printJson(report);
@@ -71,7 +71,7 @@ function showPipeline(assessor: Assessor, assessment: PipelineAssessment, flags:
   if (flags.collective !== undefined)
     requireTaken(
       flags.collective,
-      execution.runs.all.flatMap(({ plan }) => plan.collectives),
+      collectivesOf(execution.runs.all.flatMap(({ plan }) => plan.collectives)),
     );
   if (flags.trace !== undefined) writeTrace(flags.trace, [pipelineTrace(execution, machine)]);
   const report = reportOnPipeline(assessor, assessment, flags);

@@ -36,6 +36,9 @@ const file: Rule = (translation) => {
     ...(elements === undefined ? {} : { reduce_bucket_size: elements, allgather_bucket_size: elements }),
     ...(plan.shard === 'parameters' ? { stage3_param_persistence_threshold: plan.shardMinimum } : {}),
     ...(plan.shard === 'parameters' && replica > 1 ? { mics_shard_size: data } : {}),
+    ...(plan.shard !== 'none' && plan.optimizerOffload === 'host-update'
+      ? { offload_optimizer: { device: 'cpu', pin_memory: true } }
+      : {}),
   };
   const config = {
     train_batch_size: job.batch,
@@ -117,6 +120,12 @@ const RULES: Rules = {
   overlapGradients: ({ plan, replica, data, lacks }) => {
     if (plan.shard === 'none' && plan.overlapGradients && replica * data > 1)
       lacks('overlapGradients', 'without ZeRO gradients are reduced after the backward pass');
+  },
+  optimizerOffload: ({ plan, lacks }) => {
+    if (plan.optimizerOffload === 'streamed')
+      lacks('optimizerOffload', 'the host updates what it keeps: optimizer-offload=host-update');
+    if (plan.optimizerOffload === 'host-update' && plan.shard === 'none')
+      lacks('optimizerOffload', 'offload_optimizer is of ZeRO, stages 1 to 3');
   },
   castParameters: ({ plan, job, lacks }) => {
     if (

@@ -131,6 +131,10 @@ const RULES: Rules = {
   overlapGradients: ({ plan, lacks }) => {
     if (!plan.overlapGradients) lacks('overlapGradients', 'gradients are reduced beside the backward pass');
   },
+  optimizerOffload: onlyUsual(
+    'optimizerOffload',
+    'fully_shard(…, offload_policy=CPUOffloadPolicy()), which keeps parameters and gradients in the host\'s memory as well, and updates there',
+  ),
   castParameters: (translation) => {
     if (translation.plan.castParameters === 'once' && !usesFsdp(translation))
       translation.lacks('castParameters', 'torch.autocast casts where parameters are used');

@@ -118,6 +118,11 @@ const RULES: Rules = {
   prefetch: onlyUsual('prefetch', 'XLA schedules gathers ahead of their use'),
   bucket: onlyUsual('bucket', "XLA's combiner thresholds (--xla_gpu_all_gather_combine_threshold_bytes)"),
   overlapGradients: onlyUsual('overlapGradients', 'XLA schedules reductions beside the backward pass'),
+  optimizerOffload: ({ plan, set, lacks }) => {
+    if (plan.optimizerOffload === 'streamed') set('optimizer_memory_host_offload: true');
+    if (plan.optimizerOffload === 'host-update')
+      lacks('optimizerOffload', 'the chip updates, with state from the host: optimizer-offload=streamed');
+  },
   castParameters: onlyUsual('castParameters', 'parameters are cast where they are used'),
   compute: ({ job, set }) => set(`dtype: ${JAX_TYPES[job.precision.compute]}`),
   parameters: ({ job, set }) => set(`weight_dtype: ${JAX_TYPES[job.precision.parameters]}`),

@@ -136,6 +136,16 @@ const optimizerState: Rule = ({ job, set, lacks }) => {
   if (optimizer === 'f64') lacks('optimizerState', 'f32 or less');
 };
 
+const optimizerOffload: Rule = ({ plan, set, lacks }) => {
+  if (plan.optimizerOffload === 'host-update') {
+    set('--optimizer-cpu-offload --optimizer-offload-fraction 1.0 --overlap-cpu-optimizer-d2h-h2d');
+    if (plan.shard === 'none')
+      lacks('optimizerOffload', '--use-precision-aware-optimizer, which it needs, wants --use-distributed-optimizer');
+  }
+  if (plan.optimizerOffload === 'streamed')
+    lacks('optimizerOffload', 'the host updates what it keeps: optimizer-offload=host-update');
+};
+
 const RULES: Rules = {
   mesh,
   microbatches,
@@ -159,6 +169,7 @@ const RULES: Rules = {
   overlapGradients: ({ plan, replica, data, sequence, set }) => {
     if (plan.overlapGradients && replica * data * sequence > 1) set('--overlap-grad-reduce');
   },
+  optimizerOffload,
   castParameters,
   compute,
   parameters: ({ job, lacks }) => {

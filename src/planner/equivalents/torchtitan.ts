@@ -121,6 +121,10 @@ const RULES: Rules = {
   },
   bucket: onlyUsual('bucket', 'FSDP gathers and reduces a layer at once'),
   overlapGradients: onlyUsual('overlapGradients', 'gradients are reduced beside the backward pass'),
+  optimizerOffload: onlyUsual(
+    'optimizerOffload',
+    'training.enable_cpu_offload, which keeps parameters and gradients in the host\'s memory as well, and updates there',
+  ),
   castParameters: onlyUsual('castParameters', 'FSDP casts before each gather: cast-parameters=where-used'),
   compute: ({ job, lacks }) => {
     if (!['bf16', 'f32'].includes(job.precision.compute)) lacks('compute', 'bfloat16 or float32');

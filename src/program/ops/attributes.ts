@@ -118,6 +118,13 @@ export interface CollectiveAttributes {
   permute: { readonly axis: AxisName; readonly shifts: readonly number[] };
 }
 
+/** Ops that move tensors between a chip's memory and its host's. Any number of them in one launch. */
+export interface HostAttributes {
+  to_host: None;
+  /** `into`: a tensor of the chip follows for each, whose memory the result takes. */
+  from_host: { readonly into?: true };
+}
+
 export interface StructureAttributes {
   /**
    * Runs its region `count` times. Operands are `carried` initial values, then stacked values of `count` elements;
@@ -139,8 +146,15 @@ export interface StructureAttributes {
   element: { readonly index: number };
 }
 
-export type Attributes = ComputeAttributes & MoveAttributes & CollectiveAttributes & StructureAttributes;
+export type Attributes = ComputeAttributes &
+  MoveAttributes &
+  CollectiveAttributes &
+  HostAttributes &
+  StructureAttributes;
 export type MoveName = keyof MoveAttributes;
 export type ComputeName = keyof ComputeAttributes;
 export type CollectiveName = keyof CollectiveAttributes;
+export type HostMoveName = keyof HostAttributes;
+/** Ops that may go on beside others. */
+export type TransferName = CollectiveName | HostMoveName;
 export type OpName = keyof Attributes;

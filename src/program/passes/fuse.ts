@@ -5,7 +5,7 @@
 import { attributesOf, Builder } from '../builder.js';
 import { isCompute } from '../ops/index.js';
 import type { Op, Program, Region, ValueId } from '../types.js';
-import { isMonitor, regionOps } from '../types.js';
+import { isMonitor, isOnHost, regionOps } from '../types.js';
 
 /** Of ops with a region, which are asked again and again, by every pass and at every level around them. */
 const known = new WeakMap<Op, readonly ValueId[]>();
@@ -66,8 +66,15 @@ function firstReaders(ops: readonly Op[], pending: readonly (readonly ValueId[])
   return found;
 }
 
+type IsOnHost = (op: Op) => boolean;
+
 /** @param live values that are needed after the block */
-function fuseBlock(ops: readonly Op[], live: readonly ValueId[], pending: readonly (readonly ValueId[])[] = []): Op[] {
+function fuseBlock(
+  ops: readonly Op[],
+  live: readonly ValueId[],
+  isOnHost: IsOnHost,
+  pending: readonly (readonly ValueId[])[] = [],
+): Op[] {
   const fused: Op[] = [];
   const begins = firstReaders(ops, pending);
   // From the last op to the first, so that what later ops need is known: outside the open group, and inside it.
@@ -86,7 +93,7 @@ function fuseBlock(ops: readonly Op[], live: readonly ValueId[], pending: readon
     if (isCompute(op.name)) {
       // An op of which nothing is needed is not launched, unless it has to be.
       if (op.unread !== true && !op.results.some((id) => needed.has(id) || neededInside.has(id))) continue;
-      if (group.length > 0 && group[0]!.phase !== op.phase) close();
+      if (group.length > 0 && (group[0]!.phase !== op.phase || isOnHost(group[0]!) !== isOnHost(op))) close();
       group.unshift(op);
       op.operands.forEach((id) => neededInside.add(id));
       if (begins.has(op)) close();
@@ -94,13 +101,13 @@ function fuseBlock(ops: readonly Op[], live: readonly ValueId[], pending: readon
     }
     close();
     reads(op).forEach((id) => needed.add(id));
-    fused.push(op.region ? { ...op, region: fuseRegion(op, op.region) } : op);
+    fused.push(op.region ? { ...op, region: fuseRegion(op, op.region, isOnHost) } : op);
   }
   close();
   return fused.reverse();
 }
 
-function fuseRegion(op: Op, region: Region): Region {
+function fuseRegion(op: Op, region: Region, isOnHost: IsOnHost): Region {
   const { ahead, ops, args, results } = region;
   const brought = (list: readonly Op[]) => list.flatMap((one) => (one.asynchronous === true ? [one.results] : []));
   const early = brought(ahead?.ops ?? []);
@@ -109,10 +116,10 @@ function fuseRegion(op: Op, region: Region): Region {
   const late = brought(ops).map((values) =>
     args.slice(0, carried).filter((_, index) => values.includes(results[index]!)),
   );
-  const fused = fuseBlock(ops, results, [...early, ...late]);
+  const fused = fuseBlock(ops, results, isOnHost, [...early, ...late]);
   if (ahead === undefined) return { ...region, ops: fused };
   const needed = [...fused.flatMap(reads), ...results];
-  return { ...region, ops: fused, ahead: { ...ahead, ops: fuseBlock(ahead.ops, needed) } };
+  return { ...region, ops: fused, ahead: { ...ahead, ops: fuseBlock(ahead.ops, needed, isOnHost) } };
 }
 
 export function fuse(program: Program): Program {
@@ -121,6 +128,7 @@ export function fuse(program: Program): Program {
     fuseBlock(
       program.ops,
       program.outputs.map(({ value }) => value),
+      (op) => isOnHost(op, program.values),
     ),
   );
   return builder.finish(program.inputs, program.outputs);

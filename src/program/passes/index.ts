@@ -3,6 +3,8 @@ export * from './differentiate.js';
 export * from './fuse.js';
 export * from './lower.js';
 export { GRADIENT_SQUARES, LARGEST_LOGIT } from './monitor.js';
+export { OPTIMIZER_OFFLOADS } from './optimizer-offload.js';
+export type { OptimizerOffload } from './optimizer-offload.js';
 export * from './reduce-gradients.js';
 export type { Rematerialization } from './residuals.js';
 export { REMATERIALIZATIONS } from './residuals.js';

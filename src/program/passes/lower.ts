@@ -15,6 +15,7 @@ import { counterInput } from './loss-scale.js';
 import { monitorStep } from './monitor.js';
 import type { LinearMode } from './overlap-linears/index.js';
 import { overlapLinears } from './overlap-linears/index.js';
+import type { OptimizerOffload } from './optimizer-offload.js';
 import { prefetchParameters } from './prefetch.js';
 import type { ReduceOptions } from './reduce-gradients.js';
 import { castGradients, reduceGradients, reduceInLayers } from './reduce-gradients.js';
@@ -62,6 +63,8 @@ export interface LowerOptions {
   readonly reductionType?: FloatType;
   /** The type of optimizer state; the parameters' unless given. */
   readonly optimizerType?: FloatType;
+  /** Where optimizer state lies, and who updates; on the chip unless given. */
+  readonly optimizerOffload?: OptimizerOffload;
   /** Dynamic loss scaling; none unless given. */
   readonly lossScaling?: LossScaling;
   /** Keeps `gradient:NAME` among the outputs, to look at. */
@@ -183,6 +186,7 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
 
   const update = {
     ...(options.optimizerType === undefined ? {} : { optimizerType: options.optimizerType }),
+    ...(options.optimizerOffload === undefined ? {} : { offload: options.optimizerOffload }),
     ...(counter === undefined ? {} : { lossScale: { scaling: lossScaling!, counter } }),
     keepGradients: options.keepGradients ?? false,
   };

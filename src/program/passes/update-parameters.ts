@@ -11,9 +11,12 @@ import type {
   ProgramInput,
   ProgramOutput,
   ValueId,
+  ValueType,
 } from '../types.js';
 import type { LossScaling, ScaledStep } from './loss-scale.js';
 import { countNonfinite, emitScaledStep } from './loss-scale.js';
+import type { EmitUpdate, OptimizerOffload, Updater } from './optimizer-offload.js';
+import { FetchedState, HostUpdate, OnChip, fetchAhead } from './optimizer-offload.js';
 
 interface WeightDecay {
   readonly weightDecay: number;
@@ -53,12 +56,6 @@ function optimizerSlots(config: OptimizerConfig): readonly string[] {
   }
 }
 
-interface Update {
-  readonly parameter: ParameterInput;
-  readonly gradient: ValueId;
-  readonly state: readonly ValueId[];
-}
-
 export interface UpdateOptions {
   /** The type that optimizer state is kept in; the parameter's unless given. */
   readonly optimizerType?: FloatType;
@@ -69,6 +66,8 @@ export interface UpdateOptions {
     /** What is not finite among all gradients of the step, where others than the program's are; counted unless given. */
     readonly nonfinite?: ValueId;
   };
+  /** Where optimizer state lies, and who updates; on the chip unless given. */
+  readonly offload?: OptimizerOffload;
   /** Keeps gradients among the outputs, to look at; as they were summed, times the loss scale where there is one. */
   readonly keepGradients?: boolean;
 }
@@ -80,6 +79,10 @@ interface Step {
   readonly step: ValueId | undefined;
   readonly scaled: ScaledStep | undefined;
 }
+
+const UPDATE_LAYERS = 'update-layers';
+/** A slot with the parameter in the type of the update, where the host updates it. */
+const COPY = 'copy';
 
 const isGradient = ({ name }: ProgramOutput): boolean => name.startsWith('gradient:');
 
@@ -109,55 +112,77 @@ export function updateParameters(program: Program, config: OptimizerConfig, opti
   })();
   const step = config.kind === 'adamw' ? (scaled?.step ?? scalar('step')) : undefined;
   const emitUpdate = createUpdate(builder, config, { learningRate, step, scaled });
+  const update = updaterOf(builder, emitUpdate, options.offload ?? 'none');
 
-  const slots = optimizerSlots(config);
-  const updates: Update[] = parameters.map((parameter) => {
+  const slots = [...optimizerSlots(config), ...(update.copies ? [COPY] : [])];
+  const updates = parameters.map((parameter) => {
     const gradient = program.outputs.find(({ name }) => name === `gradient:${parameter.name}`)?.value;
     if (gradient === undefined) throw invalid('update-parameters', `a gradient of ${parameter.name}`, 'none');
     const state = slots.map((slot) => {
       const type = builder.type(parameter.value);
-      const kept = { ...type, dtype: options.optimizerType ?? type.dtype };
+      const own = slot === COPY ? updateType(type.dtype) : (options.optimizerType ?? type.dtype);
+      const kept: ValueType = { ...type, dtype: own, ...(update.onHost ? { memory: 'host' } : {}) };
       const value = builder.value(kept, 'optimizer', `${parameter.name}:${slot}`);
       inputs.push({ kind: 'optimizer', value, parameter: parameter.name, slot });
       return value;
     });
-    return { parameter, gradient, state };
+    return { parameter, operands: [parameter.value, gradient, ...state] };
   });
-  const give = ({ parameter }: Update, [value, ...state]: readonly ValueId[]): void => {
-    outputs.push({ name: `parameter:${parameter.name}`, value: value! });
-    slots.forEach((slot, index) => outputs.push({ name: `optimizer:${parameter.name}:${slot}`, value: state[index]! }));
+  const give = ({ name }: ParameterInput, [value, ...state]: readonly ValueId[]): void => {
+    outputs.push({ name: `parameter:${name}`, value: value! });
+    slots.forEach((slot, index) => outputs.push({ name: `optimizer:${name}:${slot}`, value: state[index]! }));
   };
-  const operandsOf = ({ parameter, gradient, state }: Update): ValueId[] => [parameter.value, gradient, ...state];
-  const stackOf = ({ parameter }: Update) => builder.type(parameter.value).stack;
-  for (const one of updates.filter((one) => stackOf(one) === undefined))
-    give(one, emitUpdate(one.parameter, operandsOf(one)));
-  for (const count of new Set(updates.flatMap((one) => stackOf(one) ?? []))) {
-    const layered = updates.filter((one) => stackOf(one) === count);
+  const stackOf = (parameter: ParameterInput) => builder.type(parameter.value).stack;
+  for (const one of updates.filter(({ parameter }) => stackOf(parameter) === undefined))
+    give(one.parameter, update.emit([one], `update/${one.parameter.name}`, false)[0]!);
+  for (const count of new Set(updates.flatMap(({ parameter }) => stackOf(parameter) ?? []))) {
+    const layered = updates.filter(({ parameter }) => stackOf(parameter) === count);
     const repeat = {
-      id: 'update-layers',
+      id: UPDATE_LAYERS,
       phase: 'optimizer' as const,
       count,
       carried: [],
-      stacked: layered.flatMap(operandsOf),
+      stacked: layered.flatMap(({ operands }) => operands),
     };
     const width = 2 + slots.length;
     const { stacked } = builder.repeat(repeat, (body) => ({
       carried: [],
-      stacked: layered.flatMap((one, index) =>
-        emitUpdate(one.parameter, body.stacked.slice(index * width, (index + 1) * width)),
-      ),
+      stacked: update
+        .emit(
+          layered.map(({ parameter }, index) => ({
+            parameter,
+            operands: body.stacked.slice(index * width, (index + 1) * width),
+          })),
+          UPDATE_LAYERS,
+          true,
+        )
+        .flat(),
     }));
-    layered.forEach((one, index) => give(one, stacked.slice(index * (width - 1), (index + 1) * (width - 1))));
+    layered.forEach(({ parameter }, index) => give(parameter, stacked.slice(index * (width - 1), (index + 1) * (width - 1))));
   }
-  return builder.finish(inputs, outputs);
+  const updated = builder.finish(inputs, outputs);
+  return options.offload === 'streamed' ? fetchAhead(updated, UPDATE_LAYERS) : updated;
 }
 
 /** Updates are computed in f32 at least: squares and small steps vanish in a half. */
 const updateType = (parameter: DType): DType => (parameter === 'f64' ? 'f64' : 'f32');
 
+function updaterOf(builder: Builder, emitUpdate: EmitUpdate, offload: OptimizerOffload): Updater {
+  switch (offload) {
+    case 'none':
+      return new OnChip(emitUpdate);
+    case 'streamed':
+      return new FetchedState(builder, emitUpdate);
+    case 'host-update':
+      return new HostUpdate(builder, emitUpdate);
+    default:
+      return unreachable(offload);
+  }
+}
+
 /** Emits one tensor's update: (parameter, gradient, state…) → (parameter, state…), each rounded once to its type. */
-function createUpdate(builder: Builder, config: OptimizerConfig, { learningRate, step, scaled }: Step) {
-  return ({ group, decayed, name }: ParameterInput, operands: readonly ValueId[]): ValueId[] => {
+function createUpdate(builder: Builder, config: OptimizerConfig, { learningRate, step, scaled }: Step): EmitUpdate {
+  return ({ group, decayed, name }, operands) => {
     const id = `update/${name}`;
     const phase = 'optimizer' as const;
     const decays = decayed || config.decayed === 'all';

@@ -176,10 +176,11 @@ function updateProgram(
     return [{ ...input, value: builder.value(type, 'parameter', input.name) }];
   });
   const complete = builder.finish([...parameters, ...program.inputs, ...(scale?.inputs ?? [])], program.outputs);
-  const { optimizerType, keepGradients = false, monitored = false } = options;
+  const { optimizerType, optimizerOffload, keepGradients = false, monitored = false } = options;
   const update = {
     keepGradients,
     ...(optimizerType === undefined ? {} : { optimizerType }),
+    ...(optimizerOffload === undefined ? {} : { offload: optimizerOffload }),
     ...(scale === undefined ? {} : { lossScale: scale.lossScale }),
   };
   const updated = verified(updateParameters(complete, options.optimizer, update));
