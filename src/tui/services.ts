@@ -81,6 +81,8 @@ export interface PlanRow {
   readonly why: string;
   /** Whether this machine can train it. */
   readonly runsHere: boolean;
+  /** This machine has no profile of its own yet: it is measured before the first training, which changes predictions. */
+  readonly measuresFirst?: true;
 }
 
 export interface SearchProgress {

@@ -26,6 +26,7 @@ const busy: TrainState = [
     kind: 'predicted',
     prediction: running.prediction,
     timeline: { ...timelineAt(0), ranks: [timelineAt(0).ranks[0]!] },
+    news: 'data',
   } as const,
   { kind: 'checkpoint', step: 40, path: 'runs/vit-tiny/checkpoints/40', bytes: 4e6, seconds: 0.03 } as const,
 ].reduce(onTrainEvent, running);
@@ -35,6 +36,16 @@ const done: TrainState = {
   runFolder: 'runs/vit-tiny',
   evaluated: { kind: 'evaluated', what: 'accuracy', value: '87.2 %', baseline: 'chance 10.0 %' },
 };
+const unmeasured: TrainState = initialTrain({ ...HERE[0]!, measuresFirst: true });
+const measured: TrainState = onTrainEvent(
+  { ...busy, prediction: unmeasured.prediction },
+  {
+    kind: 'predicted',
+    prediction: { ...running.prediction, stepTimeSeconds: 0.612, mfu: 0.35 },
+    timeline: timelineAt(0),
+    news: 'this-machine',
+  },
+);
 const longLabel = `${HERE[0]!.label} ${'rematerialize-layers=0-11,40-47 '.repeat(8)}`;
 const many: RunList = { rows: Array.from({ length: 90 }, () => ({ ...RUNS.rows[1]!, plan: longLabel })), damaged: [] };
 const opened = { runFolder: RUNS.rows[0]!.runFolder, detail: DETAIL, view: 'work', row: 0 } as const;
@@ -50,6 +61,8 @@ const STATES: Record<string, AppState> = {
   'train, no step yet': training(initialTrain(HERE[0]!)),
   train: training(running),
   'train, busy': training(busy),
+  'train, not measured': training(unmeasured),
+  'train, measured': training(measured),
   'train, paused': training({ ...busy, isPaused: true, asked: ['pause'], owesCheckpoint: true }),
   'train, 64 ranks': training({
     ...busy,
@@ -156,6 +169,16 @@ describe('what a person reads of a run under way', () => {
 
   it('the log, the newest below', () => {
     expect(text('train, busy')).toMatch(/step 40 +checkpoint runs\/vit-tiny\/checkpoints\/40, 4 MB in 30 ms/);
+  });
+
+  it('that predictions become others when this machine is measured, before and after', () => {
+    expect(text('train, not measured')).toContain(
+      'Predicted for a usual machine: 390 ms, MFU 54.9 %; this one is measured first',
+    );
+    expect(text('train, measured')).toContain(
+      'Predicted 612 ms, MFU 35.0 %; until this machine was measured 390 ms, 54.9 %',
+    );
+    expect(text('train')).not.toContain('usual machine');
   });
 
   it('that it has paused, and how it goes on', () => {

@@ -106,7 +106,11 @@ export function PlanDetail(props: {
   const { glyphs } = useLook();
   const { plan, look, width, rows } = props;
   const { peakMemoryBytesPerChip: used, usableMemoryBytesPerChip: capacity } = plan;
-  const aside = plan.runsHere ? 't trains it here' : 'simulated only';
+  const aside = !plan.runsHere
+    ? 'simulated only'
+    : plan.measuresFirst === true
+      ? 't measures and trains here'
+      : 't trains it here';
   const isTall = rows > FEW_ROWS;
   const known = look instanceof MeshwrightError ? undefined : look;
   return (
