@@ -36,6 +36,7 @@ function rowOf({ job, figures }: FoundPlan, rank: number | null, why: string, ch
     mfuInterval: figures.mfuInterval,
     hfu: figures.hfu,
     peakMemoryBytesPerChip: figures.peakMemoryBytesPerChip,
+    memoryBytesPerChip: figures.memoryCapacityBytesPerChip,
     usableMemoryBytesPerChip: figures.memoryCapacityBytesPerChip - figures.reservedMemoryBytesPerChip,
     memoryBytesByRole: Object.fromEntries(
       Object.entries(figures.memoryBytesByRole).map(([role, size]) => [role, size ?? 0]),

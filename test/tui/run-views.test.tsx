@@ -1,7 +1,4 @@
-import { render } from 'ink-testing-library';
-import { afterEach, describe, expect, it } from 'vitest';
-import { View } from '../../src/tui/app.js';
-import { detectLook, LookProvider } from '../../src/tui/look.js';
+import { describe, expect, it } from 'vitest';
 import type { RunList } from '../../src/tui/services.js';
 import type { CompareState } from '../../src/tui/state/compare.js';
 import type { Size } from '../../src/tui/state/layout.js';
@@ -11,9 +8,8 @@ import { initialTrain, onTrainEvent } from '../../src/tui/state/train.js';
 import type { AppState } from '../../src/tui/state/types.js';
 import { DETAIL, HERE, REPORT, RUNS, stepOf, timelineAt } from './fake-services.js';
 import { start } from './pressing.js';
+import { describeEveryView, LARGE, textOf } from './shown.js';
 
-const SMALL: Size = { columns: 80, rows: 24 };
-const LARGE: Size = { columns: 200, rows: 60 };
 const plans = initialPlans({ model: 'vit-tiny', hardware: 'cpu', chips: 2, batch: 64 });
 
 const running = [...Array(40).keys()]
@@ -100,39 +96,9 @@ const STATES: Record<string, AppState> = {
   }),
 };
 
-let unmount: (() => void) | undefined;
-afterEach(() => unmount?.());
+const text = (name: string, size?: Size): string => textOf(STATES[name]!, size);
 
-function lines(state: AppState, size: Size = SMALL, env: Record<string, string> = { LANG: 'C.UTF-8' }): string[] {
-  const shown = render(
-    <LookProvider value={detectLook(env, 'linux')}>
-      <View state={state} size={size} />
-    </LookProvider>,
-  );
-  unmount = shown.unmount;
-  return (shown.lastFrame() ?? '').split('\n');
-}
-const text = (name: string, size?: Size): string => lines(STATES[name]!, size).join('\n');
-
-describe('every view of runs', () => {
-  for (const [name, state] of Object.entries(STATES)) {
-    it.each([SMALL, { columns: 100, rows: 30 }, LARGE])(`${name}: fits $columns × $rows`, (size) => {
-      const shown = lines(state, size);
-      expect(shown.length).toBeLessThanOrEqual(size.rows);
-      for (const line of shown) expect([...line].length, line).toBeLessThanOrEqual(size.columns);
-      // The keys are at the foot, whatever is above.
-      expect(shown.at(-1)).toMatch(/(quit|close)$/);
-    });
-  }
-
-  it('has only ASCII glyphs of its own where the terminal has no more', () => {
-    for (const state of Object.values(STATES)) {
-      const shown = lines(state, SMALL, { LANG: 'C' }).join('\n');
-      // What is left comes from texts, and is replaced when it is painted.
-      expect(shown.replaceAll(/[×−–µ→…\u00A0]/g, '')).toMatch(/^\p{ASCII}*$/u);
-    }
-  });
-});
+describeEveryView('every view of runs', STATES);
 
 describe('what a person reads of a run under way', () => {
   it('where it is, and the figures beside what was predicted', () => {
@@ -238,6 +204,15 @@ describe('what a person reads of runs that are over', () => {
     expect(text('a run, by rank')).toMatch(/❯ rank 1 +350 ms→372 ms +22 ms→34 ms +4 ms→6 ms +14 ms→20 ms/);
     expect(text('kernels')).toMatch(/matmuls: 231 ms predicted, 254 ms measured ─+ 2 of 2/);
     expect(text('kernels')).toMatch(/❯ encoder\/out\/matmul +8 +100 ms +104 ms +\+4 ms/);
+  });
+
+  it('each view has help of its own', () => {
+    const helpOf = (name: string): string => textOf({ ...STATES[name]!, help: true });
+    expect(helpOf('runs')).toContain('correct this machine');
+    expect(helpOf('a run, by work')).toContain('bars begin where the last ended');
+    expect(helpOf('kernels')).toContain('how often a step has it');
+    expect(helpOf('calibration')).toContain('predicted by a fit to the others');
+    expect(textOf({ ...start(), help: true })).toMatch(/Ctrl-C +quit; so does q where it begins no name/);
   });
 
   it('what a calibration moved and what of it was checked, or that it was refused', () => {

@@ -132,7 +132,7 @@ export function PlanDetail(props: {
       <Box marginTop={isTall ? 1 : 0} flexShrink={0}>
         <SegmentBar
           label="Memory"
-          total={`${memory(used)} of ${memory(capacity)}`}
+          total={`${memory(used)} of ${memory(capacity)} usable${isTall ? ` (a chip has ${memory(plan.memoryBytesPerChip)})` : ''}`}
           segments={largestSegments(plan.memoryBytesByRole, isTall ? SEGMENT_HUES.length : SHORT_SEGMENTS)}
           isShort={!isTall}
           format={memory}

@@ -75,7 +75,7 @@ export function explainLines(
     ...plain(wrapped(plan.why, width)),
     ...plain(
       wrapped(
-        `It needs ${size(plan.peakMemoryBytesPerChip)} of the ${size(plan.usableMemoryBytesPerChip)} of memory that a chip has for it (${formatPercent(room, 0)}).`,
+        `It needs ${size(plan.peakMemoryBytesPerChip)} (${formatPercent(room, 0)}) of the ${size(plan.usableMemoryBytesPerChip)} that plans may use of a chip's ${size(plan.memoryBytesPerChip)}; the runtime keeps the rest.`,
         width,
       ),
     ),
