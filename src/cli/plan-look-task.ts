@@ -9,7 +9,7 @@ import type { FoundFiles } from './found-files.js';
 import { findFiles, shippedHardware } from './found-files.js';
 import { PlanLooker } from './plan-look.js';
 import { writeNew } from './run-folder.js';
-import { byName } from './stored-hardware.js';
+import { byName, storedHardware } from './stored-hardware.js';
 import { jobOfLabel } from './task-choice.js';
 
 export type LookRequest =
@@ -42,7 +42,9 @@ export function createLook(): (request: LookRequest) => Promise<LookOutcome> {
         return { answer: { written: path } };
       }
       const { task, label, window } = request;
-      return { answer: looker.look(JSON.stringify([task, label]), () => jobOfLabel(task, label), window) };
+      // A profile's name may mean another version by now.
+      const key = JSON.stringify([task, label, storedHardware(task.hardware)]);
+      return { answer: looker.look(key, () => jobOfLabel(task, label), window) };
     } catch (error) {
       if (error instanceof MeshwrightError) return { code: error.code, detail: error.detail };
       throw error;

@@ -6,6 +6,7 @@ import { formatPlan } from '../job/index.js';
 import type { SearchCounts } from '../planner/index.js';
 import type { PlanRow, SearchProgress, SearchWish, TaskChoice } from '../tui/services.js';
 import { Assessor } from './assess.js';
+import { profileOfTraining } from './machine-profile.js';
 import type { FoundPlan } from './plan-report.js';
 import { whyOf } from './plan-report.js';
 import { searchPlans } from './plan-search.js';
@@ -24,7 +25,8 @@ export interface SearchRequest {
   readonly threads?: number;
 }
 
-function rowOf({ job, figures }: FoundPlan, rank: number | null, why: string): PlanRow {
+function rowOf({ job, figures }: FoundPlan, rank: number | null, why: string, chosen: string): PlanRow {
+  const runsHere = job.hardware.topology.kind === 'shared-memory';
   return {
     rank,
     label: formatPlan(job.plan),
@@ -34,6 +36,7 @@ function rowOf({ job, figures }: FoundPlan, rank: number | null, why: string): P
     mfuInterval: figures.mfuInterval,
     hfu: figures.hfu,
     peakMemoryBytesPerChip: figures.peakMemoryBytesPerChip,
+    memoryBytesPerChip: figures.memoryCapacityBytesPerChip,
     usableMemoryBytesPerChip: figures.memoryCapacityBytesPerChip - figures.reservedMemoryBytesPerChip,
     memoryBytesByRole: Object.fromEntries(
       Object.entries(figures.memoryBytesByRole).map(([role, size]) => [role, size ?? 0]),
@@ -42,7 +45,8 @@ function rowOf({ job, figures }: FoundPlan, rank: number | null, why: string): P
     exposedCommunicationSeconds: figures.exposedCommunicationSeconds,
     hiddenCommunicationSeconds: figures.hiddenCommunicationSeconds,
     why,
-    runsHere: job.hardware.topology.kind === 'shared-memory',
+    runsHere,
+    ...(runsHere && profileOfTraining(chosen, job) === undefined ? { measuresFirst: true } : {}),
   };
 }
 
@@ -63,8 +67,8 @@ export async function searchPlansSafely(request: SearchRequest): Promise<SearchO
 const ROWS = 10;
 const FRUGAL_ROWS = 6;
 
-const rankedRows = (best: readonly FoundPlan[]): PlanRow[] =>
-  best.slice(0, ROWS).map((found, index) => rowOf(found, index + 1, whyOf(found, best[index + 1])));
+const rankedRows = (best: readonly FoundPlan[], chosen: string): PlanRow[] =>
+  best.slice(0, ROWS).map((found, index) => rowOf(found, index + 1, whyOf(found, best[index + 1]), chosen));
 
 const NONE: SearchCounts = { candidates: 0, simulated: 0, doNotFit: 0, boundedOut: 0 };
 
@@ -76,10 +80,10 @@ function whyFrugal(found: FoundPlan, fastest: FoundPlan): string {
 }
 
 /** Plans that are slower than the best, and than no other that needs as little memory. */
-function frugalRows(best: readonly FoundPlan[], front: readonly FoundPlan[]): PlanRow[] {
+function frugalRows(best: readonly FoundPlan[], front: readonly FoundPlan[], chosen: string): PlanRow[] {
   const ranked = new Set(best.slice(0, ROWS).map(({ job }) => formatPlan(job.plan)));
   const others = front.filter(({ job }) => !ranked.has(formatPlan(job.plan)));
-  return spread(others, FRUGAL_ROWS).map((found) => rowOf(found, null, whyFrugal(found, best[0]!)));
+  return spread(others, FRUGAL_ROWS).map((found) => rowOf(found, null, whyFrugal(found, best[0]!), chosen));
 }
 
 async function searchForUi({ task: choice, wish, port, threads }: SearchRequest): Promise<SearchProgress> {
@@ -90,9 +94,14 @@ async function searchForUi({ task: choice, wish, port, threads }: SearchRequest)
   const { best, front, counts, closest, refused } = await searchPlans(task, space, {
     top: ROWS + 1,
     ...(threads === undefined ? {} : { threads }),
-    onProgress: (ranked, so) => tell(rankedRows(ranked), so),
+    onProgress: (ranked, so) => tell(rankedRows(ranked, choice.hardware), so),
   });
   port.close();
   if (best.length === 0) throw nothingFound({ closest, refused }, new Assessor(), task, space);
-  return { plans: [...rankedRows(best), ...frugalRows(best, front)], counts, dimensions, done: true };
+  return {
+    plans: [...rankedRows(best, choice.hardware), ...frugalRows(best, front, choice.hardware)],
+    counts,
+    dimensions,
+    done: true,
+  };
 }

@@ -21,6 +21,9 @@ export const openStore = (): ProfileStore => new ProfileStore(storeHome(process.
 
 const SHIPPED = 'shipped';
 
+/** Whether a name says `NAME@shipped`. */
+export const isShipped = (name: string): boolean => name.endsWith(`@${SHIPPED}`);
+
 /** The name or the path by which a profile is to be read. @throws MeshwrightError HARDWARE_UNKNOWN, HARDWARE_INVALID */
 export function storedHardware(name: string): string {
   // A path is what it is.

@@ -25,8 +25,9 @@ import {
   writeJob,
 } from './commands/train.js';
 import { comparePlan, predictedFigures, writeRunFiles } from './comparison.js';
-import { runJob, writeProfile } from './experiment.js';
+import { runJob } from './experiment.js';
 import { keepTrial } from './feedback.js';
+import { measureMachine, profileOfTraining } from './machine-profile.js';
 import { LEAST_AHEAD, requireRoom } from './room.js';
 import { createRunFolder, freeRunFolder } from './run-folder.js';
 import { stragglersOf } from './run-report.js';
@@ -65,8 +66,15 @@ async function makeData(
 const planNamed = (input: JobInput, hardware: string, label: string): Job =>
   checkPlan(resolveTask({ ...input, hardware }), parsePlan(label));
 
+/** This machine, measured for its first training. */
+function measured(job: Job, folder: string, onEvent: (event: UiEvent) => void, signal: AbortSignal): Promise<string> {
+  const measuring = 'measuring this machine';
+  onEvent({ kind: 'phase', text: measuring });
+  return measureMachine(job, folder, (text) => onEvent({ kind: 'phase', text: `${measuring}: ${text}` }), signal);
+}
+
 /** What is expected of the run, of one rank or of one of each stage. */
-function predictionOf(predicted: AnyAssessment): UiEvent {
+function predictionOf(predicted: AnyAssessment, news: 'this-machine' | 'data'): UiEvent {
   const { stepTimeSeconds, mfu, stepTimeInterval, mfuInterval } = predictedFigures(predicted);
   const ranks = new Map<number, Span[]>();
   for (const span of predictedTrace(predicted)) ranks.set(span.rank, [...(ranks.get(span.rank) ?? []), span]);
@@ -80,6 +88,7 @@ function predictionOf(predicted: AnyAssessment): UiEvent {
       mfuInterval: mfuInterval ?? { p10: mfu, p90: mfu },
     },
     timeline: timelineOfSpans(spans, seconds(predictedStepSeconds(predicted)), 0),
+    news,
   };
 }
 
@@ -117,25 +126,19 @@ async function train(
   const training = { epochs: EPOCHS, ...wanted.training, ...data };
   const optimizer = { warmupSteps: 20, cooldownSteps: 20, ...wanted.optimizer };
   const input = await fitClasses({ ...wanted, training, optimizer });
-  const shipped = planNamed(input, input.hardware!, label);
-  requireLocal(shipped);
-  requireFits(new Assessor().assessAny(shipped));
+  const chosen = planNamed(input, input.hardware!, label);
+  requireLocal(chosen);
+  requireFits(new Assessor().assessAny(chosen));
   const folder = freeRunFolder(join('runs', model.name));
-  requireRoom(folder, shipped, LEAST_AHEAD);
+  requireRoom(folder, chosen, LEAST_AHEAD);
   createRunFolder(folder, '--run');
   onEvent({ kind: 'folder', path: folder });
-  const measuring = 'measuring this machine';
-  onEvent({ kind: 'phase', text: measuring });
-  const hardware = await writeProfile(
-    [shipped],
-    folder,
-    (text) => onEvent({ kind: 'phase', text: `${measuring}: ${text}` }),
-    signal,
-  );
+  const known = profileOfTraining(task.hardware, chosen);
+  const hardware = known ?? (await measured(chosen, folder, onEvent, signal));
   const job = planNamed(input, hardware, label);
   writeJob(folder, job);
   const predicted = new Assessor().assessAny(job);
-  onEvent(predictionOf(predicted));
+  onEvent(predictionOf(predicted, known === undefined ? 'this-machine' : 'data'));
   const report = await runJob(
     predicted,
     { untimedSteps: UNTIMED_STEPS, evaluate: true, runFolder: folder, timelineEverySeconds: TIMELINE_SECONDS },

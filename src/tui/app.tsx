@@ -19,6 +19,7 @@ import { PlansScreen } from './screens/plans.js';
 import { TrainScreen } from './screens/train.js';
 import type { Services, TaskChoice } from './services.js';
 import { initialApp, reduce } from './state/app.js';
+import { helpTopic } from './state/help-topic.js';
 import { hints } from './state/hints.js';
 import { plainName } from './state/labels.js';
 import type { Size } from './state/layout.js';
@@ -31,7 +32,7 @@ import { FRAME_MILLISECONDS } from './terminal.js';
 function Body({ state, size }: { readonly state: AppState; readonly size: Size }): ReactNode {
   const { screen } = state;
   if (state.failure !== undefined) return <ErrorBox error={state.failure} width={bodyColumns(size)} />;
-  if (state.help) return <Help at={screen.at} width={bodyColumns(size)} />;
+  if (state.help) return <Help topic={helpTopic(screen)} width={bodyColumns(size)} />;
   switch (screen.at) {
     case 'pick':
       return <PickScreen state={state.pick} size={size} />;

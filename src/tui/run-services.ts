@@ -25,8 +25,16 @@ export interface Prediction {
 export type TrainEvent =
   | { readonly kind: 'phase'; readonly text: string }
   | { readonly kind: 'folder'; readonly path: string }
-  /** With this machine measured: it takes the place of what the search predicted. Of the ranks, one of each stage. */
-  | { readonly kind: 'predicted'; readonly prediction: Prediction; readonly timeline: StepTimeline }
+  /**
+   * What is expected of this run, in place of what the search predicted of its plan. Of the ranks, one of each stage. It
+   * may be another prediction, for what is known since: this machine, which was measured, or the data.
+   */
+  | {
+      readonly kind: 'predicted';
+      readonly prediction: Prediction;
+      readonly timeline: StepTimeline;
+      readonly news: 'this-machine' | 'data';
+    }
   | {
       readonly kind: 'step';
       readonly step: number;

@@ -70,7 +70,8 @@ export interface PlanRow {
   readonly mfuInterval: { readonly p10: number; readonly p90: number };
   readonly hfu: number;
   readonly peakMemoryBytesPerChip: number;
-  /** What plans may use: without what the runtime keeps. */
+  readonly memoryBytesPerChip: number;
+  /** What of it plans may use: without what the runtime keeps. */
   readonly usableMemoryBytesPerChip: number;
   readonly memoryBytesByRole: Readonly<Record<string, number>>;
   /** What the step time is made of, by words such as `matmuls` and `model exposed`. */
@@ -81,6 +82,8 @@ export interface PlanRow {
   readonly why: string;
   /** Whether this machine can train it. */
   readonly runsHere: boolean;
+  /** This machine has no profile of its own yet: it is measured before the first training, which changes predictions. */
+  readonly measuresFirst?: true;
 }
 
 export interface SearchProgress {

@@ -64,6 +64,10 @@ describe('a run looked at', () => {
   it('says where there are none', () => {
     expect(keys(read(), 'down', 'down', 'enter').notice).toBe('There are no kernels in it.');
     expect(keys(read(), 'tab', 'enter').notice).toContain('by kind of work');
+    const offered = (state: AppState): string[] => hints(state, ARROWS).map(({ does }) => does);
+    expect(offered(read())).toContain('its kernels');
+    for (const state of [keys(read(), 'down', 'down'), keys(read(), 'tab')])
+      expect(offered(state)).not.toContain('its kernels');
   });
 
   it('that can not be read is closed, under the error', () => {

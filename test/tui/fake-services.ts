@@ -49,6 +49,7 @@ function plan(
     mfuInterval: { p10: ideal / step / 1.2, p90: ideal / step / 0.9 },
     hfu: (ideal / step) * 1.05,
     peakMemoryBytesPerChip: Object.values(roles).reduce((sum, value) => sum + value, 0),
+    memoryBytesPerChip: 36.5 * GB,
     usableMemoryBytesPerChip: 34.4 * GB,
     memoryBytesByRole: roles,
     timeByPart: {
@@ -86,6 +87,7 @@ export const HERE: readonly PlanRow[] = [
   ...plan(data!, model!, count!, 0.214, 0.1 * model!),
   memoryBytesByRole: { parameter: 0.043 * GB, gradient: 0.043 * GB, optimizer: 0.086 * GB, activation: 0.61 * GB },
   peakMemoryBytesPerChip: 0.782 * GB,
+  memoryBytesPerChip: 8.6 * GB,
   usableMemoryBytesPerChip: 8.2 * GB,
   runsHere: true,
 }));

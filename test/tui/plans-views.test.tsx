@@ -1,7 +1,4 @@
-import { render } from 'ink-testing-library';
-import { afterEach, describe, expect, it } from 'vitest';
-import { View } from '../../src/tui/app.js';
-import { detectLook, LookProvider } from '../../src/tui/look.js';
+import { describe, expect, it } from 'vitest';
 import type { PlanLook, PlanRow } from '../../src/tui/services.js';
 import { initialApp } from '../../src/tui/state/app.js';
 import type { Size } from '../../src/tui/state/layout.js';
@@ -9,11 +6,10 @@ import type { PlansState } from '../../src/tui/state/plans.js';
 import { initialPlans, lookKey, WHOLE_STEP } from '../../src/tui/state/plans.js';
 import type { AppState } from '../../src/tui/state/types.js';
 import { fakeServices, found, LOOK, PODS, UNFIT } from './fake-services.js';
+import { describeEveryView, LARGE, linesOf, textOf } from './shown.js';
 
 const services = fakeServices({ tick: () => Promise.resolve(), steps: 3 });
 const POD = { model: 'vit-22b', hardware: 'tpu-v4', chips: 1024, batch: 65_536 };
-const SMALL: Size = { columns: 80, rows: 24 };
-const LARGE: Size = { columns: 200, rows: 60 };
 const base = initialApp(services, POD);
 
 /** Plans that differ in an option too, and one with as much to say as a plan can have. */
@@ -69,45 +65,12 @@ const STATES: Record<string, PlansState> = {
   zoomed: plans({ window: { from: 0.25, to: 0.5 } }),
 };
 
-let unmount: (() => void) | undefined;
-afterEach(() => unmount?.());
+const text = (name: string, size?: Size): string => textOf(state(STATES[name]!), size);
 
-function lines(shown: AppState, size: Size, env: Record<string, string> = { LANG: 'C.UTF-8' }): string[] {
-  const rendered = render(
-    <LookProvider value={detectLook(env, 'linux')}>
-      <View state={shown} size={size} />
-    </LookProvider>,
-  );
-  unmount = rendered.unmount;
-  return (rendered.lastFrame() ?? '').split('\n');
-}
-const text = (name: string, size = SMALL): string => lines(state(STATES[name]!), size).join('\n');
-
-describe('the screen of plans', () => {
-  for (const [name, shown] of Object.entries(STATES)) {
-    it.each([SMALL, { columns: 100, rows: 40 }, LARGE])(`${name}: fits $columns × $rows, with its keys`, (size) => {
-      const frame = lines(state(shown), size);
-      expect(frame.length).toBeLessThanOrEqual(size.rows);
-      for (const line of frame) expect([...line].length, line).toBeLessThanOrEqual(size.columns);
-      expect(frame.at(-1)).toMatch(/quit$/);
-      expect(frame[1]).toMatch(/^ ─+$/);
-    });
-  }
-
-  it('its help fits the smallest terminal', () => {
-    const frame = lines({ ...state(STATES['table']!), help: true }, SMALL);
-    expect(frame[1]).toMatch(/^ ─+$/);
-    expect(frame.findLastIndex((line) => line.includes('╯'))).toBeLessThan(SMALL.rows - 2);
-    expect(frame.join('\n')).toContain('none faster needs as little memory');
-  });
-
-  it('has only ASCII of its own where the terminal has no more', () => {
-    for (const shown of Object.values(STATES)) {
-      const frame = lines(state(shown), SMALL, { LANG: 'C' }).join('\n');
-      expect(frame.replaceAll(/[×−–…\u00A0]/g, '')).toMatch(/^\p{ASCII}*$/u);
-    }
-  });
-});
+describeEveryView(
+  'the screen of plans',
+  Object.fromEntries(Object.entries(STATES).map(([name, shown]) => [name, state(shown)])),
+);
 
 describe('what a person reads of plans', () => {
   it('each row has its whole mesh and what tells it from the others', () => {
@@ -119,7 +82,7 @@ describe('what a person reads of plans', () => {
   });
 
   it('where there is room, what each waits for and between what it lies', () => {
-    const [head] = lines(state(STATES['table']!), { columns: 130, rows: 40 }).filter((line) => line.includes('# '));
+    const [head] = linesOf(state(STATES['table']!), { columns: 130, rows: 40 }).filter((line) => line.includes('# '));
     expect(head).toMatch(/mesh +in what else they differ +mb +step▴ +8 of 10 runs +MFU +memory +exposed/);
   });
 
@@ -130,7 +93,7 @@ describe('what a person reads of plans', () => {
       /\n compute {2}█+.*\n model {4}░+.*▞ 1.77 s\n {10}█ forward {2}▒ backward {2}▞ exposed {2}░ hidden/,
     );
     expect(shown).toMatch(
-      /\n Memory 9.08 GB of 34.4 GB █+▒▚░·+\n {3}█ activation 8.49 GB {2}▒ parameter 312 MB {2}▚ optimizer 173 MB .*\n Why/,
+      /\n Memory 9.08 GB of 34.4 GB usable █+▒▚░·+\n {3}█ activation 8.49 GB {2}▒ parameter 312 MB {2}▚ optimizer 173 MB .*\n Why/,
     );
     expect(shown).toMatch(/\n Why {2}89\u00A0% compute.*\n.*\n.*communication.\n/);
     expect(text('table', LARGE)).toContain('At least 9.1 s (MFU 86 %) for memory traffic at peak rate');
@@ -148,7 +111,7 @@ describe('what a person reads of plans', () => {
         [lookKey(varied[0]!.label, WHOLE_STEP), { ...LOOK, timeline: { ...LOOK.timeline!, toSeconds: 1 } }],
       ]),
     });
-    expect(lines(state(zoomed), SMALL).join('\n')).toContain('Of the step from 0 ns to 1 s:');
+    expect(textOf(state(zoomed))).toContain('Of the step from 0 ns to 1 s:');
   });
 
   it('dimensions: what is fixed, what this plan has, and what is tried of the others', () => {
@@ -162,6 +125,26 @@ describe('what a person reads of plans', () => {
 
   it('an empty table says how to get out of it', () => {
     expect(text('nothing at all')).toContain('No plan with these dimensions: d frees some');
+  });
+
+  it('a filter that no plan has says so, and how to get out of it', () => {
+    for (const size of [undefined, LARGE])
+      expect(text('filter that nothing has', size)).toContain('Nothing matches “xyz”; Esc clears the filter.');
+    expect(text('nothing yet')).not.toContain('Nothing matches');
+  });
+
+  it('memory: what plans may use of a chip, and what it has', () => {
+    expect(text('table', LARGE)).toContain('9.08 GB of 34.4 GB usable (a chip has 36.5 GB)');
+    expect(text('explain')).toMatch(/9.08 GB \(26 %\) of the 34.4 GB that plans may use of a chip's 36.5 GB/);
+  });
+
+  it('help is of the view that it is over', () => {
+    const helpOf = (name: string): string => textOf({ ...state(STATES[name]!), help: true });
+    expect(helpOf('table')).toContain('none faster needs as little memory');
+    expect(helpOf('explain')).toMatch(/Esc, Enter +back to the table/);
+    expect(helpOf('explain')).not.toContain('sort by');
+    expect(helpOf('compare')).toContain('the second plan less the first');
+    expect(helpOf('dimensions')).toContain('the search chooses');
   });
 
   it('two plans: both, and the difference', () => {

@@ -30,11 +30,12 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await terminal.keys('Enter');
     const plans = await terminal.waitFor(/Found \d+ plans, fastest first/);
     expect(plans).toMatch(/^ ❯ {3}1 {2}(data|model)=2 {2}.* {2}\d+ +[\d.]+ ms {2,}[\d.]+ % {2,}[\d.]+ MB$/m);
-    expect(plans).toMatch(/── (data|model)=2 microbatches=\d+.* ─+ t trains it here$/m);
+    expect(plans).toMatch(/── (data|model)=2 microbatches=\d+.* ─+ t measures and trains here$/m);
     expect(plans).toMatch(/^ Why {2}\d+\s% compute/m);
     await terminal.keys('t');
+    await terminal.waitFor(/^ Predicted for a usual machine: [\d.]+ ms, MFU [\d.]+ %; this one is measured first$/m);
     const training = await terminal.waitFor(/step \d+ of \d+/, 180_000);
-    expect(training).toContain('predicted');
+    expect(training).toMatch(/^ Predicted [\d.]+ ms, MFU .*; until this machine was measured [\d.]+ ms/m);
     const finished = await terminal.waitFor('Finished. Enter compares it with the prediction.', 180_000);
     expect(finished).toMatch(/accuracy [\d.]+ % \(chance 8.3 %\)/);
     await terminal.keys('Enter');
@@ -46,7 +47,21 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await terminal.keys('Escape');
     await terminal.waitFor('measured step');
     await terminal.keys('Escape');
-    await terminal.waitFor(/Predictions were off by [\d.]+ % on average/);
+    const list = await terminal.waitFor(/Predictions were off by [\d.]+ % on average/);
+    const [off] = /[−+][\d.]+ %/.exec(list.split('\n').find((line) => line.includes('❯'))!)!;
+    await terminal.keys('c');
+    const report = await terminal.waitFor(/── Calibration of local ─+$/m, 60_000);
+    // The version that the run was predicted by is the one that is fitted: its error is the same.
+    expect(report).toMatch(/^ Made of 1 run that this machine has kept, all in this list\.$/m);
+    expect(report).toContain('Before is by local, version 1 (measured ');
+    expect(report.split('\n').find((line) => line.includes('fitted '))).toContain(off);
+    for (const shown of ['Predictions were off by', 'Finished. Enter compares']) {
+      await terminal.keys('Escape');
+      await terminal.waitFor(shown);
+    }
+    await terminal.keys('Escape');
+    // Measured now, and maybe calibrated: plans are predicted by that.
+    await terminal.waitFor(/Found \d+ plans[^]*── .* ─+ t trains it here$/m, 60_000);
     await terminal.keys('q');
     await terminal.waitForPrompt();
     const files = join(folder, 'runs', 'vit-tiny');
@@ -60,6 +75,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
       'ranks.json',
       'stack.yaml',
       'trace.json',
+      'version.json',
     ]);
   }, 480_000);
 
@@ -74,7 +90,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     expect(found).toMatch(/^ ❯ {3}1 {2}data=\d+,model=\d+ {2,}.* {2}\d+ {2,}[\d.]+ s {2}[\d.]+ % {2}[\d.]+ GB$/m);
     expect(found).toMatch(/usual search, [\d,]+ tried, [\d,]+ do not fit$/m);
     expect(found).toMatch(/── data=\d+,model=\d+ .* ─+ simulated only$/m);
-    expect(found).toMatch(/^ Memory [\d.]+ GB of [\d.]+ GB █+▒+▚+░+·+$/m);
+    expect(found).toMatch(/^ Memory [\d.]+ GB of [\d.]+ GB usable █+▒+▚+░+·+$/m);
     const looked = await terminal.waitFor(/^ compute {2}[█▒▚·]+$/m, 60_000);
     expect(looked).toMatch(/^ model {4}[·░▞]+ +▞ [\d.]+ m?s$/m);
     expect(looked).toMatch(/^ {10}█ forward {2}▒ backward .*▞ exposed {2}░ hidden {2}· idle$/m);

@@ -1,7 +1,4 @@
-import { render } from 'ink-testing-library';
-import { afterEach, describe, expect, it } from 'vitest';
-import { View } from '../../src/tui/app.js';
-import { detectLook, LookProvider } from '../../src/tui/look.js';
+import { describe, expect, it } from 'vitest';
 import type { RunList } from '../../src/tui/services.js';
 import type { CompareState } from '../../src/tui/state/compare.js';
 import type { Size } from '../../src/tui/state/layout.js';
@@ -11,9 +8,8 @@ import { initialTrain, onTrainEvent } from '../../src/tui/state/train.js';
 import type { AppState } from '../../src/tui/state/types.js';
 import { DETAIL, HERE, REPORT, RUNS, stepOf, timelineAt } from './fake-services.js';
 import { start } from './pressing.js';
+import { describeEveryView, LARGE, textOf } from './shown.js';
 
-const SMALL: Size = { columns: 80, rows: 24 };
-const LARGE: Size = { columns: 200, rows: 60 };
 const plans = initialPlans({ model: 'vit-tiny', hardware: 'cpu', chips: 2, batch: 64 });
 
 const running = [...Array(40).keys()]
@@ -26,6 +22,7 @@ const busy: TrainState = [
     kind: 'predicted',
     prediction: running.prediction,
     timeline: { ...timelineAt(0), ranks: [timelineAt(0).ranks[0]!] },
+    news: 'data',
   } as const,
   { kind: 'checkpoint', step: 40, path: 'runs/vit-tiny/checkpoints/40', bytes: 4e6, seconds: 0.03 } as const,
 ].reduce(onTrainEvent, running);
@@ -35,6 +32,16 @@ const done: TrainState = {
   runFolder: 'runs/vit-tiny',
   evaluated: { kind: 'evaluated', what: 'accuracy', value: '87.2 %', baseline: 'chance 10.0 %' },
 };
+const unmeasured: TrainState = initialTrain({ ...HERE[0]!, measuresFirst: true });
+const measured: TrainState = onTrainEvent(
+  { ...busy, prediction: unmeasured.prediction },
+  {
+    kind: 'predicted',
+    prediction: { ...running.prediction, stepTimeSeconds: 0.612, mfu: 0.35 },
+    timeline: timelineAt(0),
+    news: 'this-machine',
+  },
+);
 const longLabel = `${HERE[0]!.label} ${'rematerialize-layers=0-11,40-47 '.repeat(8)}`;
 const many: RunList = { rows: Array.from({ length: 90 }, () => ({ ...RUNS.rows[1]!, plan: longLabel })), damaged: [] };
 const opened = { runFolder: RUNS.rows[0]!.runFolder, detail: DETAIL, view: 'work', row: 0 } as const;
@@ -50,6 +57,8 @@ const STATES: Record<string, AppState> = {
   'train, no step yet': training(initialTrain(HERE[0]!)),
   train: training(running),
   'train, busy': training(busy),
+  'train, not measured': training(unmeasured),
+  'train, measured': training(measured),
   'train, paused': training({ ...busy, isPaused: true, asked: ['pause'], owesCheckpoint: true }),
   'train, 64 ranks': training({
     ...busy,
@@ -87,39 +96,9 @@ const STATES: Record<string, AppState> = {
   }),
 };
 
-let unmount: (() => void) | undefined;
-afterEach(() => unmount?.());
+const text = (name: string, size?: Size): string => textOf(STATES[name]!, size);
 
-function lines(state: AppState, size: Size = SMALL, env: Record<string, string> = { LANG: 'C.UTF-8' }): string[] {
-  const shown = render(
-    <LookProvider value={detectLook(env, 'linux')}>
-      <View state={state} size={size} />
-    </LookProvider>,
-  );
-  unmount = shown.unmount;
-  return (shown.lastFrame() ?? '').split('\n');
-}
-const text = (name: string, size?: Size): string => lines(STATES[name]!, size).join('\n');
-
-describe('every view of runs', () => {
-  for (const [name, state] of Object.entries(STATES)) {
-    it.each([SMALL, { columns: 100, rows: 30 }, LARGE])(`${name}: fits $columns × $rows`, (size) => {
-      const shown = lines(state, size);
-      expect(shown.length).toBeLessThanOrEqual(size.rows);
-      for (const line of shown) expect([...line].length, line).toBeLessThanOrEqual(size.columns);
-      // The keys are at the foot, whatever is above.
-      expect(shown.at(-1)).toMatch(/(quit|close)$/);
-    });
-  }
-
-  it('has only ASCII glyphs of its own where the terminal has no more', () => {
-    for (const state of Object.values(STATES)) {
-      const shown = lines(state, SMALL, { LANG: 'C' }).join('\n');
-      // What is left comes from texts, and is replaced when it is painted.
-      expect(shown.replaceAll(/[×−–µ→…\u00A0]/g, '')).toMatch(/^\p{ASCII}*$/u);
-    }
-  });
-});
+describeEveryView('every view of runs', STATES);
 
 describe('what a person reads of a run under way', () => {
   it('where it is, and the figures beside what was predicted', () => {
@@ -156,6 +135,16 @@ describe('what a person reads of a run under way', () => {
 
   it('the log, the newest below', () => {
     expect(text('train, busy')).toMatch(/step 40 +checkpoint runs\/vit-tiny\/checkpoints\/40, 4 MB in 30 ms/);
+  });
+
+  it('that predictions become others when this machine is measured, before and after', () => {
+    expect(text('train, not measured')).toContain(
+      'Predicted for a usual machine: 390 ms, MFU 54.9 %; this one is measured first',
+    );
+    expect(text('train, measured')).toContain(
+      'Predicted 612 ms, MFU 35.0 %; until this machine was measured 390 ms, 54.9 %',
+    );
+    expect(text('train')).not.toContain('usual machine');
   });
 
   it('that it has paused, and how it goes on', () => {
@@ -215,6 +204,15 @@ describe('what a person reads of runs that are over', () => {
     expect(text('a run, by rank')).toMatch(/❯ rank 1 +350 ms→372 ms +22 ms→34 ms +4 ms→6 ms +14 ms→20 ms/);
     expect(text('kernels')).toMatch(/matmuls: 231 ms predicted, 254 ms measured ─+ 2 of 2/);
     expect(text('kernels')).toMatch(/❯ encoder\/out\/matmul +8 +100 ms +104 ms +\+4 ms/);
+  });
+
+  it('each view has help of its own', () => {
+    const helpOf = (name: string): string => textOf({ ...STATES[name]!, help: true });
+    expect(helpOf('runs')).toContain('correct this machine');
+    expect(helpOf('a run, by work')).toContain('bars begin where the last ended');
+    expect(helpOf('kernels')).toContain('how often a step has it');
+    expect(helpOf('calibration')).toContain('predicted by a fit to the others');
+    expect(textOf({ ...start(), help: true })).toMatch(/Ctrl-C +quit; so does q where it begins no name/);
   });
 
   it('what a calibration moved and what of it was checked, or that it was refused', () => {

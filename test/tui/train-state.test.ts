@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { MeshwrightError } from '../../src/errors.js';
 import { hints } from '../../src/tui/state/hints.js';
 import type { RunControl, TrainEvent } from '../../src/tui/services.js';
-import { initialPlans } from '../../src/tui/state/plans.js';
+import { initialPlans, withProgress } from '../../src/tui/state/plans.js';
 import { initialTrain, onTrainEvent } from '../../src/tui/state/train.js';
 import { trainLayout } from '../../src/tui/state/train-layout.js';
 import { bodyRows } from '../../src/tui/state/layout.js';
 import type { AppState, News } from '../../src/tui/state/types.js';
-import { HERE, RUNS, stepOf, timelineAt } from './fake-services.js';
+import { found, HERE, REPORT, RUNS, stepOf, timelineAt } from './fake-services.js';
 import { ARROWS, at, hear, keys, start, typed } from './pressing.js';
 
 const [{ runFolder }] = RUNS.rows as [(typeof RUNS.rows)[number]];
@@ -17,7 +17,7 @@ const training = (): AppState => ({
   ...start(),
   works: 2,
   work: { id: 1, kind: 'train', task: TASK, label: HERE[0]!.label },
-  screen: { at: 'train', plans: initialPlans(TASK), train: initialTrain(HERE[0]!) },
+  screen: { at: 'train', plans: withProgress(initialPlans(TASK), found(HERE)), train: initialTrain(HERE[0]!) },
 });
 const tell = (state: AppState, ...events: TrainEvent[]): AppState =>
   hear(state, ...events.map((event): News => ({ type: 'training', work: 1, event })));
@@ -42,9 +42,35 @@ describe('what a run tells', () => {
     expect(before.mfu).toBe(HERE[0]!.mfu);
     expect(before.mfuInterval.p10 * HERE[0]!.stepTimeInterval.p90).toBeCloseTo(before.mfu * before.stepTimeSeconds);
     const prediction = { ...before, stepTimeSeconds: 0.4, mfu: 0.5 };
-    const after = trainOf(tell(training(), { kind: 'predicted', prediction, timeline: timelineAt(0) }));
+    const predicted = { kind: 'predicted', prediction, timeline: timelineAt(0), news: 'this-machine' } as const;
+    const after = trainOf(tell(training(), predicted));
     expect(after.prediction).toBe(prediction);
     expect(after.predictedTimeline).toEqual(timelineAt(0));
+    expect(after.before).toEqual({ prediction: before, news: 'this-machine' });
+    const same = trainOf(tell(training(), { ...predicted, prediction: before, news: 'data' }));
+    expect(same.before).toBeUndefined();
+  });
+
+  it('once this machine is measured, plans that run here are searched for again when one goes back to them', () => {
+    const { prediction } = trainOf(training());
+    const event = { kind: 'predicted', prediction, timeline: timelineAt(0), news: 'this-machine' } as const;
+    const state = hear(tell(training(), event), { type: 'trained', work: 1, runFolder: 'runs/a' });
+    const back = keys(state, 'escape');
+    expect(back.work).toMatchObject({ kind: 'search', task: at(back, 'plans').plans.task });
+    expect(at(back, 'plans').plans.progress.plans).toEqual([]);
+    expect(back.notice).toContain('Searching again');
+    const unchanged = hear(tell(training(), { ...event, news: 'data' }), { type: 'trained', work: 1, runFolder: 'a' });
+    expect(keys(unchanged, 'escape')).toMatchObject({ work: undefined, notice: undefined });
+  });
+
+  it('after a calibration that was accepted, too, and not after one that was refused', () => {
+    const over = hear(training(), { type: 'trained', work: 1, runFolder: 'runs/a' });
+    const calibrated = (report: typeof REPORT): AppState => {
+      const list = hear(keys(keys(over, 'escape'), 'runs'), { type: 'listed', work: 2, list: RUNS });
+      return keys(hear(typed(list, 'c'), { type: 'calibrated', work: 3, report }), 'escape', 'escape');
+    };
+    expect(calibrated(REPORT).work?.kind).toBe('search');
+    expect(calibrated({ ...REPORT, isAccepted: false, version: null }).work).toBeUndefined();
   });
 
   it('the log has what is not a step: the newest last, each with the step before it', () => {
@@ -165,31 +191,35 @@ describe('what a run is asked', () => {
 });
 
 describe('the rows of its screen', () => {
-  it.each([24, 25, 30, 40, 60, 200])('are all used, and no more, of %d', (rows) => {
-    for (const columns of [80, 139, 140, 300]) {
-      for (const ranks of [1, 2, 3, 4, 8, 64]) {
-        const size = { columns, rows };
-        const layout = trainLayout(size, ranks, 10);
-        const lines =
-          3 +
-          layout.chartRows * layout.chartLines +
-          (layout.chartRows - 1) +
-          (1 + layout.lanes + 1) +
-          Math.ceil(10 / layout.figuresAbreast) +
-          ((layout.logHeading ? 1 : 0) + layout.logLines);
-        expect(lines).toBeLessThanOrEqual(bodyRows(size));
-        expect(layout.chartLines).toBeGreaterThanOrEqual(4);
-        expect(layout.lanes).toBeGreaterThanOrEqual(2);
-        expect(layout.lanes).toBeLessThanOrEqual(ranks + 1);
-        expect(layout.logLines).toBeGreaterThanOrEqual(1);
+  it.each([24, 25, 30, 40, 60, 200].flatMap((rows) => [[rows, 0] as const, [rows, 1] as const]))(
+    'are all used, and no more, of %d with %d notes',
+    (rows, notes) => {
+      for (const columns of [80, 139, 140, 300]) {
+        for (const ranks of [1, 2, 3, 4, 8, 64]) {
+          const size = { columns, rows };
+          const layout = trainLayout(size, ranks, 10, notes);
+          const lines =
+            3 +
+            notes +
+            layout.chartRows * layout.chartLines +
+            (layout.chartRows - 1) +
+            (1 + layout.lanes + 1) +
+            Math.ceil(10 / layout.figuresAbreast) +
+            ((layout.logHeading ? 1 : 0) + layout.logLines);
+          expect(lines).toBeLessThanOrEqual(bodyRows(size));
+          expect(layout.chartLines).toBeGreaterThanOrEqual(4);
+          expect(layout.lanes).toBeGreaterThanOrEqual(2);
+          expect(layout.lanes).toBeLessThanOrEqual(ranks + 1);
+          expect(layout.logLines).toBeGreaterThanOrEqual(1);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('more of them never show less', () => {
-    let before = trainLayout({ columns: 80, rows: 24 }, 8, 10);
+    let before = trainLayout({ columns: 80, rows: 24 }, 8, 10, 0);
     for (let rows = 25; rows < 100; rows++) {
-      const now = trainLayout({ columns: 80, rows }, 8, 10);
+      const now = trainLayout({ columns: 80, rows }, 8, 10, 0);
       expect(now.lanes).toBeGreaterThanOrEqual(before.lanes);
       expect(now.chartRows).toBeGreaterThanOrEqual(before.chartRows);
       before = now;

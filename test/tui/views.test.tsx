@@ -1,18 +1,13 @@
-import { render } from 'ink-testing-library';
-import { afterEach, describe, expect, it } from 'vitest';
-import { View } from '../../src/tui/app.js';
-import { detectLook, LookProvider } from '../../src/tui/look.js';
+import { describe, expect, it } from 'vitest';
 import type { PlanRow } from '../../src/tui/services.js';
 import { initialApp } from '../../src/tui/state/app.js';
-import type { Size } from '../../src/tui/state/layout.js';
 import type { PlansState } from '../../src/tui/state/plans.js';
 import { initialPlans, lookKey, WHOLE_STEP } from '../../src/tui/state/plans.js';
 import type { AppState, Screen } from '../../src/tui/state/types.js';
 import { fakeServices, found, LOOK, PODS, UNFIT } from './fake-services.js';
+import { describeEveryView, LARGE, linesOf, textOf } from './shown.js';
 
 const services = fakeServices({ tick: () => Promise.resolve(), steps: 3 });
-const SMALL: Size = { columns: 80, rows: 24 };
-const LARGE: Size = { columns: 200, rows: 60 };
 const POD = { model: 'vit-22b', hardware: 'tpu-v4', chips: 1024, batch: 65_536 };
 const base = initialApp(services, POD);
 
@@ -31,20 +26,7 @@ const long: PlanRow = {
   memoryBytesByRole: Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`role ${index}`, 1e9 * (index + 1)])),
 };
 
-let unmount: (() => void) | undefined;
-afterEach(() => unmount?.());
-
-function lines(state: AppState, size: Size = SMALL, env: Record<string, string> = { LANG: 'C.UTF-8' }): string[] {
-  const shown = render(
-    <LookProvider value={detectLook(env, 'linux')}>
-      <View state={state} size={size} />
-    </LookProvider>,
-  );
-  unmount = shown.unmount;
-  return (shown.lastFrame() ?? '').split('\n');
-}
 const screen = (shown: Screen): AppState => ({ ...base, screen: shown });
-const text = (state: AppState, size?: Size): string => lines(state, size).join('\n');
 
 const STATES: Record<string, AppState> = {
   pick: base,
@@ -57,27 +39,11 @@ const STATES: Record<string, AppState> = {
   error: { ...base, failure: UNFIT },
 };
 
-describe('every view', () => {
-  for (const [name, state] of Object.entries(STATES)) {
-    it.each([SMALL, { columns: 100, rows: 30 }, LARGE])(`${name}: fits $columns × $rows`, (size) => {
-      const shown = lines(state, size);
-      expect(shown.length).toBeLessThanOrEqual(size.rows);
-      for (const line of shown) expect([...line].length, line).toBeLessThanOrEqual(size.columns);
-      // The keys are at the foot, whatever is above.
-      expect(shown.at(-1)).toMatch(/(quit|close)$/);
-    });
-  }
+describeEveryView('every view of plans to be, and of errors', STATES);
 
-  it('has only ASCII glyphs of its own where the terminal has no more', () => {
-    for (const state of Object.values(STATES)) {
-      const shown = lines(state, SMALL, { LANG: 'C' }).join('\n');
-      // What is left comes from texts, and is replaced when it is painted.
-      expect(shown.replaceAll(/[×−–µ…\u00A0]/g, '')).toMatch(/^\p{ASCII}*$/u);
-    }
-  });
-
+describe('a small terminal', () => {
   it('says so in a terminal that is too small', () => {
-    const shown = lines(base, { columns: 60, rows: 10 });
+    const shown = linesOf(base, { columns: 60, rows: 10 });
     expect(shown.join(' ')).toContain('needs a terminal of 80×24; this one is 60×10');
     expect(shown.length).toBeLessThanOrEqual(10);
   });
@@ -85,31 +51,31 @@ describe('every view', () => {
 
 describe('what a person reads', () => {
   it('pick: the fields, the list of the one in focus and its keys', () => {
-    const shown = text(base);
+    const shown = textOf(base);
     expect(shown).toMatch(/❯ Model {5}vit-22b +ViT-22B \(Dehghani et al. 2023\)/);
     expect(shown).toMatch(/Chips {5}1024\n +Batch {5}65536/);
     expect(shown).toContain('Enter search');
   });
 
   it('pick: one line says what is wrong', () => {
-    expect(text(STATES['pick, wrong']!)).toContain(
+    expect(textOf(STATES['pick, wrong']!)).toContain(
       '! chips: expected a whole number from 1 to 1,000,000, got "12 thousand"',
     );
   });
 
   it('plans: beside the table where there is room for both', () => {
-    const [row] = lines(STATES['plans']!, LARGE).filter((line) => line.includes('#  mesh'));
+    const [row] = linesOf(STATES['plans']!, LARGE).filter((line) => line.includes('#  mesh'));
     expect(row).toContain('── data=128,model=8 microbatches=2');
   });
 
   it('plans: roles beyond the glyphs are one', () => {
-    const shown = text(STATES['plans, long words']!, LARGE);
+    const shown = textOf(STATES['plans, long words']!, LARGE);
     expect(shown).toMatch(/role 8 9 GB.*role 5 6 GB/s);
     expect(shown).toContain('other 15 GB');
   });
 
   it('error: code, place, expected, got and what to do', () => {
-    const shown = text(STATES['error']!);
+    const shown = textOf(STATES['error']!);
     expect(shown).toContain('Error: PLAN_DOES_NOT_FIT');
     expect(shown).toMatch(/at +plan of vit-22b on 2 × tpu-v4/);
     expect(shown).toMatch(/expected +at most 34.4 GB on each chip/);

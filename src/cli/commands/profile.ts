@@ -2,20 +2,18 @@ import { availableParallelism } from 'node:os';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MeasureEvent, Profile } from '../../calibrate/index.js';
-import { machineHere } from '../../calibrate/index.js';
 import { MeshwrightError } from '../../errors.js';
-import { formatProfile, loadHardware } from '../../hardware/index.js';
 import type { Job } from '../../job/index.js';
 import { readJob, resolveJob } from '../../job/index.js';
 import type { FamilyName } from '../../runtime/index.js';
 import { DEFAULT_FAMILY } from '../../runtime/index.js';
 import { formatPercent } from '../../units.js';
-import { stackOf } from '../assess.js';
 import { requireFamilyHere } from '../devices.js';
 import { saveProfile } from '../experiment.js';
 import { untilInterrupted } from '../interrupt.js';
 import { localName, shippedBase } from '../local-profile.js';
 import { printJson, printLine, printTable } from '../output.js';
+import { baseOf, keepMeasured } from '../machine-profile.js';
 import { createProgress } from '../progress.js';
 import type { Measured, ProfilingRequest } from '../profiling.js';
 import { LEAST_BLOCKS, measureBlocks, probesFor, profileFrom } from '../profiling.js';
@@ -63,16 +61,6 @@ function requireOutput(output: string | undefined, resume: boolean): void {
   });
 }
 
-/** The profile that this one replaces, of this machine if there is one. */
-function baseOf(family: FamilyName) {
-  const name = localName(family);
-  const newest = openStore().newestAccepted(name, machineHere());
-  const hardwareName = newest?.path ?? shippedBase(family);
-  const hardware = loadHardware(hardwareName);
-  const stack = stackOf({ hardware, hardwareName });
-  return { newest, base: { hardware: hardware.document, stack: stack.document, isFirst: newest === undefined } };
-}
-
 function reporter(quiet: boolean) {
   let bar: ReturnType<typeof createProgress> | undefined;
   let shown = 0;
@@ -95,7 +83,7 @@ export async function profile(flags: ProfileFlags): Promise<void> {
   const { family = DEFAULT_FAMILY, ranks = usualRanks(), threads, minutes, output, resume = false } = flags;
   requireOutput(output, resume);
   await requireFamilyHere(family, threads);
-  const { newest, base } = baseOf(family);
+  const before = baseOf(family);
   const name = localName(family);
   const request: ProfilingRequest = {
     family,
@@ -125,8 +113,8 @@ export async function profile(flags: ProfileFlags): Promise<void> {
     work,
     report.end,
   );
-  const found = profileFrom(measured, request, base);
-  const path = save(found, measured, { name, output, from: newest?.version ?? null });
+  const found = profileFrom(measured, request, before.base);
+  const path = output === undefined ? keepMeasured(found, measured, before, family).path : saveProfile(found, output);
   if (flags.json) {
     printJson({
       schema: 'meshwright/profile@1',
@@ -153,26 +141,6 @@ function printWhere(name: string, path: string): void {
       ? `written to ${path}; use it with --hardware ${path}`
       : `${hardwareText(name, version)}: ${path}; --hardware ${name} finds it`,
   );
-}
-
-function save(
-  found: Profile,
-  { blocks, fingerprint }: Measured,
-  { name, output, from }: { readonly name: string; readonly output: string | undefined; readonly from: number | null },
-): string {
-  if (output !== undefined) return saveProfile(found, output);
-  const made = openStore().addVersion({
-    name,
-    from,
-    made: new Date().toISOString(),
-    by: 'profile',
-    accepted: true,
-    reason: `measured in ${blocks.length} blocks`,
-    machine: fingerprint,
-    profile: formatProfile({ ...found.hardware, defaultStack: './stack.yaml' }),
-    stack: formatProfile(found.stack),
-  });
-  return made.path;
 }
 
 interface Sourced {

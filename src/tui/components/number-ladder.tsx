@@ -13,7 +13,11 @@ function chipsAbout(state: PickState, chips: number): string {
   const { memoryBytesPerChip, peakFlopsPerSecondPerChip, chipsPerNode } = choiceOf(state.hardware) ?? {};
   const nodes = chipsPerNode === undefined ? undefined : chips / chipsPerNode;
   return [
-    ...(memoryBytesPerChip === undefined ? [] : [`${formatBytes(bytes(memoryBytesPerChip * chips))} of memory`]),
+    ...(memoryBytesPerChip === undefined
+      ? []
+      : [
+          `${formatBytes(bytes(memoryBytesPerChip * chips))} of memory, ${formatBytes(bytes(memoryBytesPerChip))} each`,
+        ]),
     ...(peakFlopsPerSecondPerChip === undefined
       ? []
       : [`${formatFlopsPerSecond(flopsPerSecond(peakFlopsPerSecondPerChip * chips))} at peak`]),

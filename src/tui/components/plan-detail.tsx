@@ -106,7 +106,11 @@ export function PlanDetail(props: {
   const { glyphs } = useLook();
   const { plan, look, width, rows } = props;
   const { peakMemoryBytesPerChip: used, usableMemoryBytesPerChip: capacity } = plan;
-  const aside = plan.runsHere ? 't trains it here' : 'simulated only';
+  const aside = !plan.runsHere
+    ? 'simulated only'
+    : plan.measuresFirst === true
+      ? 't measures and trains here'
+      : 't trains it here';
   const isTall = rows > FEW_ROWS;
   const known = look instanceof MeshwrightError ? undefined : look;
   return (
@@ -128,7 +132,7 @@ export function PlanDetail(props: {
       <Box marginTop={isTall ? 1 : 0} flexShrink={0}>
         <SegmentBar
           label="Memory"
-          total={`${memory(used)} of ${memory(capacity)}`}
+          total={`${memory(used)} of ${memory(capacity)} usable${isTall ? ` (a chip has ${memory(plan.memoryBytesPerChip)})` : ''}`}
           segments={largestSegments(plan.memoryBytesByRole, isTall ? SEGMENT_HUES.length : SHORT_SEGMENTS)}
           isShort={!isTall}
           format={memory}

@@ -86,14 +86,27 @@ function Head({ state, width }: { readonly state: PlansState; readonly width: nu
   return <Status state={state} width={width} />;
 }
 
+function NothingMatches({ filter }: { readonly filter: string }): ReactNode {
+  const look = useLook();
+  return (
+    <Text {...paint(look, 'warn')} wrap="truncate">
+      Nothing matches “{filter.trim()}”; Esc clears the filter.
+    </Text>
+  );
+}
+
 export function PlansScreen({ state, size }: { readonly state: PlansState; readonly size: Size }): ReactNode {
   const plan = selectedPlan(state);
   const width = bodyColumns(size);
   const rows = bodyRows(size) - STATUS_ROWS;
   if (state.view === 'explain' && plan !== undefined) return <PlanExplained state={state} plan={plan} size={size} />;
   if (state.view === 'compare' && plan !== undefined) return <PlanCompared state={state} plan={plan} size={size} />;
-  const detail = (columns: number, lines: number): ReactNode =>
-    plan !== undefined && <PlanDetail plan={plan} look={lookAt(state, plan.label)} width={columns} rows={lines} />;
+  const detail = (columns: number, lines: number): ReactNode => {
+    if (plan !== undefined)
+      return <PlanDetail plan={plan} look={lookAt(state, plan.label)} width={columns} rows={lines} />;
+    // A search that has found nothing yet says so itself.
+    return state.progress.plans.length > 0 && <NothingMatches filter={state.filter} />;
+  };
   const found = visiblePlans(state).length;
   if (size.columns >= WIDE_COLUMNS) {
     const left = Math.floor(width * 0.5);

@@ -13,6 +13,7 @@ import { RankTimeline } from '../components/rank-timeline.js';
 import { clock, share, short, wait } from '../components/words.js';
 import type { Hue } from '../look.js';
 import { paint, useLook } from '../look.js';
+import type { Prediction } from '../services.js';
 import type { History } from '../state/history.js';
 import type { Size } from '../state/layout.js';
 import { bodyColumns } from '../state/layout.js';
@@ -90,6 +91,19 @@ function Pace({ state }: { readonly state: TrainState }): ReactNode {
       {isUnderWay(state) && left !== undefined && left > 0 && <Text dimColor> about {wait(left)} left</Text>}
     </Text>
   );
+}
+
+const stepAndMfu = ({ stepTimeSeconds, mfu }: Prediction, unit = ''): string =>
+  `${clock(stepTimeSeconds)}, ${unit}${percent(mfu)}`;
+
+const SINCE = { 'this-machine': 'this machine was measured', data: 'the data was known' } as const;
+
+/** Which prediction counts, where there were two or there will be. */
+function predictionNote({ plan, prediction, predictedTimeline, before }: TrainState): string | undefined {
+  if (before !== undefined)
+    return `Predicted ${stepAndMfu(prediction, 'MFU ')}; until ${SINCE[before.news]} ${stepAndMfu(before.prediction)}`;
+  if (plan.measuresFirst !== true || predictedTimeline !== undefined) return undefined;
+  return `Predicted for a usual machine: ${stepAndMfu(prediction, 'MFU ')}; this one is measured first`;
 }
 
 interface Curve {
@@ -251,16 +265,19 @@ function FigureGrid(props: {
 export function TrainScreen({ state, size }: { readonly state: TrainState; readonly size: Size }): ReactNode {
   const width = bodyColumns(size);
   const all = figures(state);
+  const note = predictionNote(state);
   const { chartsAbreast, chartRows, chartLines, lanes, figuresAbreast, logHeading, logLines } = trainLayout(
     size,
     state.timeline?.ranks.length ?? 1,
     all.length,
+    note === undefined ? 0 : 1,
   );
   return (
     <Box flexDirection="column">
       <Section title={state.plan.label} aside="trained on this machine" width={width} />
       <Status state={state} />
       <Pace state={state} />
+      {note !== undefined && <Text wrap="truncate">{note}</Text>}
       <Curves state={state} width={width} abreast={chartsAbreast} rows={chartRows} lines={chartLines} />
       <LastStep state={state} width={width} lanes={lanes} />
       <FigureGrid all={all} width={width} abreast={figuresAbreast} />

@@ -27,6 +27,7 @@ export function initialApp(
     calibrating: undefined,
     toWrite: undefined,
     works: 0,
+    profiles: 0,
     help: false,
     failure: undefined,
     notice: undefined,
@@ -44,6 +45,9 @@ function withCompare(state: AppState, change: (compare: CompareState) => Compare
   const { screen } = state;
   return screen.at === 'compare' ? { ...state, screen: { ...screen, compare: change(screen.compare) } } : state;
 }
+
+/** With another profile of this machine. */
+const withProfile = (state: AppState): AppState => ({ ...state, profiles: state.profiles + 1 });
 
 /**
  * A failed search goes back to the fields unless there are plans to look at, or dimensions to free; a failed run stays,
@@ -74,7 +78,10 @@ function onNews(state: AppState, news: News): AppState {
       return { ...state, screen: { at: 'plans', plans: withProgress(screen.plans, progress) } };
     }
     case 'training':
-      return withTrain(state, (train) => onTrainEvent(train, news.event));
+      return withTrain(
+        news.event.kind === 'predicted' && news.event.news === 'this-machine' ? withProfile(state) : state,
+        (train) => onTrainEvent(train, news.event),
+      );
     case 'trained':
       return withTrain(state, (train) => ({
         ...train,
@@ -86,7 +93,9 @@ function onNews(state: AppState, news: News): AppState {
     case 'read':
       return withCompare(state, (compare) => withDetail(compare, news.detail));
     case 'calibrated':
-      return withCompare(state, (compare) => withCalibration(compare, news.report));
+      return withCompare(news.report.isAccepted ? withProfile(state) : state, (compare) =>
+        withCalibration(compare, news.report),
+      );
     case 'stopped':
       return withTrain(state, (train) => ({ ...train, status: 'stopped' }));
     case 'failed':

@@ -1,5 +1,5 @@
 /** The last screen: runs beside what was predicted of them, down to kernels, and the calibration of this machine. */
-import type { CalibrationReport, RunDetail, RunList, RunRow, TimesRow } from '../services.js';
+import type { CalibrationReport, RunDetail, RunList, RunRow, TimesRow, WorkRow } from '../services.js';
 import { omit } from '../../omit.js';
 import type { Press } from './press.js';
 import { isCharacter, isKey, move } from './press.js';
@@ -63,23 +63,26 @@ export function rowsOf(detail: RunDetail, view: View): readonly Pick<TimesRow, '
   }
 }
 
-function pressKernels(opened: OpenedRun, detail: RunDetail, press: Press): OpenedRun {
+/** The kernels that Enter goes down to. */
+export const kernelsOf = ({ detail, view, row }: OpenedRun): WorkRow['kernels'] =>
+  view === 'work' ? (detail?.byWork[row]?.kernels ?? []) : [];
+
+function pressKernels(opened: OpenedRun, press: Press): OpenedRun {
   const { kernel = 0, ...rest } = opened;
   if (isKey(press, 'escape')) return rest;
-  return { ...opened, kernel: move(kernel, press, detail.byWork[opened.row]!.kernels.length) };
+  return { ...opened, kernel: move(kernel, press, kernelsOf(opened).length) };
 }
 
 function pressRun(state: CompareState, opened: OpenedRun, press: Press): Pressed {
   const { detail, view, row } = opened;
   const to = (changed: OpenedRun): Pressed => ({ state: { ...state, opened: changed } });
-  if (detail !== undefined && opened.kernel !== undefined) return to(pressKernels(opened, detail, press));
+  if (detail !== undefined && opened.kernel !== undefined) return to(pressKernels(opened, press));
   if (isKey(press, 'escape')) return { state: omit(state, 'opened') };
   if (detail === undefined) return { state };
   const turn = isKey(press, 'tab') ? 1 : isKey(press, 'backtab') ? VIEWS.length - 1 : 0;
   if (turn > 0) return to({ ...opened, view: VIEWS[(VIEWS.indexOf(view) + turn) % VIEWS.length]!, row: 0 });
   if (isKey(press, 'enter')) {
-    const kernels = view === 'work' ? (detail.byWork[row]?.kernels ?? []) : [];
-    if (kernels.length > 0) return to({ ...opened, kernel: 0 });
+    if (kernelsOf(opened).length > 0) return to({ ...opened, kernel: 0 });
     return {
       state,
       notice: view === 'work' ? 'There are no kernels in it.' : 'Kernels are listed by kind of work: Tab.',

@@ -1,5 +1,6 @@
 /** The keys that do something now, as shown at the foot. */
 import type { CompareState } from './compare.js';
+import { kernelsOf } from './compare.js';
 import { isListField, takesCharacter } from './pick.js';
 import { plansHints } from './plans-hints.js';
 import type { Arrows, Hint } from './hint.js';
@@ -32,7 +33,7 @@ function compareHints({ list, opened, calibration, reportLine }: CompareState, u
   if (opened !== undefined) {
     return [
       { keys: upDown, does: 'choose' },
-      ...(opened.view === 'work' ? [{ keys: 'Enter', does: 'its kernels' }] : []),
+      ...(kernelsOf(opened).length > 0 ? [{ keys: 'Enter', does: 'its kernels' }] : []),
       { keys: 'Tab', does: 'next view' },
       BACK,
     ];

@@ -24,7 +24,7 @@ export function lineOf(event: TrainEvent, step: number): LogLine | undefined {
       return says(step, `run folder ${event.path}`);
     case 'predicted': {
       const { stepTimeSeconds } = event.prediction;
-      return says(step, `with this machine measured, ${formatSeconds(seconds(stepTimeSeconds))} a step are predicted`);
+      return says(step, `predicted: ${formatSeconds(seconds(stepTimeSeconds))} a step`);
     }
     case 'checkpoint': {
       const took = `${formatBytes(bytes(event.bytes))} in ${formatSeconds(seconds(event.seconds))}`;

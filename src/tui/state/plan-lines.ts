@@ -60,11 +60,22 @@ export function explainLines(
       : look instanceof MeshwrightError
         ? plain(wrapped(look.message, width))
         : sections(look)),
+    ...(plan.measuresFirst === true
+      ? [
+          title('What it is predicted by'),
+          ...plain(
+            wrapped(
+              'The profile of a usual machine: this one has not been measured. Training a plan here measures it first, which takes half a minute, and plans are predicted anew by what was measured.',
+              width,
+            ),
+          ),
+        ]
+      : []),
     title(plan.rank === 1 ? 'Why it is first' : 'Why it is where it is'),
     ...plain(wrapped(plan.why, width)),
     ...plain(
       wrapped(
-        `It needs ${size(plan.peakMemoryBytesPerChip)} of the ${size(plan.usableMemoryBytesPerChip)} of memory that a chip has for it (${formatPercent(room, 0)}).`,
+        `It needs ${size(plan.peakMemoryBytesPerChip)} (${formatPercent(room, 0)}) of the ${size(plan.usableMemoryBytesPerChip)} that plans may use of a chip's ${size(plan.memoryBytesPerChip)}; the runtime keeps the rest.`,
         width,
       ),
     ),

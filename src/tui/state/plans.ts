@@ -11,6 +11,8 @@ export type SortKey = (typeof SORTS)[number];
 export interface PlansState {
   readonly task: TaskChoice;
   readonly wish: SearchWish;
+  /** See `AppState`: what they were predicted by. */
+  readonly profiles: number;
   readonly progress: SearchProgress;
   /** Label of the plan that was chosen by hand; without one, the first is looked at, whichever it becomes. */
   readonly chosen?: string;
@@ -43,6 +45,7 @@ export const WHOLE_STEP: TimeWindow = { from: 0, to: 1 };
 export const initialPlans = (task: TaskChoice): PlansState => ({
   task,
   wish: USUAL,
+  profiles: 0,
   progress: NOTHING,
   view: 'table',
   sort: { by: 'step time', descending: false },
@@ -60,6 +63,12 @@ export const searchedAnew = (state: PlansState, wish: SearchWish): PlansState =>
   wish,
   progress: { ...NOTHING, dimensions: state.progress.dimensions },
   window: WHOLE_STEP,
+});
+
+/** The same search, of whose predictions none are left. */
+export const predictedAnew = (state: PlansState): PlansState => ({
+  ...searchedAnew(state, state.wish),
+  looks: new Map(),
 });
 
 /** Nothing of the order in which they come. */

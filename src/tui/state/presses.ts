@@ -6,7 +6,7 @@ import { filled, focusOn, pressPick, readTask, takesCharacter } from './pick.js'
 import { overLines } from './plan-lines.js';
 import { plansTakeText, pressPlans } from './plans-keys.js';
 import type { PlansState } from './plans.js';
-import { initialPlans, selectedPlan } from './plans.js';
+import { initialPlans, predictedAnew, selectedPlan } from './plans.js';
 import type { Press } from './press.js';
 import { isCharacter, isKey } from './press.js';
 import { initialTrain, isUnderWay, pressTrain } from './train.js';
@@ -26,10 +26,18 @@ function leaveRun(state: AppState, asked: AppState['asked'], leave: 'quit' | 'ba
 /** A search of what the plans' screen says, in place of the work there was. */
 const searching = (state: AppState, plans: PlansState): AppState => ({
   ...state,
-  screen: { at: 'plans', plans },
+  screen: { at: 'plans', plans: { ...plans, profiles: state.profiles } },
   work: { id: state.works, kind: 'search', task: plans.task, wish: plans.wish },
   works: state.works + 1,
 });
+
+/** Back to plans, which are searched for again where they run here and this machine's profile is another by now. */
+function backToPlans(state: AppState, plans: PlansState): AppState {
+  if (plans.profiles === state.profiles || !plans.progress.plans.some(({ runsHere }) => runsHere))
+    return { ...state, screen: { at: 'plans', plans }, work: undefined };
+  const notice = "Searching again: this machine's profile is another than these plans were predicted by.";
+  return { ...searching(state, predictedAnew(plans)), notice };
+}
 
 function onPick(state: AppState, press: Press): AppState {
   if (!isKey(press, 'enter')) return { ...state, pick: pressPick(state.pick, press) };
@@ -73,7 +81,7 @@ function onTrain(state: AppState, screen: At<'train'>, press: Press, asked: AppS
   const { plans, train } = screen;
   if (isKey(press, 'escape')) {
     const left = leaveRun(state, asked, 'back');
-    return left === 'leave' ? { ...state, screen: { at: 'plans', plans }, work: undefined } : left;
+    return left === 'leave' ? backToPlans(state, plans) : left;
   }
   if (isKey(press, 'enter') && train.runFolder !== undefined) return openRuns(state, screen, train.runFolder);
   return { ...state, screen: { ...screen, train: pressTrain(train, press) } };
@@ -96,8 +104,12 @@ function onCompare(state: AppState, screen: At<'compare'>, press: Press, size: S
   switch (request?.kind) {
     case undefined:
       return next;
-    case 'leave':
-      return { ...state, screen: screen.back, reading: undefined, calibrating: undefined };
+    case 'leave': {
+      const left: AppState = { ...state, screen: screen.back, reading: undefined, calibrating: undefined };
+      // A search that goes on goes on; of one that has ended the plans may be of before.
+      const { back } = screen;
+      return back.at === 'plans' && back.plans.progress.done ? backToPlans(left, back.plans) : left;
+    }
     case 'read':
       return { ...next, reading: { id: state.works, ...request }, works: state.works + 1 };
     case 'calibrate':

@@ -27,8 +27,8 @@ const MOST = { chartLines: 14, logLines: 12 };
 /** A blank line is between two rows of charts. */
 const GAP = 1;
 
-/** @param ranks of the plan @param figures how many there are beside the charts */
-export function trainLayout(size: Size, ranks: number, figures: number): TrainLayout {
+/** @param ranks of the plan @param figures how many there are beside the charts @param notes lines below the head */
+export function trainLayout(size: Size, ranks: number, figures: number, notes: number): TrainLayout {
   const isWide = size.columns >= WIDE_COLUMNS;
   const figuresAbreast = isWide ? 4 : 2;
   const figureLines = Math.ceil(figures / figuresAbreast);
@@ -39,8 +39,9 @@ export function trainLayout(size: Size, ranks: number, figures: number): TrainLa
     LEAST.logLines,
   ];
   const logHeading = size.rows >= HEADED_ROWS;
-  const heads = HEAD_LINES + AROUND_LANES + (logHeading ? LOG_HEADING : 0);
+  const heads = HEAD_LINES + notes + AROUND_LANES + (logHeading ? LOG_HEADING : 0);
   let left = bodyRows(size) - heads - figureLines - lanes - chartLines - logLines;
+  if (left < 0) [logLines, left] = [logLines + left, 0];
   const take = (wanted: number): number => {
     const taken = Math.max(0, Math.min(wanted, left));
     left -= taken;

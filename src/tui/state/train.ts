@@ -8,6 +8,7 @@ import { logged, lineOf } from './log.js';
 import type { Press } from './press.js';
 import { isCharacter } from './press.js';
 
+type PredictedEvent = Extract<TrainEvent, { kind: 'predicted' }>;
 export type StepEvent = Extract<TrainEvent, { kind: 'step' }>;
 export type Evaluation = Extract<TrainEvent, { kind: 'evaluated' }>;
 
@@ -18,6 +19,8 @@ export interface TrainState {
   readonly isPaused: boolean;
   readonly phase: string;
   readonly prediction: Prediction;
+  /** What the search had predicted of the plan, where that is something else, and what has become known since. */
+  readonly before?: { readonly prediction: Prediction; readonly news: PredictedEvent['news'] };
   /** Of a predicted step, once this machine is measured. */
   readonly predictedTimeline?: StepTimeline;
   readonly timeline?: StepTimeline;
@@ -92,7 +95,7 @@ export function onTrainEvent(before: TrainState, event: TrainEvent): TrainState 
     case 'phase':
       return { ...state, phase: event.text };
     case 'predicted':
-      return { ...state, prediction: event.prediction, predictedTimeline: event.timeline };
+      return withPrediction(state, event);
     case 'timeline':
       return { ...state, timeline: event.timeline };
     case 'checkpoint':
@@ -108,6 +111,22 @@ export function onTrainEvent(before: TrainState, event: TrainEvent): TrainState 
     case 'step':
       return onStep(state, event);
   }
+}
+
+/** What nobody would see in figures of three digits is the same. */
+const SAME = 0.005;
+
+function withPrediction(state: TrainState, { prediction, timeline, news }: PredictedEvent): TrainState {
+  const { prediction: before } = state;
+  const isOther = (['stepTimeSeconds', 'mfu'] as const).some(
+    (of) => Math.abs(prediction[of] - before[of]) > SAME * before[of],
+  );
+  return {
+    ...state,
+    prediction,
+    predictedTimeline: timeline,
+    ...(isOther ? { before: { prediction: before, news } } : {}),
+  };
 }
 
 function onStep(state: TrainState, event: StepEvent): TrainState {

@@ -61,6 +61,8 @@ export interface AppState {
   readonly toWrite: JobToWrite | undefined;
   /** How many pieces of work there were: the next one's id. */
   readonly works: number;
+  /** How often this machine's profile has become another: predictions of before are of no use then. */
+  readonly profiles: number;
   readonly help: boolean;
   readonly failure: MeshwrightError | undefined;
   /** One line above the keys, until the next press. */
