@@ -133,7 +133,7 @@ const RULES: Rules = {
   },
   optimizerOffload: onlyUsual(
     'optimizerOffload',
-    'fully_shard(…, offload_policy=CPUOffloadPolicy()), which keeps parameters and gradients in the host\'s memory as well, and updates there',
+    "fully_shard(…, offload_policy=CPUOffloadPolicy()), which keeps parameters and gradients in the host's memory as well, and updates there",
   ),
   castParameters: (translation) => {
     if (translation.plan.castParameters === 'once' && !usesFsdp(translation))

@@ -123,7 +123,7 @@ const RULES: Rules = {
   overlapGradients: onlyUsual('overlapGradients', 'gradients are reduced beside the backward pass'),
   optimizerOffload: onlyUsual(
     'optimizerOffload',
-    'training.enable_cpu_offload, which keeps parameters and gradients in the host\'s memory as well, and updates there',
+    "training.enable_cpu_offload, which keeps parameters and gradients in the host's memory as well, and updates there",
   ),
   castParameters: onlyUsual('castParameters', 'FSDP casts before each gather: cast-parameters=where-used'),
   compute: ({ job, lacks }) => {

@@ -70,7 +70,8 @@ export function inferTypes<N extends ComputeName | MoveName | TransferName>(
   mesh: Mesh,
 ): ValueType[] {
   const { infer } = recordOf(name);
-  if (isHostMove(name) || operands.every(({ memory }) => memory === undefined)) return infer(operands, attributes, mesh);
+  if (isHostMove(name) || operands.every(({ memory }) => memory === undefined))
+    return infer(operands, attributes, mesh);
   if (!isCompute(name)) throw invalid(name, "operands in the chip's memory", "one in the host's");
   if (operands.some(({ memory, shape }) => memory === undefined && shape.length > 0))
     throw invalid(name, "tensors in the host's memory, like the others", "one in the chip's");
