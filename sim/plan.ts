@@ -1,7 +1,16 @@
 /** A program made ready to be walked: what each kernel and collective costs, worked out once. */
 import type { Stack } from '../src/hardware/index.js';
 import type { AxisName, HostLane, Lane } from '../src/mesh/index.js';
-import type { Attributes, CollectiveName, HostMoveName, Op, Program, Region, TransferName, ValueId } from '../src/program/index.js';
+import type {
+  Attributes,
+  CollectiveName,
+  HostMoveName,
+  Op,
+  Program,
+  Region,
+  TransferName,
+  ValueId,
+} from '../src/program/index.js';
 import {
   LAST_MICROBATCH,
   MICROBATCHES,
@@ -302,10 +311,7 @@ class Planner {
     return this.#transfer({ op, name, axis, asynchronous, schedule, times, early }, 0);
   }
 
-  #transfer(
-    { op, name, axis, asynchronous, schedule, times, early }: Transfer,
-    units: number,
-  ): CollectiveStep {
+  #transfer({ op, name, axis, asynchronous, schedule, times, early }: Transfer, units: number): CollectiveStep {
     const duration = timeAlone(schedule, this.network.sharing);
     const { sentBytes, memoryBytes } = chipTraffic(schedule);
     const step: CollectiveStep = {

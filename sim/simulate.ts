@@ -147,7 +147,18 @@ export type StepInput = Pick<SimulationInput, 'machine' | 'stack' | 'modelFlops'
 
 export function stepDocument(input: StepInput, figures: StepFigures): SimulationResult {
   const { machine, stack, modelFlops, tokensPerStep } = input;
-  const { dtype, folded, unfolded, byCategory, extra, exposure, matmulFlops, memory, hostBytes: kept, linkBytes } = figures;
+  const {
+    dtype,
+    folded,
+    unfolded,
+    byCategory,
+    extra,
+    exposure,
+    matmulFlops,
+    memory,
+    hostBytes: kept,
+    linkBytes,
+  } = figures;
   const { hardware, chip, chips } = machine;
   const { exposed, exposedByAxis, hidden } = exposure;
   const stepSeconds = toSeconds(figures.duration);

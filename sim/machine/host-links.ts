@@ -24,7 +24,9 @@ export function withHostLinks(fabric: Fabric, chips: number, host: Host): Fabric
     const vertex = builder.vertex();
     const memoryRate: BytesPerSecond | undefined = host.memoryBandwidth?.achievable;
     const memory =
-      memoryRate === undefined ? undefined : builder.link(`memory of host ${first / host.chips}`, vertex, vertex, memoryRate);
+      memoryRate === undefined
+        ? undefined
+        : builder.link(`memory of host ${first / host.chips}`, vertex, vertex, memoryRate);
     for (let chip = first; chip < Math.min(first + host.chips, chips); chip++) {
       links.push({
         to: builder.link(`chip ${chip} to host`, chip, vertex, rate, host.linkLatency),

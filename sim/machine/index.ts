@@ -1,4 +1,5 @@
 export * from './machine.js';
+export { axisOrders } from './axis-order.js';
 export { formatSlice } from './torus-shape.js';
 export type { Placement } from './torus-placement.js';
 export type { Fabric, Lattice, Link, Machine, Stage, StageKind } from './types.js';

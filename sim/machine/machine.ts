@@ -1,7 +1,7 @@
 /** From a hardware profile and a mesh to a machine. */
 import type { Chip, Hardware } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
-import type { Mesh } from '../../src/mesh/index.js';
+import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { rankCount } from '../../src/mesh/index.js';
 import { bytesPerSecond } from '../../src/units.js';
 import { withHostLinks } from './host-links.js';
@@ -20,13 +20,24 @@ export interface MachineOptions extends TorusOptions {
   readonly hardware: Hardware;
   /** One rank a chip. */
   readonly mesh: Mesh;
+  /** On nodes: axes that lie innermost, in their order; the others stand before, as in the mesh. */
+  readonly axisOrder?: readonly AxisName[];
   /** Whether chips use their hosts' memory, which the hardware has; not unless given. */
   readonly hostLinks?: boolean;
 }
 
-function layout({ hardware, mesh, hostLinks: _, ...options }: MachineOptions): Layout {
+function layout({ hardware, mesh, ...options }: Omit<MachineOptions, 'hostLinks'>): Layout {
   const { topology, chip } = hardware;
-  if (topology.kind === 'torus') return torusLayout(topology, mesh, options);
+  const { axisOrder, ...ofTorus } = options;
+  if (axisOrder !== undefined && (topology.kind === 'torus' || topology.kind === 'shared-memory')) {
+    throw new MeshwrightError('JOB_INVALID', {
+      place: 'axis-order',
+      expected: `no order of axes, which only nodes have (${hardware.name} is of kind ${topology.kind})`,
+      got: axisOrder.join(','),
+      ...(topology.kind === 'torus' ? { hint: 'placement says which dimensions of a torus axes lie on' } : {}),
+    });
+  }
+  if (topology.kind === 'torus') return torusLayout(topology, mesh, ofTorus);
   const { slice, slices, twist, placement } = options;
   const wanted = [
     slice === undefined ? undefined : (['slice', slice.join('×')] as const),
@@ -42,7 +53,9 @@ function layout({ hardware, mesh, hostLinks: _, ...options }: MachineOptions): L
       got,
     });
   }
-  return topology.kind === 'shared-memory' ? sharedMemoryLayout(topology, chip, mesh) : nodeLayout(topology, mesh);
+  return topology.kind === 'shared-memory'
+    ? sharedMemoryLayout(topology, chip, mesh)
+    : nodeLayout(topology, mesh, axisOrder);
 }
 
 /** A chip that others leave less than its own memory bandwidth. */
@@ -57,14 +70,15 @@ function chipWith(chip: Chip, memorySlowdown: number): Chip {
  *   this topology doesn't have
  */
 export function createMachine(options: MachineOptions): Machine {
-  const { hardware, mesh } = options;
-  const found = layout(options);
+  const { hostLinks = false, ...lying } = options;
+  const { hardware, mesh } = lying;
+  const found = layout(lying);
   const chip = chipWith(hardware.chip, found.memorySlowdown);
   const chips = rankCount(mesh);
   const matmulSlowdown = slowestOf(chips, chip.rateSpread) / chip.sustainedRate;
   const { host } = hardware;
-  if (options.hostLinks === true && host === undefined)
+  if (hostLinks && host === undefined)
     throw new MeshwrightError('INTERNAL', { place: 'machine', expected: 'a profile with a host', got: hardware.name });
-  const fabric = options.hostLinks === true ? withHostLinks(found.fabric, chips, host!) : found.fabric;
+  const fabric = hostLinks ? withHostLinks(found.fabric, chips, host!) : found.fabric;
   return { hardware, chip, mesh, chips, matmulSlowdown, chipSlowdown: new Map(), faultyLinks: false, ...found, fabric };
 }

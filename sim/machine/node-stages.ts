@@ -8,11 +8,13 @@ export interface NodeStageOptions {
   readonly inNode: StageKind;
   readonly nodeReduces: boolean;
   readonly networkReduces: boolean;
+  /** Ranks fill nodes in their own order unless given. */
+  readonly chipOf?: (rank: number) => number;
 }
 
-/** Ranks along each axis, `stride` apart, cut where their node ends if all nodes hold equal shares of the group. */
+/** Chips along each axis, `stride` apart, cut where their node ends if all nodes hold equal shares of the group. */
 export function nodeStages(mesh: Mesh, options: NodeStageOptions): Map<AxisName, Stage[]> {
-  const { chipsPerNode, inNode, nodeReduces, networkReduces } = options;
+  const { chipsPerNode, inNode, nodeReduces, networkReduces, chipOf = (rank) => rank } = options;
   const stages = new Map<AxisName, Stage[]>();
   const stage = (label: string, kind: StageKind, rings: readonly (readonly number[])[]): Stage => ({
     label,
@@ -25,7 +27,7 @@ export function nodeStages(mesh: Mesh, options: NodeStageOptions): Map<AxisName,
   const nodeOf = (chip: number): number => Math.floor(chip / chipsPerNode);
   const inOneNode = (group: readonly number[]): boolean => nodeOf(group[0]!) === nodeOf(group.at(-1)!);
   for (const { name, size } of mesh.axes) {
-    const all = groups(mesh, name);
+    const all = groups(mesh, name).map((ranks) => ranks.map(chipOf));
     const stride = all[0]![1]! - all[0]![0]!;
     const perNode = chipsPerNode / stride;
     if (stride % chipsPerNode === 0) stages.set(name, [stage(`${size} nodes`, 'network', all)]);

@@ -1,9 +1,10 @@
 /** Nodes of chips behind a switch, or each joined to each, with network cards between the nodes. */
 import type { NodeTopology } from '../../src/hardware/index.js';
 import { MeshwrightError } from '../../src/errors.js';
-import type { Mesh } from '../../src/mesh/index.js';
+import type { AxisName, Mesh } from '../../src/mesh/index.js';
 import { rankCount } from '../../src/mesh/index.js';
 import { bytesPerSecond } from '../../src/units.js';
+import { dealt } from './axis-order.js';
 import { addCardNetwork } from './card-network.js';
 import { FabricBuilder } from './fabric-builder.js';
 import { nodeStages } from './node-stages.js';
@@ -40,7 +41,7 @@ function addPairs(builder: FabricBuilder, chips: number, topology: NodeTopology)
 }
 
 /** @throws MeshwrightError MESH_DOES_NOT_MULTIPLY of a mesh larger than a node without network cards */
-export function nodeLayout(topology: NodeTopology, mesh: Mesh): Layout {
+export function nodeLayout(topology: NodeTopology, mesh: Mesh, axisOrder?: readonly AxisName[]): Layout {
   const { kind, chipsPerNode, reducesInSwitch, network } = topology;
   const chips = rankCount(mesh);
   if (network === undefined && chips > chipsPerNode) {
@@ -66,6 +67,7 @@ export function nodeLayout(topology: NodeTopology, mesh: Mesh): Layout {
           ...(network.fatTree === undefined ? {} : { fatTree: network.fatTree }),
         });
   const node = (chip: number): number => Math.floor(chip / chipsPerNode);
+  const chipOf = dealt(mesh, axisOrder);
   return {
     computeSlowdown: 1,
     memorySlowdown: 1,
@@ -82,7 +84,8 @@ export function nodeLayout(topology: NodeTopology, mesh: Mesh): Layout {
       inNode: 'node',
       nodeReduces: reducesInSwitch,
       networkReduces: network?.reducesInSwitch === true,
+      chipOf,
     }),
-    chipOf: (rank) => rank,
+    chipOf,
   };
 }

@@ -80,8 +80,7 @@ function runDetails({ result, execution, machine }: PipelineDetailsInput): RunDe
       addAxis(one.axis, count * one.seconds, 0);
     }
   }
-  for (const [axis, exposed] of Object.entries(exposure.exposedByAxis))
-    addAxis(axis as Lane, 0, toSeconds(exposed));
+  for (const [axis, exposed] of Object.entries(exposure.exposedByAxis)) addAxis(axis as Lane, 0, toSeconds(exposed));
   addAxis('pipe', toSeconds(ticks(transfers.exposed + transfers.hidden)), 0);
   return {
     criticalPath: pipelineCriticalPath(execution),

@@ -8,16 +8,17 @@ import {
   formatPlan,
   formulaFlops,
   isPipeline,
+  layoutOf,
   lowerJob,
   lowerJobPipeline,
   modelFlops,
   resolveJob,
+  withoutLayout,
 } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
 import type { TrainingPipeline, Program } from '../program/index.js';
 import { hostBytes } from '../program/index.js';
-import { omit } from '../omit.js';
 import type { Bytes } from '../units.js';
 import { bytes, flops } from '../units.js';
 import type {
@@ -127,10 +128,9 @@ export interface AssessorOptions {
 
 /** Of what a program is made of: it knows nothing of where its mesh lies. */
 function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string {
-  const rest = { ...omit(plan, 'slice', 'slices', 'placement'), twist: false };
   const { keeping, ...options } = stepOptions(stack);
   const parts = [model, batch, precision, optimizer, options, { ...keeping, views: [...keeping.views] }];
-  return `${JSON.stringify(parts)} ${formatPlan(rest)}`;
+  return `${JSON.stringify(parts)} ${formatPlan(withoutLayout(plan))}`;
 }
 
 interface Need {
@@ -189,19 +189,17 @@ export class Assessor {
 
   /** Made once for all jobs whose mesh lies alike. */
   machine(job: Job): Machine {
-    const { mesh, slice, slices, twist, placement } = job.plan;
-    const hostLinks = job.plan.optimizerOffload !== 'none';
-    const key = JSON.stringify([job.hardwareName, formatMesh(mesh), slice, slices, twist, placement, hostLinks]);
+    const { mesh, optimizerOffload } = job.plan;
+    const lying = layoutOf(job.plan);
+    const hostLinks = optimizerOffload !== 'none';
+    const key = JSON.stringify([job.hardwareName, formatMesh(mesh), lying, hostLinks]);
     let machine = this.#machines.get(key);
     if (machine === undefined) {
       const whole = createMachine({
         hardware: job.hardware,
         mesh,
-        twist,
         hostLinks,
-        ...(slice === undefined ? {} : { slice }),
-        ...(slices === undefined ? {} : { slices }),
-        ...(placement === undefined ? {} : { placement }),
+        ...lying,
       });
       machine = withFaults(whole, this.#faults);
       this.#machines.set(key, machine);

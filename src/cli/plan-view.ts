@@ -2,9 +2,20 @@
 import type { FrameworkSettings } from '../planner/index.js';
 import { noEquivalentText } from '../planner/index.js';
 import { wrapped } from '../text.js';
-import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../units.js';
+import {
+  bytes,
+  dollars,
+  formatBytes,
+  formatDollars,
+  formatJoules,
+  formatPercent,
+  formatSeconds,
+  joules,
+  seconds,
+} from '../units.js';
 import { formatInterval } from './intervals.js';
 import { tableLines } from './output.js';
+import { costWords, planCost } from './plan-cost.js';
 import type { FoundPlan, PlanReport, WinnerWords } from './plan-report.js';
 import type { PlanSearch } from './plan-search.js';
 
@@ -40,12 +51,21 @@ export const refusedLines = ({ refused }: PlanSearch, most = 3): string[] =>
 const varied = (plans: readonly FoundPlan[], of: (plan: FoundPlan) => number): boolean =>
   new Set(plans.map(of)).size > 1;
 
-/** Chips and batch have columns of their own where they differ. */
+/**
+ * Chips and batch have columns of their own where they differ.
+ *
+ * @param isPriced with what each costs and draws, as far as the profile says
+ */
 export function plansTable(
   plans: readonly (FoundPlan & Pick<PlanReport, 'plan'> & { readonly rank?: number; readonly boundShare?: number })[],
+  isPriced = false,
 ): string[] {
   const chips = varied(plans, ({ job }) => job.chips);
   const batch = varied(plans, ({ job }) => job.batch);
+  const costs = plans.map(planCost);
+  const [first] = costs;
+  const priced = isPriced && first?.dollarsPerUnit !== null;
+  const powered = isPriced && first?.joulesPerUnit !== null;
   const bounded = plans.some(({ boundShare }) => boundShare !== undefined);
   const head = [
     ...['', 'plan'],
@@ -54,8 +74,10 @@ export function plansTable(
     ...['step', '8 of 10 runs', 'MFU', 'compute', 'exposed', 'overhead'],
     ...(bounded ? ['bound'] : []),
     'memory',
+    ...(priced ? [`cost/${first!.unit}`] : []),
+    ...(powered ? [`energy/${first!.unit}`] : []),
   ];
-  const rows = plans.map(({ rank, plan, job, figures, boundShare }) => [
+  const rows = plans.map(({ rank, plan, job, figures, boundShare }, index) => [
     rank === undefined ? '' : String(rank),
     plan,
     ...(chips ? [count(job.chips)] : []),
@@ -68,6 +90,8 @@ export function plansTable(
     time(figures.overheadSeconds),
     ...(bounded ? [boundShare === undefined ? '' : formatPercent(boundShare, 0)] : []),
     size(figures.peakMemoryBytesPerChip),
+    ...(priced ? [formatDollars(dollars(costs[index]!.dollarsPerUnit!))] : []),
+    ...(powered ? [formatJoules(joules(costs[index]!.joulesPerUnit!))] : []),
   ]);
   return tableLines(
     head,
@@ -85,6 +109,7 @@ export function winnerLines(winner: PlanReport, { parts }: WinnerWords, width: n
   const { figures, why, bottleneck } = winner;
   const usable = figures.memoryCapacityBytesPerChip - figures.reservedMemoryBytesPerChip;
   const longest = Math.max(...parts.map(({ part }) => part.length));
+  const cost = costWords(winner);
   return [
     `1. ${winner.plan}`,
     '',
@@ -101,6 +126,7 @@ export function winnerLines(winner: PlanReport, { parts }: WinnerWords, width: n
       `room: ${size(figures.peakMemoryBytesPerChip)} of the ${size(usable)} of memory that a chip has for it (${formatPercent(figures.peakMemoryBytesPerChip / usable, 0)})`,
       width,
     ),
+    ...(cost === undefined ? [] : indented(`cost: ${cost}, at list prices, chips alone`, width)),
     '',
     'Why it is first',
     ...indented(why, width),

@@ -1,7 +1,7 @@
 /** A job's step as different profiles predict it: its program is lowered once. */
 import type { MeasuredOp, PredictedRun, ResolvedProfile } from '../calibrate/index.js';
 import type { Job } from '../job/index.js';
-import { isPipeline } from '../job/index.js';
+import { isPipeline, layoutOf } from '../job/index.js';
 import type { Program } from '../program/index.js';
 import type { TimedSpan } from '../trace/index.js';
 import { simulatedSpans } from '../trace/index.js';
@@ -42,16 +42,13 @@ export function predictorOf(job: Job): (profile: ResolvedProfile) => PredictedRu
     };
   }
   let program: Program | undefined;
-  const { mesh, slice, slices, twist, placement } = job.plan;
   return ({ hardware, stack }) => {
     program ??= lowerFor(job, stack);
     const machine = createMachine({
       hardware,
-      mesh,
-      twist,
-      ...(slice === undefined ? {} : { slice }),
-      ...(slices === undefined ? {} : { slices }),
-      ...(placement === undefined ? {} : { placement }),
+      mesh: job.plan.mesh,
+      hostLinks: job.plan.optimizerOffload !== 'none',
+      ...layoutOf(job.plan),
     });
     const { duration, trace } = execute(program, machine, stack);
     return { stepSeconds: toSeconds(duration), exposed: exposedByOp(simulatedSpans(trace)) };

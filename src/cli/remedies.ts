@@ -34,9 +34,19 @@ function unlessRefused<T>(make: () => T): T | undefined {
   }
 }
 
+interface OptionChange {
+  readonly change: string;
+  readonly options: Partial<Plan>;
+}
+
+const together = (changes: readonly OptionChange[]): OptionChange => ({
+  change: changes.map(({ change }) => change).join(' '),
+  options: Object.assign({}, ...changes.map(({ options }) => options)) as Partial<Plan>,
+});
+
 /** The options that save most memory, one by one and together. */
-function optionChanges({ plan, hardware }: Job): { readonly change: string; readonly options: Partial<Plan> }[] {
-  const saving: { readonly change: string; readonly options: Partial<Plan> }[] = [
+function optionChanges({ plan }: Job): OptionChange[] {
+  const saving: OptionChange[] = [
     ...(plan.rematerialize === 'full'
       ? []
       : [{ change: 'rematerialize=full', options: { rematerialize: 'full' as const } }]),
@@ -49,19 +59,17 @@ function optionChanges({ plan, hardware }: Job): { readonly change: string; read
     ...(axisSize(plan.mesh, 'model') > 1 && plan.activations === 'replicated'
       ? [{ change: 'activations=sequence', options: { activations: 'sequence' as const } }]
       : []),
-    ...(plan.optimizerOffload === 'none' && hardware.host !== undefined
-      ? [frameworkOffload(hardware)].map((optimizerOffload) => ({
-          change: `optimizer-offload=${optimizerOffload}`,
-          options: { optimizerOffload },
-        }))
-      : []),
   ];
   const strongest = saving.filter(({ change }) => change !== 'shard=optimizer' && change !== 'shard=gradients');
-  const together = {
-    change: strongest.map(({ change }) => change).join(' '),
-    options: Object.assign({}, ...strongest.map(({ options }) => options)) as Partial<Plan>,
-  };
-  return strongest.length > 1 ? [...saving, together] : saving;
+  return strongest.length > 1 ? [...saving, together(strongest)] : saving;
+}
+
+/** What the memory of hosts saves, alone and with all else: it costs most time. */
+function offloadChanges({ plan, hardware }: Job, strongest: OptionChange | undefined): OptionChange[] {
+  if (plan.optimizerOffload !== 'none' || hardware.host === undefined) return [];
+  const optimizerOffload = frameworkOffload(hardware);
+  const change = { change: `optimizer-offload=${optimizerOffload}`, options: { optimizerOffload } };
+  return strongest === undefined ? [change] : [change, together([strongest, change])];
 }
 
 const sizesOf = ({ axes }: Mesh): Parameters<typeof createMesh>[0] =>
@@ -107,10 +115,11 @@ export function remediesFor(assessor: Assessor, closest: Job, space: Space): Rem
     return fitting !== undefined;
   };
   const changes = optionChanges(closest);
-  [{ change: 'more microbatches', options: {} }, ...changes].some(({ change, options }) =>
-    add(change, needs(task, { ...plan, ...options })),
+  const last = changes.at(-1);
+  [{ change: 'more microbatches', options: {} }, ...changes, ...offloadChanges(closest, last)].some(
+    ({ change, options }) => add(change, needs(task, { ...plan, ...options })),
   );
-  const strongest = changes.at(-1)?.options ?? {};
+  const strongest = last?.options ?? {};
   doublings().some((times) => {
     const of = { ...task, chips: task.chips * times };
     const fits = (options: Partial<Plan>): Omit<Remedy, 'change'> | undefined =>

@@ -8,6 +8,7 @@ import type { Job } from '../job/index.js';
 import {
   chunkCount,
   isPipeline,
+  layoutOf,
   layersOfStages,
   localExamples,
   lowerShapeClass,
@@ -107,8 +108,7 @@ export class PlanBounds {
   /** Jobs for which `folded` takes as long for all as for one; absent where it says no more than `of`. */
   foldClass(job: Job): string | undefined {
     if (!hasWorkBeside(this.#work(job))) return undefined;
-    const { mesh, slice, slices, twist, placement } = job.plan;
-    return `${this.#workKey(job)} ${formatMesh(mesh)} ${JSON.stringify([slice, slices, twist, placement])}`;
+    return `${this.#workKey(job)} ${formatMesh(job.plan.mesh)} ${JSON.stringify(layoutOf(job.plan))}`;
   }
 
   /** As `of`, with all that a microbatch needs at once: closer in memory. */

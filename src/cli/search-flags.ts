@@ -76,10 +76,15 @@ export function addSearchFlags(command: Command): Command {
   return command.addOption(choicesFlag('rematerialize', '--recompute').hideHelp().conflicts('rematerialize'));
 }
 
+/** Of options that say where a mesh lies. */
+const WHERE_SEARCHED: Readonly<Partial<Record<ListedOption, string>>> = {
+  slice: "the plan's default, with --full all",
+  axisOrder: "the mesh's own, with --full each axis innermost",
+};
+
 function choicesFlag(name: ListedOption, flag: string): Option {
   const { about } = PLAN_OPTIONS[name];
-  const usual =
-    DIMENSIONS[name]?.about ?? (name === 'slice' ? "the plan's default, with --full all" : "the plan's default alone");
+  const usual = DIMENSIONS[name]?.about ?? WHERE_SEARCHED[name] ?? "the plan's default alone";
   return new Option(`${flag} <values>`, asFlags(`${about} (${choicesAbout(name)}; searched: ${usual})`)).argParser(
     (text: string) => readChoices(name, text, flag),
   );

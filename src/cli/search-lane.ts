@@ -4,7 +4,7 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { Job, Task } from '../job/index.js';
-import { formatPlan, isPipeline, shapeClassKey } from '../job/index.js';
+import { formatPlan, isPipeline, shapeClassKey, withoutLayout } from '../job/index.js';
 import { batchParts } from '../mesh/index.js';
 import { candidateOf } from '../planner/index.js';
 import type {
@@ -17,7 +17,6 @@ import type {
   Look,
   Measure,
 } from '../planner/index.js';
-import { omit } from '../omit.js';
 import type { Bytes } from '../units.js';
 import { bytes, seconds } from '../units.js';
 import type { CollectiveChoice, Faults, StepBound } from '../../sim/index.js';
@@ -57,8 +56,7 @@ export function smallestAlike(job: Job): Job | undefined {
 }
 
 /** Where a plan lies doesn't matter to its memory. */
-const memoryClass = ({ plan, batch, chips }: Job): string =>
-  `${chips} ${batch} ${formatPlan({ ...omit(plan, 'slice', 'slices', 'placement'), twist: false })}`;
+const memoryClass = ({ plan, batch, chips }: Job): string => `${chips} ${batch} ${formatPlan(withoutLayout(plan))}`;
 
 export class LocalLane implements Lane<Candidate, JobSimulation> {
   readonly #assessor: Assessor;

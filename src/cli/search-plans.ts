@@ -25,7 +25,7 @@ export interface PlanSearchRequest {
   readonly collectives?: CollectiveChoice;
   /** How many of the best are found for sure; 10 unless given. */
   readonly top?: number;
-  /** What the front is over; step time, memory and chips unless given. */
+  /** What the front is over; step time, memory, chips and what an example costs unless given. */
   readonly objectives?: (candidate: Candidate, measure: Measure) => Objectives;
   /** Lanes, one of them this thread; as many as there are cores unless given. */
   readonly threads?: number;
@@ -40,10 +40,15 @@ export interface FoundPlans extends Found<Candidate, JobSimulation> {
 
 export const DEFAULT_TOP = 10;
 
-export const defaultObjectives = ({ task: { chips } }: Candidate, { seconds, bytes }: Measure): Objectives => [
+/**
+ * Money and energy are in proportion to chip-seconds on one machine: of an example, since a larger batch takes longer and may
+ * cost less.
+ */
+export const defaultObjectives = ({ task: { chips, batch } }: Candidate, { seconds, bytes }: Measure): Objectives => [
   seconds,
   bytes,
   chips,
+  (chips / batch) * seconds,
 ];
 
 /** Candidates that fewer threads are as fast with as their start takes. */

@@ -139,8 +139,16 @@ function resolvePower({ powerPerChip: field }: HardwareDocument, place: Place): 
   };
 }
 
-function resolveHost({ host }: HardwareDocument, place: Place): Pick<Hardware, 'host'> {
+function resolveHost({ host, topology }: HardwareDocument, place: Place): Pick<Hardware, 'host'> {
   if (host === undefined) return {};
+  if (topology.kind === 'shared-memory') {
+    throw new MeshwrightError('HARDWARE_INVALID', {
+      place: place(['host']),
+      expected: 'no host beside chips that are threads of one, whose memory is theirs',
+      got: `${host.memoryCapacity.value} of memory`,
+      hint: 'leave it out',
+    });
+  }
   const at = (name: string) => place(['host', name, 'value']);
   return {
     host: {

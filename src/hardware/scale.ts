@@ -148,7 +148,12 @@ export const scaleHardware = (hardware: Hardware, factors: RateFactors, what: Sc
 });
 
 /** Where each rate of a profile comes from: the least certain of the numbers behind it. */
-export function rateStatuses({ chip, topology, host, defaultDtype }: HardwareDocument): Partial<Record<RateName, Status>> {
+export function rateStatuses({
+  chip,
+  topology,
+  host,
+  defaultDtype,
+}: HardwareDocument): Partial<Record<RateName, Status>> {
   const attention = Object.values(chip.fusedAttention ?? {}).flatMap(({ forward, backward }) => [forward, backward]);
   const [links, network, latencies] =
     topology.kind === 'torus'

@@ -4,7 +4,7 @@
  */
 import { MeshwrightError } from '../errors.js';
 import type { AxisName } from '../mesh/index.js';
-import { axisSize, formatMesh, gradientParts, stageMesh } from '../mesh/index.js';
+import { axesInOrder, axisSize, formatMesh, gradientParts, rankCount, stageMesh } from '../mesh/index.js';
 import type { Hardware } from '../hardware/index.js';
 import type { FloatType } from '../program/index.js';
 import { leastMemory, refusedChunks, splitsBackward } from '../program/schedules/index.js';
@@ -30,7 +30,7 @@ export interface Precision {
 export interface PlanSubject {
   readonly plan: Plan;
   readonly precision: Precision;
-  readonly hardware: Pick<Hardware, 'name' | 'host'>;
+  readonly hardware: Pick<Hardware, 'name' | 'host' | 'topology'>;
   /** Layers. */
   readonly depth: number;
   /** Layers of each virtual stage of a pipeline that has enough of them. */
@@ -306,6 +306,18 @@ const stateKeepsItsRange: Rule = ({ precision: { optimizer } }) =>
         got: optimizer,
       };
 
+const orderIsAnother: Rule = ({ plan: { mesh, axisOrder }, hardware: { topology } }) => {
+  if (axisOrder === undefined) return undefined;
+  const refusal = (expected: string): Refusal => ({ option: 'axisOrder', expected, hint: 'leave it out' });
+  const missing = axisOrder.filter((axis) => axisSize(mesh, axis) === 1);
+  if (missing.length > 0) return refusal(`axes of ${formatMesh(mesh)}`);
+  if ('chipsPerNode' in topology && rankCount(mesh) <= topology.chipsPerNode)
+    return refusal(`nothing where a node of ${topology.chipsPerNode} chips has all ${rankCount(mesh)}`);
+  return axesInOrder(mesh, axisOrder).join() === axesInOrder(mesh).join()
+    ? refusal(`another order than ${axesInOrder(mesh).join(', ')}, which ${formatMesh(mesh)} has anyway`)
+    : undefined;
+};
+
 const hostKeepsState: Rule = ({ plan, hardware }) => {
   const { optimizerOffload } = plan;
   if (optimizerOffload === 'none') return undefined;
@@ -468,6 +480,7 @@ const RULES: readonly Rule[] = [
   overlapNeedsReductions,
   castsAreLeft,
   hostKeepsState,
+  orderIsAnother,
   gradientsKeepTheirRange,
   reductionOfItsOwn,
   stateKeepsItsRange,

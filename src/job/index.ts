@@ -6,6 +6,7 @@ export * from './lower.js';
 export { resolveModel } from './model.js';
 export * from './number-set.js';
 export { parseMesh } from './plan-forms.js';
+export * from './layout.js';
 export type { AxisPlacement } from './placement-form.js';
 export * from './plan-options.js';
 export * from './plan.js';

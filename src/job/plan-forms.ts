@@ -165,6 +165,13 @@ export const axes = listed<readonly AxisName[]>(
   (value) => value.join(','),
 );
 
+/** Axes in an order of their own. */
+export const axisOrder = listed<readonly AxisName[]>(
+  `one or more of ${MESH_AXES.join(', ')}, the innermost last`,
+  (_, parts) => (parts.every(isMeshAxis) && new Set(parts).size === parts.length ? parts : undefined),
+  (value) => value.join(','),
+);
+
 export type All<T> = 'all' | readonly T[];
 
 /** `all`, or names with `*` for any run of characters. */

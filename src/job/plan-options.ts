@@ -15,6 +15,7 @@ import type { AxisPlacement } from './placement-form.js';
 import { placement } from './placement-form.js';
 import {
   axes,
+  axisOrder,
   boolean,
   bytesOrNone,
   choice,
@@ -47,6 +48,7 @@ export interface Plan {
   readonly slices?: number;
   readonly twist: boolean;
   readonly placement?: AxisPlacement;
+  readonly axisOrder?: readonly AxisName[];
   readonly rematerialize: Rematerialization;
   readonly rematerializeLayers: All<number>;
   readonly keepProducts: 'none' | readonly string[];
@@ -154,6 +156,13 @@ export const PLAN_OPTIONS = {
     form: placement,
     defaultAbout: 'the fastest',
     about: 'the whole dimensions of a torus that axes lie on; axes that are left out get what is left',
+  },
+  axisOrder: {
+    form: axisOrder,
+    defaultAbout: 'as in `mesh`',
+    about:
+      'the order of axes over nodes, the innermost last: its neighbours lie in a node together; axes that are left out stand before, as in `mesh`',
+    source: 'Narayanan et al. 2021, §3.2',
   },
   rematerialize: {
     form: choice(REMATERIALIZATIONS),

@@ -25,6 +25,7 @@ export const LISTED_OPTIONS = PLAN_OPTION_NAMES.filter(
 const WITH_COMMAS: ReadonlySet<ListedOption> = new Set([
   'stageLayers',
   'placement',
+  'axisOrder',
   'rematerializeLayers',
   'keepProducts',
   'shardAxes',
@@ -36,7 +37,7 @@ const formOf = (name: ListedOption): AnyForm => PLAN_OPTIONS[name].form as unkno
 
 /** Every value of an option that has a short list of them. */
 function everyValue(name: ListedOption): readonly unknown[] | 'all' | undefined {
-  if (name === 'slice' || name === 'placement') return 'all';
+  if (name === 'slice' || name === 'placement' || name === 'axisOrder') return 'all';
   const { schema, values, fromText } = formOf(name);
   const inputs = values.split(', ').map((text) => fromText(text, name));
   return inputs.every((input) => schema.safeParse(input).success) ? inputs : undefined;

@@ -8,7 +8,8 @@ export type ListedOption = Exclude<PlanOptionName, 'mesh' | 'microbatches'>;
 
 /** Values that a plan's option may take; `all` of one whose values the hardware and the mesh decide. */
 export type OptionChoices = {
-  readonly [K in ListedOption]?: readonly NonNullable<Plan[K]>[] | (K extends 'slice' | 'placement' ? 'all' : never);
+  readonly [K in ListedOption]?:
+    readonly NonNullable<Plan[K]>[] | (K extends 'slice' | 'placement' | 'axisOrder' ? 'all' : never);
 };
 
 /** What is absent takes its usual range: chips and batch those of the task, the rest as the table of dimensions says. */

@@ -78,6 +78,12 @@ export const dealOrder = (mesh: Mesh): Axis[] =>
   DEAL_ORDER.flatMap((name) => mesh.axes.filter((axis) => axis.name === name));
 
 /** Distance in ranks between neighbours along an axis. */
+/** All axes of a mesh, those named innermost and in their order; the others before them in the mesh's. */
+export function axesInOrder({ axes }: Mesh, innermost: readonly AxisName[] = []): readonly AxisName[] {
+  const own = axes.map(({ name }) => name);
+  return [...own.filter((name) => !innermost.includes(name)), ...innermost.filter((name) => own.includes(name))];
+}
+
 function stride(mesh: Mesh, name: AxisName): number {
   const index = mesh.axes.findIndex((axis) => axis.name === name);
   return mesh.axes.slice(index + 1).reduce((product, axis) => product * axis.size, 1);

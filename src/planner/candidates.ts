@@ -3,9 +3,20 @@
  * have, each once. What a candidate costs to make is next to nothing beside its simulation; nothing is lowered.
  */
 import { MeshwrightError } from '../errors.js';
-import type { ListedOption, Plan, PlanOptionName, PlanRules, Precision, Refusal, Space, Task } from '../job/index.js';
+import type {
+  ListedOption,
+  Plan,
+  PlanLayout,
+  PlanOptionName,
+  PlanRules,
+  Precision,
+  Refusal,
+  Space,
+  Task,
+} from '../job/index.js';
 import {
   DEFAULT_PLAN,
+  LAYOUT_OPTIONS,
   PLAN_OPTION_NAMES,
   PlanRules as Rules,
   asUsual,
@@ -32,7 +43,7 @@ export interface Candidate {
 }
 
 /** Where a mesh lies on the machine, as a plan says it; nothing of it where the machine chooses. */
-export type Layout = Pick<Plan, 'slice' | 'slices' | 'placement'> & { readonly twist?: boolean };
+export type Layout = Partial<PlanLayout>;
 
 /** What of a space only the machine and its software know. */
 export interface Machinery {
@@ -47,8 +58,6 @@ export interface Machinery {
 }
 
 export const ANY_MACHINE: Machinery = { layouts: () => [{}], fusedAttention: false };
-
-const LAYOUT_OPTIONS: readonly ListedOption[] = ['slice', 'slices', 'twist', 'placement'];
 
 /** Types first, since others hang on them, and what a mesh may not divide; then in the order of the table. */
 const FIRST: readonly PlanOptionName[] = [...PLAN_OPTION_NAMES.filter(isPrecision), 'activations'];

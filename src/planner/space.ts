@@ -82,8 +82,7 @@ export const DIMENSIONS: { readonly [K in ListedOption]?: Dimension<K> } = {
     about: 'synchronous; on a torus bidirectional too; with --full ring as well, elsewhere ring-bulk',
   },
   optimizerOffload: {
-    values: ({ task: { hardware } }) =>
-      hardware.host === undefined ? ['none'] : ['none', frameworkOffload(hardware)],
+    values: ({ task: { hardware } }) => (hardware.host === undefined ? ['none'] : ['none', frameworkOffload(hardware)]),
     usual: () => ['none'],
     about:
       "none; with --full where the profile states a host's memory also streamed, which frameworks for TPUs have, or host-update, which those for GPUs have",

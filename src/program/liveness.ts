@@ -287,7 +287,9 @@ class Walk {
 
 /** What a program keeps in the memory of the chip's host, which nothing but its state is in. */
 export const hostBytes = ({ inputs, values }: Program): Bytes =>
-  bytes(inputs.reduce((total, { value }) => total + typeBytes(values[value]!.type) - chipBytes(values[value]!.type), 0));
+  bytes(
+    inputs.reduce((total, { value }) => total + typeBytes(values[value]!.type) - chipBytes(values[value]!.type), 0),
+  );
 
 /** The peak of memory over one run of a training step. */
 export function memoryUse(program: Program, options: MemoryOptions = {}): MemoryUse {

@@ -9,6 +9,7 @@ import { ask } from '../ask.js';
 import type { CollectiveFlag } from '../collective-flag.js';
 import { untilInterrupted } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
+import { planCost } from '../plan-cost.js';
 import type { PlanReport, WinnerWords } from '../plan-report.js';
 import { reportPlan, winnerWords } from '../plan-report.js';
 import type { PlanSearch } from '../plan-search.js';
@@ -98,6 +99,7 @@ function documentOf(task: Task, search: PlanSearch, top: readonly PlanReport[], 
       chips: job.chips,
       batch: job.batch,
       mesh: meshOf(job),
+      cost: planCost({ job, figures }),
       simulation: figures,
     })),
     front: front.map(({ job, figures }) => ({
@@ -107,12 +109,14 @@ function documentOf(task: Task, search: PlanSearch, top: readonly PlanReport[], 
       stepTimeSeconds: figures.stepTimeSeconds,
       peakMemoryBytesPerChip: figures.peakMemoryBytesPerChip,
       mfu: figures.mfu,
+      cost: planCost({ job, figures }),
     })),
     explanation: parts,
     settings,
   };
 }
 
+const conjunction = new Intl.ListFormat('en-GB', { type: 'conjunction' });
 const LEAST_WIDTH = 60;
 const MOST_OF_FRONT = 8;
 
@@ -136,9 +140,20 @@ function printAnswer(
   print(plansTable(top));
   if (search.front.length > 1) {
     printLine();
-    printLine('No other plan is better than these in step time, memory and chips at once:');
+    const { price, power } = task.hardware;
+    const objectives = [
+      ...['step time', 'memory', 'chips'],
+      ...(price === undefined ? [] : ['cost']),
+      ...(power === undefined ? [] : ['energy']),
+    ];
+    printLine(`No other plan is better than these in ${conjunction.format(objectives)} at once:`);
     const shown = spread(search.front, MOST_OF_FRONT);
-    print(plansTable(shown.map((found) => ({ ...found, plan: formatPlan(found.job.plan) }))));
+    print(
+      plansTable(
+        shown.map((found) => ({ ...found, plan: formatPlan(found.job.plan) })),
+        true,
+      ),
+    );
     const left = search.front.length - shown.length;
     if (left > 0) printLine(`${left} more between them are in --json`);
   }

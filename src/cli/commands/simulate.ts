@@ -54,7 +54,8 @@ export function simulate(file: string | undefined, flags: SimulateFlags): void {
   }
   if (drawn) throw noStages(job);
   const assessment = assessor.assess(job, stackOf(job), unfold);
-  if (flags.collective !== undefined) requireTaken(flags.collective, collectivesOf(assessment.execution.plan.collectives));
+  if (flags.collective !== undefined)
+    requireTaken(flags.collective, collectivesOf(assessment.execution.plan.collectives));
   const report = reportOn(assessor, assessment, flags, unfold);
   if (flags.trace !== undefined) writeStepTrace(flags.trace, assessment, report.runs);
   if (flags.json) printJson(report);
@@ -69,10 +70,7 @@ function showPipeline(assessor: Assessor, assessment: PipelineAssessment, flags:
   const { execution, machine, simulation } = assessment;
   const width = process.stdout.columns ?? 80;
   if (flags.collective !== undefined)
-    requireTaken(
-      flags.collective,
-      collectivesOf(execution.runs.all.flatMap(({ plan }) => plan.collectives)),
-    );
+    requireTaken(flags.collective, collectivesOf(execution.runs.all.flatMap(({ plan }) => plan.collectives)));
   if (flags.trace !== undefined) writeTrace(flags.trace, [pipelineTrace(execution, machine)]);
   const report = reportOnPipeline(assessor, assessment, flags);
   if (flags.json) {

@@ -5,7 +5,7 @@
 import type { Job } from '../../job/index.js';
 import type { FloatType } from '../../program/index.js';
 import type { FrameworkSettings, Rule, Rules } from './framework.js';
-import { TORUS, elsewhere, evenLayers, onlyUsual, translate } from './framework.js';
+import { TORUS, elsewhere, fixedOrder, evenLayers, onlyUsual, translate } from './framework.js';
 
 const TYPES: Readonly<Record<FloatType, string>> = { f64: 'fp64', f32: 'fp32', bf16: 'bf16', f16: 'fp16' };
 const STAGES = { none: 0, optimizer: 1, gradients: 2, parameters: 3 } as const;
@@ -76,6 +76,7 @@ const RULES: Rules = {
   mesh,
   microbatches: elsewhere,
   ...TORUS,
+  ...fixedOrder('the order of devices follows from ranks: model innermost, then data, then pipe'),
   schedule: ({ plan, pipe, lacks }) => {
     if (pipe > 1 && plan.schedule !== '1f1b') lacks('schedule', 'its pipeline engine runs 1F1B (TrainSchedule)');
   },

@@ -75,6 +75,11 @@ export const TORUS: Pick<Rules, 'slice' | 'slices' | 'twist' | 'placement'> = {
   placement: onlyUsual('placement', 'the order of devices in the mesh decides it; check where the axes lie'),
 };
 
+/** Of a framework that orders ranks in one way. */
+export const fixedOrder = (instead: string): Pick<Rules, 'axisOrder'> => ({
+  axisOrder: onlyUsual('axisOrder', instead),
+});
+
 /** @param wrap puts the settings into the form of a file, where they are one */
 export function translate(
   job: Job,

@@ -4,6 +4,7 @@
  * torch.distributed.optim.ZeroRedundancyOptimizer, torch.utils.checkpoint].
  */
 import type { Job } from '../../job/index.js';
+import { axesInOrder, axisSize } from '../../mesh/index.js';
 import type { FloatType } from '../../program/index.js';
 import type { ScheduleName } from '../../program/schedules/index.js';
 import type { FrameworkSettings, Rule, Rules, Translation } from './framework.js';
@@ -29,10 +30,10 @@ const bytesInMebibyte = 2 ** 20;
 const usesFsdp = ({ plan }: Translation): boolean => plan.shard === 'gradients' || plan.shard === 'parameters';
 
 const mesh: Rule = ({ plan, set }) => {
-  const { axes } = plan.mesh;
+  const axes = axesInOrder(plan.mesh, plan.axisOrder);
   if (axes.length === 0) return;
-  const sizes = axes.map(({ size }) => size).join(', ');
-  const names = axes.map(({ name }) => `"${name}"`).join(', ');
+  const sizes = axes.map((name) => axisSize(plan.mesh, name)).join(', ');
+  const names = axes.map((name) => `"${name}"`).join(', ');
   set(`mesh = init_device_mesh("cuda", (${sizes},), mesh_dim_names=(${names},))`);
 };
 
@@ -98,6 +99,7 @@ const RULES: Rules = {
   mesh,
   microbatches,
   ...TORUS,
+  axisOrder: elsewhere,
   schedule,
   virtualStages: elsewhere,
   stageLayers: elsewhere,
@@ -133,7 +135,7 @@ const RULES: Rules = {
   },
   optimizerOffload: onlyUsual(
     'optimizerOffload',
-    'fully_shard(…, offload_policy=CPUOffloadPolicy()), which keeps parameters and gradients in the host\'s memory as well, and updates there',
+    "fully_shard(…, offload_policy=CPUOffloadPolicy()), which keeps parameters and gradients in the host's memory as well, and updates there",
   ),
   castParameters: (translation) => {
     if (translation.plan.castParameters === 'once' && !usesFsdp(translation))

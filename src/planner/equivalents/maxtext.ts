@@ -6,7 +6,7 @@ import type { Job } from '../../job/index.js';
 import { chunkCount } from '../../job/index.js';
 import type { FloatType } from '../../program/index.js';
 import type { FrameworkSettings, Rule, Rules } from './framework.js';
-import { TORUS, elsewhere, evenLayers, onlyUsual, translate } from './framework.js';
+import { TORUS, elsewhere, fixedOrder, evenLayers, onlyUsual, translate } from './framework.js';
 
 const JAX_TYPES: Readonly<Record<FloatType, string>> = {
   f64: 'float64',
@@ -78,6 +78,7 @@ const RULES: Rules = {
   mesh,
   microbatches,
   ...TORUS,
+  ...fixedOrder('the order of mesh_axes: data, stage, fsdp, context, tensor, the innermost last'),
   slices: elsewhere,
   schedule,
   virtualStages: elsewhere,

@@ -3,6 +3,7 @@
  */
 import type { Job } from '../../job/index.js';
 import { chunkCount } from '../../job/index.js';
+import { axesInOrder } from '../../mesh/index.js';
 import type { FrameworkSettings, Rule, Rules, Translation } from './framework.js';
 import { TORUS, elsewhere, evenLayers, onlyUsual, translate } from './framework.js';
 
@@ -136,6 +137,15 @@ const optimizerState: Rule = ({ job, set, lacks }) => {
   if (optimizer === 'f64') lacks('optimizerState', 'f32 or less');
 };
 
+/** Its ranks are ordered tp-cp-ep-dp-pp, tensor innermost, or tp-cp-ep-pp-dp. */
+const axisOrder: Rule = ({ plan, set, lacks }) => {
+  if (plan.axisOrder === undefined) return;
+  const order = axesInOrder(plan.mesh, plan.axisOrder).join();
+  const stagesInside = axesInOrder(plan.mesh, ['pipe', 'sequence', 'model']).join();
+  if (order === stagesInside) set('--use-tp-pp-dp-mapping');
+  else lacks('axisOrder', 'ranks are ordered tp-cp-ep-dp-pp, tensor innermost, or tp-cp-ep-pp-dp');
+};
+
 const optimizerOffload: Rule = ({ plan, set, lacks }) => {
   if (plan.optimizerOffload === 'host-update') {
     set('--optimizer-cpu-offload --optimizer-offload-fraction 1.0 --overlap-cpu-optimizer-d2h-h2d');
@@ -150,6 +160,7 @@ const RULES: Rules = {
   mesh,
   microbatches,
   ...TORUS,
+  axisOrder,
   schedule,
   virtualStages: elsewhere,
   stageLayers,

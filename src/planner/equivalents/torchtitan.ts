@@ -5,7 +5,7 @@
 import type { Job } from '../../job/index.js';
 import type { ScheduleName } from '../../program/schedules/index.js';
 import type { FrameworkSettings, Rule, Rules } from './framework.js';
-import { TORUS, elsewhere, evenLayers, onlyUsual, translate } from './framework.js';
+import { TORUS, elsewhere, fixedOrder, evenLayers, onlyUsual, translate } from './framework.js';
 
 /** By the names of torch.distributed.pipelining.schedules. */
 const SCHEDULES: Readonly<Partial<Record<ScheduleName, string>>> = {
@@ -92,6 +92,7 @@ const RULES: Rules = {
   mesh,
   microbatches: elsewhere,
   ...TORUS,
+  ...fixedOrder('its mesh is ordered pp, dp_replicate, dp_shard, cp, tp, the innermost last'),
   schedule,
   virtualStages: elsewhere,
   stageLayers,
@@ -123,7 +124,7 @@ const RULES: Rules = {
   overlapGradients: onlyUsual('overlapGradients', 'gradients are reduced beside the backward pass'),
   optimizerOffload: onlyUsual(
     'optimizerOffload',
-    'training.enable_cpu_offload, which keeps parameters and gradients in the host\'s memory as well, and updates there',
+    "training.enable_cpu_offload, which keeps parameters and gradients in the host's memory as well, and updates there",
   ),
   castParameters: onlyUsual('castParameters', 'FSDP casts before each gather: cast-parameters=where-used'),
   compute: ({ job, lacks }) => {

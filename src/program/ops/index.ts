@@ -10,6 +10,7 @@ import * as monitor from './monitor.js';
 import * as moves from './moves.js';
 import * as norm from './norm.js';
 import * as optimizer from './optimizer.js';
+import { omit } from '../../omit.js';
 import type { Mesh } from '../../mesh/index.js';
 import type { ValueType } from '../types.js';
 import type { Attributes } from './attributes.js';
@@ -70,11 +71,12 @@ export function inferTypes<N extends ComputeName | MoveName | TransferName>(
   mesh: Mesh,
 ): ValueType[] {
   const { infer } = recordOf(name);
-  if (isHostMove(name) || operands.every(({ memory }) => memory === undefined)) return infer(operands, attributes, mesh);
+  if (isHostMove(name) || operands.every(({ memory }) => memory === undefined))
+    return infer(operands, attributes, mesh);
   if (!isCompute(name)) throw invalid(name, "operands in the chip's memory", "one in the host's");
   if (operands.some(({ memory, shape }) => memory === undefined && shape.length > 0))
     throw invalid(name, "tensors in the host's memory, like the others", "one in the chip's");
-  const there = operands.map(({ memory: _, ...type }) => type);
+  const there = operands.map((type) => omit(type, 'memory'));
   return infer(there, attributes, mesh).map((type) => ({ ...type, memory: 'host' }));
 }
 

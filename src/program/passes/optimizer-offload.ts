@@ -141,7 +141,12 @@ export class HostUpdate implements Updater {
   #inTypeOf(old: ValueId, made: ValueId, { name }: ParameterInput): ValueId {
     const { dtype } = this.#builder.type(old);
     if (this.#builder.type(made).dtype === dtype) return made;
-    return this.#builder.emit('cast', [made], { dtype }, { id: `update/${name}/cast-back`, phase: PHASE, role: 'optimizer' });
+    return this.#builder.emit(
+      'cast',
+      [made],
+      { dtype },
+      { id: `update/${name}/cast-back`, phase: PHASE, role: 'optimizer' },
+    );
   }
 }
 

@@ -158,7 +158,9 @@ export function updateParameters(program: Program, config: OptimizerConfig, opti
         )
         .flat(),
     }));
-    layered.forEach(({ parameter }, index) => give(parameter, stacked.slice(index * (width - 1), (index + 1) * (width - 1))));
+    layered.forEach(({ parameter }, index) =>
+      give(parameter, stacked.slice(index * (width - 1), (index + 1) * (width - 1))),
+    );
   }
   const updated = builder.finish(inputs, outputs);
   return options.offload === 'streamed' ? fetchAhead(updated, UPDATE_LAYERS) : updated;
