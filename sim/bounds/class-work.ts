@@ -5,6 +5,7 @@
  */
 import type { MatmulRate, Stack } from '../../src/hardware/index.js';
 import type { AxisName } from '../../src/mesh/index.js';
+import { stateOf } from '../../src/mesh/index.js';
 import type {
   Attributes,
   CollectiveName,
@@ -13,6 +14,7 @@ import type {
   Program,
   ProgramInput,
   ValueId,
+  ValueType,
 } from '../../src/program/index.js';
 import {
   attributesOf,
@@ -59,6 +61,8 @@ export interface LayersWork extends PartWork {
 }
 
 export interface ClassWork {
+  /** What a layer hands on to the next: bytes on a chip, and whether all along `model` have the same. */
+  readonly stream: { readonly bytes: number; readonly isWhole: boolean };
   /** `forward` and `backward` are of one layer. */
   readonly layers: readonly LayersWork[];
   readonly embedding: PartWork;
@@ -68,6 +72,9 @@ export interface ClassWork {
   /** Parameters on a chip: of all layers, and of the rest. */
   readonly layerElements: Elements;
   readonly endElements: Elements;
+  /** Of the rest, those that only what comes before the layers reads, and only what comes after them. */
+  readonly firstElements: Elements;
+  readonly lastElements: Elements;
   /** Of one layer's parameters that lie whole on an axis of so many chips and can be cut over it. */
   readonly cutElements: (chips: number) => number;
 }
@@ -177,15 +184,19 @@ export function classWork(program: Program, stack: Stack, keptType: FloatType, s
   reader.split(embedding, program.ops.filter(isBetween(-1, first)));
   reader.split(head, program.ops.filter(isBetween(first, Math.max(last, end))));
   reader.split(embedding, program.ops.filter(isBetween(Math.max(last, end), Infinity)));
-  const elements = (stacked: boolean): Elements => {
+  const elements = (isWanted: (value: ValueId, type: ValueType) => boolean): Elements => {
     const types = program.inputs
       .filter(isParameter)
-      .map(({ value }) => program.values[value]!.type)
-      .filter(({ stack }) => (stack !== undefined) === stacked);
+      .map(({ value }) => [value, program.values[value]!.type] as const)
+      .flatMap(([value, type]) => (isWanted(value, type) ? [type] : []));
     const count = (among: typeof types): number =>
       among.reduce((sum, { shape, stack = 1 }) => sum + elementCount(shape) * stack, 0);
     return { all: count(types), cast: count(types.filter(({ dtype }) => dtype !== keptType)) };
   };
+  const readBy = (ops: readonly Op[]): ReadonlySet<ValueId> =>
+    new Set(ops.flatMap(({ phase, operands }) => (phase === 'forward' ? operands : [])));
+  const [before, after] = [readBy(program.ops.slice(0, first + 1)), readBy(program.ops.slice(first + 1))];
+  const isEnd = ({ stack }: ValueType): boolean => stack === undefined;
   const cutElements = (chips: number): number => {
     let sum = 0;
     for (const input of program.inputs) {
@@ -198,8 +209,24 @@ export function classWork(program: Program, stack: Stack, keptType: FloatType, s
     }
     return sum;
   };
-  const [layerElements, endElements] = [elements(true), elements(false)];
-  return { layers, embedding, head, layerElements, endElements, cutElements };
+  return {
+    stream: streamOf(program, forwards[0]),
+    layers,
+    embedding,
+    head,
+    layerElements: elements((_, type) => !isEnd(type)),
+    endElements: elements((_, type) => isEnd(type)),
+    firstElements: elements((id, type) => isEnd(type) && before.has(id) && !after.has(id)),
+    lastElements: elements((id, type) => isEnd(type) && after.has(id) && !before.has(id)),
+    cutElements,
+  };
+}
+
+function streamOf({ ops, values }: Program, repeat: number | undefined): ClassWork['stream'] {
+  const entering = repeat === undefined ? undefined : ops[repeat]!.operands[0];
+  if (entering === undefined) return { bytes: 0, isWhole: false };
+  const { type } = values[entering]!;
+  return { bytes: typeBytes(type), isWhole: typeof stateOf(type.states, 'model') !== 'number' };
 }
 
 /** With what a microbatch needs at once, from a walk over its program. */

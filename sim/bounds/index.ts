@@ -4,3 +4,4 @@ export type { Demand } from './network.js';
 export * from './class-work.js';
 export * from './folded-layers.js';
 export * from './step-bound.js';
+export * from './scheduled-bound.js';

@@ -24,6 +24,8 @@ export interface StagesShape {
 
 /** Bytes that a chip keeps of each element of its parameters. */
 export interface StateBytes {
+  /** Read and written where a microbatch's gradient is added to those before, in a pass of its own. */
+  readonly summed: number;
   /** All the time: parameters and optimizer state. */
   readonly kept: number;
   /** Copies in the type that they are used in, of those that are cast before. */
@@ -40,8 +42,8 @@ export interface LayerTraffic {
   readonly reduce: number;
   /** For each microbatch, which waits for it to go on, or once a step in the last one's backward pass. */
   readonly how: 'each' | 'once';
-  /** Beside a backward pass, or after it. */
-  readonly when: 'meanwhile' | 'after';
+  /** Beside a backward pass; in it, the chip waiting for each layer's; or after it. */
+  readonly when: 'meanwhile' | 'inside' | 'after';
   /** Of its parameters, for each microbatch in both of its passes. */
   readonly gather: number;
   /** Of that, what the passes wait for. */
@@ -76,7 +78,7 @@ export interface StepBound {
 }
 
 /** Ticks are rounded for each kernel: a step of very short ones may come out shorter by as much. */
-const ROUNDING = 1 - 1e-5;
+export const ROUNDING = 1 - 1e-5;
 
 interface PassSeconds {
   readonly forward: number;
@@ -89,7 +91,7 @@ const total = (collectives: readonly WaitedCollective[], wait: WaitSeconds): num
 const passSeconds = ({ seconds, collectives }: PassWork, wait: WaitSeconds): number =>
   seconds + total(collectives, wait);
 
-const partSeconds = ({ forward, backward }: PartWork, wait: WaitSeconds): PassSeconds => ({
+export const partSeconds = ({ forward, backward }: PartWork, wait: WaitSeconds): PassSeconds => ({
   forward: passSeconds(forward, wait),
   backward: passSeconds(backward, wait),
 });
@@ -101,7 +103,7 @@ const turnsOf = ({ forward, backward }: PartWork, wait: WaitSeconds): number =>
     .reduce((sum, one) => sum + (one.axis === 'model' ? one.count * wait(one) : 0), 0);
 
 /** Of a layer, whichever it is. */
-function leastLayer(
+export function leastLayer(
   work: ClassWork,
   wait: WaitSeconds,
 ): PassSeconds & { readonly turns: number; readonly keptBytes: number } {
@@ -126,8 +128,8 @@ export function stepBound(
 }
 
 /** What a backward pass and the reductions that begin in it, or come after it, take together. */
-const withReductions = (backward: number, reductions: number, { when }: LayerTraffic): number =>
-  when === 'after' ? backward + reductions : Math.max(backward, reductions);
+export const withReductions = (backward: number, reductions: number, { when }: LayerTraffic): number =>
+  when === 'meanwhile' ? Math.max(backward, reductions) : backward + reductions;
 
 /**
  * With sums of gradients and copies beside a microbatch's activations where there are several microbatches; what only one
@@ -146,6 +148,18 @@ function peakBytes(
 }
 
 const scaled = ({ all, cast }: Elements, by: number): Elements => ({ all: all * by, cast: cast * by });
+const joined = (...parts: readonly Elements[]): Elements => ({
+  all: parts.reduce((sum, { all }) => sum + all, 0),
+  cast: parts.reduce((sum, { cast }) => sum + cast, 0),
+});
+
+/** What adding up the gradients of what comes after the layers takes: a pass of its own, after that of the layers. */
+export const headSums = (
+  { lastElements }: ClassWork,
+  layers: readonly number[],
+  { summed }: StateBytes,
+  memoryRate: number,
+): number => (layers.at(-1) === 0 ? 0 : (lastElements.all * summed) / memoryRate);
 
 function wholeBound(work: ClassWork, shape: StepShape, wait: WaitSeconds, traffic: LayerTraffic): StepBound {
   const { microbatches, state, memoryRate, hostSeconds } = shape;
@@ -158,6 +172,7 @@ function wholeBound(work: ClassWork, shape: StepShape, wait: WaitSeconds, traffi
     turns += part.count * turnsOf(part, wait);
   }
   const layers = work.layers.reduce((sum, { count }) => sum + count, 0);
+  backward += headSums(work, [layers], state, memoryRate);
   const reductions = layers * traffic.reduce;
   const reducing = forward + withReductions(backward, reductions, traffic);
   const waits = microbatches * layers * traffic.gatherWait;
@@ -191,8 +206,9 @@ function stagedBound(
   const layer = leastLayer(work, wait);
   const [embedding, head] = [partSeconds(work.embedding, wait), partSeconds(work.head, wait)];
   const last = layers.length - 1;
+  const headBackward = head.backward + headSums(work, layers, state, memoryRate);
   const backwardOf = (index: number): number =>
-    layers[index]! * layer.backward + (index === 0 ? embedding.backward : 0) + (index === last ? head.backward : 0);
+    layers[index]! * layer.backward + (index === 0 ? embedding.backward : 0) + (index === last ? headBackward : 0);
   const reducing = (index: number): number =>
     withReductions(backwardOf(index), layers[index]! * traffic.reduce, traffic);
   const virtual = layers.map((count, index): number => {
@@ -211,7 +227,7 @@ function stagedBound(
     splitBackward || traffic.how === 'each' ? 0 : reducing(index) - backwardOf(index);
   /** And a stage's own work, where it waits for them one by one. */
   const addedTo = (stage: number, lowest: number): number =>
-    traffic.when === 'after' && traffic.how === 'once' ? layersOf(stage) * traffic.reduce : addedOf(lowest);
+    traffic.when !== 'meanwhile' && traffic.how === 'once' ? layersOf(stage) * traffic.reduce : addedOf(lowest);
   const layersOf = (stage: number): number => placement[stage]!.reduce((sum, index) => sum + layers[index]!, 0);
   let [seconds, bytes] = [0, 0];
   placement.forEach((own, stage) => {
@@ -227,7 +243,12 @@ function stagedBound(
     const least = Math.min(...own.map((index) => layers[index]!));
     // When the first backward begins, the forwards of its microbatch were done in all of them.
     const kept = Math.max(count, held(stage) * least) * layer.keptBytes;
-    bytes = Math.max(bytes, peakBytes(scaled(work.layerElements, count * perLayer), { kept, most: kept }, shape));
+    const elements = joined(
+      scaled(work.layerElements, count * perLayer),
+      ...(own.includes(0) ? [work.firstElements] : []),
+      ...(own.includes(last) ? [work.lastElements] : []),
+    );
+    bytes = Math.max(bytes, peakBytes(elements, { kept, most: kept }, shape));
   });
   return { seconds: hostSeconds + ROUNDING * seconds, bytes };
 }

@@ -23,7 +23,7 @@ import type { StageUse } from './stage-use.js';
 import { stageUse } from './stage-use.js';
 import type { PipelineTimes, ScheduleWish } from './times.js';
 import { pipelineTimes, shapeOf } from './times.js';
-import { Transfers } from './transfers.js';
+import { Transfers, sentBy } from './transfers.js';
 
 export interface PipelineInput extends StepInput {
   readonly pipeline: TrainingPipeline;
@@ -119,7 +119,7 @@ function executePipeline({
   const forwards = pipeline.virtual.flatMap(({ slots, last }) => [slots.forward!, last.forward!]);
   const runs = new ProgramRuns(machine, stack, collectives ?? {}, new Set(forwards));
   const network = createNetwork(machine, offeredBy(stack));
-  const transfers = new Transfers(network, machine, pipeline, shape, stack.stageTransfers === 'scattered');
+  const transfers = new Transfers(network, machine, sentBy(pipeline), shape, stack.stageTransfers === 'scattered');
   const host = hostTicksPerStep(stack, machine.chips);
   const blocking = schedule.blocking === true || !stack.asynchronous.includes('permute');
   const times = pipelineTimes(runs, pipeline, transfers, schedule, {

@@ -37,10 +37,26 @@ const isWhole = ({ outputs, values }: Program, wanted: string): boolean =>
 const backwardKind = (slots: Readonly<Partial<Record<SlotKind, Program>>>): SlotKind =>
   slots.backward === undefined ? 'backward-input' : 'backward';
 
+/** What a chip sends of a microbatch. */
+export interface Sent {
+  readonly bytes: number;
+  /** Whether every chip along `model` sends the same. */
+  readonly isWhole: boolean;
+}
+
+/** What virtual stages send their neighbours, as the programs of their slots have it. */
+export const sentBy =
+  (pipeline: TrainingPipeline) =>
+  (from: number, to: number): Sent => {
+    const { slots } = pipeline.virtual[from]!;
+    const [kind, name] = to > from ? (['forward', STREAM] as const) : ([backwardKind(slots), COTANGENT] as const);
+    return { bytes: outputBytes(slots[kind]!, (one) => one === name), isWhole: isWhole(slots[kind]!, name) };
+  };
+
 export class Transfers {
   readonly #network: Network;
   readonly #nodes: Nodes;
-  readonly #pipeline: TrainingPipeline;
+  readonly #sentBy: (from: number, to: number) => Sent;
   readonly #shape: ScheduleShape;
   /** Of chips that send the same, how many send a part each. */
   readonly #parts: number;
@@ -51,11 +67,17 @@ export class Transfers {
   readonly #sent: (Transfer | undefined)[] = [];
 
   /** @param scattered whether of chips along `model` each sends a part of what all of them have */
-  constructor(network: Network, machine: Machine, pipeline: TrainingPipeline, shape: ScheduleShape, scattered = false) {
+  constructor(
+    network: Network,
+    machine: Machine,
+    sent: (from: number, to: number) => Sent,
+    shape: ScheduleShape,
+    scattered = false,
+  ) {
     this.#parts = scattered ? axisSize(machine.mesh, 'model') : 1;
     this.#network = network;
     this.#nodes = new Nodes(machine);
-    this.#pipeline = pipeline;
+    this.#sentBy = sent;
     this.#shape = shape;
     // What goes the same way along the stages goes at the same time, in nodes and between them.
     const ways = new Map<string, Map<string, readonly [number, number]>>();
@@ -80,11 +102,9 @@ export class Transfers {
   }
 
   #send(from: number, to: number): Transfer {
-    const { slots } = this.#pipeline.virtual[from]!;
-    const [kind, name] = to > from ? (['forward', STREAM] as const) : ([backwardKind(slots), COTANGENT] as const);
-    const sent = outputBytes(slots[kind]!, (one) => one === name);
+    const { bytes: sent, isWhole: allSendIt } = this.#sentBy(from, to);
     const along = this.#along.get(this.#kindOf(from, to))!;
-    if (this.#parts === 1 || !isWhole(slots[kind]!, name)) return this.#over(...along, sent);
+    if (this.#parts === 1 || !allSendIt) return this.#over(...along, sent);
     const part = this.#over(...along, sent / this.#parts);
     const heldBytes = bytes(sent / this.#parts);
     const gather = this.#network.collective({ name: 'all_gather', axis: 'model', heldBytes });

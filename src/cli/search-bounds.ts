@@ -4,14 +4,16 @@
  * once; then with the collectives that a chip waits for, on the machine of the plan.
  */
 import type { Chip, Stack } from '../hardware/index.js';
-import type { Job } from '../job/index.js';
+import type { Job, Plan } from '../job/index.js';
 import {
+  LEAST_FORM,
   chunkCount,
   isPipeline,
   layoutOf,
   layersOfStages,
   localExamples,
   lowerShapeClass,
+  microbatchForm,
   scheduleShape,
   shapeClassKey,
   stageCount,
@@ -26,8 +28,10 @@ import { bytes } from '../units.js';
 import type {
   ClassWork,
   CollectiveChoice,
+  KnownOrder,
   LayerTraffic,
   Machine,
+  Network,
   PassWork,
   StagesShape,
   StateBytes,
@@ -38,11 +42,13 @@ import type {
 import {
   NO_TRAFFIC,
   NO_WAIT,
+  Transfers,
   classWork,
   createNetwork,
   hasWorkBeside,
   kernelSeconds,
   leastSeconds,
+  scheduledBound,
   stepBound,
   timeAlone,
   toSeconds,
@@ -75,6 +81,10 @@ interface ClassPrograms {
   readonly two: Program;
 }
 
+/** A schedule of more slots takes longer to follow than a simulation is worth. */
+const MOST_SLOTS = 30_000;
+const slotCount = (plan: Plan): number => 2 * stageCount(plan) * chunkCount(plan) * plan.microbatches;
+
 /** Programs that are kept for further looks: they are soon made again, and there are thousands. */
 const RECENT = 32;
 
@@ -90,6 +100,7 @@ export class PlanBounds {
   readonly #placements = new Memo<readonly (readonly number[])[]>();
   readonly #held = new Memo<readonly number[]>();
   readonly #waited = new WeakMap<Machine, Memo<number>>();
+  readonly #transfers = new WeakMap<Machine, Memo<Transfers>>();
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
@@ -100,15 +111,49 @@ export class PlanBounds {
     return this.#bound(job, this.#work(job));
   }
 
-  /** As `of`, where collectives run beside kernels closer to what the simulator says; nothing where none do. */
-  folded(job: Job): StepBound {
-    return this.#bound(job, this.#foldedWork(job));
+  /**
+   * As `of`, closer in time: with what chips do in every microbatch besides, collectives that run beside kernels, and a
+   * pipeline's schedule.
+   */
+  timed(job: Job): StepBound {
+    const work = this.#foldedWork(job);
+    const wait = this.#waits(job);
+    const shape = this.#shape(job);
+    const sent = traffic(job, work, wait, this.#surroundings.stack(job));
+    const bound = stepBound(work, shape, wait, sent);
+    const { stages } = shape;
+    if (stages === undefined || stages.splitBackward || slotCount(job.plan) > MOST_SLOTS) return bound;
+    const scheduled = scheduledBound(work, shape, stages, wait, sent, this.#orderOf(job, work));
+    return { ...bound, seconds: Math.max(bound.seconds, scheduled) };
   }
 
-  /** Jobs for which `folded` takes as long for all as for one; absent where it says no more than `of`. */
-  foldClass(job: Job): string | undefined {
-    if (!hasWorkBeside(this.#work(job))) return undefined;
-    return `${this.#workKey(job)} ${formatMesh(job.plan.mesh)} ${JSON.stringify(layoutOf(job.plan))}`;
+  /** Jobs for which `timed` takes as long for all as for one; absent where it says no more than `of`. */
+  timedClass(job: Job): string | undefined {
+    const { summed, casting } = microbatchForm(job);
+    if (!summed && !casting && !isPipeline(job.plan) && !hasWorkBeside(this.#work(job))) return undefined;
+    return `timed ${this.#workKey(job, microbatchForm(job))} ${this.#machineKey(job)}`;
+  }
+
+  #machineKey = ({ plan }: Job): string => `${formatMesh(plan.mesh)} ${JSON.stringify(layoutOf(plan))}`;
+
+  #orderOf(job: Job, { stream }: ClassWork): KnownOrder {
+    const { plan } = job;
+    const [machine, stack] = [this.#surroundings.machine(job), this.#surroundings.stack(job)];
+    const shape = scheduleShape(plan);
+    let known = this.#transfers.get(machine);
+    if (known === undefined) this.#transfers.set(machine, (known = new Memo()));
+    const key = `${shape.placement} ${shape.chunks} ${stream.bytes} ${stream.isWhole}`;
+    const transfers = known.get(
+      key,
+      () => new Transfers(this.#network(job), machine, () => stream, shape, stack.stageTransfers === 'scattered'),
+    );
+    const isBlocking = !plan.overlapTransfers || !stack.asynchronous.includes('permute');
+    return {
+      name: plan.schedule,
+      chunks: shape.chunks,
+      transfer: (from, to) => transfers.between(from, to).duration,
+      ...(isBlocking ? { blocked: stack.exchanges === 'one-by-one' ? 'both' : 'sender' } : {}),
+    };
   }
 
   /** As `of`, with all that a microbatch needs at once: closer in memory. */
@@ -129,14 +174,15 @@ export class PlanBounds {
   }
 
   #foldedWork(job: Job): ClassWork {
-    const work = this.#work(job);
+    const form = microbatchForm(job);
+    const work = this.#work(job, form);
     if (!hasWorkBeside(work)) return work;
     const { collectives, machine, stack } = this.#surroundings;
     const onto = machine(job);
     let known = this.#folded.get(onto);
     if (known === undefined) this.#folded.set(onto, (known = new Memo()));
-    return known.get(this.#workKey(job), () =>
-      withFoldedLayers(work, this.#program(job), onto, stack(job), collectives),
+    return known.get(this.#workKey(job, form), () =>
+      withFoldedLayers(work, this.#program(job, form), onto, stack(job), collectives),
     );
   }
 
@@ -194,34 +240,42 @@ export class PlanBounds {
     });
   }
 
-  #workKey = (job: Job): string => `${shapeClassKey(job)} ${localExamples(job)}`;
+  #workKey = (job: Job, form = LEAST_FORM): string => `${shapeClassKey(job, form)} ${localExamples(job)}`;
 
-  #work(job: Job): ClassWork {
-    return this.#works.get(this.#workKey(job), () => {
+  #work(job: Job, form = LEAST_FORM): ClassWork {
+    return this.#works.get(this.#workKey(job, form), () => {
       const stack = this.#surroundings.stack(job);
-      const program = this.#program(job);
+      const program = this.#program(job, form);
       const seconds = kernelSeconds(program, this.#surroundings.machine(job), stack);
-      return classWork(program, stack, job.precision.parameters, seconds);
+      const work = classWork(program, stack, job.precision.parameters, seconds);
+      if (!form.casting) return work;
+      // What is cast around the layers is kept here for the backward pass, and made again where slots part them.
+      const { embedding, head } = this.#work(job);
+      return { ...work, embedding, head };
     });
   }
 
-  #program(job: Job): Program {
-    return this.#recent.get(this.#workKey(job), () => {
+  #program(job: Job, form = LEAST_FORM): Program {
+    return this.#recent.get(this.#workKey(job, form), () => {
       const examples = localExamples(job);
       const options = stepOptions(this.#surroundings.stack(job));
-      const lower = (count: number): Program => lowerShapeClass(job, count, options);
-      const known = this.#programs.get(shapeClassKey(job), () => ({ one: lower(1), two: lower(2) }));
+      const lower = (count: number): Program => lowerShapeClass(job, count, options, form);
+      const known = this.#programs.get(shapeClassKey(job, form), () => ({ one: lower(1), two: lower(2) }));
       return examples === 1 ? known.one : (withExamples(known.one, known.two, examples) ?? lower(examples));
     });
   }
 
-  #waits(job: Job): (collective: WaitedCollective) => number {
+  #network(job: Job): Network {
     const stack = this.#surroundings.stack(job);
-    const machine = this.#surroundings.machine(job);
-    const network = createNetwork(machine, {
+    return createNetwork(this.#surroundings.machine(job), {
       ...this.#surroundings.collectives,
       ...(stack.collectives === undefined ? {} : { offered: stack.collectives }),
     });
+  }
+
+  #waits(job: Job): (collective: WaitedCollective) => number {
+    const machine = this.#surroundings.machine(job);
+    const network = this.#network(job);
     let known = this.#waited.get(machine);
     if (known === undefined) this.#waited.set(machine, (known = new Memo()));
     return ({ name, axis, heldBytes, shifts }) => {
@@ -251,10 +305,8 @@ function traffic(
   const take = (name: 'all_gather' | 'all_reduce' | 'reduce_scatter', heldBytes: number): number =>
     heldBytes === 0 ? 0 : wait({ name, axis: 'data', heldBytes, count: 1 });
   const cut = work.cutElements(data);
-  const when =
-    overlapGradients && asynchronous.includes(shard === 'none' ? 'all_reduce' : 'reduce_scatter')
-      ? 'meanwhile'
-      : 'after';
+  const isAsynchronous = asynchronous.includes(shard === 'none' ? 'all_reduce' : 'reduce_scatter');
+  const when = overlapGradients ? (isAsynchronous ? 'meanwhile' : 'inside') : 'after';
   const compute = (cut * DTYPE_BYTES[precision.compute]) / data;
   if (shard === 'none' || shard === 'optimizer') {
     const layers = work.layers.reduce((sum, { count }) => sum + count, 0);
@@ -286,7 +338,7 @@ function traffic(
 
 /** Work of a whole model, of which a chip has a part: of arithmetic and activations, and of parameters. */
 function dealt(
-  { layers, embedding, head, layerElements, endElements }: ClassWork,
+  { stream, layers, embedding, head, layerElements, endElements, firstElements, lastElements }: ClassWork,
   part: number,
   over: number,
 ): ClassWork {
@@ -294,18 +346,22 @@ function dealt(
   const both = ({ forward, backward }: ClassWork['head']) => ({ forward: pass(forward), backward: pass(backward) });
   const fewer = ({ all, cast }: ClassWork['layerElements']) => ({ all: all / over, cast: cast / over });
   return {
+    stream,
     layers: layers.map((one) => ({ ...both(one), count: one.count, keptBytes: one.keptBytes * part })),
     embedding: both(embedding),
     head: both(head),
     layerElements: fewer(layerElements),
     endElements: fewer(endElements),
+    firstElements: fewer(firstElements),
+    lastElements: fewer(lastElements),
     cutElements: () => 0,
   };
 }
 
 const rateOf = ({ memoryBandwidth: { achievable, peak } }: Chip): number => Math.max(achievable, peak);
 
-function stateBytes({ hardware, plan, precision, optimizer }: Job): StateBytes {
+function stateBytes(job: Job): StateBytes {
+  const { hardware, plan, precision, optimizer } = job;
   const { mesh, shard, shardAxes, microbatches } = plan;
   const slots = optimizer.kind === 'adamw' ? 2 : 1;
   const [parameter, state] = [DTYPE_BYTES[precision.parameters], DTYPE_BYTES[precision.optimizer]];
@@ -323,6 +379,7 @@ function stateBytes({ hardware, plan, precision, optimizer }: Job): StateBytes {
     'host-update': Math.max(parameter, gradient) * link,
   }[plan.optimizerOffload];
   return {
+    summed: microbatchForm(job).summed ? 3 * gradient : 0,
     kept: (parameter + (plan.optimizerOffload === 'none' ? slots * state : 0)) / parts,
     copies:
       shard === 'parameters' || (shard === 'none' && plan.castParameters === 'where-used')

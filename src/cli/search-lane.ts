@@ -124,15 +124,15 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
     }
   }
 
-  /** Work of the class, a walk over it, memory of its like; and a fold, which has to be made for each machine. */
+  /** Work of the class, a walk over it; its time on the plan's machine and in its schedule; memory of its like. */
   #looks(job: Job): readonly { readonly lookClass: string; readonly look: () => Measure }[] {
     const bounds = this.#bounds;
     const alike = smallestAlike(job);
     const looks: [string | undefined, () => Measure][] = [
       ['', () => measureOf(bounds.of(job))],
       [bounds.activationClass(job), () => measureOf(bounds.activations(job))],
+      [bounds.timedClass(job), () => measureOf(bounds.timed(job))],
       [alike && memoryClass(alike), () => ({ seconds: seconds(0), bytes: this.#memoryOf(alike!) })],
-      [bounds.foldClass(job), () => measureOf(bounds.folded(job))],
     ];
     return looks.flatMap(([lookClass, look]) => (lookClass === undefined ? [] : [{ lookClass, look }]));
   }

@@ -56,8 +56,10 @@ export interface Refusal {
 
 type Rule = (subject: PlanSubject) => Refusal | undefined;
 
-const isDefault = (plan: Plan, option: PlanOptionName): boolean =>
-  planOptionText(option, plan[option]) === planOptionText(option, DEFAULT_PLAN[option as keyof typeof DEFAULT_PLAN]);
+function isDefault(plan: Plan, option: PlanOptionName): boolean {
+  const usual = DEFAULT_PLAN[option as keyof typeof DEFAULT_PLAN];
+  return plan[option] === usual || planOptionText(option, plan[option]) === planOptionText(option, usual);
+}
 
 const without = (...options: (keyof typeof DEFAULT_PLAN)[]): Partial<Plan> =>
   Object.fromEntries(options.map((option) => [option, DEFAULT_PLAN[option]]));

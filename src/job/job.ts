@@ -193,9 +193,9 @@ export function asUsual(plan: Plan, { hardware }: Task, precision: Precision): P
   };
 }
 
-const subjectOf = (task: Task, plan: Plan): PlanSubject => ({
+const subjectOf = (task: Task, plan: Plan, precision: Precision): PlanSubject => ({
   plan,
-  precision: resolvePrecision(task, plan),
+  precision,
   hardware: task.hardware,
   depth: task.model.depth,
   stageLayers: () => layersOfStages(task.model, plan),
@@ -250,7 +250,7 @@ export function checkPlan(task: Task, plan: Plan): Job {
       got: `${formatMesh(mesh)}, which is ${rankCount(mesh)}`,
     });
   }
-  const subject = subjectOf(task, plan);
+  const subject = subjectOf(task, plan, resolvePrecision(task, plan));
   const refusal = refusalOf(subject);
   if (refusal !== undefined) throw refused(refusal, plan);
   if (batch % microbatches !== 0) {
@@ -280,6 +280,8 @@ export class PlanRules {
   readonly #task: Task;
   readonly #tensors: () => readonly Tensor[];
   readonly #shards = new Map<string, readonly ShardedTensor[] | undefined>();
+  /** By what a plan says of types. */
+  readonly #precisions = new Map<string, Precision>();
 
   constructor(task: Task) {
     this.#task = task;
@@ -288,7 +290,16 @@ export class PlanRules {
   }
 
   #subject(plan: Plan): PlanSubject {
-    return { ...subjectOf(this.#task, plan), tensors: this.#tensors, shards: () => this.#shardsOf(plan) };
+    const subject = subjectOf(this.#task, plan, this.#precisionOf(plan));
+    return { ...subject, tensors: this.#tensors, shards: () => this.#shardsOf(plan) };
+  }
+
+  #precisionOf(plan: Plan): Precision {
+    const { compute, parameters, gradients, gradientReduction, optimizerState } = plan;
+    const key = `${compute} ${parameters} ${gradients} ${gradientReduction} ${optimizerState}`;
+    let found = this.#precisions.get(key);
+    if (found === undefined) this.#precisions.set(key, (found = resolvePrecision(this.#task, plan)));
+    return found;
   }
 
   #shardsOf(plan: Plan): readonly ShardedTensor[] | undefined {

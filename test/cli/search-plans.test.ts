@@ -57,7 +57,7 @@ function looksOf(job: Job, bounds: PlanBounds, known: Assessor): Record<string, 
   return {
     peak: bounds.peaks(job)(job.plan.microbatches),
     ofClass: bounds.of(job),
-    folded: bounds.folded(job),
+    timed: bounds.timed(job),
     activations: bounds.activations(job),
     ...(alike === undefined ? {} : { alike: { seconds: 0, bytes: known.memory(alike).bytes } }),
   };

@@ -4,7 +4,7 @@
  */
 import { Builder } from '../builder.js';
 import { invalid } from '../ops/index.js';
-import type { Op, Program, ProgramOutput, ValueId } from '../types.js';
+import type { Op, Program, ProgramInput, ProgramOutput, ValueId } from '../types.js';
 import { isBatch } from '../types.js';
 import { changeStacks, cloneOps } from './regions.js';
 
@@ -97,6 +97,21 @@ export function startSums(builder: Builder, summed: readonly ProgramOutput[]): V
     members.forEach(({ value }, index) => found.set(value, zeros[index]!));
   }
   return summed.map(({ value }) => found.get(value)!);
+}
+
+/** A microbatch's forward and backward pass whose layers' gradients are added to sums that come in. */
+export function withLayerSums(program: Program): Program {
+  const builder = Builder.from(program);
+  builder.reserve(program.ops);
+  const isLayers = ({ name, value }: ProgramOutput): boolean =>
+    name.startsWith('gradient:') && builder.type(value).stack !== undefined;
+  const summed = program.outputs.filter(isLayers);
+  const sums = summed.map(({ name, value }) => builder.value(builder.type(value), builder.role(value), name));
+  const { ops, totals } = addUp(builder, program.ops, summed, sums, () => false);
+  const inputs = summed.map(({ name }, index): ProgramInput => ({ kind: 'sum', name, value: sums[index]! }));
+  const totalOf = new Map(summed.map(({ value }, index) => [value, totals[index]!]));
+  const outputs = program.outputs.map(({ name, value }) => ({ name, value: totalOf.get(value) ?? value }));
+  return { ...builder.finish([...program.inputs, ...inputs], outputs), ops };
 }
 
 /** Adds running sums to values, stacks element by element where they are made. */

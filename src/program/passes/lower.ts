@@ -5,7 +5,7 @@ import { typeBytes } from '../types.js';
 import type { Derived } from '../verify.js';
 import { verify } from '../verify.js';
 import { Builder } from '../builder.js';
-import { accumulateMicrobatches } from './accumulate-microbatches.js';
+import { accumulateMicrobatches, withLayerSums } from './accumulate-microbatches.js';
 import { differentiate } from './differentiate.js';
 import { fuse } from './fuse.js';
 import type { Keeping } from './keeping.js';
@@ -199,11 +199,12 @@ export function lowerTrainingStep(forward: Program, options: LowerOptions): Prog
  * local shapes have in common, whatever else they shard, reduce, repeat or cut into stages. Not verified: nothing runs it.
  *
  * @param forward of a mesh without axes that a batch is split over
+ * @param summed whether it adds the gradients of layers to those of the microbatches before
  */
-export function lowerMicrobatch(forward: Program, options: LowerOptions): Program {
+export function lowerMicrobatch(forward: Program, options: LowerOptions, summed = false): Program {
   const { linears = 'synchronous', ...rest } = omit(options, 'shard', 'lossScaling');
   const { program } = microbatchGradients(forward, NOTHING, rest, verifier({ unverified: true }));
-  return fuse(overlapLinears(program, linears));
+  return fuse(overlapLinears(summed ? withLayerSums(program) : program, linears));
 }
 
 const reduceAll = (program: Program, options: ReduceOptions, inLayers: boolean, verified: Verified): Program =>
