@@ -38,8 +38,8 @@ const LARGE_KEPT_BLOCKS: Readonly<Record<string, string>> = { ...KEPT_BLOCKS, MA
  * @param isAmple whether there is memory to spare, which may then be wasted for speed
  */
 export function mallocEnvironment(family?: FamilyName, isAmple = false): Readonly<Record<string, string>> {
-  if (family === 'tfjs-node') return KEPT_BLOCKS;
-  return isAmple ? LARGE_KEPT_BLOCKS : SYSTEM_BLOCKS;
+  if (isAmple) return LARGE_KEPT_BLOCKS;
+  return family === 'tfjs-node' ? KEPT_BLOCKS : SYSTEM_BLOCKS;
 }
 
 export interface KernelFamilyOptions {

@@ -32,6 +32,12 @@ export const shapeOf = ({ shape }: ValueType): number[] => [...shape];
 
 export const lastOf = ({ shape }: { readonly shape: readonly number[] }): number => shape.at(-1)!;
 
+/** What tfjs calls it. */
+export const typeOf = (type: ValueType): { shape: number[]; dtype: 'int32' | 'float32' } => ({
+  shape: shapeOf(type),
+  dtype: type.dtype === 'i32' ? 'int32' : 'float32',
+});
+
 /** [..., n] → [rows, n]. */
 export const asMatrix = (x: Tensor): Tensor => tf.reshape(x, [elementCount(x.shape) / lastOf(x), lastOf(x)]);
 
