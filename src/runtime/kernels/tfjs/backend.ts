@@ -39,6 +39,8 @@ export interface Backend {
     types: readonly TensorType[],
     compute: (operands: readonly Tensor[]) => readonly Tensor[],
   ): Recording | undefined;
+  /** What `work` gives, which is a long chain of elementwise ops: a recording may make one loop of it. */
+  chain?<T>(work: () => T): T;
   /** Waits until what was asked for is computed, where asking does not wait. */
   settle?(): Promise<void>;
   /** Writes the elements of a tensor to an array of their kind. */

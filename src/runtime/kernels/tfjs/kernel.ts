@@ -43,3 +43,11 @@ export const asMatrix = (x: Tensor): Tensor => tf.reshape(x, [elementCount(x.sha
 
 /** [..., n] → [..., 1]. */
 export const sumLast = (x: Tensor): Tensor => tf.sum(x, -1, true);
+
+/** A kernel that is a long chain of elementwise ops. */
+export const chained =
+  <N extends ComputeName>(kernel: TfjsKernel<N>): TfjsKernel<N> =>
+  (call) =>
+    (call.backend.chain ?? run)(() => kernel(call));
+
+const run = <T>(work: () => T): T => work();

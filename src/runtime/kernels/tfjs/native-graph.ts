@@ -1,7 +1,7 @@
 /**
  * Ops of libtensorflow that were called once, as a graph that runs them all in one go. The calls of tfjs's kernels are
  * recorded where they reach the binding, while they compute something; they become a SavedModel, which is what the
- * binding can load. XLA compiles its ops: their elementwise loops become one.
+ * binding can load. In a graph, an op writes to its operand's memory where no other needs that.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -55,15 +55,11 @@ export const canRecord = (): boolean => !native().binding.isUsingGpuDevice();
 /** DataType of types.proto. */
 const DTYPES: Readonly<Record<string, number>> = { float32: 1, int32: 3, bool: 10 };
 
-/** On a node: whether XLA is to compile it, together with those around it. Where there is no XLA, it says nothing. */
-const compiled = (isCompiled: boolean) => ({ _XlaCompile: { b: isCompiled } }) as const;
 /**
- * What libtensorflow's own kernels do in less time than XLA's code: products, and copies of parts, where XLA computes
- * what is copied again for each element.
+ * On a node: whether XLA is to compile it, together with those around it; a node that does not say may be taken in. Where
+ * there is no XLA, it says nothing.
  */
-const OWN: ReadonlySet<string> = new Set(['MatMul', 'BatchMatMulV2', 'ConcatV2', 'SplitV']);
-/** Of a constant: XLA writes it into the code that it makes. */
-const MOST_COMPILED_BYTES = 4096;
+const compiled = (isCompiled: boolean) => ({ _XlaCompile: { b: isCompiled } }) as const;
 
 /** What an op does depends on values, which the host has asked for. */
 class ValuesNeeded extends Error {}
@@ -71,8 +67,9 @@ class ValuesNeeded extends Error {}
 /** Writes down the ops that the backend executes meanwhile. */
 class Recorder {
   readonly nodes: GraphNode[] = [];
-  /** Where tensors of the binding come from: the op, and the place as an input of a node. */
-  readonly #origins = new Map<number, { readonly op: string; readonly place: string }>();
+  /** Where tensors of the binding come from, as an input of a node. */
+  readonly #places = new Map<number, string>();
+  #isChain = false;
   readonly #backend = native();
   readonly #binding = this.#backend.binding;
   readonly #attributeKinds: readonly (readonly [number, string])[];
@@ -98,10 +95,21 @@ class Recorder {
       tensors.forEach((tensor, index) => this.#constant(tensor, ids[index]!));
       return ids;
     };
+    underWay = this;
     try {
       return work();
     } finally {
+      underWay = undefined;
       Object.assign(backend, { binding, getInputTensorIds });
+    }
+  }
+
+  chain<T>(work: () => T): T {
+    this.#isChain = true;
+    try {
+      return work();
+    } finally {
+      this.#isChain = false;
     }
   }
 
@@ -110,13 +118,16 @@ class Recorder {
     return this.#add('Placeholder', [], attr, this.#backend.getInputTensorIds([tensor]));
   }
 
-  /** The tensor as one of its own: what is fed can't be fetched, and what is compiled lies in no operand's memory. */
+  /** The tensor under another name, since what is fed can't be fetched. */
   output(tensor: Tensor): string {
     const [id] = this.#backend.getInputTensorIds([tensor]);
     this.#constant(tensor, id!);
-    const { op, place } = this.#origins.get(id!)!;
-    // What libtensorflow's own kernels made is new: to compile it would be to copy it.
-    return this.#add('Identity', [place], { T: { type: DTYPES[tensor.dtype]! }, ...compiled(!OWN.has(op)) }, []);
+    return this.#add(
+      'Identity',
+      [this.#places.get(id!)!],
+      { T: { type: DTYPES[tensor.dtype]! }, ...compiled(false) },
+      [],
+    );
   }
 
   #standIn(): Binding {
@@ -126,14 +137,14 @@ class Recorder {
       const attr = Object.fromEntries(attributes.map((given) => [given.name, this.#attribute(given)]));
       this.#add(
         name,
-        inputs.map((id) => this.#origins.get(id)!.place),
-        { ...attr, ...compiled(!OWN.has(name)) },
+        inputs.map((id) => this.#places.get(id)!),
+        { ...attr, ...compiled(this.#isChain) },
         made.map(({ id }) => id),
       );
       return made;
     };
     const tensorDataSync: Binding['tensorDataSync'] = (id) => {
-      if (this.#origins.has(id)) throw new ValuesNeeded();
+      if (this.#places.has(id)) throw new ValuesNeeded();
       return binding.tensorDataSync(id);
     };
     return Object.create(binding, { executeOp: { value: executeOp }, tensorDataSync: { value: tensorDataSync } });
@@ -148,19 +159,27 @@ class Recorder {
   #add(op: string, input: readonly string[], attr: GraphNode['attr'], made: readonly number[]): string {
     const name = `n${this.nodes.length}`;
     this.nodes.push({ name, op, input, attr });
-    made.forEach((id, index) => this.#origins.set(id, { op, place: `${name}:${index}` }));
+    made.forEach((id, index) => this.#places.set(id, `${name}:${index}`));
     return `${name}:0`;
   }
 
   /** What no op made that was recorded: it comes from an array. */
   #constant({ shape, dtype }: TensorInfo, id: number): void {
-    if (this.#origins.has(id)) return;
+    if (this.#places.has(id)) return;
     const { buffer, byteOffset, byteLength } = this.#binding.tensorDataSync(id);
     const literal = { dtype: DTYPES[dtype]!, shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
     const attr = { dtype: { type: literal.dtype }, value: { tensor: literal } };
-    this.#add('Const', [], { ...attr, ...compiled(byteLength <= MOST_COMPILED_BYTES) }, [id]);
+    this.#add('Const', [], attr, [id]);
   }
 }
+
+let underWay: Recorder | undefined;
+
+/**
+ * XLA makes one loop of a chain of elementwise ops. It runs in a thread of its own, which has to be woken: that is worth it
+ * for long chains alone, on tensors that no cache of a core holds. libtensorflow's products are no slower than XLA's.
+ */
+export const chain = <T>(work: () => T): T => (underWay === undefined ? work() : underWay.chain(work));
 
 function load(nodes: readonly GraphNode[]): number {
   const folder = mkdtempSync(join(tmpdir(), 'meshwright-graph-'));
@@ -202,7 +221,7 @@ export function record(
     const made = backend.binding.runSavedModel(model, ids, inputs, outputs);
     return made.map((metadata) => backend.createOutputTensor(metadata));
   };
-  // Now, and not when a step waits for it, it is compiled.
+  // Now, and not when a step waits for it, what is to be compiled is.
   tf.tidy(() => void run(zeros()));
   return { run, dispose: () => native().binding.deleteSavedModel(model) };
 }

@@ -9,7 +9,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ProcessThreads } from '../family.js';
 import type { Numbers } from '../tensors.js';
 import type { Backend } from './backend.js';
-import { canRecord, record } from './native-graph.js';
+import { canRecord, chain, record } from './native-graph.js';
 
 const NAME = 'tensorflow';
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
@@ -75,7 +75,7 @@ export async function loadNative(): Promise<Backend> {
     name: NAME,
     device: 'libtensorflow',
     keeps: true,
-    ...(canRecord() && { record }),
+    ...(canRecord() && { record, chain }),
     matmul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
     split: (x, sizes) => tf.split(x, [...sizes], 1),
     sumRows: (x, weights) => {
