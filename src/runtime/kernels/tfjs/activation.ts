@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { elementCount } from '../../../program/types.js';
 import { tokenPlaces } from '../family.js';
-import { shapeOf, sumLast } from './kernel.js';
+import { chained, shapeOf, sumLast } from './kernel.js';
 import type { AnyCall, TfjsKernel } from './kernel.js';
 
 /** [rows, columns]: 0 where a row's token is no earlier than a column's, −∞ elsewhere. */
@@ -46,19 +46,19 @@ function normalProbability({ number }: Pick<AnyCall, 'number'>, x: Tensor, squar
 }
 
 /** x·Φ(x). */
-export const gelu: TfjsKernel<'gelu'> = (call) => {
+export const gelu: TfjsKernel<'gelu'> = chained((call) => {
   const x = call.operands[0]!;
   return [tf.mul(normalProbability(call, x, tf.square(x)), x)];
-};
+});
 
 /** (x, dy) → dy · (Φ(x) + x·φ(x)), with φ(x) = e^(−x²/2 − ln √(2π)). */
-export const gelu_backward: TfjsKernel<'gelu_backward'> = (call) => {
+export const gelu_backward: TfjsKernel<'gelu_backward'> = chained((call) => {
   const [x, dy] = call.operands as [Tensor, Tensor];
   const { backend, number } = call;
   const square = tf.square(x);
   const density = backend.decay(tf.sub(tf.mul(square, number(-0.5)), number(Math.log(2 * Math.PI) / 2)));
   return [tf.mul(tf.add(normalProbability(call, x, square), tf.mul(density, x)), dy)];
-};
+});
 
 export const silu: TfjsKernel<'silu'> = ({ operands: [x] }) => [tf.mul(x!, tf.sigmoid(x!))];
 

@@ -32,8 +32,22 @@ export const shapeOf = ({ shape }: ValueType): number[] => [...shape];
 
 export const lastOf = ({ shape }: { readonly shape: readonly number[] }): number => shape.at(-1)!;
 
+/** What tfjs calls it. */
+export const typeOf = (type: ValueType): { shape: number[]; dtype: 'int32' | 'float32' } => ({
+  shape: shapeOf(type),
+  dtype: type.dtype === 'i32' ? 'int32' : 'float32',
+});
+
 /** [..., n] → [rows, n]. */
 export const asMatrix = (x: Tensor): Tensor => tf.reshape(x, [elementCount(x.shape) / lastOf(x), lastOf(x)]);
 
 /** [..., n] → [..., 1]. */
 export const sumLast = (x: Tensor): Tensor => tf.sum(x, -1, true);
+
+/** A kernel that is a long chain of elementwise ops. */
+export const chained =
+  <N extends ComputeName>(kernel: TfjsKernel<N>): TfjsKernel<N> =>
+  (call) =>
+    (call.backend.chain ?? run)(() => kernel(call));
+
+const run = <T>(work: () => T): T => work();

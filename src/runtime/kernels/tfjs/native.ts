@@ -9,6 +9,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ProcessThreads } from '../family.js';
 import type { Numbers } from '../tensors.js';
 import type { Backend } from './backend.js';
+import { canRecord, chain, record } from './native-graph.js';
 
 const NAME = 'tensorflow';
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
@@ -54,10 +55,13 @@ function loadPackage(): void {
 
 /**
  * In the process's main thread, before others load it: where the last thread that has libtensorflow ends, loading it again
- * would abort. Its threads are the whole process's; with one a rank, each rank computes in its own.
+ * would abort. Its threads are the whole process's: those of ops, of which each rank has its own where it has one, and
+ * those that run graphs. XLA is not to take numbers for finite.
  */
 export function prepareNative({ ranks, threadsPerRank }: ProcessThreads): void {
   process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threadsPerRank === 1 ? 1 : ranks * threadsPerRank);
+  process.env['TF_NUM_INTEROP_THREADS'] ??= String(ranks);
+  process.env['XLA_FLAGS'] ??= '--xla_cpu_fast_math_honor_nans=true --xla_cpu_fast_math_honor_infs=true';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   loadPackage();
 }
@@ -71,6 +75,7 @@ export async function loadNative(): Promise<Backend> {
     name: NAME,
     device: 'libtensorflow',
     keeps: true,
+    ...(canRecord() && { record, chain }),
     matmul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
     split: (x, sizes) => tf.split(x, [...sizes], 1),
     sumRows: (x, weights) => {

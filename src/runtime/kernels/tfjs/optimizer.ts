@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { TfjsCall, TfjsKernel } from './kernel.js';
+import { chained } from './kernel.js';
 
 /**
  * What AdamW multiplies with, the same for all parameters: η·√c₂/c₁ and ε·√c₂ with c = 1 − βᵗ = −(e^(t·ln β) − 1), since
@@ -19,7 +20,7 @@ function adamFactors({ operands, attributes, number, shared }: TfjsCall<'adamw'>
 }
 
 /** η·(m/c₁)/(√(v/c₂) + ε) = m · (η·√c₂/c₁) / (√v + ε·√c₂): the tensors are passed over as little as possible. */
-export const adamw: TfjsKernel<'adamw'> = (call) => {
+export const adamw: TfjsKernel<'adamw'> = chained((call) => {
   const { operands, attributes, number, shared } = call;
   const [parameter, gradient, first, second, learningRate] = operands as [Tensor, Tensor, Tensor, Tensor, Tensor];
   const { beta1, beta2, weightDecay } = attributes;
@@ -33,7 +34,7 @@ export const adamw: TfjsKernel<'adamw'> = (call) => {
   // Added to the update rather than taken as a factor 1 − η·λ of the parameter, which float32 rounds to few digits.
   const decay = shared(`decay ${learningRate.id} ${weightDecay}`, () => tf.mul(learningRate, number(weightDecay)));
   return [tf.sub(parameter, tf.add(moved, tf.mul(parameter, decay))), newFirst, newSecond];
-};
+});
 
 export const sgd: TfjsKernel<'sgd'> = ({ operands, attributes: { momentum, weightDecay }, number }) => {
   const [parameter, gradient, velocity, learningRate] = operands as [Tensor, Tensor, Tensor, Tensor];

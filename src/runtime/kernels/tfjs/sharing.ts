@@ -1,6 +1,6 @@
 /** Which operands' memory a kernel's results may lie in. */
 import type { ComputeName } from '../../../program/ops/index.js';
-import type { ValueId } from '../../../program/types.js';
+import type { Op, ValueId } from '../../../program/types.js';
 import type { KernelSpec } from '../family.js';
 
 /**
@@ -28,10 +28,16 @@ const NEW: ReadonlySet<string> = new Set<ComputeName>([
   'count_nonfinite',
 ]);
 
+/** With such a factor the op gives an operand, or a sum with nothing, and a library that simplifies copies nothing. */
+function isNeutral({ name, attributes }: Op): boolean {
+  const { factor, momentum, beta1, beta2 } = attributes as Readonly<Record<string, unknown>>;
+  return (name === 'scale' && factor === 1) || momentum === 0 || beta1 === 0 || beta2 === 0;
+}
+
 export function operandsShared({ ops, operands, results }: KernelSpec): ReadonlySet<ValueId> {
   const reached = new Set(results);
   for (const op of ops.toReversed()) {
-    if (NEW.has(op.name) || !op.results.some((id) => reached.has(id))) continue;
+    if ((NEW.has(op.name) && !isNeutral(op)) || !op.results.some((id) => reached.has(id))) continue;
     op.operands.forEach((id) => reached.add(id));
   }
   return new Set(operands.filter((id) => reached.has(id)));
