@@ -2,6 +2,7 @@ export type { Precision, Refusal } from './check-options.js';
 export { refused } from './check-options.js';
 export * from './document.js';
 export * from './job.js';
+export * from './limits.js';
 export * from './lower.js';
 export { resolveModel } from './model.js';
 export * from './number-set.js';

@@ -13,6 +13,7 @@ import type { FamilyName } from '../runtime/kernels/families.js';
 import { DEFAULT_FAMILY } from '../runtime/kernels/families.js';
 import type { PlanSubject, Precision, Refusal, ShardedTensor } from './check-options.js';
 import { refusalOf, refused } from './check-options.js';
+import { MOST_CHIPS } from './limits.js';
 import { resolveModel } from './model.js';
 import type { Plan } from './plan-options.js';
 import { planPlace } from './plan-options.js';
@@ -97,9 +98,6 @@ function resolveOptimizer(input: JobInput['optimizer']): OptimizerConfig {
   const { beta1 = DEFAULT_ADAMW.beta1, beta2 = DEFAULT_ADAMW.beta2, epsilon = DEFAULT_ADAMW.epsilon } = input ?? {};
   return { kind: 'adamw', beta1, beta2, epsilon, ...decay };
 }
-
-/** More than any machine that was built; every chip's links are modelled. */
-const MOST_CHIPS = 2 ** 17;
 
 /**
  * Everything but the plan.

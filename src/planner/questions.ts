@@ -2,7 +2,7 @@
 import { MeshwrightError } from '../errors.js';
 import type { Hardware } from '../hardware/index.js';
 import type { Job, ModelInput, Task } from '../job/index.js';
-import { resolveModel } from '../job/index.js';
+import { MOST_CHIPS, resolveModel } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import type { DecoderConfig, ModelConfig } from '../models/index.js';
 import type { Seconds } from '../units.js';
@@ -42,9 +42,6 @@ export function trainingEstimate<Figures extends PlanFigures>(
   const time = seconds(steps * figures.stepTimeSeconds * slowdown);
   return { steps, tokens, time, ...costOf(job.hardware, job.chips, time) };
 }
-
-/** More than any machine that was built. */
-const MOST_CHIPS = 2 ** 17;
 
 /**
  * Counts that batches, widths and layers are likely to divide over: 2^a and 3 · 2^a, whole nodes above one.

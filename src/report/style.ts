@@ -178,6 +178,10 @@ footer { padding-top: 8px; padding-bottom: 40px; font-size: .87rem }
   .tile { padding: 8px 10px }
   .tile dd { font-size: 1.25rem }
   figure, .card { padding: 10px 10px }
+  th, td { padding-right: 9px }
+  th.n { white-space: normal }
+  td:first-child { overflow-wrap: anywhere; min-width: 9ch }
+  th:last-child, td:last-child { padding-right: 0 }
   dl.words { grid-template-columns: 1fr; gap: 0 }
   dl.words dd { margin-bottom: 8px }
 }

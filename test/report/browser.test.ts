@@ -182,6 +182,11 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
   ] as const)('fits $width pixels in $colorScheme, with text that stands out', async (look) => {
     const page = await open('all.html', look);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.width);
+    // Of what would help, memory is the last column.
+    const advice = page.locator('h4:has-text("What would help") + .scroll');
+    expect(await advice.count()).toBeGreaterThan(0);
+    for (const table of await advice.all())
+      expect(await table.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
     const brightness = (property: string): Promise<number> =>
       page.evaluate((name) => {
         const [red, green, blue] = getComputedStyle(document.body).getPropertyValue(name).match(/\d+/g)!.map(Number);

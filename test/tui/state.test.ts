@@ -70,7 +70,7 @@ describe('picking a task', () => {
     const state = keys(typed(keys(start(), 'tab', 'tab'), text), 'backtab', 'enter');
     expect(state.screen.at).toBe('pick');
     expect(state.pick.focus).toBe('chips');
-    expect(problemOf(state.pick, 'chips')).toBe(`chips: expected a whole number from 1 to 1,000,000, got "${text}"`);
+    expect(problemOf(state.pick, 'chips')).toBe(`chips: expected a whole number from 1 to 131,072, got "${text}"`);
   });
 
   it('q quits where no choice has the letter, and is text where one has', () => {
@@ -109,6 +109,15 @@ describe('looking at plans', () => {
     const again = keys(back, 'enter');
     const late: News = { type: 'searching', work: 0, progress: found(PODS, false) };
     expect(plansOf(hear(again, late)).progress.plans).toEqual([]);
+  });
+
+  it('what is typed after a search, also one that failed, finds another name', () => {
+    const searched = keys(typed(start(), 'vit-tiny'), 'enter');
+    const failed = hear(searched, { type: 'failed', work: 0, error: UNFIT });
+    for (const back of [keys(searched, 'escape'), keys(failed, 'escape')]) {
+      expect(back.pick.model).toMatchObject({ filter: '', chosen: 'vit-tiny' });
+      expect(typed(back, 'vit-e').pick.model.chosen).toBe('vit-e');
+    }
   });
 
   it('a search that fails shows its error over the fields as they were', () => {

@@ -58,7 +58,7 @@ describe('what a run tells', () => {
     const back = keys(state, 'escape');
     expect(back.work).toMatchObject({ kind: 'search', task: at(back, 'plans').plans.task });
     expect(at(back, 'plans').plans.progress.plans).toEqual([]);
-    expect(back.notice).toContain('Searching again');
+    expect(back.notice).toContain('Searched again');
     const unchanged = hear(tell(training(), { ...event, news: 'data' }), { type: 'trained', work: 1, runFolder: 'a' });
     expect(keys(unchanged, 'escape')).toMatchObject({ work: undefined, notice: undefined });
   });

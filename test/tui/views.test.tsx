@@ -59,7 +59,7 @@ describe('what a person reads', () => {
 
   it('pick: one line says what is wrong', () => {
     expect(textOf(STATES['pick, wrong']!)).toContain(
-      '! chips: expected a whole number from 1 to 1,000,000, got "12 thousand"',
+      '! chips: expected a whole number from 1 to 131,072, got "12 thousand"',
     );
   });
 

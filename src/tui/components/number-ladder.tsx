@@ -15,9 +15,7 @@ function chipsAbout(state: PickState, chips: number): string {
   return [
     ...(memoryBytesPerChip === undefined
       ? []
-      : [
-          `${formatBytes(bytes(memoryBytesPerChip * chips))} of memory, ${formatBytes(bytes(memoryBytesPerChip))} each`,
-        ]),
+      : [`${formatBytes(bytes(memoryBytesPerChip * chips))} (${formatBytes(bytes(memoryBytesPerChip))} each)`]),
     ...(peakFlopsPerSecondPerChip === undefined
       ? []
       : [`${formatFlopsPerSecond(flopsPerSecond(peakFlopsPerSecondPerChip * chips))} at peak`]),

@@ -1,4 +1,5 @@
 /** The first screen: which model, on which chips, with which batch. */
+import { MOST_CHIPS } from '../../job/limits.js';
 import type { Choice, HardwareChoice, ModelChoice, TaskChoice } from '../services.js';
 import { fuzzyMatches } from './fuzzy.js';
 import type { Press } from './press.js';
@@ -33,8 +34,8 @@ export interface PickState {
   readonly filledFrom: string | undefined;
 }
 
-/** No cluster is larger, and a batch stays far below where numbers stop being exact. */
-const LIMITS: Readonly<Record<NumberField, number>> = { chips: 1_000_000, batch: 1_000_000_000 };
+/** A batch stays far below where numbers stop being exact. */
+const LIMITS: Readonly<Record<NumberField, number>> = { chips: MOST_CHIPS, batch: 1_000_000_000 };
 const TYPED_AT_MOST = 14;
 
 export const isListField = (field: Field): field is ListField => field === 'model' || field === 'hardware';

@@ -35,7 +35,7 @@ const searching = (state: AppState, plans: PlansState): AppState => ({
 function backToPlans(state: AppState, plans: PlansState): AppState {
   if (plans.profiles === state.profiles || !plans.progress.plans.some(({ runsHere }) => runsHere))
     return { ...state, screen: { at: 'plans', plans }, work: undefined };
-  const notice = "Searching again: this machine's profile is another than these plans were predicted by.";
+  const notice = "Searched again: by this machine's profile as it is now.";
   return { ...searching(state, predictedAnew(plans)), notice };
 }
 
@@ -47,7 +47,8 @@ function onPick(state: AppState, press: Press): AppState {
     // A list's filter is what is wrong with it: keep it to be seen.
     return pick.focus === read.wrong ? { ...state, pick } : { ...state, pick: focusOn(pick, read.wrong) };
   }
-  return searching({ ...state, pick }, initialPlans(read.task));
+  // What was typed to find a name has found it: who comes back and types means another.
+  return searching({ ...state, pick: focusOn(pick, pick.focus) }, initialPlans(read.task));
 }
 
 function onPlans(state: AppState, screen: At<'plans'>, press: Press, size: Size): AppState {
