@@ -177,7 +177,7 @@ function showFewest(
     const last = tooFew.at(-1);
     if (last === undefined) continue;
     const time = last.best && trainingEstimate(last.best, tokens, 1 / goodput).time;
-    const why = time === undefined ? 'fit no plan' : `take ${formatDuration(time)}`;
+    const why = time === undefined ? 'have no plan that fits and divides' : `take ${formatDuration(time)}`;
     printLine(`${last.task.chips} × ${best.job.hardware.name} ${why}`);
   }
   priceLines(tasks).forEach(printLine);

@@ -1,6 +1,6 @@
 /** A plan in sentences that need no acquaintance with its options: what lies where, what is exchanged, and why. */
 import type { Job, Plan, PlanOptionName } from '../job/index.js';
-import { chunkCount, isPipeline, layersOfStages, stageCount } from '../job/index.js';
+import { chunkCount, isPipeline, layersOfStages, planWord, stageCount } from '../job/index.js';
 import type { AxisName } from '../mesh/index.js';
 import { HOST_LANES, axisSize, batchParts, gradientParts } from '../mesh/index.js';
 import type { PlanFigures } from './explain.js';
@@ -137,7 +137,7 @@ export function describePlan(job: Job, figures: PlanFigures): PlanPart[] {
   };
   const options = (Object.keys(OPTIONS) as PlanOptionName[]).flatMap((name) => {
     const text = OPTIONS[name]!(subject);
-    return text === undefined ? [] : [{ part: `${name}=${textOf(plan, name)}`, text }];
+    return text === undefined ? [] : [{ part: `${planWord(name)}=${textOf(plan, name)}`, text }];
   });
   return [...axes, microbatches, ...options];
 }

@@ -146,9 +146,11 @@ const axisOrder: Rule = ({ plan, set, lacks }) => {
   else lacks('axisOrder', 'ranks are ordered tp-cp-ep-dp-pp, tensor innermost, or tp-cp-ep-pp-dp');
 };
 
-const optimizerOffload: Rule = ({ plan, set, lacks }) => {
+const optimizerOffload: Rule = ({ plan, job, set, lacks }) => {
   if (plan.optimizerOffload === 'host-update') {
     set('--optimizer-cpu-offload --optimizer-offload-fraction 1.0 --overlap-cpu-optimizer-d2h-h2d');
+    // It needs the optimizer that `optimizerState` asks for in bf16.
+    if (job.precision.optimizer !== 'bf16') set('--use-precision-aware-optimizer');
     if (plan.shard === 'none')
       lacks('optimizerOffload', '--use-precision-aware-optimizer, which it needs, wants --use-distributed-optimizer');
   }
