@@ -150,6 +150,7 @@ export class Assessor {
   /** The last pipeline, on its job's own stack: of a search memory is asked for first, then the rest. */
   #lastPipeline: PipelineAssessment | undefined;
   readonly #machines = new Map<string, Machine>();
+  readonly #machineOf = new WeakMap<Job, Machine>();
   readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly collectives: CollectiveChoice;
@@ -186,6 +187,12 @@ export class Assessor {
 
   /** Made once for all jobs whose mesh lies alike. */
   machine(job: Job): Machine {
+    let found = this.#machineOf.get(job);
+    if (found === undefined) this.#machineOf.set(job, (found = this.#machine(job)));
+    return found;
+  }
+
+  #machine(job: Job): Machine {
     const { mesh, slice, slices, twist, placement } = job.plan;
     const key = JSON.stringify([job.hardwareName, formatMesh(mesh), slice, slices, twist, placement]);
     let machine = this.#machines.get(key);
