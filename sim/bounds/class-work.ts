@@ -197,7 +197,10 @@ export function classWork(program: Program, stack: Stack, keptType: FloatType, s
     new Set(ops.flatMap(({ phase, operands }) => (phase === 'forward' ? operands : [])));
   const [before, after] = [readBy(program.ops.slice(0, first + 1)), readBy(program.ops.slice(first + 1))];
   const isEnd = ({ stack }: ValueType): boolean => stack === undefined;
+  const knownCuts = new Map<number, number>();
   const cutElements = (chips: number): number => {
+    const known = knownCuts.get(chips);
+    if (known !== undefined) return known;
     let sum = 0;
     for (const input of program.inputs) {
       if (input.kind !== 'parameter') continue;
@@ -207,6 +210,7 @@ export function classWork(program: Program, stack: Stack, keptType: FloatType, s
       const isCut = shape.some((size, dimension) => size % chips === 0 && !taken.has(dimension));
       if (stack !== undefined && isCut) sum += elementCount(shape);
     }
+    knownCuts.set(chips, sum);
     return sum;
   };
   return {

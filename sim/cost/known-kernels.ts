@@ -4,6 +4,7 @@
  */
 import type { Chip, Stack } from '../../src/hardware/index.js';
 import type { Op, Program, Value, ValueId, ValueType } from '../../src/program/index.js';
+import { originOf } from '../../src/program/index.js';
 import type { Widened } from './functions.js';
 import { widenedOf } from './functions.js';
 import type { ComputeChip, KernelCost } from './kernel.js';
@@ -141,9 +142,10 @@ const programs = new WeakMap<Program, WeakMap<Stack, ProgramKernels>>();
 
 /** The same for the same program and stack. */
 export function kernelsOf(program: Program, stack: Stack): ProgramKernels {
-  let byStack = programs.get(program);
-  if (byStack === undefined) programs.set(program, (byStack = new WeakMap()));
+  const origin = originOf(program);
+  let byStack = programs.get(origin);
+  if (byStack === undefined) programs.set(origin, (byStack = new WeakMap()));
   let found = byStack.get(stack);
-  if (found === undefined) byStack.set(stack, (found = new ProgramKernels(program, stack)));
+  if (found === undefined) byStack.set(stack, (found = new ProgramKernels(origin, stack)));
   return found;
 }

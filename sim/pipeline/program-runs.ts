@@ -48,12 +48,35 @@ function queuedTicks({ collectives }: Plan): Ticks {
   return ticks(Math.max(0, ...byAxis.values()));
 }
 
+type ByChoice = WeakMap<CollectiveChoice, WeakMap<Program, ProgramRun>>;
+const known = new WeakMap<Machine, WeakMap<Stack, ByChoice>>();
+
+function innerMap<K extends object, V extends object>(of: WeakMap<K, V>, key: K, make: () => V): V {
+  let found = of.get(key);
+  if (found === undefined) of.set(key, (found = make()));
+  return found;
+}
+
+/** Programs are the same objects in pipelines that share them. */
+const knownRuns = (machine: Machine, stack: Stack, collectives: CollectiveChoice): WeakMap<Program, ProgramRun> =>
+  innerMap(
+    innerMap(
+      innerMap(known, machine, () => new WeakMap<Stack, ByChoice>()),
+      stack,
+      (): ByChoice => new WeakMap(),
+    ),
+    collectives,
+    () => new WeakMap(),
+  );
+
 export class ProgramRuns {
   readonly #machine: Machine;
   readonly #stack: Stack;
   readonly #collectives: CollectiveChoice;
   readonly #forwards: ReadonlySet<Program>;
   readonly #runs = new Map<Program, ProgramRun>();
+  /** Of this machine, stack and choice, in other pipelines too. */
+  readonly #known: WeakMap<Program, ProgramRun>;
 
   /** @param forwards those with a microbatch's forward pass through a stage */
   constructor(machine: Machine, stack: Stack, collectives: CollectiveChoice, forwards: ReadonlySet<Program>) {
@@ -61,6 +84,7 @@ export class ProgramRuns {
     this.#stack = stack;
     this.#collectives = collectives;
     this.#forwards = forwards;
+    this.#known = knownRuns(machine, stack, collectives);
   }
 
   /** All that were asked for. */
@@ -70,7 +94,11 @@ export class ProgramRuns {
 
   of(program: Program): ProgramRun {
     let run = this.#runs.get(program);
-    if (run === undefined) this.#runs.set(program, (run = this.#run(program)));
+    if (run === undefined) {
+      run = this.#known.get(program) ?? this.#run(program);
+      this.#known.set(program, run);
+      this.#runs.set(program, run);
+    }
     return run;
   }
 

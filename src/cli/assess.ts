@@ -4,6 +4,7 @@ import type { Hardware, Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
 import type { Job, JobInput, Task } from '../job/index.js';
 import {
+  SharedPipeline,
   chunkCount,
   formatPlan,
   formulaFlops,
@@ -14,6 +15,7 @@ import {
   modelFlops,
   resolveJob,
   withoutLayout,
+  sharedPipelineKey,
 } from '../job/index.js';
 import { tokensPerExample } from '../models/index.js';
 import { formatMesh } from '../mesh/index.js';
@@ -126,11 +128,15 @@ export interface AssessorOptions {
   readonly unverified?: boolean;
 }
 
-/** Of what a program is made of: it knows nothing of where its mesh lies. */
-function jobKey({ model, batch, precision, optimizer, plan }: Job, stack: Stack): string {
+/** Of what programs are made of beside their plan. */
+function madeOf({ model, precision, optimizer }: Job, stack: Stack): string {
   const { keeping, ...options } = stepOptions(stack);
-  const parts = [model, batch, precision, optimizer, options, { ...keeping, views: [...keeping.views] }];
-  return `${JSON.stringify(parts)} ${formatPlan(withoutLayout(plan))}`;
+  return JSON.stringify([model, precision, optimizer, options, { ...keeping, views: [...keeping.views] }]);
+}
+
+/** Of what a program is made of: it knows nothing of where its mesh lies. */
+function jobKey(job: Job, stack: Stack): string {
+  return `${madeOf(job, stack)} ${job.batch} ${formatPlan(withoutLayout(job.plan))}`;
 }
 
 interface Need {
@@ -145,15 +151,19 @@ function tighter(onChip: Need, kept: Bytes, { hardware }: Job): Need {
 
 /** Programs that are kept: plans that differ in where they lie, or in what their stack says of time, have the same. */
 const RECENT = 16;
+/** What pipelines share that have come lately: in a search those come together that have much in common. */
+const SHARED = 48;
 
 /** What jobs of one task share, so that ranking many plans costs little more than their simulation. */
 export class Assessor {
   readonly #faults: Faults;
   readonly #programs = new Recent<Program>(RECENT);
   readonly #pipelines = new Recent<TrainingPipeline>(RECENT);
+  readonly #shared = new Recent<SharedPipeline>(SHARED);
   /** The last pipeline, on its job's own stack: of a search memory is asked for first, then the rest. */
   #lastPipeline: PipelineAssessment | undefined;
   readonly #machines = new Map<string, Machine>();
+  readonly #machineOf = new WeakMap<Job, Machine>();
   readonly #stacks = new Map<Hardware, Stack>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly collectives: CollectiveChoice;
@@ -182,13 +192,20 @@ export class Assessor {
   }
 
   pipeline(job: Job, stack: Stack = this.stack(job)): TrainingPipeline {
-    return this.#pipelines.get(jobKey(job, stack), () =>
-      lowerJobPipeline(job, { ...stepOptions(stack), unverified: this.#unverified }),
-    );
+    return this.#pipelines.get(jobKey(job, stack), () => {
+      const shared = this.#shared.get(`${madeOf(job, stack)} ${sharedPipelineKey(job)}`, () => new SharedPipeline());
+      return lowerJobPipeline(job, { ...stepOptions(stack), unverified: this.#unverified }, shared);
+    });
   }
 
   /** Made once for all jobs whose mesh lies alike. */
   machine(job: Job): Machine {
+    let found = this.#machineOf.get(job);
+    if (found === undefined) this.#machineOf.set(job, (found = this.#machine(job)));
+    return found;
+  }
+
+  #machine(job: Job): Machine {
     const { mesh, optimizerOffload } = job.plan;
     const lying = layoutOf(job.plan);
     const hostLinks = optimizerOffload !== 'none';

@@ -4,7 +4,7 @@
  * once; then with the collectives that a chip waits for, on the machine of the plan.
  */
 import type { Chip, Stack } from '../hardware/index.js';
-import type { Job, Plan } from '../job/index.js';
+import type { Job, MicrobatchForm, Plan } from '../job/index.js';
 import {
   LEAST_FORM,
   chunkCount,
@@ -85,6 +85,10 @@ interface ClassPrograms {
 const MOST_SLOTS = 30_000;
 const slotCount = (plan: Plan): number => 2 * stageCount(plan) * chunkCount(plan) * plan.microbatches;
 
+/** A class with the least that a job does in a microbatch, which others do too, or with all of it. */
+type Form = 'least' | 'own';
+const FORMS: Readonly<Record<Form, (job: Job) => MicrobatchForm>> = { least: () => LEAST_FORM, own: microbatchForm };
+
 /** Programs that are kept for further looks: they are soon made again, and there are thousands. */
 const RECENT = 32;
 
@@ -100,6 +104,7 @@ export class PlanBounds {
   readonly #placements = new Memo<readonly (readonly number[])[]>();
   readonly #held = new Memo<readonly number[]>();
   readonly #waited = new WeakMap<Machine, Memo<number>>();
+  readonly #keys: Readonly<Record<Form, WeakMap<Job, string>>> = { least: new WeakMap(), own: new WeakMap() };
   readonly #transfers = new WeakMap<Machine, Memo<Transfers>>();
 
   constructor(surroundings: Surroundings) {
@@ -131,7 +136,7 @@ export class PlanBounds {
   timedClass(job: Job): string | undefined {
     const { summed, casting } = microbatchForm(job);
     if (!summed && !casting && !isPipeline(job.plan) && !hasWorkBeside(this.#work(job))) return undefined;
-    return `timed ${this.#workKey(job, microbatchForm(job))} ${this.#machineKey(job)}`;
+    return `timed ${this.#workKey(job, 'own')} ${this.#machineKey(job)}`;
   }
 
   #machineKey = ({ plan }: Job): string => `${formatMesh(plan.mesh)} ${JSON.stringify(layoutOf(plan))}`;
@@ -174,15 +179,14 @@ export class PlanBounds {
   }
 
   #foldedWork(job: Job): ClassWork {
-    const form = microbatchForm(job);
-    const work = this.#work(job, form);
+    const work = this.#work(job, 'own');
     if (!hasWorkBeside(work)) return work;
     const { collectives, machine, stack } = this.#surroundings;
     const onto = machine(job);
     let known = this.#folded.get(onto);
     if (known === undefined) this.#folded.set(onto, (known = new Memo()));
-    return known.get(this.#workKey(job, form), () =>
-      withFoldedLayers(work, this.#program(job, form), onto, stack(job), collectives),
+    return known.get(this.#workKey(job, 'own'), () =>
+      withFoldedLayers(work, this.#program(job, 'own'), onto, stack(job), collectives),
     );
   }
 
@@ -240,27 +244,32 @@ export class PlanBounds {
     });
   }
 
-  #workKey = (job: Job, form = LEAST_FORM): string => `${shapeClassKey(job, form)} ${localExamples(job)}`;
+  #workKey(job: Job, form: Form = 'least'): string {
+    const known = this.#keys[form];
+    let key = known.get(job);
+    if (key === undefined) known.set(job, (key = `${shapeClassKey(job, FORMS[form](job))} ${localExamples(job)}`));
+    return key;
+  }
 
-  #work(job: Job, form = LEAST_FORM): ClassWork {
+  #work(job: Job, form: Form = 'least'): ClassWork {
     return this.#works.get(this.#workKey(job, form), () => {
       const stack = this.#surroundings.stack(job);
       const program = this.#program(job, form);
       const seconds = kernelSeconds(program, this.#surroundings.machine(job), stack);
       const work = classWork(program, stack, job.precision.parameters, seconds);
-      if (!form.casting) return work;
+      if (!FORMS[form](job).casting) return work;
       // What is cast around the layers is kept here for the backward pass, and made again where slots part them.
       const { embedding, head } = this.#work(job);
       return { ...work, embedding, head };
     });
   }
 
-  #program(job: Job, form = LEAST_FORM): Program {
+  #program(job: Job, form: Form = 'least'): Program {
     return this.#recent.get(this.#workKey(job, form), () => {
       const examples = localExamples(job);
       const options = stepOptions(this.#surroundings.stack(job));
-      const lower = (count: number): Program => lowerShapeClass(job, count, options, form);
-      const known = this.#programs.get(shapeClassKey(job, form), () => ({ one: lower(1), two: lower(2) }));
+      const lower = (count: number): Program => lowerShapeClass(job, count, options, FORMS[form](job));
+      const known = this.#programs.get(shapeClassKey(job, FORMS[form](job)), () => ({ one: lower(1), two: lower(2) }));
       return examples === 1 ? known.one : (withExamples(known.one, known.two, examples) ?? lower(examples));
     });
   }

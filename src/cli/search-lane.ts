@@ -55,6 +55,14 @@ export function smallestAlike(job: Job): Job | undefined {
   return { ...job, plan: { ...plan, microbatches } };
 }
 
+function* take<T>(from: Iterable<T>, most: number): Generator<T> {
+  let count = 0;
+  for (const one of from) {
+    yield one;
+    if (++count === most) return;
+  }
+}
+
 /** Where a plan lies doesn't matter to its memory. */
 const memoryClass = ({ plan, batch, chips }: Job): string => `${chips} ${batch} ${formatPlan(withoutLayout(plan))}`;
 
@@ -112,10 +120,9 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
   /** Of a mesh that doesn't lie on the machine, without what its chips wait for: simulating it says what is wrong. */
   #look(job: Job, depth: number): Look {
     try {
-      const looks = this.#looks(job);
-      const next = looks[depth];
+      const [own, next] = [...take(this.#looks(job), depth + 1)].slice(depth - 1);
       return {
-        ...looks[depth - 1]!.look(),
+        ...own!.look(),
         ...(next === undefined ? {} : { lookClass: `${depth} ${next.lookClass}` }),
       };
     } catch (error) {
@@ -125,16 +132,16 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
   }
 
   /** Work of the class, a walk over it; its time on the plan's machine and in its schedule; memory of its like. */
-  #looks(job: Job): readonly { readonly lookClass: string; readonly look: () => Measure }[] {
+  *#looks(job: Job): Generator<{ readonly lookClass: string; readonly look: () => Measure }> {
     const bounds = this.#bounds;
+    yield { lookClass: '', look: () => measureOf(bounds.of(job)) };
+    const walked = bounds.activationClass(job);
+    if (walked !== undefined) yield { lookClass: walked, look: () => measureOf(bounds.activations(job)) };
+    const timed = bounds.timedClass(job);
+    if (timed !== undefined) yield { lookClass: timed, look: () => measureOf(bounds.timed(job)) };
     const alike = smallestAlike(job);
-    const looks: [string | undefined, () => Measure][] = [
-      ['', () => measureOf(bounds.of(job))],
-      [bounds.activationClass(job), () => measureOf(bounds.activations(job))],
-      [bounds.timedClass(job), () => measureOf(bounds.timed(job))],
-      [alike && memoryClass(alike), () => ({ seconds: seconds(0), bytes: this.#memoryOf(alike!) })],
-    ];
-    return looks.flatMap(([lookClass, look]) => (lookClass === undefined ? [] : [{ lookClass, look }]));
+    if (alike !== undefined)
+      yield { lookClass: memoryClass(alike), look: () => ({ seconds: seconds(0), bytes: this.#memoryOf(alike) }) };
   }
 
   #memoryOf(job: Job): Bytes {

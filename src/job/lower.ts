@@ -11,6 +11,7 @@ import type {
   Program,
 } from '../program/index.js';
 import {
+  PipelineParts,
   countMatmulFlops,
   differentiate,
   elementCount,
@@ -24,7 +25,8 @@ import type { Flops } from '../units.js';
 import { flops } from '../units.js';
 import { MeshwrightError } from '../errors.js';
 import type { Job } from './job.js';
-import { formatPlan } from './plan.js';
+import { withoutLayout } from './layout.js';
+import { DEFAULT_PLAN, formatPlan } from './plan.js';
 import { shardOptions } from './shard.js';
 import { isPipeline, layersOfStages, scheduleShape, stagePlacement } from './stages.js';
 import { matchingTensors, unsharded } from './unsharded.js';
@@ -75,14 +77,52 @@ const pipelineShape = ({ model, plan }: Job): PipelineShape => ({
   placement: stagePlacement(scheduleShape(plan)),
 });
 
-/** The programs of a job whose mesh has an axis `pipe`: of its slots, and of its stages around them. */
-export const lowerJobPipeline = (job: Job, options: StepOptions = {}): TrainingPipeline =>
-  lowerPipeline(microbatchLoss(job, options), {
-    ...lowerOptions(job),
-    ...options,
-    ...pipelineShape(job),
-    splitBackward: splitsBackward(job.plan.schedule),
-  });
+/** What pipelines have in common that differ in nothing but their stages, and in how many microbatches of a size there are. */
+export class SharedPipeline {
+  readonly parts = new PipelineParts();
+  #forward: Program | undefined;
+
+  forward(make: () => Program): Program {
+    return (this.#forward ??= make());
+  }
+}
+
+/**
+ * The programs of a job whose mesh has an axis `pipe`: of its slots, and of its stages around them.
+ *
+ * @param shared with jobs of an equal `sharedPipelineKey`, lowered with the same options
+ */
+export const lowerJobPipeline = (
+  job: Job,
+  options: StepOptions = {},
+  shared: SharedPipeline = new SharedPipeline(),
+): TrainingPipeline =>
+  lowerPipeline(
+    shared.forward(() => microbatchLoss(job, options)),
+    { ...lowerOptions(job), ...options, ...pipelineShape(job), splitBackward: splitsBackward(job.plan.schedule) },
+    shared.parts,
+  );
+
+/** What the programs of slots don't hang on. */
+const OF_STAGES = {
+  schedule: DEFAULT_PLAN.schedule,
+  virtualStages: DEFAULT_PLAN.virtualStages,
+  stageLayers: DEFAULT_PLAN.stageLayers,
+  scheduleMemory: DEFAULT_PLAN.scheduleMemory,
+  overlapTransfers: DEFAULT_PLAN.overlapTransfers,
+};
+
+/** The same for pipelines of one model, in the same types, that share most of their programs. */
+export function sharedPipelineKey({ batch, plan }: Job): string {
+  const { mesh, microbatches } = plan;
+  const rest = {
+    ...withoutLayout(plan),
+    ...OF_STAGES,
+    mesh: stageMesh(mesh),
+    microbatches: Math.min(microbatches, 2),
+  };
+  return `${batch} ${batch / microbatches} ${formatPlan(rest)}`;
+}
 
 /** What the passes are told of a job. */
 export function lowerOptions({ model, plan, precision, optimizer }: Job): LowerOptions {

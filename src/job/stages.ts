@@ -26,8 +26,31 @@ export const stagePlacement = (shape: ScheduleShape): number[][] =>
     Array.from({ length: shape.chunks }, (_, chunk) => virtualStage(shape, stage, chunk)),
   );
 
+interface PartFlops {
+  readonly embedding: number;
+  readonly layer: number;
+  readonly head: number;
+}
+
+/** Of each model what was found out, by the count of stages. */
+const balanced = new WeakMap<
+  ModelConfig,
+  { readonly flops: PartFlops; readonly layers: Map<number, readonly number[]> }
+>();
+
+function balancedLayers(model: ModelConfig, count: number): readonly number[] {
+  let known = balanced.get(model);
+  if (known === undefined) balanced.set(model, (known = { flops: partFlops(model), layers: new Map() }));
+  let found = known.layers.get(count);
+  if (found === undefined) {
+    const { embedding, layer, head } = known.flops;
+    known.layers.set(count, (found = balanceLayers(model.depth, count, { embedding, layer: () => layer, head })));
+  }
+  return found;
+}
+
 /** Matmul FLOPs of one example, forward: what stages are balanced by. */
-function partFlops(model: ModelConfig): { embedding: number; layer: number; head: number } {
+function partFlops(model: ModelConfig): PartFlops {
   const program = unsharded(model, 1);
   const of = (isFirst: boolean, isLast: boolean, layers: number): number =>
     countMatmulFlops(cutForward(program, { isFirst, isLast, layers })).forward;
@@ -62,7 +85,5 @@ export function layersOfStages(model: ModelConfig, plan: Plan): number[] {
     const most = (model.depth + 2) / count;
     return Array.from({ length: count }, (_, index) => (index === 0 || index === count - 1 ? most - 1 : most));
   }
-  if (stageLayers !== 'balanced') return [...stageLayers];
-  const { embedding, layer, head } = partFlops(model);
-  return balanceLayers(model.depth, count, { embedding, layer: () => layer, head });
+  return stageLayers === 'balanced' ? [...balancedLayers(model, count)] : [...stageLayers];
 }

@@ -20,15 +20,10 @@ import { KEEP_LEAST } from '../passes/keeping.js';
 import type { Program, ProgramInput } from '../types.js';
 import type { StagePart } from './cut.js';
 import { cutForward } from './cut.js';
-import type {
-  Pipeline,
-  PipelineShape,
-  SlotPrograms,
-  StagePrograms,
-  TrainingPipeline,
-  VirtualStage,
-} from './pipeline.js';
-import { chunksOf, memo, partsOf } from './pipeline.js';
+import type { Pipeline, PipelineShape, SlotPrograms, TrainingPipeline, VirtualStage } from './pipeline.js';
+import { PipelineParts } from './parts.js';
+import type { Slots } from './parts.js';
+import { chunksOf, partsOf } from './pipeline.js';
 import { splitSlots } from './slots.js';
 import type { StageContext } from './stage.js';
 import { stagePrograms } from './stage.js';
@@ -49,8 +44,6 @@ function asGathered(program: Program, { forward, choice, options }: StageContext
   });
   return { ...program, inputs };
 }
-
-type Slots = Pick<VirtualStage, 'slots' | 'last'>;
 
 function lowerSlots(context: StageContext, part: StagePart, splitBackward: boolean): Slots {
   const { forward, choice, options, verified } = context;
@@ -81,28 +74,29 @@ const parameterNames = (slots: SlotPrograms): string[] =>
 
 /**
  * @param forward one microbatch's forward pass, on the mesh of one stage (without `pipe`), with an output `loss`
+ * @param shared with pipelines of an equal forward program and equal options, but for layers, placement and `splitBackward`
  * @throws MeshwrightError PLAN_INVALID where a pipeline cannot do what the plan asks for; PROGRAM_INVALID on a forward
  *   program without one repeat over the layers, or where layers and placement do not fit it
  */
-export function lowerPipeline(forward: Program, pipeline: PipelineOptions): TrainingPipeline {
+export function lowerPipeline(
+  forward: Program,
+  pipeline: PipelineOptions,
+  shared = new PipelineParts(),
+): TrainingPipeline {
   const { layers, placement, splitBackward, ...options } = pipeline;
   const parts = partsOf(forward, { layers, placement });
   const context: StageContext = { forward, choice: shardsOf(forward, options), options, verified: verifier(options) };
-  const slotsFor = memo<Slots>();
-  const keys: unknown[] = [];
+  const chosenOf: (readonly number[] | undefined)[] = [];
   const virtual = parts.map(({ part, firstLayer }): VirtualStage => {
     const last = firstLayer + part.layers;
     const chosen = options.rematerializeLayers
       ?.filter((layer) => layer >= firstLayer && layer < last)
       .map((layer) => layer - firstLayer);
     const own = { ...options, ...(chosen === undefined ? {} : { rematerializeLayers: chosen }) };
-    const key = [part, chosen?.toSorted((a, b) => a - b)];
-    keys.push(key);
-    return {
-      part,
-      firstLayer,
-      ...slotsFor(key, () => lowerSlots({ ...context, options: own }, part, splitBackward)),
-    };
+    const sorted = chosen?.toSorted((a, b) => a - b);
+    chosenOf.push(sorted);
+    const lower = (): Slots => lowerSlots({ ...context, options: own }, part, splitBackward);
+    return { part, firstLayer, ...shared.slots(part, splitBackward, sorted, lower) };
   });
 
   // Stacks are of different layers on different stages; what is one tensor is the same one wherever it is.
@@ -122,14 +116,14 @@ export function lowerPipeline(forward: Program, pipeline: PipelineOptions): Trai
     return [{ name, stages: [a, b] }];
   });
 
-  const programsFor = memo<Required<StagePrograms>>();
   const stages = placement.map((indices, stage) => {
     const chunks = indices.map((index) => virtual[index]!);
     const names = tied.filter((one) => one.stages.includes(stage)).map(({ name }) => name);
     const lists = chunks.map(({ slots, last }) => ({ slots: Object.values(slots), last: Object.values(last) }));
     // Of what two stages have the first one counts the gradient.
     const others = tied.filter(({ stages: [, second] }) => second === stage).map(({ name }) => name);
-    const programs = programsFor([indices.map((index) => keys[index]), names, others], () =>
+    const kinds = indices.map((index) => ({ ...virtual[index]!.part, chosen: chosenOf[index] }));
+    const programs = shared.stage([kinds, splitBackward, names, others], () =>
       stagePrograms(context, lists, names, others),
     );
     return { ...programs, ...chunksOf(virtual, indices) };
