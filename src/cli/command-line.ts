@@ -248,7 +248,7 @@ function createProgram(): Command {
         'write a page with all that is known of jobs and runs: opens in any browser, also without a network',
       ),
   )
-    .argument('<what...>', 'job files, run folders, or files of what plan --json printed')
+    .argument('<what...>', 'job files, which say the whole plan, run folders, or files of what plan --json printed')
     .option('-o, --output <file>', 'the page, must not exist', 'report.html')
     .option(
       '--search',
@@ -317,9 +317,21 @@ async function openUi(_flags: object, program: Command): Promise<void> {
   await (await import('./bundled-ui.js')).openUi();
 }
 
+/** Commands that take an option which another does not know: who sees it in an example may have taken it for everybody's. */
+function whoTakes(option: string, program: Command): string | undefined {
+  const names = program.commands
+    .filter(({ options }) => options.some(({ long, short }) => option === long || option === short))
+    .map((command) => command.name());
+  if (names.length === 0) return undefined;
+  return `${option} is an option of ${names.join(', ')}; what they take of a job a job file can say too, as plan --output writes it`;
+}
+
 /** From what commander says of a command line: `error: unknown option '--modle'\n(Did you mean --model?)`. */
-function usageError({ message, code }: CommanderError): MeshwrightError {
+function usageError({ message, code }: CommanderError, program: Command): MeshwrightError {
   const [, got = message, suggestion] = /^error: (.*)(?:\n\(Did (.*)\))?$/.exec(message) ?? [];
+  const [, option] = /unknown option '(\S+)'/.exec(got) ?? [];
+  const others = option === undefined ? undefined : whoTakes(option, program);
+  const hint = suggestion === undefined ? others : `did ${suggestion}`;
   return new MeshwrightError('USAGE', {
     place: 'command line',
     expected:
@@ -327,7 +339,7 @@ function usageError({ message, code }: CommanderError): MeshwrightError {
         ? 'only one of two that ask for different things, so that none is ignored'
         : 'arguments as --help lists them',
     got,
-    ...(suggestion === undefined ? {} : { hint: `did ${suggestion}` }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 
@@ -339,13 +351,14 @@ function usageError({ message, code }: CommanderError): MeshwrightError {
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   const json = args.includes('--json');
+  const program = createProgram();
   try {
-    await createProgram().parseAsync(args, { from: 'user' });
+    await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof Interrupted) return error.exitStatus;
     if (!(error instanceof CommanderError)) return reportError(error, json);
     // Help that was asked for is no error.
-    return error.exitCode === 0 ? 0 : reportError(usageError(error), json);
+    return error.exitCode === 0 ? 0 : reportError(usageError(error, program), json);
   }
 }

@@ -231,6 +231,13 @@ const usage: Case[] = [
     'command line',
     ["unknown option '--modle'", 'did you mean --model?'],
   ],
+  [
+    'a flag of another command',
+    'report job.yaml --microbatches 8',
+    'USAGE',
+    'command line',
+    ["unknown option '--microbatches'", 'an option of simulate, ', 'a job file can say too'],
+  ],
   ['an unknown flag without a command', '--frobnicate', 'USAGE', 'command line', ['got "--frobnicate"']],
   [
     'a flag without its value',
