@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, quantile } from 'simple-statistics';
 import { recalibrate, resolveProfile } from '../src/calibrate/index.js';
-import type { ProfileDocuments } from '../src/calibrate/index.js';
+import type { Misfit, ProfileDocuments } from '../src/calibrate/index.js';
 import { saveProfile } from '../src/cli/experiment.js';
 import type { FamilyName } from '../src/runtime/index.js';
 import { Checks } from './checks.js';
@@ -71,6 +71,8 @@ interface Judged extends Measured {
 
 const chosen = new Set(chooseFitted(BENCH_JOBS, FITTED).map(({ name }) => name));
 const judged: Judged[] = [];
+/** Of the families that are fitted so far, as `calibrate` finds them in its store. */
+const others: Misfit[] = [];
 for (const family of families) {
   const own = all.filter(({ job }) => job.family === family);
   const fit = own.filter(({ job }) => chosen.has(job.name)).map(({ subject }) => subject);
@@ -79,7 +81,8 @@ for (const family of families) {
   const { documents } = profiles.get(family)!;
   // What is left over on the fitted jobs alone says how far off it is: the others are there to see whether that is so.
   const source = `bench:calibrate, ${fit.length} jobs`;
-  const found = recalibrate(documents, { fit, check: [] }, { source, repeatability });
+  const found = recalibrate(documents, { fit, check: [] }, { source, repeatability, others });
+  others.push({ square: found.uncertainty!.misfit!, runs: found.uncertainty!.runs });
   profiles.set(family, {
     documents: found.documents,
     path: saveProfile(found.documents, join(folder, `calibrated-${family}`)),

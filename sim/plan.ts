@@ -1,6 +1,7 @@
 /** A program made ready to be walked: what each kernel and collective costs, worked out once. */
 import type { Stack } from '../src/hardware/index.js';
 import type { AxisName } from '../src/mesh/index.js';
+import { axisSize } from '../src/mesh/index.js';
 import type { Attributes, CollectiveName, Op, Program, Region, ValueId } from '../src/program/index.js';
 import {
   LAST_MICROBATCH,
@@ -19,7 +20,8 @@ import type { Ticks } from './engine/index.js';
 import { addTicks, ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
 import type { CollectiveSchedule, Network, NetworkOptions, Sharing, TimedRound } from './network/index.js';
-import { chipTraffic, createNetwork, timeAlone, timeChannels } from './network/index.js';
+import { chipTraffic, createNetwork, startingAfter, timeAlone, timeChannels } from './network/index.js';
+import { waitsBetween } from './waits.js';
 
 /** Where a kernel's time goes, where nothing is beside it. */
 export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
@@ -211,6 +213,9 @@ function microbatchStep(overhead: Seconds, times: number): KernelStep[] {
   return [{ kind: 'kernel', op, reads: [], cost, ...taken, byCategory, times }];
 }
 
+/** Of a collective, or of what waits for all at the end of a step, with so many ranks. */
+type WaitOf = (ranks: number) => Seconds;
+
 class Planner {
   readonly kernels: KernelStep[] = [];
   readonly collectives: CollectiveStep[] = [];
@@ -219,9 +224,11 @@ class Planner {
   readonly #machine: Machine;
   readonly #stack: Stack;
   readonly #kernels: ProgramKernels;
+  readonly #waitOf: WaitOf;
 
-  constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
+  constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice, waitOf: WaitOf) {
     this.#program = program;
+    this.#waitOf = waitOf;
     this.#machine = machine;
     this.#stack = stack;
     this.#kernels = kernelsOf(program, stack);
@@ -273,7 +280,9 @@ class Planner {
     // A stack that sums gradients whole takes of the sum what the program's op leaves, where it lies.
     const isWhole = this.#stack.gradientSums === 'whole' && op.phase === 'reduce' && name === 'reduce_scatter';
     const run = isWhole ? 'all_reduce' : name;
-    const schedule = this.network.collective({ name: run, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const chosen = this.network.collective({ name: run, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const waiting = startingAfter(this.#waitOf(axisSize(this.#machine.mesh, axis)));
+    const schedule = { ...chosen, channels: waiting(chosen.channels) };
     const duration = timeAlone(schedule, this.network.sharing);
     const { sentBytes, memoryBytes } = chipTraffic(schedule);
     const step: CollectiveStep = {
@@ -353,6 +362,14 @@ function startOfMicrobatch(ops: readonly Op[]): number | undefined {
   return last < 0 ? undefined : last;
 }
 
+/** In collectives, and at the end of the step. */
+function waitsOf({ waits, chips }: Machine, { kernels, collectives }: Planner): WaitOf | undefined {
+  if (waits === undefined) return undefined;
+  const computing = kernels.reduce((sum, { duration, times }) => sum + times * toSeconds(duration), 0);
+  const meetings = collectives.reduce((sum, { times }) => sum + times, 1);
+  return waitsBetween(waits, chips, seconds(computing), meetings);
+}
+
 /**
  * @param isMicrobatch whether the program has a microbatch's forward pass, or all of them
  * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program, PLAN_INVALID when
@@ -365,14 +382,20 @@ export function planProgram(
   asked: CollectiveChoice = {},
   isMicrobatch = true,
 ): Plan {
-  const planner = new Planner(program, machine, stack, asked);
-  const steps = planner.block(program.ops, 1);
+  const unmet = new Planner(program, machine, stack, asked, () => seconds(0));
+  const first = unmet.block(program.ops, 1);
+  const waitOf = waitsOf(machine, unmet);
+  const planner = waitOf === undefined ? unmet : new Planner(program, machine, stack, asked, waitOf);
+  const steps = waitOf === undefined ? first : planner.block(program.ops, 1);
   const start = isMicrobatch ? startOfMicrobatch(program.ops) : undefined;
   if (start !== undefined) steps.splice(start, 0, ...microbatchStep(stack.hostOverheadPerMicrobatch, 1));
   const { kernels, collectives } = planner;
   const hostDuration = addTicks(
     hostTicksPerStep(stack, machine.chips),
-    hostTicksOfSpans({ kernels, collectives, stack }),
+    addTicks(
+      hostTicksOfSpans({ kernels, collectives, stack }),
+      toTicks(waitOf?.(machine.chips) ?? seconds(0)),
+    ),
   );
   const { sharing } = planner.network;
   return { program, steps, kernels, collectives, chip: machine, stack, sharing, hostDuration, awaited: [] };

@@ -22,6 +22,11 @@ export interface Fabric {
   route(from: number, to: number): readonly number[];
 }
 
+export interface Waits {
+  readonly start: Seconds;
+  readonly share: number;
+}
+
 export type StageKind = 'torus' | 'node' | 'network' | 'host';
 
 /**
@@ -67,6 +72,11 @@ export interface Machine {
   readonly memorySlowdown: number;
   /** How much longer kinds of work take, besides, with as many ranks as the mesh has; 1 where absent. */
   readonly workSlowdown?: (work: WorkKind) => number;
+  /**
+   * What chips that should come to a collective together wait for the last of them, on the average over all: so long, and a
+   * share of what each computed since. Nothing where absent.
+   */
+  readonly waits?: Waits;
   /** Chips that compute slower than the others, each with how many times as long they take; empty unless `withFaults`. */
   readonly chipSlowdown: ReadonlyMap<number, number>;
   /** Whether faults make links slow or dead, so that chips that lie alike no longer do. */
@@ -91,6 +101,7 @@ export type Layout = Pick<
   | 'computeSlowdown'
   | 'memorySlowdown'
   | 'workSlowdown'
+  | 'waits'
   | 'fabric'
   | 'stages'
   | 'chipOf'

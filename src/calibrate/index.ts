@@ -15,3 +15,4 @@ export * from './store.js';
 export * from './subjects.js';
 export * from './terms.js';
 export * from './work-subject.js';
+export * from './uncertainty.js';

@@ -60,6 +60,17 @@ export type MeasuredCollective = (typeof MEASURED_COLLECTIVES)[number];
 export const EXCHANGED_ELEMENTS = [2 ** 6, 2 ** 12, 2 ** 16, 2 ** 18, 2 ** 20];
 export const collectiveId = (name: MeasuredCollective, elements: number): string => `${name}/${elements}`;
 
+/** How many kernels ranks compute before they meet, and how often they do each. */
+export const MEETING_KERNELS = [1, 6, 24] as const;
+const MEETING_TIMES = 4;
+export const meetingId = (kernels: number): string => `meeting/${kernels}`;
+/** Of each of its kernels. */
+export const meetingKernelId = (kernels: number): string => `meeting/${kernels}/kernel`;
+/** Parts the id of what is timed from which time it is. */
+const TIME = '~';
+/** Spans of the same are timed together. */
+export const timedAs = (spanId: string): string => spanId.split(TIME)[0]!;
+
 class ProbeBuilder {
   readonly builder: Builder;
   readonly inputs: Program['inputs'][number][] = [];
@@ -137,6 +148,31 @@ class ProbeBuilder {
     else builder.emit(name, [source], { axis: AXIS, dimensions: [0] }, at(id));
   }
 
+  /** So many kernels of a product and of a large scale each, and all ranks meet; again and again. */
+  meetings(kernels: number, ranks: number): void {
+    const matrices = REFERENCE.operands.map(({ shape, dtype }, slot) => this.tensor(shape, dtype, slot));
+    const { elements } = LAUNCHES.large;
+    const vector = this.tensor([elements], 'f32', 0);
+    const { builder } = this;
+    for (let time = 0; time < MEETING_TIMES; time++) {
+      const at = (what: string) => ({ id: `${what}${TIME}${time}`, phase: 'forward' }) as const;
+      for (let index = 0; index < kernels; index++) {
+        const own = `${meetingId(kernels)}/${index}`;
+        const { ops } = builder.block(() => {
+          builder.emit('matmul', matrices, REFERENCE.attributes as Attributes['matmul'], at(`${own}/product`));
+          builder.emit('scale', [vector], { factor: 1.0001 }, at(`${own}/scale`));
+        });
+        const results = ops.flatMap((op) => op.results);
+        const region = { args: [], ops, results: [] };
+        const operands = [...new Set([...matrices, vector])];
+        const kernel = { name: 'kernel', operands, results, attributes: {}, region, ...at(meetingKernelId(kernels)) };
+        builder.push({ ...kernel, id: `${kernel.id}.${index}` } as Op);
+      }
+      const meeting = this.#constant(ranks, 'partial', `${meetingId(kernels)}#meet${time}`);
+      builder.emit('all_reduce', [meeting], { axis: AXIS }, at(meetingId(kernels)));
+    }
+  }
+
   finish(): Program {
     return this.builder.finish(this.inputs, []);
   }
@@ -162,6 +198,14 @@ export function exchangeProgram(mesh: Mesh, ranks: number): Program {
   const build = new ProbeBuilder(mesh);
   for (const name of MEASURED_COLLECTIVES)
     for (const elements of EXCHANGED_ELEMENTS) build.collective(name, elements, ranks);
+  return build.finish();
+}
+
+/** Ranks that compute and meet; of several ranks. */
+export function meetingProgram(mesh: Mesh, ranks: number): Program {
+  const build = new ProbeBuilder(mesh);
+  build.collective('all_reduce', EXCHANGED_ELEMENTS[0]!, ranks);
+  for (const kernels of MEETING_KERNELS) build.meetings(kernels, ranks);
   return build.finish();
 }
 

@@ -5,12 +5,13 @@
 import { quantile, sampleWithReplacement } from 'simple-statistics';
 import type { StackDocument, Uncertainty } from '../hardware/index.js';
 import type { Fit, FitTerm } from './fit.js';
-import { fitProfile, refitted } from './fit.js';
-import { predictionHalfWidth } from './intervals.js';
+import { expectedVariance, fitProfile, refitted, rowsOf } from './fit.js';
 import { createRandomSource } from './draws.js';
 import { resolveProfile } from './resolve-profile.js';
 import type { Subject } from './subjects.js';
 import type { ProfileDocuments } from './terms.js';
+import type { Deviation, Misfit } from './uncertainty.js';
+import { uncertaintyOf } from './uncertainty.js';
 
 /** A term that moved. */
 export interface Correction {
@@ -54,6 +55,8 @@ export interface RecalibrationOptions {
   readonly source: string;
   /** How well the machine repeats a step, relative: intervals are no narrower. */
   readonly repeatability?: number;
+  /** How far off fits of other kernel families were on the same machine. */
+  readonly others?: readonly Misfit[];
 }
 
 const BOOTSTRAP_DRAWS = 200;
@@ -111,7 +114,7 @@ const meanError = (of: readonly Outcome[], which: 'beforeSeconds' | 'afterSecond
   of.reduce((sum, one) => sum + Math.abs(logError(one[which], one.measuredSeconds)), 0) / of.length;
 
 /** What each fitted run's step is off by when the others alone are fitted, by the slopes at the fit. */
-function leftOut(fit: Fit, subjects: readonly Subject[]): number[] {
+function leftOut(fit: Fit, subjects: readonly Subject[]): Deviation[] {
   const at = fit.terms.map(({ moved }) => moved);
   return subjects.flatMap((subject, index) => {
     const step = stepIndex(subject);
@@ -120,17 +123,22 @@ function leftOut(fit: Fit, subjects: readonly Subject[]): number[] {
     if (others.length === 0) return [];
     const found = refitted(fit, others);
     const { residual, slopes } = fit.rows[index]![step]!;
-    return [residual - at.reduce((sum, value, term) => sum + slopes[term]! * (found[term]! - value), 0)];
+    return [
+      {
+        residual: residual - at.reduce((sum, value, term) => sum + slopes[term]! * (found[term]! - value), 0),
+        variance: expectedVariance(fit, others, slopes),
+      },
+    ];
   });
 }
 
-const DIGITS = 3;
-const rounded = (value: number): number => Number(value.toFixed(DIGITS));
-
-function uncertaintyOf(deviations: readonly number[], repeatability: number, source: string): Uncertainty | undefined {
-  if (deviations.length < 2) return undefined;
-  const width = Math.hypot(predictionHalfWidth(deviations), repeatability);
-  return { p10: rounded(Math.exp(-width)), p50: 1, p90: rounded(Math.exp(width)), runs: deviations.length, source };
+/** What the step of each run is off by that was not fitted. */
+function notFitted(documents: ProfileDocuments, fit: Fit, subjects: readonly Subject[], source: string): Deviation[] {
+  const all = fit.rows.flat();
+  return rowsOf(documents, fit, subjects, source).flatMap((rows, index) => {
+    const row = rows[stepIndex(subjects[index]!)];
+    return row === undefined ? [] : [{ residual: row.residual, variance: expectedVariance(fit, all, row.slopes) }];
+  });
 }
 
 function verdict(checked: readonly Outcome[], before: number, after: number): { accepted: boolean; reason: string } {
@@ -155,19 +163,16 @@ function withUncertainty(stack: StackDocument, uncertainty: Uncertainty): StackD
 export function recalibrate(
   documents: ProfileDocuments,
   { fit: subjects, check }: { readonly fit: readonly Subject[]; readonly check: readonly Subject[] },
-  { source, repeatability = 0 }: RecalibrationOptions,
+  { source, repeatability = 0, others = [] }: RecalibrationOptions,
 ): Recalibration {
   const fit = fitProfile(documents, subjects, source);
   const fitted = outcomes(subjects, documents, fit.documents);
   const checked = outcomes(check, documents, fit.documents);
   const judged = checked.length > 0 ? checked : fitted;
   const [errorBefore, errorAfter] = [meanError(judged, 'beforeSeconds'), meanError(judged, 'afterSeconds')];
-  const deviations = [
-    ...leftOut(fit, subjects),
-    ...checked.map(({ afterSeconds, measuredSeconds }) => logError(afterSeconds, measuredSeconds)),
-  ];
+  const deviations = [...leftOut(fit, subjects), ...notFitted(documents, fit, check, source)];
   const about = `${deviations.length} runs that were not fitted or left out of the fit, ${source}`;
-  const known = uncertaintyOf(deviations, repeatability, about);
+  const known = uncertaintyOf(deviations, { repeatability, others, source: about });
   const before = documents.stack.uncertainty;
   const uncertainty = known ?? (before && { ...before.value, source: before.source });
   return {
