@@ -56,9 +56,7 @@ const measured = (job: BenchJob): Measured =>
   measuredJob(job, measurements.of(job), pace, profiles.get(job.family)!.path);
 const all = BENCH_JOBS.filter((job) => measurements.of(job).length > 0).map(measured);
 
-/** Half of what lies between the 10th and the 90th percentile of blocks, over their median. */
-const repeats = ({ blocks: of, stepSeconds }: Measured): number =>
-  (quantile([...of], 0.9) - quantile([...of], 0.1)) / 2 / stepSeconds;
+const repeats = ({ repeatability: own }: Measured): number => own;
 const repeatability = median(all.map(repeats));
 
 interface Judged extends Measured {
@@ -88,6 +86,9 @@ for (const family of families) {
     path: saveProfile(found.documents, join(folder, `calibrated-${family}`)),
   });
   if (given.verbose === true) {
+    say(
+      `  off by √${found.uncertainty!.misfit} of what is expected, ${found.uncertainty!.p10} – ${found.uncertainty!.p90}`,
+    );
     for (const { term, before, factor, interval, samples } of found.corrections)
       say(
         `  ${term.padEnd(55)} ${before.padEnd(14)} × ${factor.toFixed(2)} (${interval.map((one) => one.toFixed(2)).join(' – ')}) ${samples}`,

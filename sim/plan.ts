@@ -392,10 +392,7 @@ export function planProgram(
   const { kernels, collectives } = planner;
   const hostDuration = addTicks(
     hostTicksPerStep(stack, machine.chips),
-    addTicks(
-      hostTicksOfSpans({ kernels, collectives, stack }),
-      toTicks(waitOf?.(machine.chips) ?? seconds(0)),
-    ),
+    addTicks(hostTicksOfSpans({ kernels, collectives, stack }), toTicks(waitOf?.(machine.chips) ?? seconds(0))),
   );
   const { sharing } = planner.network;
   return { program, steps, kernels, collectives, chip: machine, stack, sharing, hostDuration, awaited: [] };

@@ -227,9 +227,18 @@ export function refitted(fit: Fit, rows: readonly Row[]): number[] {
 }
 
 /** What is left of subjects that were not fitted, and how it hangs on the terms at the fit. */
-export function rowsOf(documents: ProfileDocuments, { terms }: Fit, subjects: readonly Subject[], source: string): Row[][] {
+export function rowsOf(
+  documents: ProfileDocuments,
+  { terms }: Fit,
+  subjects: readonly Subject[],
+  source: string,
+): Row[][] {
   const at = terms.map(({ moved }) => moved);
-  return new Problem(documents, subjects, source).look(terms, at, subjects.map(() => 0));
+  return new Problem(documents, subjects, source).look(
+    terms,
+    at,
+    subjects.map(() => 0),
+  );
 }
 
 /** The profile as it would be without a subject, and all of its group, by the slopes at the fit. */

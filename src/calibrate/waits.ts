@@ -19,11 +19,7 @@ export interface MeasuredWaits {
 }
 
 /** Means throughout: a wait is what now and then happens. */
-export function waitsOf(
-  all: readonly RankMeasurements[],
-  placed: readonly Placed[],
-  cores: number,
-): MeasuredWaits[] {
+export function waitsOf(all: readonly RankMeasurements[], placed: readonly Placed[], cores: number): MeasuredWaits[] {
   const several = all.filter(({ ranks }) => ranks > 1);
   const most = several.findLast(({ ranks }) => ranks <= cores);
   // Without one, what kernels take where ranks take turns is not known apart from what they wait.
