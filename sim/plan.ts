@@ -21,7 +21,8 @@ import { addTicks, ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
 import type { CollectiveSchedule, Network, NetworkOptions, Sharing, TimedRound } from './network/index.js';
 import { chipTraffic, createNetwork, startingAfter, timeAlone, timeChannels } from './network/index.js';
-import { waitsBetween } from './waits.js';
+import type { StepWaits } from './waits.js';
+import { waitsIn } from './waits.js';
 
 /** Where a kernel's time goes, where nothing is beside it. */
 export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
@@ -213,9 +214,6 @@ function microbatchStep(overhead: Seconds, times: number): KernelStep[] {
   return [{ kind: 'kernel', op, reads: [], cost, ...taken, byCategory, times }];
 }
 
-/** Of a collective, or of what waits for all at the end of a step, with so many ranks. */
-type WaitOf = (ranks: number) => Seconds;
-
 class Planner {
   readonly kernels: KernelStep[] = [];
   readonly collectives: CollectiveStep[] = [];
@@ -224,11 +222,11 @@ class Planner {
   readonly #machine: Machine;
   readonly #stack: Stack;
   readonly #kernels: ProgramKernels;
-  readonly #waitOf: WaitOf;
+  readonly #waits: StepWaits | undefined;
 
-  constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice, waitOf: WaitOf) {
+  constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice, waits?: StepWaits) {
     this.#program = program;
-    this.#waitOf = waitOf;
+    this.#waits = waits;
     this.#machine = machine;
     this.#stack = stack;
     this.#kernels = kernelsOf(program, stack);
@@ -281,8 +279,8 @@ class Planner {
     const isWhole = this.#stack.gradientSums === 'whole' && op.phase === 'reduce' && name === 'reduce_scatter';
     const run = isWhole ? 'all_reduce' : name;
     const chosen = this.network.collective({ name: run, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
-    const waiting = startingAfter(this.#waitOf(axisSize(this.#machine.mesh, axis)));
-    const schedule = { ...chosen, channels: waiting(chosen.channels) };
+    const wait = this.#waits?.inCollective(this.collectives.length, axisSize(this.#machine.mesh, axis));
+    const schedule = { ...chosen, channels: startingAfter(wait ?? seconds(0))(chosen.channels) };
     const duration = timeAlone(schedule, this.network.sharing);
     const { sentBytes, memoryBytes } = chipTraffic(schedule);
     const step: CollectiveStep = {
@@ -362,14 +360,6 @@ function startOfMicrobatch(ops: readonly Op[]): number | undefined {
   return last < 0 ? undefined : last;
 }
 
-/** In collectives, and at the end of the step. */
-function waitsOf({ waits, chips }: Machine, { kernels, collectives }: Planner): WaitOf | undefined {
-  if (waits === undefined) return undefined;
-  const computing = kernels.reduce((sum, { duration, times }) => sum + times * toSeconds(duration), 0);
-  const meetings = collectives.reduce((sum, { times }) => sum + times, 1);
-  return waitsBetween(waits, chips, seconds(computing), meetings);
-}
-
 /**
  * @param isMicrobatch whether the program has a microbatch's forward pass, or all of them
  * @throws MeshwrightError DTYPE_UNSUPPORTED when the chip has no matmul rate for a type of the program, PLAN_INVALID when
@@ -382,17 +372,20 @@ export function planProgram(
   asked: CollectiveChoice = {},
   isMicrobatch = true,
 ): Plan {
-  const unmet = new Planner(program, machine, stack, asked, () => seconds(0));
-  const first = unmet.block(program.ops, 1);
-  const waitOf = waitsOf(machine, unmet);
-  const planner = waitOf === undefined ? unmet : new Planner(program, machine, stack, asked, waitOf);
-  const steps = waitOf === undefined ? first : planner.block(program.ops, 1);
+  let planner = new Planner(program, machine, stack, asked);
+  let steps = planner.block(program.ops, 1);
+  // What is waited for hangs on what is computed between collectives, all of it.
+  const waits = machine.waits && waitsIn(machine.waits, machine.chips, { steps, collectives: planner.collectives });
+  if (waits !== undefined) {
+    planner = new Planner(program, machine, stack, asked, waits);
+    steps = planner.block(program.ops, 1);
+  }
   const start = isMicrobatch ? startOfMicrobatch(program.ops) : undefined;
   if (start !== undefined) steps.splice(start, 0, ...microbatchStep(stack.hostOverheadPerMicrobatch, 1));
   const { kernels, collectives } = planner;
   const hostDuration = addTicks(
     hostTicksPerStep(stack, machine.chips),
-    addTicks(hostTicksOfSpans({ kernels, collectives, stack }), toTicks(waitOf?.(machine.chips) ?? seconds(0))),
+    addTicks(hostTicksOfSpans({ kernels, collectives, stack }), toTicks(waits?.atEnd ?? seconds(0))),
   );
   const { sharing } = planner.network;
   return { program, steps, kernels, collectives, chip: machine, stack, sharing, hostDuration, awaited: [] };

@@ -22,8 +22,10 @@ export interface Fabric {
   route(from: number, to: number): readonly number[];
 }
 
+/** See `RankWaits`. */
 export interface Waits {
   readonly start: Seconds;
+  readonly jitter: Seconds;
   readonly share: number;
 }
 
@@ -72,10 +74,7 @@ export interface Machine {
   readonly memorySlowdown: number;
   /** How much longer kinds of work take, besides, with as many ranks as the mesh has; 1 where absent. */
   readonly workSlowdown?: (work: WorkKind) => number;
-  /**
-   * What chips that should come to a collective together wait for the last of them, on the average over all: so long, and a
-   * share of what each computed since. Nothing where absent.
-   */
+  /** What chips that should meet wait for the last of them, on the average over all; nothing where absent. */
   readonly waits?: Waits;
   /** Chips that compute slower than the others, each with how many times as long they take; empty unless `withFaults`. */
   readonly chipSlowdown: ReadonlyMap<number, number>;

@@ -60,9 +60,9 @@ export type MeasuredCollective = (typeof MEASURED_COLLECTIVES)[number];
 export const EXCHANGED_ELEMENTS = [2 ** 6, 2 ** 12, 2 ** 16, 2 ** 18, 2 ** 20];
 export const collectiveId = (name: MeasuredCollective, elements: number): string => `${name}/${elements}`;
 
-/** How many kernels ranks compute before they meet, and how often they do each. */
-export const MEETING_KERNELS = [1, 6, 24] as const;
-const MEETING_TIMES = 4;
+/** How many kernels ranks compute before they meet, and how often they do so. */
+export const MEETING_KERNELS = [1, 8, 64] as const;
+const MEETING_TIMES = { 1: 6, 8: 4, 64: 2 } as const;
 export const meetingId = (kernels: number): string => `meeting/${kernels}`;
 /** Of each of its kernels. */
 export const meetingKernelId = (kernels: number): string => `meeting/${kernels}/kernel`;
@@ -149,12 +149,12 @@ class ProbeBuilder {
   }
 
   /** So many kernels of a product and of a large scale each, and all ranks meet; again and again. */
-  meetings(kernels: number, ranks: number): void {
+  meetings(kernels: (typeof MEETING_KERNELS)[number], ranks: number): void {
     const matrices = REFERENCE.operands.map(({ shape, dtype }, slot) => this.tensor(shape, dtype, slot));
     const { elements } = LAUNCHES.large;
     const vector = this.tensor([elements], 'f32', 0);
     const { builder } = this;
-    for (let time = 0; time < MEETING_TIMES; time++) {
+    for (let time = 0; time < MEETING_TIMES[kernels]; time++) {
       const at = (what: string) => ({ id: `${what}${TIME}${time}`, phase: 'forward' }) as const;
       for (let index = 0; index < kernels; index++) {
         const own = `${meetingId(kernels)}/${index}`;

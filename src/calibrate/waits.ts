@@ -11,12 +11,15 @@ import { meanRatio } from './slowdowns.js';
 
 export interface MeasuredWaits {
   readonly ranks: number;
-  /** In seconds. */
+  /** See `RankWaits`; in seconds. */
   readonly start: number;
-  /** Of what a rank computed since. */
+  readonly jitter: number;
   readonly share: number;
   readonly repeatability: number;
 }
+
+/** A share of what was computed. */
+const LEAST = 0.01;
 
 /** Means throughout: a wait is what now and then happens. */
 export function waitsOf(all: readonly RankMeasurements[], placed: readonly Placed[], cores: number): MeasuredWaits[] {
@@ -31,13 +34,19 @@ export function waitsOf(all: readonly RankMeasurements[], placed: readonly Place
       const found = measured.mean(meetingKernelId(kernels)).value;
       const met = measured.mean(meetingId(kernels));
       const kernel = turns === undefined ? found : turns * most.mean(meetingKernelId(kernels)).value;
-      const waited = kernels * (found - kernel) + met.value - alone;
+      const waited = Math.max(0, kernels * (found - kernel) + met.value - alone);
       return { computed: kernels * kernel, waited, repeatability: met.repeatability };
     });
-    const [start, share] = fitNonNegative(
-      points.map(({ computed, waited }) => ({ features: [1, computed], target: waited, weight: 1 / computed ** 2 })),
-    ) as [number, number];
+    // As squares, which add up; relative errors count, of waits that are not next to nothing.
+    const squares = fitNonNegative(
+      points.map(({ computed, waited }) => ({
+        features: [1, computed, computed ** 2],
+        target: waited ** 2,
+        weight: 1 / (waited + LEAST * computed) ** 4,
+      })),
+    ) as [number, number, number];
     const repeatability = median(points.map((point) => point.repeatability));
-    return { ranks: measured.ranks, start, share, repeatability };
+    const [start, jitter, share] = [Math.sqrt(squares[0]), squares[1], Math.sqrt(squares[2])];
+    return { ranks: measured.ranks, start, jitter, share, repeatability };
   });
 }

@@ -179,7 +179,15 @@ const sharedMemory = z.strictObject({
     .strictObject({
       ...provenance,
       values: z
-        .array(z.strictObject({ ranks: size, start: amount, share: z.number().nonnegative(), repeatability }))
+        .array(
+          z.strictObject({
+            ranks: size,
+            start: amount,
+            jitter: amount,
+            share: z.number().nonnegative(),
+            repeatability,
+          }),
+        )
         .min(1),
     })
     .optional(),
