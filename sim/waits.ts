@@ -1,8 +1,6 @@
 /**
  * What chips wait for each other where they should meet: in collectives, and at the end of a step. No two take quite the
- * same time for the same work, and more ranks than cores are not there at once: the others wait for the last. How far
- * apart they come has a part that is there however little they compute, one whose variance grows with what they compute
- * (kernels that are slower or faster on their own), and one that is a share of it (a chip that is slower all the while).
+ * same time for the same work, and more ranks than cores are not there at once: the others wait for the last.
  */
 import { probit } from 'simple-statistics';
 import type { Seconds } from '../src/units.js';
@@ -14,9 +12,8 @@ import type { Plan, Step } from './plan.js';
 /** By how many standard deviations the last of so many is behind their mean, if they are normal (Blom 1958). */
 const lateness = (ranks: number): number => (ranks < 2 ? 0 : probit((ranks - 0.375) / (ranks + 0.25)));
 
-/** √(start² + jitter · computed + (share · computed)²), the mean over ranks. */
-export const waitAfter = ({ start, jitter, share }: Waits, computed: Seconds): Seconds =>
-  seconds(Math.hypot(start, Math.sqrt(jitter * computed), share * computed));
+/** The mean over ranks. */
+export const waitAfter = ({ start, share }: Waits, computed: Seconds): Seconds => seconds(start + share * computed);
 
 /** Walks a program without a clock. */
 class Meetings {

@@ -117,7 +117,6 @@ function waitsOf({ waits }: SharedMemoryTopology, ranks: number): Waits | undefi
   const longer = (value: number, by: number): number => value * by;
   return {
     start: seconds(atRanks(waits, ranks, ({ start }) => start, longer)),
-    jitter: seconds(atRanks(waits, ranks, ({ jitter }) => jitter, longer)),
     share: atRanks(waits, ranks, ({ share }) => share, longer),
   };
 }

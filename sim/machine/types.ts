@@ -25,7 +25,6 @@ export interface Fabric {
 /** See `RankWaits`. */
 export interface Waits {
   readonly start: Seconds;
-  readonly jitter: Seconds;
   readonly share: number;
 }
 

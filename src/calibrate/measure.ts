@@ -63,7 +63,7 @@ export type MeasureEvent =
 const IDLE_KERNELS = [4, 104] as const;
 const IDLE_RUNS = 4;
 const EXCHANGES = 3;
-const MEETINGS = 2;
+const MEETING_RUNS = 2;
 /** More in a block would leave the others too far apart. */
 const MOST_ROUNDS = 12;
 
@@ -120,7 +120,8 @@ class Bench {
         // The first has the ranks find each other.
         if (run > 0) collect(done);
       }
-    if (this.ranks > 1) for (let run = 0; run < MEETINGS; run++) collect(await this.#pool.run('meetings', { signal }));
+    if (this.ranks > 1)
+      for (let run = 0; run < MEETING_RUNS; run++) collect(await this.#pool.run('meetings', { signal }));
     const spans = [...times].flatMap(([id, taken]) =>
       isTimed(id) && !id.startsWith(REFERENCE_ID) ? [[id, { median: median(taken), mean: mean(taken) }] as const] : [],
     );

@@ -55,10 +55,9 @@ export function topologyOf(
       : {
           waits: {
             ...mark,
-            values: waits.map(({ ranks, start, jitter, share: of, repeatability }) => ({
+            values: waits.map(({ ranks, start, share: of, repeatability }) => ({
               ranks,
               start: microseconds(start),
-              jitter: microseconds(jitter),
               share: digits(of),
               repeatability: share(repeatability),
             })),

@@ -156,10 +156,9 @@ function measuredByRanks({ contention, transfers, transferEfforts, waits }: Docu
     ...(waits === undefined
       ? {}
       : {
-          waits: waits.values.map(({ ranks, start, jitter, share }, index) => ({
+          waits: waits.values.map(({ ranks, start, share }, index) => ({
             ranks,
             start: parseQuantity(start, 'time', place(['topology', 'waits', 'values', index, 'start'])),
-            jitter: parseQuantity(jitter, 'time', place(['topology', 'waits', 'values', index, 'jitter'])),
             share,
           })),
         }),

@@ -183,7 +183,6 @@ const sharedMemory = z.strictObject({
           z.strictObject({
             ranks: size,
             start: amount,
-            jitter: amount,
             share: z.number().nonnegative(),
             repeatability,
           }),

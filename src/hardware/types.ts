@@ -244,14 +244,10 @@ export interface RankTransfers {
   readonly latency: Seconds;
 }
 
-/**
- * Of all ranks of a machine, on the average over them, where they met c seconds of computing ago:
- * √(start² + jitter · c + (share · c)²).
- */
+/** Of all ranks of a machine, on the average over them: so long, and a share of what each computed since they met last. */
 export interface RankWaits {
   readonly ranks: number;
   readonly start: Seconds;
-  readonly jitter: Seconds;
   readonly share: number;
 }
 

@@ -4,6 +4,7 @@ import type { Block, MeasureEvent, OpProbe } from '../../src/calibrate/index.js'
 import { joinBlocks, measureDevices } from '../../src/calibrate/index.js';
 import {
   MEASURED_COLLECTIVES,
+  MEETINGS,
   collectiveId,
   launchId,
   meetingId,
@@ -35,8 +36,8 @@ test('every block there is still to be has every probe, on each number of ranks'
     for (const id of [probeId(0), probeId(1), launchId('chain')]) expect(measured.median(id).value).toBeGreaterThan(0);
     expect(measured.reference.value).toBeGreaterThan(measured.median(probeId(0)).value);
   }
-  // Waiting is beside more kernels between meetings, not in them.
-  for (const id of [meetingId(1), meetingKernelId(64)]) expect(two!.mean(id).value).toBeGreaterThan(0);
+  for (const meeting of MEETINGS)
+    for (const id of [meetingId(meeting), meetingKernelId(meeting)]) expect(two!.mean(id).value).toBeGreaterThan(0);
   for (const name of MEASURED_COLLECTIVES)
     expect(two!.median(collectiveId(name, 2 ** 20)).value).toBeGreaterThan(
       two!.median(collectiveId(name, 2 ** 6)).value,
