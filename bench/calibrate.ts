@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, quantile } from 'simple-statistics';
 import { calibrated, resolveProfile } from '../src/calibrate/index.js';
-import type { ProfileDocuments } from '../src/calibrate/index.js';
+import type { Misfit, ProfileDocuments } from '../src/calibrate/index.js';
 import { saveProfile } from '../src/cli/experiment.js';
 import type { FamilyName } from '../src/runtime/index.js';
 import { Checks } from './checks.js';
@@ -56,9 +56,7 @@ const measured = (job: BenchJob): Measured =>
   measuredJob(job, measurements.of(job), pace, profiles.get(job.family)!.path);
 const all = BENCH_JOBS.filter((job) => measurements.of(job).length > 0).map(measured);
 
-/** Half of what lies between the 10th and the 90th percentile of blocks, over their median. */
-const repeats = ({ blocks: of, stepSeconds }: Measured): number =>
-  (quantile([...of], 0.9) - quantile([...of], 0.1)) / 2 / stepSeconds;
+const repeats = ({ repeatability: own }: Measured): number => own;
 const repeatability = median(all.map(repeats));
 
 interface Judged extends Measured {
@@ -71,6 +69,8 @@ interface Judged extends Measured {
 
 const chosen = new Set(chooseFitted(BENCH_JOBS, FITTED).map(({ name }) => name));
 const judged: Judged[] = [];
+/** Of the families that are fitted so far, as `calibrate` finds them in its store. */
+const others: Misfit[] = [];
 for (const family of families) {
   const own = all.filter(({ job }) => job.family === family);
   const fit = own.filter(({ job }) => chosen.has(job.name)).map(({ subject }) => subject);
@@ -79,12 +79,16 @@ for (const family of families) {
   const { documents } = profiles.get(family)!;
   // What is left over on the fitted jobs alone says how far off it is: the others are there to see whether that is so.
   const source = `bench:calibrate, ${fit.length} jobs`;
-  const found = calibrated(documents, { fit, check: [] }, { source, repeatability });
+  const found = calibrated(documents, { fit, check: [] }, { source, repeatability, others });
+  others.push({ square: found.uncertainty!.misfit!, runs: found.uncertainty!.runs });
   profiles.set(family, {
     documents: found.documents,
     path: saveProfile(found.documents, join(folder, `calibrated-${family}`)),
   });
   if (given.verbose === true) {
+    say(
+      `  off by √${found.uncertainty!.misfit} of what is expected, ${found.uncertainty!.p10} – ${found.uncertainty!.p90}`,
+    );
     for (const { term, before, factor, interval, samples } of found.corrections)
       say(
         `  ${term.padEnd(55)} ${before.padEnd(14)} × ${factor.toFixed(2)} (${interval.map((one) => one.toFixed(2)).join(' – ')}) ${samples}`,

@@ -1,6 +1,7 @@
 /** A program made ready to be walked: what each kernel and collective costs, worked out once. */
 import type { Stack } from '../src/hardware/index.js';
 import type { AxisName, HostLane, Lane } from '../src/mesh/index.js';
+import { axisSize } from '../src/mesh/index.js';
 import type {
   Attributes,
   CollectiveName,
@@ -30,7 +31,9 @@ import type { Ticks } from './engine/index.js';
 import { addTicks, ticks, toSeconds, toTicks } from './engine/index.js';
 import type { Machine } from './machine/index.js';
 import type { CollectiveSchedule, Network, NetworkOptions, Sharing, TimedRound } from './network/index.js';
-import { chipTraffic, createNetwork, timeAlone, timeChannels } from './network/index.js';
+import { chipTraffic, createNetwork, startingAfter, timeAlone, timeChannels } from './network/index.js';
+import type { StepWaits } from './waits.js';
+import { waitsIn } from './waits.js';
 
 /** Where a kernel's time goes, where nothing is beside it. */
 export const KERNEL_CATEGORIES = ['matmul', 'memory', 'vector', 'overhead'] as const;
@@ -236,9 +239,11 @@ class Planner {
   readonly #machine: Machine;
   readonly #stack: Stack;
   readonly #kernels: ProgramKernels;
+  readonly #waits: StepWaits | undefined;
 
-  constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice) {
+  constructor(program: Program, machine: Machine, stack: Stack, asked: CollectiveChoice, waits?: StepWaits) {
     this.#program = program;
+    this.#waits = waits;
     this.#machine = machine;
     this.#stack = stack;
     this.#kernels = kernelsOf(program, stack);
@@ -293,7 +298,9 @@ class Planner {
     // A stack that sums gradients whole takes of the sum what the program's op leaves, where it lies.
     const isWhole = this.#stack.gradientSums === 'whole' && op.phase === 'reduce' && name === 'reduce_scatter';
     const run = isWhole ? 'all_reduce' : name;
-    const schedule = this.network.collective({ name: run, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const chosen = this.network.collective({ name: run, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
+    const wait = this.#waits?.inCollective(this.collectives.length, axisSize(this.#machine.mesh, axis));
+    const schedule = { ...chosen, channels: startingAfter(wait ?? seconds(0))(chosen.channels) };
     const asynchronous = op.asynchronous === true && this.#stack.asynchronous.includes(name);
     return this.#transfer({ op, name, axis, asynchronous, schedule, times, early }, this.#machine.chip.collectiveUnits);
   }
@@ -403,14 +410,20 @@ export function planProgram(
   asked: CollectiveChoice = {},
   isMicrobatch = true,
 ): Plan {
-  const planner = new Planner(program, machine, stack, asked);
-  const steps = planner.block(program.ops, 1);
+  let planner = new Planner(program, machine, stack, asked);
+  let steps = planner.block(program.ops, 1);
+  // What is waited for hangs on what is computed between collectives, all of it.
+  const waits = machine.waits && waitsIn(machine.waits, machine.chips, { steps, collectives: planner.collectives });
+  if (waits !== undefined) {
+    planner = new Planner(program, machine, stack, asked, waits);
+    steps = planner.block(program.ops, 1);
+  }
   const start = isMicrobatch ? startOfMicrobatch(program.ops) : undefined;
   if (start !== undefined) steps.splice(start, 0, ...microbatchStep(stack.hostOverheadPerMicrobatch, 1));
   const { kernels, collectives } = planner;
   const hostDuration = addTicks(
     hostTicksPerStep(stack, machine.chips),
-    hostTicksOfSpans({ kernels, collectives, stack }),
+    addTicks(hostTicksOfSpans({ kernels, collectives, stack }), toTicks(waits?.atEnd ?? seconds(0))),
   );
   const { sharing } = planner.network;
   return { program, steps, kernels, collectives, chip: machine, stack, sharing, hostDuration, awaited: [] };

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { linearRegression, median } from 'simple-statistics';
 import type { MeasuredOp, Subject } from '../../src/calibrate/index.js';
-import { runSubject } from '../../src/calibrate/index.js';
+import { runSubject, together } from '../../src/calibrate/index.js';
 import { measuredOps, predictorOf } from '../../src/cli/predictor.js';
 import type { BenchJob } from './jobs.js';
 import { resolved } from './jobs.js';
@@ -52,13 +52,16 @@ function typicalOps(slots: readonly Slot[], pace: Pace): MeasuredOp[] {
 export interface Measured {
   readonly job: BenchJob;
   readonly stepSeconds: number;
+  /** Half of what lies between the 10th and the 90th percentile of blocks, over their median. */
+  readonly repeatability: number;
   readonly blocks: readonly number[];
   readonly subject: Subject;
 }
 
 export function measuredJob(job: BenchJob, slots: readonly Slot[], pace: Pace, hardware: string): Measured {
   const blocks = blockSteps(slots, pace);
-  const stepSeconds = median(blocks);
+  // Without what is an outlier by the median absolute deviation.
+  const { value: stepSeconds, repeatability } = together(blocks);
   const subject = runSubject(
     {
       group: job.name,
@@ -71,5 +74,5 @@ export function measuredJob(job: BenchJob, slots: readonly Slot[], pace: Pace, h
     },
     predictorOf(resolved(job, hardware)),
   );
-  return { job, stepSeconds, blocks, subject };
+  return { job, stepSeconds, repeatability, blocks, subject };
 }

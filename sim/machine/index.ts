@@ -2,7 +2,7 @@ export * from './machine.js';
 export { axisOrders } from './axis-order.js';
 export { formatSlice } from './torus-shape.js';
 export type { Placement } from './torus-placement.js';
-export type { Fabric, Lattice, Link, Machine, Stage, StageKind } from './types.js';
+export type { Fabric, Lattice, Link, Machine, Stage, StageKind, Waits } from './types.js';
 export type { ChipFault, Faults, LinkFault } from './faults.js';
 export { shortLinkName, withFaults } from './faults.js';
 export { sliceShapes } from './slices.js';

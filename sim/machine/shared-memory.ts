@@ -6,7 +6,7 @@ import { bytesPerSecond, seconds } from '../../src/units.js';
 import type { BytesPerSecond, Seconds } from '../../src/units.js';
 import { FabricBuilder } from './fabric-builder.js';
 import { nodeStages } from './node-stages.js';
-import type { Layout } from './types.js';
+import type { Layout, Waits } from './types.js';
 
 /** A byte that is copied is read and written, and memory bandwidth counts both. */
 const READ_AND_WRITTEN = 2;
@@ -111,9 +111,20 @@ function copiesOf(topology: SharedMemoryTopology, ranks: number): Copies {
   return { rate: bytesPerSecond(1 / perByte), latency: seconds(latency), shared: bytesPerSecond(ranks / perByte) };
 }
 
+/** Beyond the most ranks that were measured they take turns, and wait for as many more. */
+function waitsOf({ waits }: SharedMemoryTopology, ranks: number): Waits | undefined {
+  if (waits === undefined || ranks === 1) return undefined;
+  const longer = (value: number, by: number): number => value * by;
+  return {
+    start: seconds(atRanks(waits, ranks, ({ start }) => start, longer)),
+    share: atRanks(waits, ranks, ({ share }) => share, longer),
+  };
+}
+
 export function sharedMemoryLayout(topology: SharedMemoryTopology, chip: Chip, mesh: Mesh): Layout {
   const chips = rankCount(mesh);
   const { rate, latency, shared: memory } = copiesOf(topology, chips);
+  const waits = waitsOf(topology, chips);
   const builder = new FabricBuilder(chips);
   const [written, readable] = [builder.vertex(), builder.vertex()];
   for (let rank = 0; rank < chips; rank++) {
@@ -123,6 +134,7 @@ export function sharedMemoryLayout(topology: SharedMemoryTopology, chip: Chip, m
   const shared = builder.link('host memory', written, readable, memory);
   return {
     ...slowdownsOf(topology, chip, chips),
+    ...(waits === undefined ? {} : { waits }),
     fabric: {
       links: builder.links,
       vertices: builder.vertices,

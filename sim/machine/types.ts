@@ -24,6 +24,12 @@ export interface Fabric {
   hostRoute?(chip: number, way: HostLane): readonly number[];
 }
 
+/** See `RankWaits`. */
+export interface Waits {
+  readonly start: Seconds;
+  readonly share: number;
+}
+
 export type StageKind = 'torus' | 'node' | 'network' | 'host';
 
 /**
@@ -69,6 +75,8 @@ export interface Machine {
   readonly memorySlowdown: number;
   /** How much longer kinds of work take, besides, with as many ranks as the mesh has; 1 where absent. */
   readonly workSlowdown?: (work: WorkKind) => number;
+  /** What chips that should meet wait for the last of them, on the average over all; nothing where absent. */
+  readonly waits?: Waits;
   /** Chips that compute slower than the others, each with how many times as long they take; empty unless `withFaults`. */
   readonly chipSlowdown: ReadonlyMap<number, number>;
   /** Whether faults make links slow or dead, so that chips that lie alike no longer do. */
@@ -93,6 +101,7 @@ export type Layout = Pick<
   | 'computeSlowdown'
   | 'memorySlowdown'
   | 'workSlowdown'
+  | 'waits'
   | 'fabric'
   | 'stages'
   | 'chipOf'

@@ -180,7 +180,7 @@ const withEffort = (channels: readonly Channel[], effort = 1): readonly Channel[
     : channels.map((rounds) => rounds.map((one) => ({ ...one, effort: effort * (one.effort ?? 1) })));
 
 /** Channels that move nothing for so long. All algorithms need the same, so that none is chosen for it. */
-const startingAfter =
+export const startingAfter =
   (latency: Seconds) =>
   (channels: readonly Channel[]): readonly Channel[] =>
     latency === 0

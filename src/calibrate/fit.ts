@@ -7,8 +7,9 @@ import { MeshwrightError } from '../errors.js';
 import { priorPrecision } from './prior.js';
 import { resolveProfile } from './resolve-profile.js';
 import type { Row } from './solve.js';
-import { leastSquares } from './solve.js';
+import { informationOf, leastSquares, solvePositive } from './solve.js';
 import type { Subject } from './subjects.js';
+import { STEP_NOISE } from './subjects.js';
 import type { ProfileDocuments, Term, TimeFactors } from './terms.js';
 import { termsOf, withFactors } from './terms.js';
 
@@ -160,6 +161,20 @@ const withOffsets = (precision: readonly (readonly number[])[], count: number): 
   ];
 };
 
+/**
+ * How far off the fit expects a run to be that it was not fitted to, as a variance of logarithms: by what is not known of
+ * its terms, by what all times of a run are off by, and by what is measured of its step.
+ *
+ * @param rows that are fitted
+ */
+export function expectedVariance(fit: Fit, rows: readonly Row[], slopes: readonly number[]): number {
+  const count = fit.terms.length;
+  const padded = [...slopes.slice(0, count), ...fit.rows.map(() => 0)];
+  const solved = solvePositive(informationOf(rows, fit.precision), padded);
+  const known = padded.reduce((sum, slope, index) => sum + slope * solved[index]!, 0);
+  return known + RUN_NOISE ** 2 + STEP_NOISE ** 2;
+}
+
 /** How much of a sample's time has to hang on a term for it to be counted as told by it. */
 const NOTICEABLE = 0.05;
 
@@ -209,6 +224,21 @@ export function refitted(fit: Fit, rows: readonly Row[]): number[] {
   const at = fit.terms.map(({ moved }) => moved);
   const change = leastSquares(rows, [...at, ...fit.rows.map(() => 0)], fit.precision);
   return at.map((value, index) => value + change[index]!);
+}
+
+/** What is left of subjects that were not fitted, and how it hangs on the terms at the fit. */
+export function rowsOf(
+  documents: ProfileDocuments,
+  { terms }: Fit,
+  subjects: readonly Subject[],
+  source: string,
+): Row[][] {
+  const at = terms.map(({ moved }) => moved);
+  return new Problem(documents, subjects, source).look(
+    terms,
+    at,
+    subjects.map(() => 0),
+  );
 }
 
 /** The profile as it would be without a subject, and all of its group, by the slopes at the fit. */

@@ -16,3 +16,4 @@ export * from './subjects.js';
 export * from './terms.js';
 export * from './verdict.js';
 export * from './work-subject.js';
+export * from './uncertainty.js';

@@ -31,14 +31,3 @@ export function studentQuantile(share: number, degrees: number): number {
     (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * degrees ** 3)
   );
 }
-
-/**
- * Where the next of a series of deviations lies with a probability of 80 %, if they are normal around zero.
- *
- * @returns half of the width
- */
-export function predictionHalfWidth(deviations: readonly number[]): number {
-  const count = deviations.length;
-  const meanSquare = deviations.reduce((sum, one) => sum + one ** 2, 0) / count;
-  return studentQuantile(0.9, count) * Math.sqrt(meanSquare);
-}

@@ -8,7 +8,15 @@ import { createMesh } from '../mesh/index.js';
 import { DevicePool } from '../runtime/index.js';
 import type { FamilyName, PoolRun } from '../runtime/index.js';
 import type { OpProbe } from './probes.js';
-import { AXIS, REFERENCE_ID, exchangeProgram, idleProgram, probeProgram } from './probe-program.js';
+import {
+  AXIS,
+  REFERENCE_ID,
+  exchangeProgram,
+  idleProgram,
+  meetingProgram,
+  probeProgram,
+  timedAs,
+} from './probe-program.js';
 
 export interface MeasureRequest {
   readonly family: FamilyName;
@@ -55,6 +63,7 @@ export type MeasureEvent =
 const IDLE_KERNELS = [4, 104] as const;
 const IDLE_RUNS = 4;
 const EXCHANGES = 3;
+const MEETING_RUNS = 2;
 /** More in a block would leave the others too far apart. */
 const MOST_ROUNDS = 12;
 
@@ -76,7 +85,10 @@ class Bench {
     const pool = await DevicePool.create({ mesh, family, threadsPerRank, workerUrl, diaryFile });
     try {
       await pool.load('probes', probeProgram(mesh, probes));
-      if (ranks > 1) await pool.load('exchanges', exchangeProgram(mesh, ranks));
+      if (ranks > 1) {
+        await pool.load('exchanges', exchangeProgram(mesh, ranks));
+        await pool.load('meetings', meetingProgram(mesh, ranks));
+      }
       for (const kernels of IDLE_KERNELS) await pool.load(`idle ${kernels}`, idleProgram(mesh, kernels));
       await pool.initialize(1);
       return new Bench(ranks, pool);
@@ -90,7 +102,8 @@ class Bench {
   async measure(rounds: number, signal: AbortSignal): Promise<RankBlock> {
     const times = new Map<string, number[]>();
     const collect = ({ spans }: PoolRun): void => {
-      for (const { id, start, end } of spans.flat()) {
+      for (const { id: spanId, start, end } of spans.flat()) {
+        const id = timedAs(spanId);
         const known = times.get(id);
         if (known === undefined) times.set(id, [end - start]);
         else known.push(end - start);
@@ -107,6 +120,8 @@ class Bench {
         // The first has the ranks find each other.
         if (run > 0) collect(done);
       }
+    if (this.ranks > 1)
+      for (let run = 0; run < MEETING_RUNS; run++) collect(await this.#pool.run('meetings', { signal }));
     const spans = [...times].flatMap(([id, taken]) =>
       isTimed(id) && !id.startsWith(REFERENCE_ID) ? [[id, { median: median(taken), mean: mean(taken) }] as const] : [],
     );

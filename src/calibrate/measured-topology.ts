@@ -8,6 +8,7 @@ import type { Mark } from './quantities.js';
 import { digits, gigabytes, microseconds, share } from './quantities.js';
 import { contentionOf } from './slowdowns.js';
 import type { TransferCosts } from './transfer-costs.js';
+import { waitsOf } from './waits.js';
 
 export function topologyOf(
   topology: HardwareDocument['topology'],
@@ -24,13 +25,14 @@ export function topologyOf(
       got: topology.kind,
     });
   }
-  const rest = omit(topology, 'contention', 'transfers', 'transferEfforts', 'collectiveStart');
+  const rest = omit(topology, 'contention', 'transfers', 'transferEfforts', 'waits', 'collectiveStart');
   const contention = contentionOf(all, placed, cores);
   const found = {
     ...rest,
     cores: { value: cores, ...mark },
     ...(contention.length === 0 ? {} : { contention: { ...mark, values: contention } }),
   };
+  const waits = waitsOf(all, placed, cores);
   const first = transfers?.byRanks.find(({ perByte }) => perByte > 0);
   if (transfers === undefined || first === undefined) return found;
   const rate = { value: gigabytes(1 / first.perByte), ...mark, repeatability: share(first.repeatability) };
@@ -48,6 +50,19 @@ export function topologyOf(
     messageLatency: { value: microseconds(first.latency), ...mark, repeatability: share(first.repeatability) },
     collectiveStart: { value: microseconds(transfers.start), ...mark, repeatability: share(first.repeatability) },
     transfers: { ...mark, values },
+    ...(waits.length === 0
+      ? {}
+      : {
+          waits: {
+            ...mark,
+            values: waits.map(({ ranks, start, share: of, repeatability }) => ({
+              ranks,
+              start: microseconds(start),
+              share: digits(of),
+              repeatability: share(repeatability),
+            })),
+          },
+        }),
     transferEfforts: {
       ...mark,
       values: Object.entries(transfers.efforts).map(([collective, effort]) => ({

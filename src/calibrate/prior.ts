@@ -28,8 +28,10 @@ const FAMILIES: readonly Family[] = [
   { of: /topology\.(contention\.\d+)\b/, common: 0.2, alone: 0.05 },
   { of: /topology\.(busyCoreRateFraction)/, common: 0.2, alone: 0.05 },
   { of: /topology\.(transferEfforts)\./, common: 0.1, alone: 0.1 },
-  // Between ranks that compute before, and are not there at once.
-  { of: /topology\.(transfers\.\d+)\./, common: 0.4, alone: 0.3 },
+  // Of what was just computed, that lies in a core's caches or doesn't.
+  { of: /topology\.(transfers\.\d+)\./, common: 0.2, alone: 0.2 },
+  // Between kernels and messages that are all alike: a step's are not.
+  { of: /topology\.(waits\.\d+)\./, common: 0.4, alone: 0.4 },
   // Measured with programs of which hardly anything is left to let go of: a step also frees and collects what it made.
   { of: /(?:hostOverhead|hostTime)()/, common: 1, alone: 1 },
   { of: /()/, common: 1 },

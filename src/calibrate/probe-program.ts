@@ -60,6 +60,29 @@ export type MeasuredCollective = (typeof MEASURED_COLLECTIVES)[number];
 export const EXCHANGED_ELEMENTS = [2 ** 6, 2 ** 12, 2 ** 16, 2 ** 18, 2 ** 20];
 export const collectiveId = (name: MeasuredCollective, elements: number): string => `${name}/${elements}`;
 
+/** Ranks compute so many kernels and sum so many elements, so many times. */
+export interface Meeting {
+  readonly kernels: number;
+  readonly elements: (typeof EXCHANGED_ELEMENTS)[number];
+  readonly times: number;
+}
+export const MEETINGS: readonly Meeting[] = [
+  { kernels: 1, elements: 2 ** 6, times: 6 },
+  { kernels: 8, elements: 2 ** 6, times: 3 },
+  { kernels: 64, elements: 2 ** 6, times: 1 },
+  // Of more ranks than cores, some compute while others exchange: a large message takes turns too.
+  { kernels: 8, elements: 2 ** 18, times: 3 },
+];
+/** By each of its kernels. */
+const COMPUTED_ELEMENTS = 2 ** 14;
+export const meetingId = ({ kernels, elements }: Meeting): string => `meeting/${kernels}/${elements}`;
+/** Of each of its kernels. */
+export const meetingKernelId = (meeting: Meeting): string => `${meetingId(meeting)}/kernel`;
+/** Parts the id of what is timed from which time it is. */
+const TIME = '~';
+/** Spans of the same are timed together. */
+export const timedAs = (spanId: string): string => spanId.split(TIME)[0]!;
+
 class ProbeBuilder {
   readonly builder: Builder;
   readonly inputs: Program['inputs'][number][] = [];
@@ -137,6 +160,29 @@ class ProbeBuilder {
     else builder.emit(name, [source], { axis: AXIS, dimensions: [0] }, at(id));
   }
 
+  /** Kernels that compute on few numbers and move many, and then all ranks meet; again and again. */
+  meeting(meeting: Meeting): void {
+    const { kernels, elements, times } = meeting;
+    const operands = [this.tensor([COMPUTED_ELEMENTS], 'f32', 0), this.tensor([LAUNCHES.large.elements], 'f32', 0)];
+    const { builder } = this;
+    for (let time = 0; time < times; time++) {
+      const source = this.#constant(elements, 'partial', `${meetingId(meeting)}#source${time}`);
+      const at = (what: string) => ({ id: `${what}${TIME}${time}`, phase: 'forward' }) as const;
+      for (let index = 0; index < kernels; index++) {
+        const own = meetingKernelId(meeting);
+        const { ops } = builder.block(() => {
+          builder.emit('gelu', [operands[0]!], {}, at(`${own}/${index}/gelu`));
+          builder.emit('scale', [operands[1]!], { factor: 1.0001 }, at(`${own}/${index}/scale`));
+        });
+        const results = ops.flatMap((op) => op.results);
+        const region = { args: [], ops, results: [] };
+        const kernel = { name: 'kernel', operands, results, attributes: {}, region };
+        builder.push({ ...kernel, ...at(own), id: `${own}${TIME}${time}.${index}` } as Op);
+      }
+      builder.emit('all_reduce', [source], { axis: AXIS }, at(meetingId(meeting)));
+    }
+  }
+
   finish(): Program {
     return this.builder.finish(this.inputs, []);
   }
@@ -162,6 +208,14 @@ export function exchangeProgram(mesh: Mesh, ranks: number): Program {
   const build = new ProbeBuilder(mesh);
   for (const name of MEASURED_COLLECTIVES)
     for (const elements of EXCHANGED_ELEMENTS) build.collective(name, elements, ranks);
+  return build.finish();
+}
+
+/** Ranks that compute and meet; of several ranks. */
+export function meetingProgram(mesh: Mesh, ranks: number): Program {
+  const build = new ProbeBuilder(mesh);
+  build.collective('all_reduce', EXCHANGED_ELEMENTS[0]!, ranks);
+  for (const meeting of MEETINGS) build.meeting(meeting);
   return build.finish();
 }
 

@@ -5,11 +5,12 @@
 import { quantile, sampleWithReplacement } from 'simple-statistics';
 import type { StackDocument, Uncertainty } from '../hardware/index.js';
 import type { Fit, FitTerm } from './fit.js';
-import { fitProfile, refitted } from './fit.js';
-import { predictionHalfWidth } from './intervals.js';
+import { expectedVariance, fitProfile, refitted, rowsOf } from './fit.js';
 import { createRandomSource } from './draws.js';
 import type { Subject } from './subjects.js';
 import type { ProfileDocuments } from './terms.js';
+import type { Deviation, Misfit } from './uncertainty.js';
+import { uncertaintyOf } from './uncertainty.js';
 import type { Check, Outcome, Verdict } from './verdict.js';
 import { checkFit, judge, outcomes, stepIndex } from './verdict.js';
 
@@ -45,6 +46,8 @@ export interface RecalibrationOptions {
   readonly source: string;
   /** How well the machine repeats a step, relative: intervals are no narrower. */
   readonly repeatability?: number;
+  /** How far off fits of other kernel families were on the same machine. */
+  readonly others?: readonly Misfit[];
 }
 
 const BOOTSTRAP_DRAWS = 200;
@@ -74,10 +77,8 @@ function correctionsOf(fit: Fit): Correction[] {
   });
 }
 
-const logError = (predicted: number, measured: number): number => Math.log(measured / predicted);
-
 /** What each fitted run's step is off by when the others alone are fitted, by the slopes at the fit. */
-function leftOut(fit: Fit, subjects: readonly Subject[]): number[] {
+function leftOut(fit: Fit, subjects: readonly Subject[]): Deviation[] {
   const at = fit.terms.map(({ moved }) => moved);
   return subjects.flatMap((subject, index) => {
     const step = stepIndex(subject);
@@ -86,17 +87,22 @@ function leftOut(fit: Fit, subjects: readonly Subject[]): number[] {
     if (others.length === 0) return [];
     const found = refitted(fit, others);
     const { residual, slopes } = fit.rows[index]![step]!;
-    return [residual - at.reduce((sum, value, term) => sum + slopes[term]! * (found[term]! - value), 0)];
+    return [
+      {
+        residual: residual - at.reduce((sum, value, term) => sum + slopes[term]! * (found[term]! - value), 0),
+        variance: expectedVariance(fit, others, slopes),
+      },
+    ];
   });
 }
 
-const DIGITS = 3;
-const rounded = (value: number): number => Number(value.toFixed(DIGITS));
-
-function uncertaintyOf(deviations: readonly number[], repeatability: number, source: string): Uncertainty | undefined {
-  if (deviations.length < 2) return undefined;
-  const width = Math.hypot(predictionHalfWidth(deviations), repeatability);
-  return { p10: rounded(Math.exp(-width)), p50: 1, p90: rounded(Math.exp(width)), runs: deviations.length, source };
+/** What the step of each run is off by that was not fitted. */
+function notFitted(documents: ProfileDocuments, fit: Fit, subjects: readonly Subject[], source: string): Deviation[] {
+  const all = fit.rows.flat();
+  return rowsOf(documents, fit, subjects, source).flatMap((rows, index) => {
+    const row = rows[stepIndex(subjects[index]!)];
+    return row === undefined ? [] : [{ residual: row.residual, variance: expectedVariance(fit, all, row.slopes) }];
+  });
 }
 
 function withUncertainty(stack: StackDocument, uncertainty: Uncertainty): StackDocument {
@@ -115,16 +121,13 @@ export interface Sides {
 export function calibrated(
   documents: ProfileDocuments,
   { fit: subjects, check }: Sides,
-  { source, repeatability = 0 }: RecalibrationOptions,
+  { source, repeatability = 0, others = [] }: RecalibrationOptions,
 ): Calibration {
   const fit = fitProfile(documents, subjects, source);
   const keptBack = outcomes(check, documents, fit.documents);
-  const deviations = [
-    ...leftOut(fit, subjects),
-    ...keptBack.map(({ afterSeconds, measuredSeconds }) => logError(afterSeconds, measuredSeconds)),
-  ];
+  const deviations = [...leftOut(fit, subjects), ...notFitted(documents, fit, check, source)];
   const about = `${deviations.length} runs that were not fitted or left out of the fit, ${source}`;
-  const known = uncertaintyOf(deviations, repeatability, about);
+  const known = uncertaintyOf(deviations, { repeatability, others, source: about });
   const before = documents.stack.uncertainty;
   const uncertainty = known ?? (before && { ...before.value, source: before.source });
   return {

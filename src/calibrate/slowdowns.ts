@@ -35,7 +35,7 @@ function slowdownsOf(alone: RankMeasurements, several: RankMeasurements, placed:
 }
 
 /** How many times as long all probes take, on the average over their runs. */
-const meanRatio = (few: RankMeasurements, many: RankMeasurements, placed: readonly Placed[]): number => {
+export const meanRatio = (few: RankMeasurements, many: RankMeasurements, placed: readonly Placed[]): number => {
   const total = (of: RankMeasurements): number => placed.reduce((sum, { id }) => sum + of.mean(id).value, 0);
   return total(many) / total(few);
 };

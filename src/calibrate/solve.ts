@@ -39,6 +39,16 @@ export function solvePositive(matrix: readonly (readonly number[])[], right: rea
   return solved;
 }
 
+/** What is known of the parameters before and by the rows: the inverse of their covariance. */
+export function informationOf(rows: readonly Row[], precision: readonly (readonly number[])[]): number[][] {
+  const matrix = precision.map((row) => [...row]);
+  for (const { slopes, weight } of rows)
+    slopes.forEach((slope, row) => {
+      if (slope !== 0) slopes.forEach((other, column) => (matrix[row]![column]! += weight * slope * other));
+    });
+  return matrix;
+}
+
 /**
  * The change of the parameters that minimizes Σ weight · (residual − slopes · change)² + (θ + change)ᵀ·P·(θ + change).
  *
@@ -50,14 +60,8 @@ export function leastSquares(
   at: readonly number[],
   precision: readonly (readonly number[])[],
 ): number[] {
-  const matrix = precision.map((row) => [...row]);
   const right = precision.map((row) => -row.reduce((sum, value, index) => sum + value * at[index]!, 0));
-  for (const { slopes, residual, weight } of rows) {
-    slopes.forEach((slope, row) => {
-      if (slope === 0) return;
-      right[row]! += weight * slope * residual;
-      slopes.forEach((other, column) => (matrix[row]![column]! += weight * slope * other));
-    });
-  }
-  return solvePositive(matrix, right);
+  for (const { slopes, residual, weight } of rows)
+    slopes.forEach((slope, row) => (right[row]! += weight * slope * residual));
+  return solvePositive(informationOf(rows, precision), right);
 }

@@ -64,6 +64,7 @@ export interface PredictedRun {
  * mix that its terms are of; sums of kinds less, and the step is what is to be predicted.
  */
 const NOISE = { span: 0.25, kind: 0.1, rest: 0.3, step: 0.03 } as const;
+export const STEP_NOISE = NOISE.step;
 /** Shares of the step that are next to nothing. */
 const FLOOR = { span: 0.003, kind: 0.01, rest: 0.02, step: 0 } as const;
 

@@ -75,7 +75,7 @@ export interface Measured {
   readonly fingerprint: Fingerprint;
 }
 
-const SCHEMA = 'meshwright/measurement@1';
+const SCHEMA = 'meshwright/measurement@2';
 const headForm = z.object({ schema: z.literal(SCHEMA), request: z.string(), blocks: z.number().int().positive() });
 
 /** What has to be the same for blocks to belong together. */

@@ -138,7 +138,7 @@ function resolveNodes(topology: NodeDocument, reader: Reader): Topology {
 }
 
 /** What was measured at several numbers of ranks. */
-function measuredByRanks({ contention, transfers, transferEfforts }: Document<'shared-memory'>, place: Place) {
+function measuredByRanks({ contention, transfers, transferEfforts, waits }: Document<'shared-memory'>, place: Place) {
   const at = (index: number, name: string) => place(['topology', 'transfers', 'values', index, name]);
   return {
     ...(contention === undefined
@@ -151,6 +151,15 @@ function measuredByRanks({ contention, transfers, transferEfforts }: Document<'s
             ranks,
             bandwidth: positive(rate, 'bytesPerSecond', at(index, 'bandwidth')),
             latency: parseQuantity(latency, 'time', at(index, 'latency')),
+          })),
+        }),
+    ...(waits === undefined
+      ? {}
+      : {
+          waits: waits.values.map(({ ranks, start, share }, index) => ({
+            ranks,
+            start: parseQuantity(start, 'time', place(['topology', 'waits', 'values', index, 'start'])),
+            share,
           })),
         }),
     ...(transferEfforts === undefined

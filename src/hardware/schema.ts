@@ -175,6 +175,21 @@ const sharedMemory = z.strictObject({
       values: z.array(z.strictObject({ ranks: size, bandwidth: amount, latency: amount, repeatability })).min(1),
     })
     .optional(),
+  waits: z
+    .strictObject({
+      ...provenance,
+      values: z
+        .array(
+          z.strictObject({
+            ranks: size,
+            start: amount,
+            share: z.number().nonnegative(),
+            repeatability,
+          }),
+        )
+        .min(1),
+    })
+    .optional(),
   transferEfforts: z
     .strictObject({
       ...provenance,
@@ -351,6 +366,7 @@ export const stackSchema = z.strictObject({
       p90: z.number().positive(),
       /** How many measured runs that is of. */
       runs: size,
+      misfit: z.number().nonnegative().optional(),
     }),
   ).optional(),
 });

@@ -224,6 +224,8 @@ export interface SharedMemoryTopology {
   readonly contention?: readonly Contention[];
   /** Between the ranks of a machine with so many of them: in place of `transferPerChip` and `messageLatency`. */
   readonly transfers?: readonly RankTransfers[];
+  /** What ranks that should come to a collective together wait for the last of them; nothing where absent. */
+  readonly waits?: readonly RankWaits[];
   /** How many times as long as its bytes should a collective has a rank's thread; 1 where absent. */
   readonly transferEfforts?: Readonly<Partial<Record<CollectiveKind, number>>>;
 }
@@ -240,6 +242,13 @@ export interface RankTransfers {
   readonly bandwidth: BytesPerSecond;
   /** Of a message, from its sending to when the rank that waits for it goes on. */
   readonly latency: Seconds;
+}
+
+/** Of all ranks of a machine, on the average over them: so long, and a share of what each computed since they met last. */
+export interface RankWaits {
+  readonly ranks: number;
+  readonly start: Seconds;
+  readonly share: number;
 }
 
 /** What an hour of a chip costs where it can be had on demand, its share of the host included. */
@@ -484,5 +493,7 @@ export interface Uncertainty {
   readonly p90: number;
   /** How many measured runs that is of. */
   readonly runs: number;
+  /** Mean square of how far off they were over what a fit expected of each. */
+  readonly misfit?: number | undefined;
   readonly source: string;
 }

@@ -2,7 +2,15 @@
 import { expect, test } from 'vitest';
 import type { Block, MeasureEvent, OpProbe } from '../../src/calibrate/index.js';
 import { joinBlocks, measureDevices } from '../../src/calibrate/index.js';
-import { MEASURED_COLLECTIVES, collectiveId, launchId, probeId } from '../../src/calibrate/probe-program.js';
+import {
+  MEASURED_COLLECTIVES,
+  MEETINGS,
+  collectiveId,
+  launchId,
+  meetingId,
+  meetingKernelId,
+  probeId,
+} from '../../src/calibrate/probe-program.js';
 
 const workerUrl = new URL('../../dist/src/cli/rank-worker.js', import.meta.url);
 const f32 = (...shape: number[]) => ({ shape, dtype: 'f32' as const });
@@ -28,6 +36,8 @@ test('every block there is still to be has every probe, on each number of ranks'
     for (const id of [probeId(0), probeId(1), launchId('chain')]) expect(measured.median(id).value).toBeGreaterThan(0);
     expect(measured.reference.value).toBeGreaterThan(measured.median(probeId(0)).value);
   }
+  for (const meeting of MEETINGS)
+    for (const id of [meetingId(meeting), meetingKernelId(meeting)]) expect(two!.mean(id).value).toBeGreaterThan(0);
   for (const name of MEASURED_COLLECTIVES)
     expect(two!.median(collectiveId(name, 2 ** 20)).value).toBeGreaterThan(
       two!.median(collectiveId(name, 2 ** 6)).value,

@@ -9,9 +9,12 @@ import {
   LAUNCHES,
   LAUNCH_NAMES,
   MEASURED_COLLECTIVES,
+  MEETINGS,
   addendId,
   collectiveId,
   launchId,
+  meetingId,
+  meetingKernelId,
   probeId,
   probeProgram,
 } from '../../src/calibrate/probe-program.js';
@@ -33,6 +36,12 @@ const EXCHANGE = {
   2: { latency: 10e-6, rate: 4e9 },
   4: { latency: 200e-6, rate: 1e9 },
 } as const;
+/** What ranks wait where they meet. */
+const WAITS = {
+  2: { start: 40e-6, share: 0.05 },
+  4: { start: 2e-3, share: 0.12 },
+} as const;
+const KERNEL = 0.8e-3;
 const HOST = { step: 300e-6, rank: 50e-6, span: 8e-6 };
 
 const { ops, values } = probeProgram(createMesh({ data: 1 }), probes);
@@ -83,6 +92,14 @@ function spansOf(ranks: number): Record<string, { median: number; mean: number }
       const seconds = EXCHANGE.start + messages * latency + ((messages / ranks) * elements * 4) / rate;
       spans[collectiveId(name, elements)] = { median: seconds, mean: seconds };
     }
+  const { start, share } = WAITS[ranks as 2 | 4];
+  for (const meeting of MEETINGS) {
+    add(meetingKernelId(meeting), KERNEL);
+    const computed = meeting.kernels * spans[meetingKernelId(meeting)]!.mean;
+    const met = spans[collectiveId('all_reduce', meeting.elements)]!.mean;
+    const mean = met + start + share * computed;
+    spans[meetingId(meeting)] = { median: mean / 2, mean };
+  }
   return spans;
 }
 
@@ -154,6 +171,17 @@ describe('the profile of a machine whose costs are known', () => {
     Object.values(topology.transferEfforts!).forEach((effort) => expect(effort).toBeCloseTo(1, 2));
   });
 
+  test('has what ranks wait where they meet, by number of ranks', () => {
+    const { topology } = hardware;
+    if (topology.kind !== 'shared-memory') throw new Error(topology.kind);
+    expect(topology.waits!.map(({ ranks }) => ranks)).toEqual([2, 4]);
+    for (const { ranks, start, share } of topology.waits!) {
+      const truth = WAITS[ranks as 2 | 4];
+      expect(start / truth.start).toBeCloseTo(1, 1);
+      expect(share / truth.share).toBeCloseTo(1, 1);
+    }
+  });
+
   test('says of every number where it is from, and how well it repeats', () => {
     const { chip, topology } = measured.hardware;
     if (topology.kind !== 'shared-memory') throw new Error(topology.kind);
@@ -164,6 +192,7 @@ describe('the profile of a machine whose costs are known', () => {
       chip.vectorRate,
       chip.opTimes,
       ...[topology.contention, topology.transfers, topology.transferEfforts, topology.collectiveStart],
+      topology.waits,
       ...[topology.messageLatency, topology.transferBandwidthPerChip.achievable, topology.cores],
       ...[measured.stack.kernelLaunchOverhead, measured.stack.operandOverhead, measured.stack.operandCopies],
       ...[measured.stack.opOverhead, measured.stack.hostOverheadPerStep, measured.stack.hostTimePerSpan],
