@@ -7,7 +7,7 @@ import type { Seconds } from '../src/units.js';
 import { seconds } from '../src/units.js';
 import { toSeconds } from './engine/index.js';
 import type { Waits } from './machine/index.js';
-import type { Plan, Step } from './plan.js';
+import type { CollectiveStep, Step } from './steps.js';
 
 /** By how many standard deviations the last of so many is behind their mean, if they are normal (Blom 1958). */
 const lateness = (ranks: number): number => (ranks < 2 ? 0 : probit((ranks - 0.375) / (ranks + 0.25)));
@@ -62,7 +62,7 @@ export interface StepWaits {
 export function waitsIn(
   waits: Waits,
   chips: number,
-  { steps, collectives }: Pick<Plan, 'steps' | 'collectives'>,
+  { steps, collectives }: { readonly steps: readonly Step[]; readonly collectives: readonly CollectiveStep[] },
 ): StepWaits {
   const meetings = new Meetings(waits);
   const left = meetings.walk(steps, 0, 1);
