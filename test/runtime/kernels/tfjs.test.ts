@@ -114,6 +114,19 @@ for (const name of ['tfjs-wasm', 'tfjs-node'] as const satisfies readonly Family
       expect(tf.memory().numTensors).toBe(before);
     });
 
+    it('gives NaN and infinity on through GELU and AdamW', async () => {
+      const builder = new KernelBuilder('f32');
+      const [x, m, v, rate, step] = [[2], [2], [2], [], []].map((shape) => builder.operand(shape));
+      const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
+      const updated = builder.all('adamw', [x!, x!, m!, v!, rate!, step!], settings);
+      const kernel = await family.compile(builder.spec([builder.emit('gelu', [x!], {}), ...updated]));
+      const rest = [Float32Array.of(0, 0), Float32Array.of(0, 0), Float32Array.of(0.1), Float32Array.of(1)];
+      const [gelu, , first, second] = await kernel.run([Float32Array.of(NaN, Infinity), ...rest]);
+      expect([gelu, first, second].map((result) => [...numbersOf(result!)])).toEqual(
+        [0, 1, 2].map(() => [NaN, Infinity]),
+      );
+    });
+
     it('multiplies matrices and stacks of any size, transposed or not', async () => {
       const size = fc.integer({ min: 1, max: 70 });
       await fc.assert(

@@ -95,16 +95,16 @@ class Recorder {
       tensors.forEach((tensor, index) => this.#constant(tensor, ids[index]!));
       return ids;
     };
-    underWay = this;
+    inChain = (link) => this.#chain(link);
     try {
       return work();
     } finally {
-      underWay = undefined;
+      inChain = (link) => link();
       Object.assign(backend, { binding, getInputTensorIds });
     }
   }
 
-  chain<T>(work: () => T): T {
+  #chain<T>(work: () => T): T {
     this.#isChain = true;
     try {
       return work();
@@ -173,13 +173,14 @@ class Recorder {
   }
 }
 
-let underWay: Recorder | undefined;
+/** Of what is recorded at the moment. */
+let inChain: <T>(work: () => T) => T = (work) => work();
 
 /**
  * XLA makes one loop of a chain of elementwise ops. It runs in a thread of its own, which has to be woken: that is worth it
  * for long chains alone, on tensors that no cache of a core holds. libtensorflow's products are no slower than XLA's.
  */
-export const chain = <T>(work: () => T): T => (underWay === undefined ? work() : underWay.chain(work));
+export const chain = <T>(work: () => T): T => inChain(work);
 
 function load(nodes: readonly GraphNode[]): number {
   const folder = mkdtempSync(join(tmpdir(), 'meshwright-graph-'));
