@@ -113,6 +113,9 @@ export function settingsOf(job: Job, stack: Stack): Setting[] {
   return found;
 }
 
+/** Runs of layers in a step, on all chips: a few seconds of simulating each chip. */
+const MOST_LAYERS_RUN = 50_000;
+
 export function degreesOf(job: Job, stack: Stack): Degree[] {
   const { hardware, chips } = job;
   const { topology } = hardware;
@@ -123,6 +126,8 @@ export function degreesOf(job: Job, stack: Stack): Degree[] {
   });
   const isShared = topology.kind === 'shared-memory';
   const isNode = topology.kind === 'switch' || topology.kind === 'fully-connected';
+  // With more of them one slow chip takes a minute to simulate, and about what all of them as slow take.
+  const oneByOne = chips === 1 || chips * job.model.depth * job.plan.microbatches <= MOST_LAYERS_RUN;
   const slices = topology.kind === 'torus' ? topology.largestSlice.reduce((a, b) => a * b, 1) : 0;
   const crossesNetwork =
     (isNode && topology.network !== undefined && chips > topology.chipsPerNode) ||
@@ -149,12 +154,12 @@ export function degreesOf(job: Job, stack: Stack): Degree[] {
         ]
       : []),
     rates(
-      'all chips compute',
+      oneByOne ? 'all chips compute' : 'all chips, or one that all wait for, compute',
       (compute) => ({ compute, attention: compute }),
-      'clocks and power limits while it runs (nvidia-smi -q -d CLOCK,PERFORMANCE)',
+      `clocks and power limits while it runs (nvidia-smi -q -d CLOCK,PERFORMANCE)${oneByOne ? '' : ', chip by chip, and step times chip by chip'}`,
     ),
     rates('memory', (memoryBandwidth) => ({ memoryBandwidth }), 'a copy benchmark on one chip'),
-    ...(chips > 1
+    ...(chips > 1 && oneByOne
       ? [
           {
             name: 'one chip computes',
