@@ -375,7 +375,7 @@ export function planProgram(
   let planner = new Planner(program, machine, stack, asked);
   let steps = planner.block(program.ops, 1);
   // What is waited for hangs on what is computed between collectives, all of it.
-  const waits = machine.waits && waitsIn(machine.waits, machine.chips, { steps, collectives: planner.collectives });
+  const waits = machine.waits && waitsIn(machine.waits, machine.chips, steps, planner.collectives);
   if (waits !== undefined) {
     planner = new Planner(program, machine, stack, asked, waits);
     steps = planner.block(program.ops, 1);

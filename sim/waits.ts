@@ -5,15 +5,30 @@
 import { probit } from 'simple-statistics';
 import type { Seconds } from '../src/units.js';
 import { seconds } from '../src/units.js';
+import type { Ticks } from './engine/index.js';
 import { toSeconds } from './engine/index.js';
 import type { Waits } from './machine/index.js';
-import type { Plan, Step } from './plan.js';
 
 /** By how many standard deviations the last of so many is behind their mean, if they are normal (Blom 1958). */
 const lateness = (ranks: number): number => (ranks < 2 ? 0 : probit((ranks - 0.375) / (ranks + 0.25)));
 
 /** The mean over ranks. */
 export const waitAfter = ({ start, share }: Waits, computed: Seconds): Seconds => seconds(start + share * computed);
+
+/** What of a plan's steps it hangs on. */
+export type MeetingStep =
+  | { readonly kind: 'kernel'; readonly duration: Ticks }
+  | { readonly kind: 'collective'; readonly index: number }
+  | { readonly kind: 'move' | 'join' | 'element' }
+  | { readonly kind: 'manual'; readonly steps: readonly MeetingStep[] }
+  | {
+      readonly kind: 'repeat';
+      readonly count: number;
+      readonly ahead?: { readonly steps: readonly MeetingStep[] };
+      readonly steps: readonly MeetingStep[];
+      /** Those inside. */
+      readonly collectives: readonly number[];
+    };
 
 /** Walks a program without a clock. */
 class Meetings {
@@ -30,7 +45,7 @@ class Meetings {
    * @param times how often this comes to pass
    * @returns computed since the last meeting, at the end of the steps
    */
-  walk(steps: readonly Step[], since: number, times: number): number {
+  walk(steps: readonly MeetingStep[], since: number, times: number): number {
     let computed = since;
     for (const step of steps) {
       if (step.kind === 'kernel') computed += toSeconds(step.duration);
@@ -58,11 +73,15 @@ export interface StepWaits {
   readonly atEnd: Seconds;
 }
 
-/** @param plan without waits */
+/**
+ * @param steps of a plan without waits
+ * @param collectives of the plan, with how often the step runs each
+ */
 export function waitsIn(
   waits: Waits,
   chips: number,
-  { steps, collectives }: Pick<Plan, 'steps' | 'collectives'>,
+  steps: readonly MeetingStep[],
+  collectives: readonly { readonly times: number }[],
 ): StepWaits {
   const meetings = new Meetings(waits);
   const left = meetings.walk(steps, 0, 1);
