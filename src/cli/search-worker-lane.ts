@@ -30,9 +30,6 @@ const sentRequest = (request: LaneRequest<Candidate>): LaneRequest<SentCandidate
     ? { ...request, candidates: request.candidates.map(sent) }
     : { ...request, candidate: sent(request.candidate) };
 
-/** Programs are made, read and dropped: with as much room few of them outlive a collection. */
-const YOUNG_MEGABYTES = 64;
-
 export class WorkerLane implements Lane<Candidate, JobSimulation> {
   /** Algorithms that collectives take in plans that were simulated so far. */
   taken: readonly TakenCollective[] = [];
@@ -44,7 +41,6 @@ export class WorkerLane implements Lane<Candidate, JobSimulation> {
       minThreads: 1,
       maxThreads: 1,
       workerData: settings,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     });
   }
 
