@@ -29,7 +29,7 @@ describe('the dimensions of a search', () => {
   it('are the axes, the microbatches and the options that a search varies', () => {
     expect(searchOf(POD, USUAL).dimensions.map(({ name }) => name)).toEqual([
       ...['pipe', 'replica', 'data', 'sequence', 'model', 'microbatches', 'schedule', 'virtual-stages'],
-      ...['rematerialize', 'activations', 'linears', 'shard', 'compute'],
+      ...['rematerialize', 'activations', 'linears', 'optimizer-offload', 'shard', 'compute'],
     ]);
   });
 
