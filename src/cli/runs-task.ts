@@ -1,7 +1,7 @@
 /** What the UI asks of runs that are over, on a thread of its own. */
 import { MeshwrightError } from '../errors.js';
 import type { ErrorCode, ErrorDetail } from '../errors.js';
-import type { CalibrationReport, RunDetail, RunList, TimesRow, WorkRow } from '../tui/services.js';
+import type { CalibrationReport, RunDetail, RunList, RunRow, TimesRow, WorkRow } from '../tui/services.js';
 import { calibrateHere } from './calibrate-here.js';
 import { readComparison } from './comparison.js';
 import { describeStraggler, placeText } from './comparison-view.js';
@@ -35,6 +35,21 @@ const timesOf = ({ kind, predictedSeconds, measuredSeconds }: Omit<OpDifference,
   measuredSeconds,
 });
 
+/** With what is none of them, so that they add up to the steps; none where there are none. */
+function withRest(
+  rows: readonly TimesRow[],
+  { predictedStepTimeSeconds, measuredStepTimeSeconds }: RunRow,
+): TimesRow[] {
+  if (rows.length === 0) return [];
+  const sum = (of: 'predictedSeconds' | 'measuredSeconds'): number => rows.reduce((total, row) => total + row[of], 0);
+  const rest = {
+    name: 'all the rest',
+    predictedSeconds: predictedStepTimeSeconds - sum('predictedSeconds'),
+    measuredSeconds: measuredStepTimeSeconds - sum('measuredSeconds'),
+  };
+  return [...rows, rest];
+}
+
 /** @throws MeshwrightError RUN_INVALID */
 export function readRun(runFolder: string): RunDetail {
   const document = readComparison(runFolder);
@@ -42,14 +57,15 @@ export function readRun(runFolder: string): RunDetail {
   const kernels = opsByWork(document.spans);
   const { hardware, hardwareVersion: version = null } = document;
   const drift = version === null ? null : driftOfVersion(version.name, version.version);
+  const row = rowOf(runFolder, document);
   return {
-    row: rowOf(runFolder, document),
-    byWork: waterfalls.byWork.map((row): WorkRow => ({
-      ...timesOf(row),
-      kernels: (kernels.get(row.kind) ?? []).map((one) => ({ ...timesOf(one), runs: one.spans })),
+    row,
+    byWork: waterfalls.byWork.map((one): WorkRow => ({
+      ...timesOf(one),
+      kernels: (kernels.get(one.kind) ?? []).map((kernel) => ({ ...timesOf(kernel), runs: kernel.spans })),
     })),
     byPhase: waterfalls.byPhase.map(timesOf),
-    byCollective: waterfalls.byCollective.map(timesOf),
+    byCollective: withRest(waterfalls.byCollective.map(timesOf), row),
     ranks: (ranks ?? []).map((one) => ({
       name: `rank ${one.rank}`,
       place: placeText(one),

@@ -111,6 +111,22 @@ describe('looking at plans', () => {
     expect(plansOf(hear(again, late)).progress.plans).toEqual([]);
   });
 
+  it('a search goes on behind the runs, and what it finds or fails by meanwhile is there when one comes back', () => {
+    const over = keys(start(), 'enter', 'runs');
+    const listed: News = { type: 'listed', work: 1, list: RUNS };
+    const ended = hear(over, listed, { type: 'searched', work: 0, progress: found(PODS) });
+    expect([ended.screen.at, over.work?.id]).toEqual(['compare', 0]);
+    expect(plansOf(keys(ended, 'escape')).progress).toMatchObject({ plans: PODS, done: true });
+    const streaming = hear(over, { type: 'searching', work: 0, progress: found(PODS, false) });
+    expect(keys(streaming, 'escape')).toMatchObject({
+      screen: { plans: { progress: { plans: PODS } } },
+      work: { id: 0 },
+    });
+    const failed = hear(over, listed, { type: 'failed', work: 0, error: UNFIT });
+    expect(failed).toMatchObject({ failure: UNFIT, screen: { at: 'compare', compare: { list: RUNS } } });
+    expect(keys(failed, 'escape', 'escape').screen.at).toBe('pick');
+  });
+
   it('what is typed after a search, also one that failed, finds another name', () => {
     const searched = keys(typed(start(), 'vit-tiny'), 'enter');
     const failed = hear(searched, { type: 'failed', work: 0, error: UNFIT });

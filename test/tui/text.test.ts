@@ -48,6 +48,11 @@ describe('words', () => {
     expect([short(874), short(22_700), short(1_180_000)]).toEqual(['874', '22.7 k', '1.18 M']);
     expect([wait(12), wait(200), wait(3900)]).toEqual(['12 s', '3 min 20 s', '1 h 5 min']);
     expect([signedPercent(-0.123), signedPercent(0.04), signedPercent(Number.NaN)]).toEqual(['−12.3 %', '+4.0 %', '-']);
+    expect([signedPercent(0.9994), signedPercent(1.312), signedPercent(-0.9999)]).toEqual([
+      '+99.9 %',
+      '+131 %',
+      '−100 %',
+    ]);
     expect([share(1, 4), share(1, 1000), share(0, 4)]).toEqual(['25 %', '<1 %', '0 %']);
   });
 

@@ -14,9 +14,11 @@ export function share(part: number, whole: number): string {
 export const unbroken = (text: string): string =>
   text.replace(/(\d) (?=(?:%|[µmn]?s|[kMGTP]?B)(?![\p{L}\d]))/gu, '$1\u00A0');
 
-/** `−12.3 %`, `+4.0 %`; a dash where there is nothing to compare with. */
+/** `−12.3 %`, `+4.0 %`, `+131 %`: seven cells up to fifty times; a dash where there is nothing to compare with. */
 export const signedPercent = (ratio: number): string =>
-  Number.isFinite(ratio) ? `${ratio < 0 ? '−' : '+'}${formatPercent(Math.abs(ratio))}` : '-';
+  Number.isFinite(ratio)
+    ? `${ratio < 0 ? '−' : '+'}${formatPercent(Math.abs(ratio), Math.abs(ratio) < 0.9995 ? 1 : 0)}`
+    : '-';
 
 /** `+1.2 ms` */
 export const signedClock = (value: number): string => `${value < 0 ? '−' : '+'}${clock(Math.abs(value))}`;

@@ -48,6 +48,10 @@ function lastFolders(path: string, room: number): string {
   return others.reduce((shown, folder) => (`${folder}/${shown}`.length > room ? shown : `${folder}/${shown}`), last);
 }
 
+/** Of terms the end tells them apart. */
+const endOf = (term: string, room: number, ellipsis: string): string =>
+  term.length <= room ? term : ellipsis + term.slice(ellipsis.length - room);
+
 export function Calibrated(props: {
   readonly report: CalibrationReport;
   readonly line: number;
@@ -59,7 +63,7 @@ export function Calibrated(props: {
   const corrections = useTableLines({
     columns: CORRECTIONS,
     rows: report.corrections.map(({ term, before, factor, interval: [p10, p90] }) => [
-      term,
+      endOf(term, roomIn(CORRECTIONS, width), look.glyphs.ellipsis),
       before,
       factor.toFixed(2),
       `${p10.toFixed(2)} – ${p90.toFixed(2)}`,

@@ -1,6 +1,7 @@
 /** One run that is over: where the difference between its predicted and its measured step is, down to kernels. */
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
+import { wrapped } from '../../text.js';
 import { formatPercent } from '../../units.js';
 import { waterfall } from '../components/plot.js';
 import { Section } from '../components/section.js';
@@ -43,7 +44,7 @@ function Verdict({ detail }: { readonly detail: RunDetail }): ReactNode {
         {where}.
       </Text>
       <Text wrap="truncate">
-        {mfu}; {wordsIn(row.steps, 'step', 'steps')} timed.{detail.notes.map((note) => ` ${note}.`)}
+        {mfu}; {wordsIn(row.steps, 'step', 'steps')} timed.
       </Text>
     </>
   );
@@ -155,20 +156,28 @@ export function OneRun(props: {
   readonly size: Size;
 }): ReactNode {
   const { detail, view, row, size } = props;
+  const { title, model, plan } = detail.row;
   const width = bodyColumns(size);
-  const height = Math.max(2, bodyRows(size) - AROUND_ROWS);
+  const isWide = size.columns >= WIDE_COLUMNS;
+  const notes = detail.notes.flatMap((note) => wrapped(`${note}.`, width));
+  const height = Math.max(2, bodyRows(size) - AROUND_ROWS - notes.length);
   const isEmpty = view === 'ranks' ? detail.ranks.length === 0 : rowsOfView(detail, view).length === 0;
   return (
     <Box flexDirection="column">
-      <Section title={`${detail.row.title}: ${detail.row.plan}`} width={width} />
+      <Section title={isWide ? `${title}: ${plan}` : `${model} ${plan}`} width={width} />
       <Verdict detail={detail} />
+      {notes.map((line, index) => (
+        <Text key={index} wrap="truncate">
+          {line}
+        </Text>
+      ))}
       <Views view={view} />
       {isEmpty ? (
         <Text dimColor>none in this run</Text>
       ) : view === 'ranks' ? (
         <Table
           columns={RANKS}
-          rows={detail.ranks.map((one) => rankCells(one, size.columns >= WIDE_COLUMNS))}
+          rows={detail.ranks.map((one) => rankCells(one, isWide))}
           width={width}
           height={height + 1}
           selected={row}
@@ -176,7 +185,7 @@ export function OneRun(props: {
       ) : (
         <Waterfall rows={rowsOfView(detail, view)} detail={detail} selected={row} width={width} height={height} />
       )}
-      <Text> </Text>
+      <Text wrap="truncate">{isWide ? ' ' : title}</Text>
       <Text wrap="truncate-start">
         <Text dimColor>Run folder </Text>
         {detail.row.runFolder}

@@ -8,6 +8,7 @@ import { onAnswer } from './answers.js';
 import { withCalibration, withDetail, withoutWork } from './compare.js';
 import type { CompareState } from './compare.js';
 import { initialPick } from './pick.js';
+import type { PlansState } from './plans.js';
 import { USUAL, withProgress } from './plans.js';
 import { onPress } from './presses.js';
 import type { TrainState } from './train.js';
@@ -49,33 +50,35 @@ function withCompare(state: AppState, change: (compare: CompareState) => Compare
 /** With another profile of this machine. */
 const withProfile = (state: AppState): AppState => ({ ...state, profiles: state.profiles + 1 });
 
-/**
- * A failed search goes back to the fields unless there are plans to look at, or dimensions to free; a failed run stays,
- * with what it showed.
- */
-function onFailure(state: AppState, failure: MeshwrightError): AppState {
+/** The plans of the search that is under way, also while runs are looked at over them. */
+function withPlans(state: AppState, change: (plans: PlansState) => Exclude<Screen, { at: 'compare' }>): AppState {
   const { screen } = state;
-  if (screen.at === 'plans') {
-    const { plans } = screen;
-    const next: Screen =
-      plans.progress.plans.length === 0 && plans.wish === USUAL
-        ? { at: 'pick' }
-        : { at: 'plans', plans: withProgress(plans, { ...plans.progress, done: true }) };
-    return { ...state, screen: next, failure };
-  }
-  if (screen.at === 'compare') return withCompare({ ...state, failure }, withoutWork);
-  return withTrain({ ...state, failure }, (train) => ({ ...train, status: 'failed' }));
+  if (screen.at === 'plans') return { ...state, screen: change(screen.plans) };
+  if (screen.at !== 'compare' || screen.back.at !== 'plans') return state;
+  return { ...state, screen: { ...screen, back: change(screen.back.plans) } };
+}
+
+/** Back at the fields, unless there are plans to look at, or dimensions to free. */
+const afterFailedSearch = (plans: PlansState): Exclude<Screen, { at: 'compare' }> =>
+  plans.progress.plans.length === 0 && plans.wish === USUAL
+    ? { at: 'pick' }
+    : { at: 'plans', plans: withProgress(plans, { ...plans.progress, done: true }) };
+
+/** @param isSearch what failed; a failed run stays, with what it showed */
+function onFailure(state: AppState, failure: MeshwrightError, isSearch: boolean): AppState {
+  const failed: AppState = { ...state, failure };
+  if (isSearch) return withPlans(failed, afterFailedSearch);
+  if (state.screen.at === 'compare') return withCompare(failed, withoutWork);
+  return withTrain(failed, (train) => ({ ...train, status: 'failed' }));
 }
 
 function onNews(state: AppState, news: News): AppState {
   if (!PLACES.some((place) => state[place]?.id === news.work)) return state;
-  const { screen } = state;
   switch (news.type) {
     case 'searching':
     case 'searched': {
-      if (screen.at !== 'plans') return state;
       const progress = { ...news.progress, done: news.type === 'searched' };
-      return { ...state, screen: { at: 'plans', plans: withProgress(screen.plans, progress) } };
+      return withPlans(state, (plans) => ({ at: 'plans', plans: withProgress(plans, progress) }));
     }
     case 'training':
       return withTrain(
@@ -99,7 +102,7 @@ function onNews(state: AppState, news: News): AppState {
     case 'stopped':
       return withTrain(state, (train) => ({ ...train, status: 'stopped' }));
     case 'failed':
-      return onFailure(state, news.error);
+      return onFailure(state, news.error, state.work?.id === news.work && state.work.kind === 'search');
   }
 }
 

@@ -34,7 +34,8 @@ const searching = (state: AppState, plans: PlansState): AppState => ({
 /** Back to plans, which are searched for again where they run here and this machine's profile is another by now. */
 function backToPlans(state: AppState, plans: PlansState): AppState {
   if (plans.profiles === state.profiles || !plans.progress.plans.some(({ runsHere }) => runsHere))
-    return { ...state, screen: { at: 'plans', plans }, work: undefined };
+    // A search that goes on goes on; a run ends.
+    return { ...state, screen: { at: 'plans', plans }, work: plans.progress.done ? undefined : state.work };
   const notice = "Searched again: by this machine's profile as it is now.";
   return { ...searching(state, predictedAnew(plans)), notice };
 }
@@ -107,9 +108,7 @@ function onCompare(state: AppState, screen: At<'compare'>, press: Press, size: S
       return next;
     case 'leave': {
       const left: AppState = { ...state, screen: screen.back, reading: undefined, calibrating: undefined };
-      // A search that goes on goes on; of one that has ended the plans may be of before.
-      const { back } = screen;
-      return back.at === 'plans' && back.plans.progress.done ? backToPlans(left, back.plans) : left;
+      return screen.back.at === 'plans' ? backToPlans(left, screen.back.plans) : left;
     }
     case 'read':
       return { ...next, reading: { id: state.works, ...request }, works: state.works + 1 };
