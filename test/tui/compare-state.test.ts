@@ -125,8 +125,15 @@ describe('a calibration', () => {
     expect(typed(keys(state, 'escape'), 'c').calibrating?.id).toBe(2);
   });
 
-  it('is left with the screen', () => {
-    expect(keys(typed(listed(), 'c'), 'escape').calibrating).toBeUndefined();
+  it('is left with the screen by the same key twice, and not after it ended', () => {
+    const asked = keys(typed(listed(), 'c'), 'escape');
+    expect(asked.notice).toBe('A calibration is under way: Esc again stops it and goes back.');
+    expect([asked.screen.at, asked.calibrating?.id]).toEqual(['compare', 1]);
+    expect(typed(typed(listed(), 'c'), 'q').quit).toBe(false);
+    const left = keys(asked, 'escape');
+    expect([left.screen.at, left.calibrating]).not.toEqual(['compare', asked.calibrating]);
+    expect(left.calibrating).toBeUndefined();
+    expect(keys(calibrated(), 'escape', 'escape').screen.at).not.toBe('compare');
   });
 
   it('its report scrolls to the last line and no further, so that going up moves at once', () => {

@@ -16,11 +16,15 @@ type At<Name extends Screen['at']> = Extract<Screen, { at: Name }>;
 
 const isTraining = ({ screen }: AppState): boolean => screen.at === 'train' && isUnderWay(screen.train);
 
-/** Leaving a run under way stops it, so it takes the same key twice. */
-function leaveRun(state: AppState, asked: AppState['asked'], leave: 'quit' | 'back'): 'leave' | AppState {
-  if (!isTraining(state) || asked === leave) return 'leave';
+const isCalibrating = ({ screen }: AppState): boolean =>
+  screen.at === 'compare' && screen.compare.calibration === 'running';
+
+/** Leaving a run or a calibration under way stops it, so it takes the same key twice. */
+function leaveWork(state: AppState, asked: AppState['asked'], leave: 'quit' | 'back'): 'leave' | AppState {
+  const underWay = isTraining(state) ? 'Training' : isCalibrating(state) ? 'A calibration' : undefined;
+  if (underWay === undefined || asked === leave) return 'leave';
   const [pressed, does] = leave === 'quit' ? ['q', 'stops it and quits'] : ['Esc', 'stops it and goes back'];
-  return { ...state, asked: leave, notice: `Training is under way: ${pressed} again ${does}.` };
+  return { ...state, asked: leave, notice: `${underWay} is under way: ${pressed} again ${does}.` };
 }
 
 /** A search of what the plans' screen says, in place of the work there was. */
@@ -82,7 +86,7 @@ function onPlans(state: AppState, screen: At<'plans'>, press: Press, size: Size)
 function onTrain(state: AppState, screen: At<'train'>, press: Press, asked: AppState['asked']): AppState {
   const { plans, train } = screen;
   if (isKey(press, 'escape')) {
-    const left = leaveRun(state, asked, 'back');
+    const left = leaveWork(state, asked, 'back');
     return left === 'leave' ? backToPlans(state, plans) : left;
   }
   if (isKey(press, 'enter') && train.runFolder !== undefined) return openRuns(state, screen, train.runFolder);
@@ -99,7 +103,13 @@ function openRuns(state: AppState, back: At<'compare'>['back'], runFolder?: stri
   };
 }
 
-function onCompare(state: AppState, screen: At<'compare'>, press: Press, size: Size): AppState {
+function onCompare(
+  state: AppState,
+  screen: At<'compare'>,
+  press: Press,
+  size: Size,
+  asked: AppState['asked'],
+): AppState {
   const lastLine = lastReportLine(size, screen.compare);
   const { state: compare, request, notice } = pressCompare(screen.compare, press, lastLine);
   const next: AppState = { ...state, screen: { ...screen, compare }, notice };
@@ -107,6 +117,8 @@ function onCompare(state: AppState, screen: At<'compare'>, press: Press, size: S
     case undefined:
       return next;
     case 'leave': {
+      const stays = leaveWork(state, asked, 'back');
+      if (stays !== 'leave') return stays;
       const left: AppState = { ...state, screen: screen.back, reading: undefined, calibrating: undefined };
       return screen.back.at === 'plans' ? backToPlans(left, screen.back.plans) : left;
     }
@@ -140,7 +152,7 @@ export function onPress(before: AppState, press: Press, size: Size): AppState {
   if (!isText(state, press)) {
     if (isCharacter(press, '?')) return { ...state, help: true };
     if (isCharacter(press, 'q')) {
-      const left = leaveRun(state, asked, 'quit');
+      const left = leaveWork(state, asked, 'quit');
       return left === 'leave' ? { ...state, quit: true } : left;
     }
   }
@@ -153,6 +165,6 @@ export function onPress(before: AppState, press: Press, size: Size): AppState {
     case 'train':
       return onTrain(state, screen, press, asked);
     case 'compare':
-      return onCompare(state, screen, press, size);
+      return onCompare(state, screen, press, size, asked);
   }
 }
