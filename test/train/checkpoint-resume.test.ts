@@ -23,11 +23,6 @@ const SAME_PLAN: Readonly<Record<string, CourseOptions>> = {
   'text in two stages': { model: 'gpt', plan: 'pipe=2 microbatches=2 schedule=1f1b', family: 'reference' },
   // State that lies on the device between steps.
   'images on libtensorflow': { model: 'vit', plan: 'data=2 microbatches=2', family: 'tfjs-node' },
-  'text on libtensorflow, in shards': {
-    model: 'gpt',
-    plan: 'data=2 microbatches=1 shard=parameters',
-    family: 'tfjs-node',
-  },
   'text on libtensorflow, in two stages': {
     model: 'gpt',
     plan: 'pipe=2 microbatches=2 schedule=1f1b',
