@@ -184,7 +184,7 @@ class Planner {
     const run = isWhole ? 'all_reduce' : name;
     const chosen = this.network.collective({ name: run, axis, heldBytes, ...(moves ? { shifts: moves } : {}) });
     const wait = this.#waits?.inCollective(this.collectives.length, axisSize(this.#machine.mesh, axis));
-    const schedule = { ...chosen, channels: startingAfter(wait ?? seconds(0))(chosen.channels) };
+    const schedule = wait === undefined ? chosen : { ...chosen, channels: startingAfter(wait)(chosen.channels) };
     const asynchronous = op.asynchronous === true && this.#stack.asynchronous.includes(name);
     return this.#transfer({ op, name, axis, asynchronous, schedule, times, early }, this.#machine.chip.collectiveUnits);
   }

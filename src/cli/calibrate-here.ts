@@ -58,7 +58,7 @@ function outcomesOf({ check, checked, fitted }: Recalibration): CalibrationOutco
 const runs = (count: number): string => `${count} ${count === 1 ? 'run' : 'runs'}`;
 const are = (count: number): string => (count === 1 ? 'is' : 'are');
 
-/** `2 runs are listed and not used: a (1 timed step is too few), b (not kept)` */
+/** Runs and folders that a sentence names. */
 const MOST_NAMED = 3;
 
 /**
