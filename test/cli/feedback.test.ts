@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { KeptRun } from '../../src/calibrate/index.js';
-import { ProfileStore, fingerprintHere, keepRun, keptRuns, machineHere, storeHome } from '../../src/calibrate/index.js';
+import { ProfileStore, keepRun, keptRuns, machineHere, storeHome } from '../../src/calibrate/index.js';
 import { composeText } from '../../src/train/index.js';
 import { cli, json } from './in-process.js';
+import { addLocalVersion } from './local-version.js';
 import { createFolder, removeFolder } from './support.js';
 
 let folder: string;
@@ -12,21 +13,7 @@ const fail = ({ message }: Error): never => expect.fail(message);
 const store = new ProfileStore(storeHome(process.env), fail);
 const kept = (): KeptRun[] => keptRuns(store, 'local', machineHere(), fail);
 
-const addVersion = (): unknown =>
-  store.addVersion({
-    name: 'local',
-    from: null,
-    made: '2026-11-22T01:00:00.000Z',
-    by: 'profile',
-    accepted: true,
-    reason: 'a test',
-    machine: fingerprintHere('onnx'),
-    profile: readFileSync('hardware-profiles/local.yaml', 'utf8').replace(
-      'defaultStack: onnxruntime-cpu',
-      'defaultStack: ./stack.yaml',
-    ),
-    stack: readFileSync('hardware-profiles/stacks/onnxruntime-cpu.yaml', 'utf8'),
-  });
+const addVersion = (): unknown => addLocalVersion(store);
 
 beforeAll(() => {
   folder = createFolder({ 'text.txt': composeText({ bytes: 4096, seed: 0 }) });

@@ -1,14 +1,15 @@
 /** Which profile a training here is predicted by, and when this machine is measured first. */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ProfileStore, fingerprintHere, storeHome } from '../../src/calibrate/index.js';
+import { ProfileStore, storeHome } from '../../src/calibrate/index.js';
 import { profileOfTraining } from '../../src/cli/machine-profile.js';
 import { searchPlansSafely } from '../../src/cli/search-task.js';
 import { toJobInput } from '../../src/cli/task-choice.js';
 import { checkPlan, parsePlan, resolveTask } from '../../src/job/index.js';
 import type { SearchProgress } from '../../src/tui/services.js';
+import { addLocalVersion } from './local-version.js';
 
 const store = new ProfileStore(storeHome(process.env), ({ message }) => expect.fail(message));
 let folder: string;
@@ -44,20 +45,7 @@ it('who asks for the shipped profile by name, or for a file, gets that', () => {
 });
 
 it('once it is measured, that is what trainings and plans are predicted by, of this family alone', async () => {
-  const { path } = store.addVersion({
-    name: 'local',
-    from: null,
-    made: '2026-11-22T01:00:00.000Z',
-    by: 'profile',
-    accepted: true,
-    reason: 'a test',
-    machine: fingerprintHere('onnx'),
-    profile: readFileSync('hardware-profiles/local.yaml', 'utf8').replace(
-      'defaultStack: onnxruntime-cpu',
-      'defaultStack: ./stack.yaml',
-    ),
-    stack: readFileSync('hardware-profiles/stacks/onnxruntime-cpu.yaml', 'utf8'),
-  });
+  const { path } = addLocalVersion(store);
   expect(profileFor('local')).toBe(path);
   expect(profileFor('local@1')).toBe(path);
   expect(profileFor('local', 'tfjs-wasm')).toBeUndefined();
