@@ -35,7 +35,6 @@ interface Times {
   readonly exposed: number[];
 }
 
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const orNull = (values: readonly number[], of: (values: readonly number[]) => number): number | null =>
   values.length === 0 ? null : of(values);
 
@@ -103,21 +102,67 @@ export function slownessOf(
   return { firstStep: step, lastStep: step, byRank };
 }
 
-/** Geometric means of neighbours, so that a long run is no longer than a short one. */
-export function condense(series: readonly Slowness[], most: number): Slowness[] {
-  const size = Math.ceil(series.length / most);
-  if (size <= 1) return [...series];
-  return Array.from({ length: Math.ceil(series.length / size) }, (_, index) => {
-    const part = series.slice(index * size, (index + 1) * size);
-    const ofRank = (rank: number): number | null =>
-      orNull(
-        part.flatMap(({ byRank }) => byRank[rank] ?? []),
-        (values) => Math.exp(sum(values.map(Math.log)) / values.length),
-      );
-    return {
-      firstStep: part[0]!.firstStep,
-      lastStep: part.at(-1)!.lastStep,
-      byRank: part[0]!.byRank.map((_, rank) => ofRank(rank)),
-    };
-  });
+/** Steps that are taken together: of each rank the sum of logarithms, and of how many. */
+interface Part {
+  readonly firstStep: number;
+  readonly lastStep: number;
+  readonly byRank: readonly { readonly logs: number; readonly count: number }[];
+}
+
+const partOf = ({ firstStep, lastStep, byRank }: Slowness): Part => ({
+  firstStep,
+  lastStep,
+  byRank: byRank.map((value) => (value === null ? { logs: 0, count: 0 } : { logs: Math.log(value), count: 1 })),
+});
+
+const joined = (first: Part, second: Part): Part => ({
+  firstStep: first.firstStep,
+  lastStep: second.lastStep,
+  byRank: first.byRank.map(({ logs, count }, rank) => {
+    const other = second.byRank[rank]!;
+    return { logs: logs + other.logs, count: count + other.count };
+  }),
+});
+
+const slownessIn = ({ firstStep, lastStep, byRank }: Part): Slowness => ({
+  firstStep,
+  lastStep,
+  byRank: byRank.map(({ logs, count }) => (count === 0 ? null : Math.exp(logs / count))),
+});
+
+/**
+ * How slow ranks were in the steps of a run, of bounded size however long that is: when it is full, neighbours become
+ * their geometric mean, and so do as many steps from then on.
+ */
+export class SlownessSeries {
+  readonly #most: number;
+  /** Steps in each part. */
+  #size = 1;
+  #parts: Part[] = [];
+  #pending: { readonly part: Part; readonly steps: number } | undefined;
+
+  /** @param most parts that it may have, an even number */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @param step the one after those before it */
+  add(step: Slowness): void {
+    const before = this.#pending;
+    const part = before === undefined ? partOf(step) : joined(before.part, partOf(step));
+    const steps = (before?.steps ?? 0) + 1;
+    this.#pending = steps < this.#size ? { part, steps } : undefined;
+    if (this.#pending !== undefined) return;
+    this.#parts.push(part);
+    if (this.#parts.length < this.#most) return;
+    this.#parts = Array.from({ length: this.#most / 2 }, (_, at) =>
+      joined(this.#parts[2 * at]!, this.#parts[2 * at + 1]!),
+    );
+    this.#size *= 2;
+  }
+
+  /** In order; the last one may be of fewer steps. */
+  get all(): Slowness[] {
+    return [...this.#parts, ...(this.#pending === undefined ? [] : [this.#pending.part])].map(slownessIn);
+  }
 }

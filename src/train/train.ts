@@ -2,7 +2,7 @@
 import { MeshwrightError } from '../errors.js';
 import type { Mesh } from '../mesh/index.js';
 import type { MeasuredStep, RankSpan, Slowness, TimedSpan } from '../trace/index.js';
-import { condense, peersOf, slownessOf, spansByRank, summarizeSteps, timelineOf } from '../trace/index.js';
+import { peersOf, SlownessSeries, slownessOf, spansByRank, summarizeSteps, timelineOf } from '../trace/index.js';
 import { Controls, heed } from './controls.js';
 import type { SkippedImage } from './data/loader.js';
 import type { Evaluation } from './evaluation.js';
@@ -48,10 +48,23 @@ const KEPT_STEPS = 256;
 /** Of a long run several steps are taken together: as finely as when a rank became slow is of interest. */
 const MOST_SLOWNESS = 512;
 
-/** How slow ranks of a mesh are in each step. */
-function slownessIn(mesh: Mesh): (step: MeasuredStep) => Slowness {
-  const peers = peersOf(mesh);
-  return (step) => slownessOf(step, peers);
+/** How slow ranks of a mesh are in steps, which it is given in their order. */
+class SlownessOf {
+  readonly #peers: readonly (readonly number[])[];
+  readonly #series = new SlownessSeries(MOST_SLOWNESS);
+
+  constructor(mesh: Mesh) {
+    this.#peers = peersOf(mesh);
+  }
+
+  add(steps: readonly MeasuredStep[]): this {
+    for (const step of steps) this.#series.add(slownessOf(step, this.#peers));
+    return this;
+  }
+
+  get all(): Slowness[] {
+    return this.#series.all;
+  }
 }
 
 function timingOf(steps: readonly MeasuredStep[], slowness: readonly Slowness[]): Timing {
@@ -61,7 +74,7 @@ function timingOf(steps: readonly MeasuredStep[], slowness: readonly Slowness[])
     spans: summarizeSteps(steps),
     typicalStep: ordered[Math.floor(ordered.length / 2)]!,
     rankSpans: spansByRank(steps),
-    slowness: condense(slowness, MOST_SLOWNESS),
+    slowness,
   };
 }
 
@@ -99,24 +112,24 @@ async function course(
 ): Promise<TrainReport> {
   emit({ kind: 'phase', text: 'training' });
   const kept: MeasuredStep[] = [];
-  const slowness: Slowness[] = [];
-  const look = slownessIn(job.plan.mesh);
+  const { mesh } = job.plan;
+  const slowness = new SlownessOf(mesh);
   const tellTimeline = timelines(timelineEverySeconds, emit);
   while (session.step < session.steps && !signal.aborted) {
     await heed(session, controls, emit, signal);
     const measured = await session.advance(1, signal);
     kept.push(...measured.slice(0, KEPT_STEPS - kept.length));
-    slowness.push(...measured.map(look));
+    if (session.made.count > untimedSteps) slowness.add(measured);
     measured.forEach(tellTimeline);
   }
   if (kept.length === 0) throw signal.reason;
   await session.checkpoint();
   const evaluation = evaluate && !signal.aborted ? await evaluationOf(session, signal) : undefined;
   // A run that is cut short, or only a few steps long, is timed on what there is.
-  const untimed = Math.min(untimedSteps, kept.length - 1);
+  const timed = kept.slice(Math.min(untimedSteps, kept.length - 1));
   const { made, skipped, saved } = session;
   return {
-    ...timingOf(kept.slice(untimed), slowness.slice(untimed)),
+    ...timingOf(timed, made.count > untimedSteps ? slowness.all : new SlownessOf(mesh).add(timed).all),
     // A plain copy, which can go to another process.
     made: { ...made },
     skipped,
@@ -184,7 +197,7 @@ export async function trainInTurns(
       }
       emit(turn);
     }
-    return steps.map((timed, index) => timingOf(timed, timed.map(slownessIn(jobs[index]!.job.plan.mesh))));
+    return steps.map((timed, index) => timingOf(timed, new SlownessOf(jobs[index]!.job.plan.mesh).add(timed).all));
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }

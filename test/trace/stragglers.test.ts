@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { createMesh } from '../../src/mesh/index.js';
 import type { Slowness, Span } from '../../src/trace/index.js';
 import {
-  condense,
   cutLevels,
   findStragglers,
   leastMedian,
   peersOf,
+  SlownessSeries,
   slownessOf,
   spansByRank,
 } from '../../src/trace/index.js';
@@ -134,13 +134,31 @@ describe('stragglers', () => {
 
   it('are found in a long run of which steps are taken together', () => {
     const long = series((at) => (at > 3000 ? 1.3 : 1), noise(0.2, 4), 5000);
-    const short = condense(long, 512);
-    expect(short.length).toBeLessThanOrEqual(512);
-    expect(short.at(-1)!.lastStep).toBe(5000);
-    const [found] = findStragglers(short);
+    const short = new SlownessSeries(512);
+    long.forEach((step) => short.add(step));
+    const [found] = findStragglers(short.all);
     expect(found!.rank).toBe(1);
     expect(Math.abs(found!.fromStep - 3001)).toBeLessThanOrEqual(30);
   });
+});
+
+it('slowness is kept in bounded memory however long the run is, each part the geometric mean of its steps', () => {
+  const most = 8;
+  const kept = new SlownessSeries(most);
+  const steps = series(() => 1, noise(0.5, 5), 100).map((one): Slowness => ({ ...one, byRank: [...one.byRank, null] }));
+  for (const [index, step] of steps.entries()) {
+    kept.add(step);
+    const { all } = kept;
+    expect(all.length).toBeLessThanOrEqual(most);
+    expect(all.map(({ firstStep }) => firstStep)).toEqual([1, ...all.slice(0, -1).map(({ lastStep }) => lastStep + 1)]);
+    expect(all.at(-1)!.lastStep).toBe(index + 1);
+  }
+  for (const { firstStep, lastStep, byRank } of kept.all) {
+    const part = steps.slice(firstStep - 1, lastStep);
+    const product = part.reduce((total, one) => total * one.byRank[1]!, 1);
+    expect(byRank[1]).toBeCloseTo(product ** (1 / part.length), 10);
+    expect(byRank[2]).toBeNull();
+  }
 });
 
 describe('levels of a series', () => {
