@@ -25,7 +25,7 @@ const mayImport = {
   'src/validate': [...program, ...reading, 'src/models', 'src/job'],
   'src/planner': [...program, 'src/models', 'src/job', 'src/trace'],
   'src/runtime': [...program, 'src/trace'],
-  'src/train': [...program, ...reading, 'src/models', 'src/job', 'src/trace', 'src/runtime'],
+  'src/train': [...program, ...reading, ...writing, 'src/models', 'src/job', 'src/trace', 'src/runtime'],
   'src/calibrate': [
     ...program,
     ...reading,

@@ -3,14 +3,14 @@
  * gave. `<home>/profiles/<name>/v<N>/{profile.yaml,stack.yaml,version.json}` and `<home>/profiles/<name>/evidence/<id>.json`.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { readUtf8 } from '../encoding.js';
 import { MeshwrightError } from '../errors.js';
 import { reasonOf } from '../reason.js';
-import { writeDocument, writeText } from '../whole-file.js';
+import { renamedFolder, writeDocument, writeText } from '../whole-file.js';
 import type { Machine } from './machine.js';
 import { fingerprintForm, isSameMachine } from './machine.js';
 
@@ -218,7 +218,7 @@ export class ProfileStore {
           const taken = listFolder(folder).map((one) => versionNumber(one) ?? 0);
           const version = Math.max(0, ...taken) + 1;
           writeDocument(made, VERSION_FILE, { schema: VERSION_SCHEMA, version, ...about });
-          if (renamedTo(made, join(folder, `v${version}`))) return this.#read(about.name, version);
+          if (renamedFolder(made, join(folder, `v${version}`))) return this.#read(about.name, version);
         }
       } finally {
         rmSync(made, { recursive: true, force: true });
@@ -269,17 +269,5 @@ export class ProfileStore {
       const path = this.#folder(name, 'evidence', `${id}.json`);
       return this.#unlessDamaged(() => ({ id, path, document: readDocument(path) }));
     });
-  }
-}
-
-/** Whether a folder could be renamed: another process may have taken the name meanwhile. */
-function renamedTo(from: string, to: string): boolean {
-  try {
-    renameSync(from, to);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
-    throw error;
   }
 }

@@ -1,6 +1,4 @@
 /** `comparison.json`: predicted beside measured, and beside what a profile calibrated on other runs predicts. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
 import { writeDocument } from '../whole-file.js';
@@ -16,7 +14,7 @@ import { timesInterval } from './intervals.js';
 import { opOf, timesWork, workOf } from './kernel-costs.js';
 import type { RanksDocument } from './rank-report.js';
 import { ranksDocument, writeRanks } from './rank-report.js';
-import { readDocument, writeTrace } from './run-folder.js';
+import { readDocument, writeRunTrace } from './run-folder.js';
 import type { HardwareVersion } from './stored-hardware.js';
 import { hardwareVersion } from './stored-hardware.js';
 import type { Trial } from './trial.js';
@@ -137,16 +135,14 @@ export function writeRunFiles(
 ): WrittenRun {
   const document = comparisonDocument(trial, plans);
   const ranks = ranksDocument(trial, ofRanks);
-  const trace = join(folder, 'trace.json');
   try {
     writeDocument(folder, 'comparison.json', document);
     writeRanks(folder, ranks);
-    writeTrace(trace, [
+    writeRunTrace(folder, [
       { name: 'measured', spans: report.typicalStep.spansByRank.flat() },
       { name: 'simulated', spans: predictedTrace(trial.predicted) },
     ]);
   } catch (error) {
-    rmSync(trace, { force: true });
     if (!(error instanceof MeshwrightError)) throw error;
     const { checkpoint } = report;
     const safe = checkpoint === undefined ? {} : { hint: howToGoOn(checkpoint) };

@@ -1,8 +1,8 @@
 /** Measures this machine's devices in a process of their own, block by block, each written down as it is whole. */
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import type { Block, Fingerprint, MeasureEvent, OpProbe, Profile } from '../calibrate/index.js';
 import { fingerprintHere, opProbes, profileDevices } from '../calibrate/index.js';
@@ -14,6 +14,7 @@ import type { Program } from '../program/index.js';
 import { reasonOf } from '../reason.js';
 import type { FamilyName } from '../runtime/index.js';
 import { familyRow, runInChild } from '../runtime/index.js';
+import { writeText, writing } from '../whole-file.js';
 import type { Measure } from './child-requests.js';
 import { localName } from './local-profile.js';
 import { pipelinePrograms } from './pipeline-programs.js';
@@ -136,18 +137,10 @@ export async function measureBlocks(
   const key = requestKey(request, fingerprint);
   const planned = Math.min(MOST_BLOCKS, Math.max(LEAST_BLOCKS, Math.floor(request.seconds / BLOCK_SECONDS)));
   const { blocks, of } = resume ? readBlocks(file, key) : { blocks: [], of: planned };
-  const writing = (write: () => void): void => {
-    try {
-      write();
-    } catch (error) {
-      const expected = 'a file that can be written';
-      throw new MeshwrightError('WRITE_FAILED', { place: file, expected, got: reasonOf(error) });
-    }
-  };
   const lines = [{ schema: SCHEMA, request: key, blocks: of }, ...blocks].map((line) => `${JSON.stringify(line)}\n`);
-  writing(() => {
+  writing(file, () => {
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, lines.join(''));
+    writeText(dirname(file), basename(file), lines.join(''));
   });
   if (blocks.length >= of) return { blocks, fingerprint };
   // What is given up while a block is measured is that block alone.
@@ -156,7 +149,7 @@ export async function measureBlocks(
     if (event.kind === 'block') {
       blocks.push(event.block);
       try {
-        writing(() => appendFileSync(file, `${JSON.stringify(event.block)}\n`));
+        writing(file, () => appendFileSync(file, `${JSON.stringify(event.block)}\n`));
       } catch (error) {
         failed ??= error;
       }

@@ -16,6 +16,7 @@ import { MeshwrightError } from '../errors.js';
 import { reasonOf } from '../reason.js';
 import type { TraceProcess } from '../trace/index.js';
 import { traceText } from '../trace/index.js';
+import { removeIfThere, writeWhole } from '../whole-file.js';
 
 /**
  * @param flag that names the folder, for the hint
@@ -83,15 +84,23 @@ export function freeRunFolder(base: string): string {
   }
 }
 
-/** @throws MeshwrightError USAGE */
+function putTrace(path: string, processes: readonly TraceProcess[]): void {
+  const file = openSync(path, 'w');
+  try {
+    for (const piece of traceText(processes)) writeFileSync(file, piece);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The trace of a run. @throws MeshwrightError WRITE_FAILED */
+export const writeRunTrace = (folder: string, processes: readonly TraceProcess[]): void =>
+  writeWhole(join(folder, 'trace.json'), (under) => putTrace(under, processes));
+
+/** Where a flag says, which may be a device. @throws MeshwrightError USAGE */
 export function writeTrace(path: string, processes: readonly TraceProcess[]): void {
   try {
-    const file = openSync(path, 'w');
-    try {
-      for (const piece of traceText(processes)) writeFileSync(file, piece);
-    } finally {
-      closeSync(file);
-    }
+    putTrace(path, processes);
   } catch (error) {
     throw new MeshwrightError('USAGE', {
       place: path === '' ? '--trace' : path,
@@ -117,6 +126,8 @@ export function writeNew(path: string, text: string): void {
     writeFileSync(path, text, { flag: 'wx' });
   } catch (error) {
     const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    // Half of it would be in the way of the next time.
+    if (!exists) removeIfThere(path);
     throw new MeshwrightError(exists ? 'RUN_EXISTS' : 'USAGE', {
       place: path,
       expected: exists ? 'a file that does not exist' : 'a file that can be written',

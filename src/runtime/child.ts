@@ -10,7 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshwrightError } from '../errors.js';
+import { seconds } from '../units.js';
+import { afterAwake } from './awake.js';
 import type { ChildExchange, FromChild, ToChild } from './child-protocol.js';
+import { createClock } from './clock.js';
 import { unpackError } from './failure.js';
 import { GARBAGE_FLAGS } from './garbage.js';
 import type { FamilyName } from './kernels/index.js';
@@ -106,19 +109,20 @@ export async function runInChild<E extends ChildExchange>(
     },
   });
   let [timedOut, killed] = [false, false];
-  const timers: NodeJS.Timeout[] = [];
+  const clock = createClock();
+  const waits: (() => void)[] = [];
   const kill = (): void => {
     killed = true;
     child.kill('SIGKILL');
   };
   // The child would see for itself that its parent is gone, but not while it is busy.
   process.on('exit', kill);
-  const endWithin = (seconds: number): void => {
-    if (Number.isFinite(seconds)) timers.push(setTimeout(kill, seconds * 1000));
+  const within = (limit: number, act: () => void): void => {
+    if (Number.isFinite(limit)) waits.push(afterAwake(seconds(limit), clock, act));
   };
   const abort = (): void => {
     send(child, { kind: 'abort' });
-    endWithin(graceSeconds());
+    within(graceSeconds(), kill);
   };
   let answer: Exclude<FromChild, { kind: 'event' }> | undefined;
   child.on('message', (message: FromChild) => {
@@ -129,17 +133,15 @@ export async function runInChild<E extends ChildExchange>(
     answer = message;
     // Without a parent to talk to it ends.
     if (child.connected) child.disconnect();
-    endWithin(SECONDS_AFTER_ANSWER);
+    within(SECONDS_AFTER_ANSWER, kill);
   });
   const died = ended(child);
   signal?.addEventListener('abort', abort);
   if (timeoutSeconds !== undefined) {
-    timers.push(
-      setTimeout(() => {
-        timedOut = true;
-        abort();
-      }, timeoutSeconds * 1000),
-    );
+    within(timeoutSeconds, () => {
+      timedOut = true;
+      abort();
+    });
   }
   send(child, {
     kind: 'request',
@@ -151,7 +153,7 @@ export async function runInChild<E extends ChildExchange>(
   const { how, output } = await died;
   signal?.removeEventListener('abort', abort);
   process.off('exit', kill);
-  timers.forEach((timer) => clearTimeout(timer));
+  waits.forEach((giveUp) => giveUp());
   const ranks = answer === undefined ? ranksAt(diary) : '';
   if (diary !== undefined) closeSync(diary);
 

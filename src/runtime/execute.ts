@@ -28,6 +28,8 @@ export interface Surroundings {
   readonly transport: Transport;
   readonly memory: Memory;
   readonly clock: Clock;
+  /** Says how long kernels take, for how long they are waited for: see `awakeClock`. The clock unless given. */
+  readonly awake?: Clock;
   /** When the step began, on the clock that all ranks share. */
   readonly startedAt: Seconds;
   /** Of a run that is looked at. */
@@ -110,16 +112,17 @@ export class Execution {
 
   async #runKernel(step: KernelStep): Promise<void> {
     const { op, kernel, operands, results, pace } = step;
-    const { rank, transport, inspector, memory } = this.#around;
+    const { rank, transport, inspector, memory, clock, awake = clock } = this.#around;
     const handles = operands.map((id) => this.#filled(id));
     const id = this.#spanId(op);
     let [start, end] = [this.now(), this.now()];
     const timed = async <T>(work: () => Promise<T>): Promise<T> => {
       transport.diary.kernel(id, pace.seconds, pace.isKnown);
       start = this.now();
+      const from = awake();
       const result = await this.#communicator.during(work());
       end = this.now();
-      pace.took(end - start);
+      pace.took(awake() - from);
       transport.diary.goesOn();
       return result;
     };

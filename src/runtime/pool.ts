@@ -13,6 +13,7 @@ import type { Schedule } from '../program/schedules/index.js';
 import type { Span } from '../trace/index.js';
 import { seconds } from '../units.js';
 import type { Seconds } from '../units.js';
+import { AwakeTime, LOOK_MILLISECONDS } from './awake.js';
 import type { Clock } from './clock.js';
 import { createClock } from './clock.js';
 import { unpackError } from './failure.js';
@@ -72,9 +73,6 @@ export interface PoolRun {
   readonly nonFinite?: NonFinite | undefined;
 }
 
-/** How often it is looked whether a rank hangs. */
-const LOOK_MILLISECONDS = 200;
-
 /** Looks again this often before a thread sleeps: waking one takes longer. Only where every rank has a core. */
 const SPINS = 4000;
 
@@ -90,11 +88,11 @@ export class DevicePool {
   readonly #memory: TransportMemory;
   readonly #ranks: readonly RankHandle[];
   readonly #clock: Clock = createClock();
+  readonly #awake = new AwakeTime(this.#clock);
   readonly #whereabouts: SharedArrayBuffer;
   readonly #watchdog: Watchdog;
   readonly #garbage = new GarbageCollector();
   readonly #looking: NodeJS.Timeout;
-  #lastLook: Seconds;
   #failure: Error | undefined;
   #closing: Promise<void> | undefined;
 
@@ -118,9 +116,10 @@ export class DevicePool {
     // Without a task left to end it is no news.
     broken.catch(() => undefined);
     const whereabouts = createWhereabouts(count);
+    const awake = this.#awake.memory;
     this.#whereabouts = whereabouts;
     this.#ranks = Array.from({ length: count }, (_, rank) => {
-      const task = { mesh, rank, family, threads: threadsPerRank, memory: this.#memory, whereabouts, diaryFile };
+      const task = { mesh, rank, family, threads: threadsPerRank, memory: this.#memory, whereabouts, awake, diaryFile };
       return new RankHandle(
         rank,
         (port) =>
@@ -129,19 +128,14 @@ export class DevicePool {
       );
     });
     this.#watchdog = new Watchdog(patience);
-    this.#lastLook = this.#clock();
     this.#looking = setInterval(() => this.#look(), LOOK_MILLISECONDS).unref();
   }
 
   /** Gives up a rank that hangs. */
   #look(): void {
-    const now = this.#clock();
-    const passed = now - this.#lastLook;
-    this.#lastLook = now;
+    const passed = this.#awake.look();
     const busy = new Set(this.#ranks.filter(({ isBusy }) => isBusy).map(({ rank }) => rank));
-    // A longer pause was this thread's own.
-    const counted = Math.min(passed, (2 * LOOK_MILLISECONDS) / 1000);
-    const verdict = this.#watchdog.look(readWhereabouts(this.#whereabouts), busy, counted);
+    const verdict = this.#watchdog.look(readWhereabouts(this.#whereabouts), busy, passed);
     if (verdict === undefined) return;
     const { rank, place, expected, got } = verdict;
     this.#ranks[rank]!.abandon(place, expected, got);

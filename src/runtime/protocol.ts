@@ -23,6 +23,8 @@ export interface RankTask {
   readonly memory: TransportMemory;
   /** See `createWhereabouts`. */
   readonly whereabouts: SharedArrayBuffer;
+  /** See `awakeClock`. */
+  readonly awake: SharedArrayBuffer;
   /** See `Diary`. */
   readonly diaryFile: number | undefined;
   readonly port: MessagePort;

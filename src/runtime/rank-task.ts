@@ -1,4 +1,5 @@
 /** A rank as a long-lived task on a worker thread: answers the pool's calls one after the other until it is closed. */
+import { awakeClock } from './awake.js';
 import { createClock } from './clock.js';
 import { packError } from './failure.js';
 import { GarbageCollector } from './garbage.js';
@@ -65,7 +66,7 @@ const watched = (family: KernelFamily, diary: Diary): KernelFamily => ({
  * @param createFamily the kernels to run, of the name that the task says
  */
 export async function serveRank(
-  { port, memory, rank, whereabouts, diaryFile, ...task }: RankTask,
+  { port, memory, rank, whereabouts, awake: awakeMemory, diaryFile, ...task }: RankTask,
   createFamily: typeof createKernelFamily = createKernelFamily,
 ): Promise<void> {
   const diary = new Diary(whereabouts, rank, diaryFile);
@@ -79,7 +80,9 @@ export async function serveRank(
   }
   const transport = new Transport(memory, rank, diary);
   // Its arrays come by message: nobody else has them.
-  const served = new Rank({ mesh: task.mesh, rank, family, transport, clock: createClock(), keepsArrays: true });
+  const clock = createClock();
+  const awake = awakeClock(awakeMemory, clock);
+  const served = new Rank({ mesh: task.mesh, rank, family, transport, clock, awake, keepsArrays: true });
 
   const garbage = new GarbageCollector();
 

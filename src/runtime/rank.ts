@@ -39,6 +39,8 @@ export interface RankOptions {
   readonly family: KernelFamily;
   readonly transport: Transport;
   readonly clock: Clock;
+  /** See `Surroundings`. */
+  readonly awake?: Clock;
   /** Whether arrays that it is given are the rank's from then on, to be overwritten and freed. Default false. */
   readonly keepsArrays?: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * Tells a rank that hangs from one that is slow or waits. It looks at the ranks' whereabouts now and then and counts its
- * own looks, not the clock's time: a process that was stopped, or a machine that slept, has nobody hang.
+ * Tells a rank that hangs from one that is slow or waits. It looks at the ranks' whereabouts now and then; time counts as
+ * far as the process was running (`awake.ts`): one that was stopped, or a machine that slept, has nobody hang.
  */
 import { formatSeconds, seconds } from '../units.js';
 import type { Whereabouts } from './whereabouts.js';

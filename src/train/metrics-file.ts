@@ -6,31 +6,16 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
-  renameSync,
-  rmSync,
   statSync,
   truncateSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { MeshwrightError } from '../errors.js';
-import { reasonOf } from '../reason.js';
+import { writeText, writing } from '../whole-file.js';
 import { runFolderOf } from './checkpoint/index.js';
 import type { StepMetrics } from './events.js';
 
-const pathIn = (runFolder: string): string => join(runFolder, 'metrics.jsonl');
-
-function writing<T>(path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    throw new MeshwrightError('WRITE_FAILED', {
-      place: path,
-      expected: 'a file that can be written',
-      got: reasonOf(error),
-    });
-  }
-}
+const NAME = 'metrics.jsonl';
+const pathIn = (runFolder: string): string => join(runFolder, NAME);
 
 export class MetricsFile {
   readonly #path: string;
@@ -83,20 +68,10 @@ const stepOf = (line: string): unknown => {
 export function continueMetrics(checkpoint: string, runFolder: string, step: number): void {
   const before = runFolderOf(checkpoint);
   if (before === undefined || !existsSync(pathIn(before))) return;
-  const path = pathIn(runFolder);
-  const under = `${path}.tmp`;
-  writing(path, () => {
-    const lines = readFileSync(pathIn(before), 'utf8').split('\n');
-    const kept = lines.filter((line) => {
-      const of = stepOf(line);
-      return typeof of === 'number' && of <= step;
-    });
-    try {
-      writeFileSync(under, kept.map((line) => `${line}\n`).join(''), { flush: true });
-      renameSync(under, path);
-    } catch (error) {
-      rmSync(under, { force: true });
-      throw error;
-    }
+  const lines = writing(pathIn(before), () => readFileSync(pathIn(before), 'utf8').split('\n'));
+  const kept = lines.filter((line) => {
+    const of = stepOf(line);
+    return typeof of === 'number' && of <= step;
   });
+  writeText(runFolder, NAME, kept.map((line) => `${line}\n`).join(''));
 }

@@ -61,6 +61,15 @@ describe.each(['never returns', 'blocks its thread'])('a rank whose kernel %s', 
   });
 });
 
+it('a process that is stopped for longer has no rank that hangs, and one that does later is found as soon as ever', async () => {
+  const { runs, failure } = await fail('is stopped with its process for 3 s, and hangs later', 1, 2, 1);
+  expect(runs).toBe(2);
+  expect(failure).toMatchObject({ code: 'RANK_FAILED', detail: { place: 'rank 1, scale' } });
+  // Not 3 × the 3 s more that the kernel seemed to take.
+  const limit = Number(/end within ([\d.]+) s/.exec(failure!.message)?.[1]);
+  expect(limit).toBeLessThan(1 + 3 * 3);
+});
+
 it('a rank that does not begin its part of a step is named, with who waits for it', async () => {
   const { runs, failure } = await fail('never begins again', 1, 2, 1);
   expect(runs).toBe(2);

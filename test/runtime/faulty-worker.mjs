@@ -2,6 +2,7 @@
  * A rank whose kernels fail: what goes wrong, on which rank and in which run of the kernel named `scale` is told by the
  * environment of the process that the test starts.
  */
+import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { setTimeout } from 'node:timers';
 import { serveRank } from '../../dist/src/runtime/rank-task.js';
@@ -38,6 +39,13 @@ const FAULTS = {
   'wants too large an array': () => new Float64Array(2 ** 52),
   'never returns': never,
   'blocks its thread': spin,
+  /** As by Ctrl-Z and `fg`, in the middle of the kernel; the next run of it does not return. */
+  'is stopped with its process for 3 s, and hangs later': () => {
+    spawn('sh', ['-c', `sleep 3; kill -CONT ${process.pid}`], { detached: true, stdio: 'ignore' });
+    process.kill(process.pid, 'SIGSTOP');
+    fault = 'never returns';
+    runs--;
+  },
   /** Once it has said that this run is over, it reads no more messages. */
   'never begins again': () => {
     isLastReply = true;
@@ -46,11 +54,12 @@ const FAULTS = {
 
 let isLastReply = false;
 
-const { FAULT, FAULTY_RANK, FAULTY_RUN } = process.env;
+const { FAULTY_RANK, FAULTY_RUN } = process.env;
+let fault = process.env.FAULT;
+let runs = 0;
 
 export default function serve(task) {
   const isFaulty = String(task.rank) === FAULTY_RANK;
-  let runs = 0;
   const post = task.port.postMessage.bind(task.port);
   task.port.postMessage = (...message) => {
     post(...message);
@@ -65,7 +74,7 @@ export default function serve(task) {
         if (!isFaulty || spec.ops[0].id !== 'scale') return kernel;
         return {
           async run(...args) {
-            if (++runs === Number(FAULTY_RUN)) await FAULTS[FAULT]();
+            if (++runs === Number(FAULTY_RUN)) await FAULTS[fault]();
             return kernel.run(...args);
           },
         };

@@ -1,11 +1,12 @@
 /**
- * The checkpoints of a run folder: `checkpoints/step-000100.safetensors`. A file is written under another name beside it
- * and renamed when it is on the disk, so that one that has its name is whole. Only a run's own are ever deleted.
+ * The checkpoints of a run folder: `checkpoints/step-000100.safetensors`. A file gets its name when it is whole
+ * (`whole-file.ts`). Only a run's own are ever deleted.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MeshwrightError } from '../../errors.js';
 import { reasonOf } from '../../reason.js';
+import { syncFolder, writeWholeLater, writing } from '../../whole-file.js';
 import { parseMetadata } from './metadata.js';
 import { Safetensors } from './safetensors.js';
 
@@ -64,22 +65,15 @@ function isOwn(path: string, run: string): boolean {
   }
 }
 
-/** Names under way carry the run's id, so that what was cut off is known for its own. */
-const temporary = (path: string, run: string): string => join(dirname(path), `.${basename(path)}.${run}.tmp`);
+const STILL_WHOLE = 'the checkpoints before it are whole: make room and go on with --resume';
 
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
-}
+/** Names under way carry the run's id, so that what was cut off is known for its own. */
+const temporaryName = (path: string, run: string): string => `.${basename(path)}.${run}.tmp`;
 
 /**
  * Writes a checkpoint and deletes the run's older ones beyond the last `keep`; whatever fails, those before it stay.
  *
- * @param write makes a file that must not exist, and returns when it is on the disk
+ * @param write makes a file that must not exist
  * @throws MeshwrightError WRITE_FAILED, and what `write` throws that is a MeshwrightError
  */
 export async function writeCheckpoint<T>(
@@ -89,8 +83,7 @@ export async function writeCheckpoint<T>(
   write: (path: string) => Promise<T>,
 ): Promise<T> {
   const folder = dirname(path);
-  const under = temporary(path, run);
-  try {
+  const prepare = (): void => {
     if (!existsSync(folder)) {
       mkdirSync(folder);
       syncFolder(dirname(folder));
@@ -104,30 +97,11 @@ export async function writeCheckpoint<T>(
       });
     }
     removeUnfinished(folder, run);
-    const result = await write(under);
-    renameSync(under, path);
-    syncFolder(folder);
-    rotate(dirname(folder), run, keep);
-    return result;
-  } catch (error) {
-    removeIfThere(under);
-    if (error instanceof MeshwrightError) throw error;
-    throw new MeshwrightError('WRITE_FAILED', {
-      place: path,
-      expected: 'a file that can be written',
-      got: reasonOf(error),
-      hint: 'the checkpoints before it are whole: make room and go on with --resume',
-    });
-  }
-}
-
-/** After a failure, which is what is to be told of. */
-function removeIfThere(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // What was in the way of the file is in the way of this too.
-  }
+  };
+  writing(path, prepare, STILL_WHOLE);
+  const result = await writeWholeLater(path, write, { temporary: temporaryName(path, run), hint: STILL_WHOLE });
+  writing(path, () => rotate(dirname(folder), run, keep), STILL_WHOLE);
+  return result;
 }
 
 /** What a run that was killed left of a file under way. */

@@ -1,5 +1,5 @@
 /** safetensors files tensor by tensor, so that no more than one is in memory, with a checksum of each. */
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { MeshwrightError } from '../../errors.js';
 import { elementCount } from '../../program/index.js';
@@ -35,7 +35,7 @@ function checksumOf(all: Uint8Array): string {
 }
 
 /**
- * Writes a file that must not exist yet; when this returns it is on the disk.
+ * Writes a file that must not exist yet.
  *
  * @param read gives a tensor's values, asked for one after the other
  * @throws what `read` throws and errors of the file system; the file is then incomplete
@@ -67,7 +67,6 @@ export async function writeSafetensors(
     }
     // Its checksums are known only now; it is as long as before.
     writeAll(file, header(), 0);
-    fsyncSync(file);
     return end;
   } finally {
     closeSync(file);
