@@ -7,8 +7,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, quantile } from 'simple-statistics';
-import { calibrated, resolveProfile } from '../src/calibrate/index.js';
-import type { Misfit, ProfileDocuments } from '../src/calibrate/index.js';
+import { calibrated, profilesAlong, quantilesOf, resolveProfile } from '../src/calibrate/index.js';
+import type { Misfit, ProfileDocuments, ResolvedProfile } from '../src/calibrate/index.js';
 import { saveProfile } from '../src/cli/experiment.js';
 import { formatPlan } from '../src/job/index.js';
 import type { FamilyName } from '../src/runtime/index.js';
@@ -81,32 +81,34 @@ for (const family of families) {
   // What is left over on the fitted jobs alone says how far off it is: the others are there to see whether that is so.
   const source = `bench:calibrate, ${fit.length} jobs`;
   const found = calibrated(documents, { fit, check: [] }, { source, repeatability, others });
-  others.push({ square: found.uncertainty!.misfit!, runs: found.uncertainty!.runs });
+  const uncertainty = found.uncertainty!;
+  others.push({ square: uncertainty.misfit!, runs: uncertainty.runs });
   profiles.set(family, {
     documents: found.documents,
     path: saveProfile(found.documents, join(folder, `calibrated-${family}`)),
   });
   if (given.verbose === true) {
-    say(
-      `  off by √${found.uncertainty!.misfit} of what is expected, ${found.uncertainty!.p10} – ${found.uncertainty!.p90}`,
-    );
+    say(`  off by √${uncertainty.misfit} of what is expected, ${uncertainty.p10} – ${uncertainty.p90}`);
     for (const { term, before, factor, interval, samples } of found.corrections)
       say(
         `  ${term.padEnd(55)} ${before.padEnd(14)} × ${factor.toFixed(2)} (${interval.map((one) => one.toFixed(2)).join(' – ')}) ${samples}`,
       );
   }
-  const predict = (of: ProfileDocuments) => {
-    const profile = resolveProfile(of);
-    return ({ subject }: Measured): number => subject.predict(profile).at(-1)!;
-  };
+  const stepOn =
+    (profile: ResolvedProfile) =>
+    ({ subject }: Measured): number =>
+      subject.predict(profile).at(-1)!;
+  const predict = (of: ProfileDocuments) => stepOn(resolveProfile(of));
   const [shipped, profiled, recalibrated] = [shippedDocuments(family), documents, found.documents].map(predict) as [
     (of: Measured) => number,
     (of: Measured) => number,
     (of: Measured) => number,
   ];
-  const { p10, p90 } = found.uncertainty!;
+  const along = profilesAlong(found.documents);
   for (const one of [...own.filter(({ job }) => chosen.has(job.name)), ...check]) {
     const step = recalibrated(one);
+    const moved = along.map(({ profile }) => stepOn(profile)(one) / step);
+    const { p10, p90 } = quantilesOf(uncertainty, along, moved);
     const fitted = chosen.has(one.job.name);
     judged.push({
       ...one,
