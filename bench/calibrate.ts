@@ -7,16 +7,17 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, quantile } from 'simple-statistics';
-import { calibrated, resolveProfile } from '../src/calibrate/index.js';
-import type { Misfit, ProfileDocuments } from '../src/calibrate/index.js';
+import { calibrated, profilesAlong, quantilesOf, resolveProfile } from '../src/calibrate/index.js';
+import type { Misfit, ProfileDocuments, ResolvedProfile } from '../src/calibrate/index.js';
 import { saveProfile } from '../src/cli/experiment.js';
+import { formatPlan } from '../src/job/index.js';
 import type { FamilyName } from '../src/runtime/index.js';
 import { Checks } from './checks.js';
 import { chooseFitted } from './calibrate/choose.js';
 import type { Measured } from './calibrate/evaluate.js';
 import { measuredJob, paceOf } from './calibrate/evaluate.js';
 import type { BenchJob } from './calibrate/jobs.js';
-import { BENCH_JOBS } from './calibrate/jobs.js';
+import { BENCH_JOBS, resolved } from './calibrate/jobs.js';
 import { Measurements } from './calibrate/measurements.js';
 import { knownProfile, measuredProfile, shippedDocuments } from './calibrate/profiles.js';
 import { pairedRatio, plannedFirst } from './calibrate/race.js';
@@ -80,32 +81,34 @@ for (const family of families) {
   // What is left over on the fitted jobs alone says how far off it is: the others are there to see whether that is so.
   const source = `bench:calibrate, ${fit.length} jobs`;
   const found = calibrated(documents, { fit, check: [] }, { source, repeatability, others });
-  others.push({ square: found.uncertainty!.misfit!, runs: found.uncertainty!.runs });
+  const uncertainty = found.uncertainty!;
+  others.push({ square: uncertainty.misfit!, runs: uncertainty.runs });
   profiles.set(family, {
     documents: found.documents,
     path: saveProfile(found.documents, join(folder, `calibrated-${family}`)),
   });
   if (given.verbose === true) {
-    say(
-      `  off by √${found.uncertainty!.misfit} of what is expected, ${found.uncertainty!.p10} – ${found.uncertainty!.p90}`,
-    );
+    say(`  off by √${uncertainty.misfit} of what is expected, ${uncertainty.p10} – ${uncertainty.p90}`);
     for (const { term, before, factor, interval, samples } of found.corrections)
       say(
         `  ${term.padEnd(55)} ${before.padEnd(14)} × ${factor.toFixed(2)} (${interval.map((one) => one.toFixed(2)).join(' – ')}) ${samples}`,
       );
   }
-  const predict = (of: ProfileDocuments) => {
-    const profile = resolveProfile(of);
-    return ({ subject }: Measured): number => subject.predict(profile).at(-1)!;
-  };
+  const stepOn =
+    (profile: ResolvedProfile) =>
+    ({ subject }: Measured): number =>
+      subject.predict(profile).at(-1)!;
+  const predict = (of: ProfileDocuments) => stepOn(resolveProfile(of));
   const [shipped, profiled, recalibrated] = [shippedDocuments(family), documents, found.documents].map(predict) as [
     (of: Measured) => number,
     (of: Measured) => number,
     (of: Measured) => number,
   ];
-  const { p10, p90 } = found.uncertainty!;
+  const along = profilesAlong(found.documents);
   for (const one of [...own.filter(({ job }) => chosen.has(job.name)), ...check]) {
     const step = recalibrated(one);
+    const moved = along.map(({ profile }) => stepOn(profile)(one) / step);
+    const { p10, p90 } = quantilesOf(uncertainty, along, moved);
     const fitted = chosen.has(one.job.name);
     judged.push({
       ...one,
@@ -170,11 +173,16 @@ if (given['no-measuring'] !== true) {
     const rivals = all.filter(({ job }) => job.model === model && job.family === 'onnx' && job.ranks === 2);
     const fastest = rivals.reduce((best, one) => (one.stepSeconds < best.stepSeconds ? one : best));
     const first = plannedFirst(fastest.job, profiles.get('onnx')!.path, folder);
+    const name = `${model}: the plan put first over the fastest measured, at least`;
+    if (first.plan === formatPlan(resolved(fastest.job, profiles.get('onnx')!.path).plan)) {
+      checks.add(name, 1, '×', [0, 1], `the same: ${first.plan}`);
+      continue;
+    }
+    // Both anew: what was measured at another time, among other jobs, is no match.
     const pair = [first, { ...fastest.job, name: `${fastest.job.name} (again)` }];
     await measurements.complete(pair, blocks, say);
     const [planned, known] = pair.map(measured) as [Measured, Measured];
     const { ratio, p5, p95 } = pairedRatio(planned, known);
-    const name = `${model}: the plan put first over the fastest measured, at least`;
     checks.add(name, p5, '×', [0, 1], `${ratio.toFixed(2)} (${p5.toFixed(2)} – ${p95.toFixed(2)}): ${first.plan}`);
   }
 }

@@ -21,7 +21,7 @@ export function plannedFirst(job: BenchJob, hardwarePath: string, folder: string
   const out = execFileSync(process.execPath, [CLI, 'plan', file, '--json', '--top', '1'], { encoding: 'utf8' });
   const { plans } = JSON.parse(out) as { plans: { plan: string }[] };
   const { plan } = plans[0]!;
-  return { ...job, plan, name: `${job.model} ${job.family} ${plan}` };
+  return { ...job, plan, name: `${job.model} ${job.family} ${plan} (planned)` };
 }
 
 const DRAWS = 1000;

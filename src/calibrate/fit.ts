@@ -19,7 +19,7 @@ const ITERATIONS = 5;
 /** Most that a logarithm moves in one iteration, since slopes are taken where it was. */
 const LONGEST_STEP = 0.8;
 /** A term's change by which slopes are taken. */
-const DIFFERENCE = 0.02;
+export const DIFFERENCE = 0.02;
 const CONVERGED = 2e-3;
 
 export interface FitTerm extends Term {
@@ -149,8 +149,11 @@ function actingTerms(problem: Problem, all: readonly Term[]): Term[] {
  */
 const RUN_NOISE = 0.06;
 
+/** What steps of runs differ by beside what the terms explain, as a variance of logarithms. */
+export const RUN_VARIANCE = RUN_NOISE ** 2 + STEP_NOISE ** 2;
+
 /** The precision of the terms, and of what each subject is off by. */
-const withOffsets = (precision: readonly (readonly number[])[], count: number): number[][] => {
+export const withOffsets = (precision: readonly (readonly number[])[], count: number): number[][] => {
   const none = Array.from({ length: count }, () => 0);
   return [
     ...precision.map((row) => [...row, ...none]),
@@ -162,8 +165,8 @@ const withOffsets = (precision: readonly (readonly number[])[], count: number): 
 };
 
 /**
- * How far off the fit expects a run to be that it was not fitted to, as a variance of logarithms: by what is not known of
- * its terms, by what all times of a run are off by, and by what is measured of its step.
+ * How far off the fit expects a run to be when only some of its rows are fitted, as a variance of logarithms: by what is
+ * not known of its terms, by what all times of a run are off by, and by what is measured of its step.
  *
  * @param rows that are fitted
  */
@@ -172,7 +175,7 @@ export function expectedVariance(fit: Fit, rows: readonly Row[], slopes: readonl
   const padded = [...slopes.slice(0, count), ...fit.rows.map(() => 0)];
   const solved = solvePositive(informationOf(rows, fit.precision), padded);
   const known = padded.reduce((sum, slope, index) => sum + slope * solved[index]!, 0);
-  return known + RUN_NOISE ** 2 + STEP_NOISE ** 2;
+  return known + RUN_VARIANCE;
 }
 
 /** How much of a sample's time has to hang on a term for it to be counted as told by it. */
@@ -226,14 +229,10 @@ export function refitted(fit: Fit, rows: readonly Row[]): number[] {
   return at.map((value, index) => value + change[index]!);
 }
 
-/** What is left of subjects that were not fitted, and how it hangs on the terms at the fit. */
-export function rowsOf(
-  documents: ProfileDocuments,
-  { terms }: Fit,
-  subjects: readonly Subject[],
-  source: string,
-): Row[][] {
-  const at = terms.map(({ moved }) => moved);
+/** What is left of subjects that were not fitted, and how it hangs on all terms of the profile at the fit. */
+export function rowsOf(documents: ProfileDocuments, fit: Fit, subjects: readonly Subject[], source: string): Row[][] {
+  const terms = termsOf(documents);
+  const at = terms.map(({ id }) => Math.log(fit.factors.get(id) ?? 1));
   return new Problem(documents, subjects, source).look(
     terms,
     at,

@@ -11,6 +11,7 @@ export * from './profile.js';
 export * from './recalibrate.js';
 export * from './resolve-profile.js';
 export * from './split.js';
+export * from './spread.js';
 export * from './store.js';
 export * from './subjects.js';
 export * from './terms.js';

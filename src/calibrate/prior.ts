@@ -3,7 +3,7 @@
  * and that terms which are alike are wrong alike. A machine that is slower is so at everything; ranks that slow each other
  * do so at all work.
  */
-import { solvePositive } from './solve.js';
+import { inverse } from './solve.js';
 import type { Term } from './terms.js';
 
 /** Standard deviations of the logarithm of truth over what a profile says, by its status. */
@@ -63,12 +63,5 @@ export function priorPrecision(terms: readonly Term[]): number[][] {
   const covariance = beliefs.map((a, i) =>
     beliefs.map((b, j) => (i === j ? a.alone ** 2 : 0) + (a.family === b.family ? a.common * b.common : 0)),
   );
-  const inverse = covariance.map((_, column) =>
-    solvePositive(
-      covariance,
-      covariance.map((_, row) => (row === column ? 1 : 0)),
-    ),
-  );
-  // Symmetric but for rounding.
-  return inverse.map((row, i) => row.map((value, j) => (value + inverse[j]![i]!) / 2));
+  return inverse(covariance);
 }

@@ -9,8 +9,9 @@ import { expectedVariance, fitProfile, refitted, rowsOf } from './fit.js';
 import { createRandomSource } from './draws.js';
 import type { Subject } from './subjects.js';
 import type { ProfileDocuments } from './terms.js';
+import { doubtOf, spreadOf, varianceOf } from './spread.js';
 import type { Deviation, Misfit } from './uncertainty.js';
-import { uncertaintyOf } from './uncertainty.js';
+import { misfitOf, repeatabilityOf, scaleOf } from './uncertainty.js';
 import type { Check, Outcome, Verdict } from './verdict.js';
 import { checkFit, judge, outcomes, stepIndex } from './verdict.js';
 
@@ -31,7 +32,7 @@ export interface Calibration {
   readonly corrections: readonly Correction[];
   readonly fitted: readonly Outcome[];
   readonly keptBack: readonly Outcome[];
-  /** Absent where too little is known: fewer than two plans. */
+  /** Absent where nothing says it: neither a run nor the profile that was fitted. */
   readonly uncertainty?: Uncertainty;
 }
 
@@ -44,7 +45,10 @@ export interface Recalibration extends Omit<Calibration, 'keptBack'>, Verdict {
 export interface RecalibrationOptions {
   /** Of every number that moves: what was measured. */
   readonly source: string;
-  /** How well the machine repeats a step, relative: intervals are no narrower. */
+  /**
+   * How well the machine repeats a step, relative: intervals are no narrower. Unless given, what runs of the same plan or
+   * the profile say of it.
+   */
   readonly repeatability?: number;
   /** How far off fits of other kernel families were on the same machine. */
   readonly others?: readonly Misfit[];
@@ -96,18 +100,79 @@ function leftOut(fit: Fit, subjects: readonly Subject[]): Deviation[] {
   });
 }
 
-/** What the step of each run is off by that was not fitted. */
-function notFitted(documents: ProfileDocuments, fit: Fit, subjects: readonly Subject[], source: string): Deviation[] {
-  const all = fit.rows.flat();
-  return rowsOf(documents, fit, subjects, source).flatMap((rows, index) => {
-    const row = rows[stepIndex(subjects[index]!)];
-    return row === undefined ? [] : [{ residual: row.residual, variance: expectedVariance(fit, all, row.slopes) }];
+interface Unknowns {
+  readonly fit: Fit;
+  readonly documents: ProfileDocuments;
+  readonly sides: Sides;
+  readonly source: string;
+}
+
+const DIGITS = 3;
+const rounded = (value: number): number => Number(value.toFixed(DIGITS));
+
+/**
+ * Between what a job lies that is predicted by the fit: of any job by its own spread, and of one like those measured by
+ * p10 and p90. Nothing where no step was measured.
+ */
+function uncertaintyOf(
+  { fit, documents, sides, source }: Unknowns,
+  { repeatability, others }: { readonly repeatability: number | undefined; readonly others: readonly Misfit[] },
+): Uncertainty | undefined {
+  const doubt = doubtOf(documents, fit);
+  const placeOf = new Map(fit.terms.map(({ id }, index) => [id, index]));
+  const checked = rowsOf(documents, fit, sides.check, source).flatMap((rows, index) => {
+    const row = rows[stepIndex(sides.check[index]!)];
+    return row === undefined ? [] : [row];
   });
+  const steps = [
+    ...sides.fit.flatMap((subject, index) => {
+      const row = fit.rows[index]![stepIndex(subject)];
+      if (row === undefined) return [];
+      return [doubt.ids.map((id) => (placeOf.has(id) ? row.slopes[placeOf.get(id)!]! : 0))];
+    }),
+    ...checked.map(({ slopes }) => slopes.slice(0, doubt.ids.length)),
+  ];
+  if (steps.length === 0) return undefined;
+  const deviations: Deviation[] = [
+    ...leftOut(fit, sides.fit),
+    ...checked.map(({ residual, slopes }) => ({
+      residual,
+      variance: varianceOf(doubt, slopes.slice(0, doubt.ids.length)),
+    })),
+  ];
+  const misfit = deviations.length === 0 ? undefined : misfitOf(deviations);
+  const scale = scaleOf(misfit, others);
+  const typical = steps.reduce((sum, step) => sum + varianceOf(doubt, step), 0) / steps.length;
+  const width = Math.max(repeatability ?? 0, scale * Math.sqrt(typical));
+  return {
+    p10: rounded(Math.exp(-width)),
+    p50: 1,
+    p90: rounded(Math.exp(width)),
+    runs: misfit?.runs ?? steps.length,
+    ...(misfit === undefined ? {} : { misfit: rounded(misfit.square) }),
+    ...(repeatability === undefined ? {} : { repeatability: rounded(repeatability) }),
+    spread: spreadOf(doubt, steps, scale),
+    source:
+      misfit === undefined
+        ? `what fits leave elsewhere, since no run was left out of the fit, ${source}`
+        : `${misfit.runs} runs that were not fitted or left out of the fit, ${source}`,
+  };
 }
 
 function withUncertainty(stack: StackDocument, uncertainty: Uncertainty): StackDocument {
   const { source, ...value } = uncertainty;
   return { ...stack, uncertainty: { value, source, status: 'calibrated' } };
+}
+
+/** By runs of the same plan; what the profile says of it where they say too little. */
+function repeatabilityHere({ stack }: ProfileDocuments, subjects: readonly Subject[]): number | undefined {
+  const steps = subjects.flatMap((subject) => {
+    const step = subject.samples[stepIndex(subject)];
+    return step === undefined ? [] : [{ group: subject.group, seconds: step.seconds }];
+  });
+  const groups = [...new Set(steps.map(({ group }) => group))];
+  const plans = groups.map((group) => steps.filter((one) => one.group === group).map(({ seconds }) => seconds));
+  return repeatabilityOf(plans) ?? stack.uncertainty?.value.repeatability;
 }
 
 /** What is to be fitted, and what the fit is not to see. */
@@ -120,22 +185,23 @@ export interface Sides {
 /** A fit and what it leaves, without a verdict. @throws MeshwrightError RUN_INVALID where nothing was measured */
 export function calibrated(
   documents: ProfileDocuments,
-  { fit: subjects, check }: Sides,
-  { source, repeatability = 0, others = [] }: RecalibrationOptions,
+  sides: Sides,
+  {
+    source,
+    repeatability = repeatabilityHere(documents, [...sides.fit, ...sides.check]),
+    others = [],
+  }: RecalibrationOptions,
 ): Calibration {
-  const fit = fitProfile(documents, subjects, source);
-  const keptBack = outcomes(check, documents, fit.documents);
-  const deviations = [...leftOut(fit, subjects), ...notFitted(documents, fit, check, source)];
-  const about = `${deviations.length} runs that were not fitted or left out of the fit, ${source}`;
-  const known = uncertaintyOf(deviations, { repeatability, others, source: about });
+  const fit = fitProfile(documents, sides.fit, source);
+  const found = uncertaintyOf({ fit, documents, sides, source }, { repeatability, others });
   const before = documents.stack.uncertainty;
-  const uncertainty = known ?? (before && { ...before.value, source: before.source });
+  const uncertainty = found ?? (before && { ...before.value, source: before.source });
   return {
     documents:
-      known === undefined ? fit.documents : { ...fit.documents, stack: withUncertainty(fit.documents.stack, known) },
+      found === undefined ? fit.documents : { ...fit.documents, stack: withUncertainty(fit.documents.stack, found) },
     corrections: correctionsOf(fit),
-    fitted: outcomes(subjects, documents, fit.documents),
-    keptBack,
+    fitted: outcomes(sides.fit, documents, fit.documents),
+    keptBack: outcomes(sides.check, documents, fit.documents),
     ...(uncertainty === undefined ? {} : { uncertainty }),
   };
 }
@@ -149,5 +215,5 @@ export function calibrated(
 export function recalibrate(documents: ProfileDocuments, sides: Sides, options: RecalibrationOptions): Recalibration {
   const { keptBack, ...found } = calibrated(documents, sides, options);
   const { check, checked } = checkFit(documents, sides.fit, keptBack, options.source);
-  return { ...found, check, checked, ...judge(check, checked, found.fitted) };
+  return { ...found, check, checked, ...judge(check, checked, found.fitted, found.uncertainty?.repeatability) };
 }

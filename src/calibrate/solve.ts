@@ -39,6 +39,18 @@ export function solvePositive(matrix: readonly (readonly number[])[], right: rea
   return solved;
 }
 
+/** Of a symmetric positive definite matrix. */
+export function inverse(matrix: readonly (readonly number[])[]): number[][] {
+  const columns = matrix.map((_, column) =>
+    solvePositive(
+      matrix,
+      matrix.map((_, row) => (row === column ? 1 : 0)),
+    ),
+  );
+  // Symmetric but for rounding.
+  return columns.map((row, i) => row.map((value, j) => (value + columns[j]![i]!) / 2));
+}
+
 /** What is known of the parameters before and by the rows: the inverse of their covariance. */
 export function informationOf(rows: readonly Row[], precision: readonly (readonly number[])[]): number[][] {
   const matrix = precision.map((row) => [...row]);

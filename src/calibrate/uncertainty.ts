@@ -1,10 +1,10 @@
 /**
- * Between what a run lies that was not measured. Of each measured run the fit to the others says how far off it should be:
- * as far as the terms that its step hangs on are known, and as runs differ beside them. How far off it was over that is
- * one number for all runs of a machine, which few runs already tell; where there are few, it is near what such fits
- * leave elsewhere.
+ * How wrong it is what a fit expects of runs that it has not seen (see `spread.ts`). Of each measured run the fit to the
+ * others says how far off it should be: as far as the terms that its step hangs on are known, and as runs differ beside
+ * them. How far off it was over that is one number for all runs of a machine, which few runs already tell; where there are
+ * few, it is near what such fits leave elsewhere.
  */
-import type { Uncertainty } from '../hardware/index.js';
+import { mean } from 'simple-statistics';
 import { studentQuantile } from './intervals.js';
 
 /** A run that was predicted without it: the logarithm of measured over predicted, and the variance that the fit expects. */
@@ -39,33 +39,34 @@ function pooled(misfits: readonly Misfit[]): Misfit {
   return { runs, square: all.reduce((sum, one) => sum + one.runs * one.square, 0) / runs };
 }
 
-const DIGITS = 3;
-const rounded = (value: number): number => Number(value.toFixed(DIGITS));
-
-export interface UncertaintyOptions {
-  /** How well the machine repeats a step, relative: intervals are no narrower. */
-  readonly repeatability: number;
-  /** Of fits of other kernel families on the same machine. */
-  readonly others: readonly Misfit[];
-  readonly source: string;
+/**
+ * What standard deviations that a fit expects are multiplied by, for the 90th percentile of a run to come.
+ *
+ * @param own of runs that were predicted without them; nothing where there is none, so that only the prior says it
+ * @param others of fits of other kernel families on the same machine
+ */
+export function scaleOf(own: Misfit | undefined, others: readonly Misfit[]): number {
+  const { runs, square } = pooled([...(own === undefined ? [] : [own]), ...others]);
+  return studentQuantile(0.9, runs) * Math.sqrt(square);
 }
 
-/** @returns nothing where fewer than two runs say how far off predictions are */
-export function uncertaintyOf(
-  deviations: readonly Deviation[],
-  { repeatability, others, source }: UncertaintyOptions,
-): Uncertainty | undefined {
-  if (deviations.length < 2) return undefined;
-  const own = misfitOf(deviations);
-  const { runs, square } = pooled([own, ...others]);
-  const typical = deviations.reduce((sum, { variance }) => sum + variance, 0) / deviations.length;
-  const width = Math.max(studentQuantile(0.9, runs) * Math.sqrt(square * typical), repeatability);
-  return {
-    p10: rounded(Math.exp(-width)),
-    p50: 1,
-    p90: rounded(Math.exp(width)),
-    runs: deviations.length,
-    misfit: rounded(own.square),
-    source,
-  };
+/** How well a machine repeats a step, where the runs of one plan say it: so many beside the first of each. */
+const LEAST_REPEATS = 4;
+/** A normal distribution's 90th percentile. */
+const P90 = 1.2816;
+
+/**
+ * Half of what lies between the 10th and the 90th percentile of runs of the same plan, relative; nothing of too few.
+ *
+ * @param plans steps of the runs of each, in seconds
+ */
+export function repeatabilityOf(plans: readonly (readonly number[])[]): number | undefined {
+  const repeats = plans.reduce((sum, runs) => sum + runs.length - 1, 0);
+  if (repeats < LEAST_REPEATS) return undefined;
+  const squares = plans.map((runs) => {
+    const logs = runs.map(Math.log);
+    const middle = mean(logs);
+    return logs.reduce((sum, log) => sum + (log - middle) ** 2, 0);
+  });
+  return P90 * Math.sqrt(squares.reduce((sum, one) => sum + one, 0) / repeats);
 }

@@ -1,9 +1,10 @@
 /**
- * Whether a fit may take the place of the profile that it was made of. Judged by the errors that people are shown, on runs
- * that were not fitted: those that were kept back, or else each plan by a fit to the other plans.
+ * Whether a fit may take the place of the profile that it was made of. Judged by the factors that predictions are off by,
+ * as the fit itself is, on runs that were not fitted: those that were kept back, or else each plan by a fit to the other
+ * plans.
  */
-import { median } from 'simple-statistics';
-import { meanError, relativeError } from '../trace/index.js';
+import { mean, median } from 'simple-statistics';
+import { factorOff, relativeError } from '../trace/index.js';
 import { formatPercent } from '../units.js';
 import { fitProfile } from './fit.js';
 import { resolveProfile } from './resolve-profile.js';
@@ -32,9 +33,9 @@ export interface Verdict {
   readonly accepted: boolean;
   /** A sentence without its stop, for people. */
   readonly reason: string;
-  /** Mean sizes of relative errors over what was checked, or of what was fitted where that is all there is. */
-  readonly errorBefore: number;
-  readonly errorAfter: number;
+  /** How many times too long or too short predictions of what was checked are, or of what was fitted where that is all. */
+  readonly factorBefore: number;
+  readonly factorAfter: number;
 }
 
 export const stepIndex = ({ samples }: Subject): number => samples.findIndex(({ what }) => what === 'step');
@@ -94,33 +95,60 @@ export function checkFit(
   return { check: new Set(checked.map(({ group }) => group)).size > 1 ? 'other-plans' : 'other-runs', checked };
 }
 
-/** What runs of one plan differ by (docs/calibration.md): a plan whose error grows by no more is predicted as before. */
-const SAME = 0.06;
+/** What runs of one plan differ by, relative, where the machine's own is not known (docs/calibration.md). */
+const USUALLY_SAME = 0.06;
 
-const errorsOf = (of: readonly Outcome[], which: 'beforeSeconds' | 'afterSeconds'): number[] =>
-  of.map((one) => relativeError(one[which], one.measuredSeconds));
+type Side = 'beforeSeconds' | 'afterSeconds';
+
+/** Logarithms of predicted over measured. */
+const logsOf = (of: readonly Outcome[], which: Side): number[] =>
+  of.map((one) => Math.log(one[which] / one.measuredSeconds));
+
+/** The geometric mean of what times are off by. */
+const factorOf = (of: readonly Outcome[], which: Side): number =>
+  Math.exp(mean(of.map((one) => Math.log(factorOff(one[which], one.measuredSeconds)))));
+
+/** Up to here errors are said as shares, as everywhere; beyond it they would mislead, and are said as factors. */
+const LARGEST_SHARE = 1.5;
+
+const offBy = (factor: number): string =>
+  factor < LARGEST_SHARE ? formatPercent(factor - 1) : `a factor of ${factor.toFixed(1)}`;
 
 const signed = (error: number): string => `${error < 0 ? '−' : '+'}${formatPercent(Math.abs(error))}`;
 
+/** Logarithms of predicted over measured. */
 interface PlanErrors {
   readonly title: string;
   readonly before: number;
   readonly after: number;
 }
 
+/** `−12.0 % before, +18.0 % after`, `6.3 times too short before, 9.0 times too long after` */
+function errorsText({ before, after }: PlanErrors): string {
+  const areShares = [before, after].every((log) => Math.abs(log) < Math.log(LARGEST_SHARE));
+  const text = (log: number): string =>
+    areShares
+      ? signed(relativeError(Math.exp(log), 1))
+      : `${Math.exp(Math.abs(log)).toFixed(2)} times too ${log < 0 ? 'short' : 'long'}`;
+  return `${text(before)} before, ${text(after)} after`;
+}
+
 const grownBy = ({ before, after }: PlanErrors): number => Math.abs(after) - Math.abs(before);
 
-/** Plans that are predicted worse than before, the worst first. Of several runs the median, since one may have been disturbed. */
-function worsened(of: readonly Outcome[]): PlanErrors[] {
+/**
+ * Plans that are predicted worse than before, the worst first. Of several runs the median, since one may have been
+ * disturbed.
+ */
+function worsened(of: readonly Outcome[], same: number): PlanErrors[] {
   const plans = [...new Set(of.map(({ group }) => group))].map((group): PlanErrors => {
     const runs = of.filter((one) => one.group === group);
     return {
       title: runs[0]!.title,
-      before: median(errorsOf(runs, 'beforeSeconds')),
-      after: median(errorsOf(runs, 'afterSeconds')),
+      before: median(logsOf(runs, 'beforeSeconds')),
+      after: median(logsOf(runs, 'afterSeconds')),
     };
   });
-  return plans.filter((plan) => grownBy(plan) > SAME).sort((a, b) => grownBy(b) - grownBy(a));
+  return plans.filter((plan) => grownBy(plan) > Math.log1p(same)).sort((a, b) => grownBy(b) - grownBy(a));
 }
 
 const wordsIn = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
@@ -141,27 +169,29 @@ function how(check: Check, checked: readonly Outcome[]): string {
 }
 
 /**
- * Accepted where the mean error of what was checked falls, and no plan is predicted worse than before beyond what its runs
- * differ by, be it fitted or checked.
+ * Accepted where what was checked is off by less on the mean, and no plan is predicted worse than before beyond what its
+ * runs differ by, be it fitted or checked.
+ *
+ * @param same what runs of one plan differ by, relative
  */
-export function judge(check: Check, checked: readonly Outcome[], fitted: readonly Outcome[]): Verdict {
+export function judge(
+  check: Check,
+  checked: readonly Outcome[],
+  fitted: readonly Outcome[],
+  same = USUALLY_SAME,
+): Verdict {
   const judged = checked.length > 0 ? checked : fitted;
-  const [errorBefore, errorAfter] = (['beforeSeconds', 'afterSeconds'] as const).map(
-    (which) => meanError(errorsOf(judged, which)) ?? Number.NaN,
-  ) as [number, number];
-  const moved = `mean error ${formatPercent(errorBefore)} before, ${formatPercent(errorAfter)} after`;
-  const [worst, ...others] = [...worsened(checked), ...worsened(fitted)];
-  const verdict = (accepted: boolean, reason: string): Verdict => ({ accepted, reason, errorBefore, errorAfter });
+  const [factorBefore, factorAfter] = [factorOf(judged, 'beforeSeconds'), factorOf(judged, 'afterSeconds')];
+  const moved = `off by ${offBy(factorBefore)} before, ${offBy(factorAfter)} after${judged.length === 1 ? '' : ', on the mean'}`;
+  const [worst, ...others] = [...worsened(checked, same), ...worsened(fitted, same)];
+  const verdict = (accepted: boolean, reason: string): Verdict => ({ accepted, reason, factorBefore, factorAfter });
   // The same is no worse where others say so; of one run alone it means that there is nothing to correct.
-  const isBetter = check === 'itself' ? errorAfter < errorBefore : errorAfter <= errorBefore;
+  const isBetter = check === 'itself' ? factorAfter < factorBefore : factorAfter <= factorBefore;
   if (!isBetter) return verdict(false, `no better ${how(check, checked)}: ${moved}`);
   if (worst !== undefined) {
     const more = new Set(others.map(({ title }) => title).filter((title) => title !== worst.title)).size;
     const and = more === 0 ? '' : `, and ${wordsIn(more, 'other plan')} are worse too`;
-    return verdict(
-      false,
-      `${worst.title} gets worse: ${signed(worst.before)} before, ${signed(worst.after)} after${and}`,
-    );
+    return verdict(false, `${worst.title} gets worse: ${errorsText(worst)}${and}`);
   }
   return verdict(true, `checked ${how(check, checked)}: ${moved}`);
 }

@@ -1,5 +1,7 @@
 /** A job through the whole prediction: lowered, its memory counted, its step simulated. */
 import { dirname, join } from 'node:path';
+import type { Along } from '../calibrate/index.js';
+import { profilesAlong, quantilesOf } from '../calibrate/index.js';
 import type { Hardware, Stack } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
 import type { Job, JobInput, Task } from '../job/index.js';
@@ -47,11 +49,11 @@ import type { TakenCollective } from './collective-flag.js';
 import { collectivesOf } from './collective-flag.js';
 import { NO_FAULTS, faultTexts } from './faults.js';
 import type { PredictionIntervals } from './intervals.js';
-import { intervalsOf } from './intervals.js';
+import { intervalsOf, uncertaintyOf } from './intervals.js';
 import { Recent } from './recent.js';
 
 /** A simulation with what only the job knows. */
-export interface JobSimulation extends SimulationResult, PredictionIntervals {
+export interface JobSimulation extends SimulationResult {
   readonly model: string;
   readonly batch: number;
   readonly microbatches: number;
@@ -67,9 +69,17 @@ export interface JobSimulation extends SimulationResult, PredictionIntervals {
   readonly pipeline?: PipelineSummary;
 }
 
-/** Of a job whose step is one program. */
-export interface Assessment {
+/** A simulation, and between what it lies. */
+export interface PredictedSimulation extends JobSimulation, PredictionIntervals {}
+
+interface OfJob {
   readonly job: Job;
+  /** Between what its step lies: where a profile was calibrated some more simulations, made when they are asked for. */
+  intervals(): PredictionIntervals;
+}
+
+/** Of a job whose step is one program. */
+export interface Assessment extends OfJob {
   readonly program: Program;
   readonly machine: Machine;
   readonly simulation: JobSimulation;
@@ -77,8 +87,7 @@ export interface Assessment {
 }
 
 /** Of a pipeline's job. */
-export interface PipelineAssessment {
-  readonly job: Job;
+export interface PipelineAssessment extends OfJob {
   readonly machine: Machine;
   readonly simulation: JobSimulation & { readonly pipeline: PipelineSummary };
   readonly execution: PipelineExecution;
@@ -165,6 +174,7 @@ export class Assessor {
   readonly #machines = new Map<string, Machine>();
   readonly #machineOf = new WeakMap<Job, Machine>();
   readonly #stacks = new Map<Hardware, Stack>();
+  readonly #along = new Map<Stack, readonly Along[]>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly collectives: CollectiveChoice;
   readonly #taken = new Map<string, TakenCollective>();
@@ -292,12 +302,14 @@ export class Assessor {
       collectives: this.collectives,
     });
     for (const { plan } of execution.runs.all) this.#take(collectivesOf(plan.collectives));
-    const assessment = { job, machine, simulation: { ...result, ...this.#ofJob(job, result, stack) }, execution };
+    const simulation = { ...result, ...this.#ofJob(job, result) };
+    const intervals = this.#intervalsOnce(job, stack, simulation);
+    const assessment = { job, machine, simulation, execution, intervals };
     if (isOwn) this.#lastPipeline = assessment;
     return assessment;
   }
 
-  #ofJob(job: Job, result: SimulationResult, stack: Stack): Omit<JobSimulation, keyof SimulationResult | 'pipeline'> {
+  #ofJob(job: Job, result: SimulationResult): Omit<JobSimulation, keyof SimulationResult | 'pipeline'> {
     const { exact, formula, parameters } = this.#flops(job);
     return {
       model: job.model.name,
@@ -307,7 +319,6 @@ export class Assessor {
       faults: faultTexts(this.#faults),
       formulaParameters: parameters,
       mfuByFormula: (result.mfu * formula) / exact,
-      ...intervalsOf(stack, result),
     };
   }
 
@@ -326,7 +337,43 @@ export class Assessor {
       ...(unfold === undefined ? {} : { unfold }),
     });
     this.#take(collectivesOf(execution.plan.collectives));
-    return { job, program, machine, simulation: { ...result, ...this.#ofJob(job, result, stack) }, execution };
+    const simulation = { ...result, ...this.#ofJob(job, result) };
+    return { job, program, machine, simulation, execution, intervals: this.#intervalsOnce(job, stack, simulation) };
+  }
+
+  #intervalsOnce(job: Job, stack: Stack, simulation: JobSimulation): () => PredictionIntervals {
+    let found: PredictionIntervals | undefined;
+    return () => (found ??= this.#intervals(job, stack, simulation));
+  }
+
+  /**
+   * Of a job on its profile as it is written.
+   *
+   * @param figures its step's, which may be another way of looking at it
+   */
+  #intervals(job: Job, stack: Stack, figures: JobSimulation): PredictionIntervals {
+    const uncertainty = uncertaintyOf(stack);
+    const along = this.#alongOf(job, stack);
+    const stepOn = (hardware: Hardware, other: Stack, name: string): number =>
+      this.simulate({ ...job, hardware, hardwareName: name }, other).stepTimeSeconds;
+    const here = along.length === 0 ? 1 : this.simulate(job, stack).stepTimeSeconds;
+    const moved = along.map(
+      ({ profile }, index) => stepOn(profile.hardware, profile.stack, `${job.hardwareName}#along ${index}`) / here,
+    );
+    return intervalsOf(figures, quantilesOf(uncertainty, along, moved), uncertainty.source);
+  }
+
+  /** Profiles a little way along where a calibrated one may be wrong, made once. */
+  #alongOf({ hardware }: Job, stack: Stack): readonly Along[] {
+    let found = this.#along.get(stack);
+    if (found === undefined)
+      this.#along.set(stack, (found = profilesAlong({ hardware: hardware.document, stack: stack.document })));
+    return found;
+  }
+
+  /** What a search found of a job, with intervals. */
+  predicted(job: Job, simulation: JobSimulation): PredictedSimulation {
+    return { ...simulation, ...this.#intervals(job, this.stack(job), simulation) };
   }
 
   /** A whole job; without a count of microbatches the fewest that fit are taken. */

@@ -69,7 +69,8 @@ const figuresOf = (predicted: AnyAssessment, step: number): StepFigures => ({
 
 export function predictedFigures(predicted: AnyAssessment): PredictedFigures {
   const step = predictedStepSeconds(predicted);
-  const { stepTimeSeconds, stepTimeInterval, mfuInterval } = predicted.simulation;
+  const { stepTimeSeconds } = predicted.simulation;
+  const { stepTimeInterval, mfuInterval } = predicted.intervals();
   return {
     ...figuresOf(predicted, step),
     stepTimeInterval: timesInterval(stepTimeInterval, step / stepTimeSeconds),

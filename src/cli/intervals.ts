@@ -1,4 +1,5 @@
-/** Between what a prediction lies: the point prediction by how far predictions with its stack were off. */
+/** Between what a prediction lies: the point prediction by how far predictions with its stack are off. */
+import type { Quantiles } from '../calibrate/index.js';
 import type { Stack, Uncertainty } from '../hardware/index.js';
 import { loadStack } from '../hardware/index.js';
 import { MeshwrightError } from '../errors.js';
@@ -28,18 +29,22 @@ function pooledUncertainty(): Uncertainty {
   throw new MeshwrightError('INTERNAL', { place: 'stack profile default', expected, got: 'none' });
 }
 
-/** @param figures in seconds and as a share; the intervals are of the same */
-export function intervalsOf(
-  stack: Stack,
+/** What a stack says of predictions with it; where it says nothing, what all sets of runs together do. */
+export const uncertaintyOf = ({ uncertainty }: Stack): Uncertainty => uncertainty ?? pooledUncertainty();
+
+/**
+ * @param figures in seconds and as a share; the intervals are of the same
+ * @param quantiles of measured over predicted step time
+ */
+export const intervalsOf = (
   { stepTimeSeconds, mfu }: { readonly stepTimeSeconds: number; readonly mfu: number },
-): PredictionIntervals {
-  const { p10, p50, p90, source } = stack.uncertainty ?? pooledUncertainty();
-  return {
-    stepTimeInterval: { p10: stepTimeSeconds * p10, p50: stepTimeSeconds * p50, p90: stepTimeSeconds * p90, source },
-    // A step that takes longer uses the chips less.
-    mfuInterval: { p10: mfu / p90, p50: mfu / p50, p90: mfu / p10, source },
-  };
-}
+  { p10, p50, p90 }: Quantiles,
+  source: string,
+): PredictionIntervals => ({
+  stepTimeInterval: { p10: stepTimeSeconds * p10, p50: stepTimeSeconds * p50, p90: stepTimeSeconds * p90, source },
+  // A step that takes longer uses the chips less.
+  mfuInterval: { p10: mfu / p90, p50: mfu / p50, p90: mfu / p10, source },
+});
 
 /** Of so many times as much. */
 export const timesInterval = ({ p10, p50, p90, source }: Interval, by: number): Interval => ({

@@ -6,7 +6,7 @@ import { describePlan, explain, nameBeside, settingsFor } from '../planner/index
 import type { Bounds } from '../../sim/index.js';
 import { boundsOf, pipelineBounds } from '../../sim/index.js';
 import { flops, formatPercent, formatSeconds, seconds } from '../units.js';
-import type { Assessor, JobSimulation } from './assess.js';
+import type { Assessor, JobSimulation, PredictedSimulation } from './assess.js';
 import { isOfPipeline } from './assess.js';
 import { partsOfStep } from './simulation-view.js';
 
@@ -16,7 +16,17 @@ export interface FoundPlan {
   readonly figures: JobSimulation;
 }
 
-export interface PlanReport extends FoundPlan {
+/** One that is shown. */
+export interface PredictedPlan extends FoundPlan {
+  readonly figures: PredictedSimulation;
+}
+
+export const predictedPlan = (assessor: Assessor, { job, figures }: FoundPlan): PredictedPlan => ({
+  job,
+  figures: assessor.predicted(job, figures),
+});
+
+export interface PlanReport extends PredictedPlan {
   readonly rank: number;
   /** In the short form. */
   readonly plan: string;
@@ -63,8 +73,7 @@ export function reportPlan(
     : boundsOf(assessment.program, assessment.machine, modelFlops);
   return {
     rank,
-    job,
-    figures,
+    ...predictedPlan(assessor, { job, figures }),
     plan: formatPlan(job.plan),
     why: whyOf({ job, figures }, next),
     breakdown: Object.fromEntries(partsOfStep(figures)),

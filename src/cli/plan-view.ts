@@ -16,7 +16,7 @@ import {
 import { formatInterval } from './intervals.js';
 import { tableLines } from './output.js';
 import { costWords, planCost } from './plan-cost.js';
-import type { FoundPlan, PlanReport, WinnerWords } from './plan-report.js';
+import type { FoundPlan, PlanReport, PredictedPlan, WinnerWords } from './plan-report.js';
 import type { PlanSearch } from './plan-search.js';
 
 const time = (value: number): string => formatSeconds(seconds(value));
@@ -57,7 +57,8 @@ const varied = (plans: readonly FoundPlan[], of: (plan: FoundPlan) => number): b
  * @param isPriced with what each costs and draws, as far as the profile says
  */
 export function plansTable(
-  plans: readonly (FoundPlan & Pick<PlanReport, 'plan'> & { readonly rank?: number; readonly boundShare?: number })[],
+  plans: readonly (PredictedPlan &
+    Pick<PlanReport, 'plan'> & { readonly rank?: number; readonly boundShare?: number })[],
   isPriced = false,
 ): string[] {
   const chips = varied(plans, ({ job }) => job.chips);

@@ -16,7 +16,9 @@ import {
   seconds,
 } from '../units.js';
 import type { JobSimulation } from './assess.js';
+import { Assessor } from './assess.js';
 import { printJson, printLine, printTable } from './output.js';
+import { predictedPlan } from './plan-report.js';
 import type { QuestionFlags } from './question-flags.js';
 
 type Best = BestPlan<JobSimulation>;
@@ -55,7 +57,7 @@ const documentOf = ({ hardware, chips, batch, best, training }: Row): object => 
   batch,
   plan: best === undefined ? null : formatPlan(best.job.plan),
   training: training ?? null,
-  simulation: best?.figures ?? null,
+  simulation: best === undefined ? null : predictedPlan(new Assessor(), best).figures,
 });
 
 /** Where prices come from, since nobody pays list prices. */
@@ -197,7 +199,7 @@ function showLargest(what: 'batch' | 'model', { best, tooLarge }: Largest<JobSim
       model,
       plan: formatPlan(job.plan),
       tooLarge: { batch: tooLarge.batch, model: tooLarge.model },
-      simulation: figures,
+      simulation: predictedPlan(new Assessor(), best).figures,
     });
     return;
   }

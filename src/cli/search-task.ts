@@ -7,8 +7,8 @@ import type { SearchCounts } from '../planner/index.js';
 import type { PlanRow, SearchProgress, SearchWish, TaskChoice } from '../tui/services.js';
 import { Assessor } from './assess.js';
 import { profileOfTraining } from './machine-profile.js';
-import type { FoundPlan } from './plan-report.js';
-import { whyOf } from './plan-report.js';
+import type { FoundPlan, PredictedPlan } from './plan-report.js';
+import { predictedPlan, whyOf } from './plan-report.js';
 import { searchPlans } from './plan-search.js';
 import { spread } from './plan-view.js';
 import { nothingFound } from './remedies.js';
@@ -25,7 +25,7 @@ export interface SearchRequest {
   readonly threads?: number;
 }
 
-function rowOf({ job, figures }: FoundPlan, rank: number | null, why: string, chosen: string): PlanRow {
+function rowOf({ job, figures }: PredictedPlan, rank: number | null, why: string, chosen: string): PlanRow {
   const runsHere = job.hardware.topology.kind === 'shared-memory';
   return {
     rank,
@@ -67,8 +67,27 @@ export async function searchPlansSafely(request: SearchRequest): Promise<SearchO
 const ROWS = 10;
 const FRUGAL_ROWS = 6;
 
-const rankedRows = (best: readonly FoundPlan[], chosen: string): PlanRow[] =>
-  best.slice(0, ROWS).map((found, index) => rowOf(found, index + 1, whyOf(found, best[index + 1]), chosen));
+/** Intervals of a plan cost simulations, and most of those shown are shown again. */
+class Shown {
+  readonly #chosen: string;
+  readonly #assessor = new Assessor({ unverified: true });
+  readonly #plans = new Map<string, PredictedPlan>();
+
+  /** @param chosen the hardware, by its name */
+  constructor(chosen: string) {
+    this.#chosen = chosen;
+  }
+
+  row(found: FoundPlan, rank: number | null, why: string): PlanRow {
+    const label = formatPlan(found.job.plan);
+    let plan = this.#plans.get(label);
+    if (plan === undefined) this.#plans.set(label, (plan = predictedPlan(this.#assessor, found)));
+    return rowOf(plan, rank, why, this.#chosen);
+  }
+}
+
+const rankedRows = (best: readonly FoundPlan[], shown: Shown): PlanRow[] =>
+  best.slice(0, ROWS).map((found, index) => shown.row(found, index + 1, whyOf(found, best[index + 1])));
 
 const NONE: SearchCounts = { candidates: 0, simulated: 0, doNotFit: 0, boundedOut: 0 };
 
@@ -80,26 +99,27 @@ function whyFrugal(found: FoundPlan, fastest: FoundPlan): string {
 }
 
 /** Plans that are slower than the best, and than no other that needs as little memory. */
-function frugalRows(best: readonly FoundPlan[], front: readonly FoundPlan[], chosen: string): PlanRow[] {
+function frugalRows(best: readonly FoundPlan[], front: readonly FoundPlan[], shown: Shown): PlanRow[] {
   const ranked = new Set(best.slice(0, ROWS).map(({ job }) => formatPlan(job.plan)));
   const others = front.filter(({ job }) => !ranked.has(formatPlan(job.plan)));
-  return spread(others, FRUGAL_ROWS).map((found) => rowOf(found, null, whyFrugal(found, best[0]!), chosen));
+  return spread(others, FRUGAL_ROWS).map((found) => shown.row(found, null, whyFrugal(found, best[0]!)));
 }
 
 async function searchForUi({ task: choice, wish, port, threads }: SearchRequest): Promise<SearchProgress> {
   const { task, space, dimensions } = searchOf(choice, wish);
   const tell = (plans: readonly PlanRow[], counts: SearchCounts): void =>
     port.postMessage({ plans, counts, dimensions, done: false } satisfies SearchProgress);
+  const shown = new Shown(choice.hardware);
   tell([], NONE);
   const { best, front, counts, closest, refused } = await searchPlans(task, space, {
     top: ROWS + 1,
     ...(threads === undefined ? {} : { threads }),
-    onProgress: (ranked, so) => tell(rankedRows(ranked, choice.hardware), so),
+    onProgress: (ranked, so) => tell(rankedRows(ranked, shown), so),
   });
   port.close();
   if (best.length === 0) throw nothingFound({ closest, refused }, new Assessor(), task, space);
   return {
-    plans: [...rankedRows(best, choice.hardware), ...frugalRows(best, front, choice.hardware)],
+    plans: [...rankedRows(best, shown), ...frugalRows(best, front, shown)],
     counts,
     dimensions,
     done: true,

@@ -5,7 +5,7 @@ import type { Job } from '../job/index.js';
 import type { Cost } from '../planner/index.js';
 import { costOf } from '../planner/index.js';
 import { flops, seconds } from '../units.js';
-import type { Assessment, Assessor, JobSimulation, PipelineAssessment } from './assess.js';
+import type { Assessment, Assessor, PipelineAssessment, PredictedSimulation } from './assess.js';
 import type { Advice } from './advice.js';
 import { adviceOn } from './advice.js';
 import type { HardwareVersion } from './stored-hardware.js';
@@ -19,7 +19,7 @@ export interface TrainingLength extends Cost {
   readonly days: number;
 }
 
-export interface SimulationReport extends JobSimulation, Details {
+export interface SimulationReport extends PredictedSimulation, Details {
   /** Of the profile; null where it is a shipped one, or a file of the user's. */
   readonly hardwareVersion: HardwareVersion | null;
   readonly links: Details['links'];
@@ -68,7 +68,7 @@ export function reportOnPipeline(
 
 function report(
   assessor: Assessor,
-  { job, simulation }: Pick<Assessment, 'job' | 'simulation'>,
+  { job, simulation, intervals }: Pick<Assessment, 'job' | 'simulation' | 'intervals'>,
   details: Details,
   flags: ReportFlags,
   unfold?: UnfoldRequest,
@@ -79,6 +79,7 @@ function report(
   const length = seconds((steps ?? 0) * stepTimeSeconds);
   return {
     ...simulation,
+    ...intervals(),
     ...details,
     hardwareVersion: hardwareVersion(job),
     training:

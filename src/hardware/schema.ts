@@ -367,6 +367,13 @@ export const stackSchema = z.strictObject({
       /** How many measured runs that is of. */
       runs: size,
       misfit: z.number().nonnegative().optional(),
+      repeatability,
+      spread: z
+        .strictObject({
+          own: z.number().nonnegative(),
+          directions: z.array(z.record(z.string(), z.number()).readonly()).readonly(),
+        })
+        .optional(),
     }),
   ).optional(),
 });

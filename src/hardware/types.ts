@@ -495,5 +495,20 @@ export interface Uncertainty {
   readonly runs: number;
   /** Mean square of how far off they were over what a fit expected of each. */
   readonly misfit?: number | undefined;
+  /** How well the machine repeats a step: half of the width from p10 to p90 of runs of one plan, relative. */
+  readonly repeatability?: number | undefined;
+  /** Of a job its own quantiles follow from it; those above are of one like those that were measured. */
+  readonly spread?: Spread | undefined;
   readonly source: string;
+}
+
+/** By how much a step may differ from what is predicted, as logarithms at the 90th percentile; squares add up. */
+export interface Spread {
+  /** Beside what the profile's numbers may be wrong by. */
+  readonly own: number;
+  /**
+   * What numbers of the profile may be wrong by together, each direction for itself: by the name that calibration gives
+   * them, the logarithm of their time over what the profile says.
+   */
+  readonly directions: readonly Readonly<Record<string, number>>[];
 }

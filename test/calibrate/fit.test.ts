@@ -170,7 +170,7 @@ describe('calibration', () => {
   test('is accepted where what was kept back is predicted better, and says how far off it still is', () => {
     const result = recalibrate(profile, { fit: right.slice(0, 3), check: [right[3]!] }, { source: SOURCE });
     expect(result.accepted).toBe(true);
-    expect(result.errorAfter).toBeLessThan(result.errorBefore / 5);
+    expect(result.factorAfter - 1).toBeLessThan((result.factorBefore - 1) / 5);
     const { p10, p50, p90 } = result.uncertainty!;
     expect([p10 <= p50, p50 <= p90, p50]).toEqual([true, true, 1]);
     expect(result.documents.stack.uncertainty!.value).toMatchObject({ p10, p90, runs: 4 });
@@ -183,7 +183,7 @@ describe('calibration', () => {
     const result = recalibrate(profile, { fit: disturbed, check: [undisturbed] }, { source: SOURCE });
     expect(result.accepted).toBe(false);
     expect(result.reason).toMatch(/^no better on 1 run that was not fitted/);
-    expect(result.errorAfter).toBeGreaterThan(result.errorBefore);
+    expect(result.factorAfter).toBeGreaterThan(result.factorBefore);
   });
 
   test('with two plans, none is kept back: each is predicted by a fit to the other', () => {
@@ -192,7 +192,7 @@ describe('calibration', () => {
     const { hardware, stack } = fitProfile(profile, [right[0]!], SOURCE).documents;
     const [, second] = result.checked;
     expect(second!.afterSeconds).toBe(right[1]!.predict(resolveProfile({ hardware, stack })).at(-1));
-    expect(result.reason).toMatch(/^checked on each of 2 plans by a fit to the others: mean error/);
+    expect(result.reason).toMatch(/^checked on each of 2 plans by a fit to the others: off by/);
   });
 
   test('is refused where two plans contradict each other, though the fit to both is nearer to them', () => {
@@ -210,7 +210,7 @@ describe('calibration', () => {
     });
     const alone = recalibrate(profile, { fit: [right[0]!], check: [] }, { source: SOURCE });
     expect(alone).toMatchObject({ check: 'itself', accepted: true, checked: [] });
-    expect(alone.reason).toMatch(/^checked on nothing else than the run that was fitted: mean error .* before/);
+    expect(alone.reason).toMatch(/^checked on nothing else than the run that was fitted: off by .* before/);
     const correct = subjectOf('correct', programs[0]!, profile);
     expect(recalibrate(profile, { fit: [correct], check: [] }, { source: SOURCE }).accepted).toBe(false);
   });
@@ -244,17 +244,17 @@ describe('the verdict', () => {
     ranks: 1,
     ...one,
   });
-  const shown = (of: readonly Outcome[], which: 'beforeSeconds' | 'afterSeconds'): number =>
-    of.reduce((sum, one) => sum + Math.abs(one[which] / one.measuredSeconds - 1), 0) / of.length;
+  const off = (of: readonly Outcome[], which: 'beforeSeconds' | 'afterSeconds'): number =>
+    of.reduce((sum, one) => sum + Math.abs(Math.log(one[which] / one.measuredSeconds)), 0) / of.length;
 
-  test('never accepts a larger mean error than before, of the errors as they are shown', () => {
+  test('never accepts what is off by more than before, be it too long or too short', () => {
     fc.assert(
       fc.property(manyRuns, manyRuns, (checked, fitted) => {
         const [of, others] = [checked.map(outcome), fitted.map(outcome)];
-        const { accepted, errorBefore, errorAfter } = judge('kept-back', of, others);
-        expect(errorBefore).toBeCloseTo(shown(of, 'beforeSeconds'), 9);
-        expect(errorAfter).toBeCloseTo(shown(of, 'afterSeconds'), 9);
-        if (accepted) expect(shown(of, 'afterSeconds')).toBeLessThanOrEqual(shown(of, 'beforeSeconds'));
+        const { accepted, factorBefore, factorAfter } = judge('kept-back', of, others);
+        expect(Math.log(factorBefore)).toBeCloseTo(off(of, 'beforeSeconds'), 9);
+        expect(Math.log(factorAfter)).toBeCloseTo(off(of, 'afterSeconds'), 9);
+        if (accepted) expect(factorAfter).toBeLessThanOrEqual(factorBefore);
       }),
     );
   });
@@ -263,13 +263,36 @@ describe('the verdict', () => {
     const good = [1, 2, 3].map((index) =>
       outcome({ group: `good ${index}`, measuredSeconds: 1, beforeSeconds: 9, afterSeconds: 1 }),
     );
-    // From −58 % to +93 %: nearer by the ratio, further off by what is shown.
-    const worse = outcome({ group: 'worse', measuredSeconds: 1, beforeSeconds: 0.42, afterSeconds: 1.93 });
+    const worse = outcome({ group: 'worse', measuredSeconds: 1, beforeSeconds: 0.9, afterSeconds: 1.3 });
     const both = [judge('kept-back', [...good, worse], good), judge('other-plans', good, [...good, worse])];
     for (const { accepted, reason } of both)
-      expect([accepted, reason]).toEqual([false, 'worse gets worse: −58.0 % before, +93.0 % after']);
+      expect([accepted, reason]).toEqual([false, 'worse gets worse: −10.0 % before, +30.0 % after']);
     expect(judge('other-plans', good, good).accepted).toBe(true);
     expect(judge('itself', [], [worse]).accepted).toBe(false);
+  });
+
+  test('what was 6 times too short and is 2 times too long is nearer, and the other way around is not', () => {
+    const nearer = outcome({ group: 'plan', measuredSeconds: 1, beforeSeconds: 0.16, afterSeconds: 2.21 });
+    expect(judge('itself', [], [nearer])).toMatchObject({
+      accepted: true,
+      reason:
+        'checked on nothing else than the run that was fitted: off by a factor of 6.3 before, a factor of 2.2 after',
+    });
+    const others = [1, 2].map((index) =>
+      outcome({ group: `good ${index}`, measuredSeconds: 1, beforeSeconds: 9, afterSeconds: 1 }),
+    );
+    const further = outcome({ group: 'plan', measuredSeconds: 1, beforeSeconds: 2.21, afterSeconds: 0.16 });
+    expect(judge('kept-back', [...others, further], [])).toMatchObject({
+      accepted: false,
+      reason: 'plan gets worse: 2.21 times too long before, 6.25 times too short after',
+    });
+  });
+
+  test('how much worse is as before is what the machine repeats within', () => {
+    const good = outcome({ group: 'good', measuredSeconds: 1, beforeSeconds: 2, afterSeconds: 1 });
+    const worse = outcome({ group: 'worse', measuredSeconds: 1, beforeSeconds: 1, afterSeconds: 1.1 });
+    const accepted = [0.05, 0.15].map((same) => judge('kept-back', [good, worse], [], same).accepted);
+    expect(accepted).toEqual([false, true]);
   });
 
   test('a little worse is as before, since runs of one plan differ by as much', () => {

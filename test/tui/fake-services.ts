@@ -197,7 +197,7 @@ export const DETAIL: RunDetail = {
 
 export const REPORT: CalibrationReport = {
   isAccepted: true,
-  reason: 'checked on 1 run that was not fitted: mean error 10.0 % before, 0.0 % after',
+  reason: 'checked on 1 run that was not fitted: off by 11.1 % before, 0.0 % after',
   profile: 'local',
   version: 3,
   before: 'local, version 2 (measured 2025-06-01)',

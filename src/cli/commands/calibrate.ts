@@ -112,11 +112,11 @@ function keep(flags: CalibrateFlags, measurements: Measurements, result: Recalib
 }
 
 const reportOf = ({ corrections, fitted, check, checked, ...rest }: Recalibration) => ({
-  schema: 'meshwright/calibration@2',
+  schema: 'meshwright/calibration@3',
   accepted: rest.accepted,
   reason: rest.reason,
-  errorBefore: rest.errorBefore,
-  errorAfter: rest.errorAfter,
+  factorBefore: rest.factorBefore,
+  factorAfter: rest.factorAfter,
   uncertainty: rest.uncertainty ?? null,
   corrections,
   fitted,

@@ -16,7 +16,7 @@ import { createProgress } from '../progress.js';
 import { LEAST_AHEAD, requireRoom } from '../room.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import type { Trial } from '../trial.js';
-import { whyOf } from '../plan-report.js';
+import { predictedPlan, whyOf } from '../plan-report.js';
 import { searchPlans } from '../plan-search.js';
 import { plansTable } from '../plan-view.js';
 import {
@@ -93,16 +93,20 @@ export async function demo(flags: DemoFlags): Promise<void> {
 
       section(`Rank ${candidates.length} plans for ${CHIPS} devices by simulation`);
       const { best: ranked } = await searchPlans(task, SPACE, { top: candidates.length, signal, threads: 1 });
+      const assessor = new Assessor();
       if (!flags.json)
         plansTable(
-          ranked.map((found, index) => ({ ...found, rank: index + 1, plan: formatPlan(found.job.plan) })),
+          ranked.map((found, index) => ({
+            ...predictedPlan(assessor, found),
+            rank: index + 1,
+            plan: formatPlan(found.job.plan),
+          })),
         ).forEach(printLine);
       say(`   ${whyOf(ranked[0]!, ranked[1])}`);
 
       section(`Run each for ${TURNS * STEPS_PER_TURN} steps, a few at a time in turns`);
       const progress = createProgress('turns', flags.json === true, TURNS);
       const settings = { turns: TURNS, stepsPerTurn: STEPS_PER_TURN };
-      const assessor = new Assessor();
       const predicted = ranked.map(({ job }) => assessor.assessAny(job));
       const timings = await runInTurns(predicted, settings, () => progress.advance(), signal).finally(() =>
         progress.end(),

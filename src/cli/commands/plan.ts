@@ -11,7 +11,7 @@ import { untilInterrupted } from '../interrupt.js';
 import { printJson, printLine } from '../output.js';
 import { planCost } from '../plan-cost.js';
 import type { PlanReport, WinnerWords } from '../plan-report.js';
-import { reportPlan, winnerWords } from '../plan-report.js';
+import { predictedPlan, reportPlan, winnerWords } from '../plan-report.js';
 import type { PlanSearch } from '../plan-search.js';
 import { searchPlans } from '../plan-search.js';
 import { countsLine, plansTable, reasonLines, refusedLines, settingsLines, spread, winnerLines } from '../plan-view.js';
@@ -74,7 +74,7 @@ export async function plan(file: string | undefined, flags: PlanFlags): Promise<
     flags,
   );
   if (flags.json) printJson({ ...documentOf(task, result, top, words), ...changed });
-  else printAnswer(task, result, top, words, changed, flags);
+  else printAnswer(task, result, assessor, top, words, changed, flags);
   if (interrupted !== undefined) throw interrupted;
 }
 
@@ -123,6 +123,7 @@ const MOST_OF_FRONT = 8;
 function printAnswer(
   task: Task,
   search: PlanSearch,
+  assessor: Assessor,
   top: readonly PlanReport[],
   words: WinnerWords,
   changed: WhatIfs,
@@ -150,7 +151,7 @@ function printAnswer(
     const shown = spread(search.front, MOST_OF_FRONT);
     print(
       plansTable(
-        shown.map((found) => ({ ...found, plan: formatPlan(found.job.plan) })),
+        shown.map((found) => ({ ...predictedPlan(assessor, found), plan: formatPlan(found.job.plan) })),
         true,
       ),
     );
