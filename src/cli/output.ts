@@ -28,6 +28,9 @@ const PLAIN = {
   middle: '  ',
 } as const;
 
+/** How long lines of a table may be: as the terminal's, or in a file or a pipe as on a wide page. */
+export const tableWidth = (): number => process.stdout.columns ?? 120;
+
 /** Columns of numbers are aligned to the right: `right` lists them. */
 export function tableLines(
   head: readonly string[],

@@ -2,24 +2,11 @@
 import type { FrameworkSettings } from '../planner/index.js';
 import { noEquivalentText } from '../planner/index.js';
 import { wrapped } from '../text.js';
-import {
-  bytes,
-  dollars,
-  formatBytes,
-  formatDollars,
-  formatJoules,
-  formatPercent,
-  formatSeconds,
-  joules,
-  seconds,
-} from '../units.js';
-import { formatInterval } from './intervals.js';
-import { tableLines } from './output.js';
-import { costWords, planCost } from './plan-cost.js';
-import type { FoundPlan, PlanReport, PredictedPlan, WinnerWords } from './plan-report.js';
+import { bytes, formatBytes, formatPercent } from '../units.js';
+import { costWords } from './plan-cost.js';
+import type { PlanReport, WinnerWords } from './plan-report.js';
 import type { PlanSearch } from './plan-search.js';
 
-const time = (value: number): string => formatSeconds(seconds(value));
 const size = (value: number): string => formatBytes(bytes(value));
 const count = (value: number): string => value.toLocaleString('en-US');
 
@@ -47,59 +34,6 @@ export const refusedLines = ({ refused }: PlanSearch, most = 3): string[] =>
     .toSorted(([, a], [, b]) => b - a)
     .slice(0, most)
     .map(([reason, times]) => `  ${count(times)} × ${reason}`);
-
-const varied = (plans: readonly FoundPlan[], of: (plan: FoundPlan) => number): boolean =>
-  new Set(plans.map(of)).size > 1;
-
-/**
- * Chips and batch have columns of their own where they differ.
- *
- * @param isPriced with what each costs and draws, as far as the profile says
- */
-export function plansTable(
-  plans: readonly (PredictedPlan &
-    Pick<PlanReport, 'plan'> & { readonly rank?: number; readonly boundShare?: number })[],
-  isPriced = false,
-): string[] {
-  const chips = varied(plans, ({ job }) => job.chips);
-  const batch = varied(plans, ({ job }) => job.batch);
-  const costs = plans.map(planCost);
-  const [first] = costs;
-  const priced = isPriced && first?.dollarsPerUnit !== null;
-  const powered = isPriced && first?.joulesPerUnit !== null;
-  const bounded = plans.some(({ boundShare }) => boundShare !== undefined);
-  const head = [
-    ...['', 'plan'],
-    ...(chips ? ['chips'] : []),
-    ...(batch ? ['batch'] : []),
-    ...['step', '8 of 10 runs', 'MFU', 'compute', 'exposed', 'overhead'],
-    ...(bounded ? ['bound'] : []),
-    'memory',
-    ...(priced ? [`cost/${first!.unit}`] : []),
-    ...(powered ? [`energy/${first!.unit}`] : []),
-  ];
-  const rows = plans.map(({ rank, plan, job, figures, boundShare }, index) => [
-    rank === undefined ? '' : String(rank),
-    plan,
-    ...(chips ? [count(job.chips)] : []),
-    ...(batch ? [count(job.batch)] : []),
-    time(figures.stepTimeSeconds),
-    formatInterval(figures.stepTimeInterval),
-    formatPercent(figures.mfu),
-    time(figures.computeSeconds),
-    time(figures.exposedCommunicationSeconds),
-    time(figures.overheadSeconds),
-    ...(bounded ? [boundShare === undefined ? '' : formatPercent(boundShare, 0)] : []),
-    size(figures.peakMemoryBytesPerChip),
-    ...(priced ? [formatDollars(dollars(costs[index]!.dollarsPerUnit!))] : []),
-    ...(powered ? [formatJoules(joules(costs[index]!.joulesPerUnit!))] : []),
-  ]);
-  return tableLines(
-    head,
-    rows,
-    head.map((_, index) => index).filter((index) => index !== 1),
-  );
-}
 
 /** Words that go on in further lines, indented. */
 const indented = (text: string, width: number, by = 2): string[] =>

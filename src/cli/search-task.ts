@@ -7,6 +7,7 @@ import type { SearchCounts } from '../planner/index.js';
 import type { PlanRow, SearchProgress, SearchWish, TaskChoice } from '../tui/services.js';
 import { Assessor } from './assess.js';
 import { profileOfTraining } from './machine-profile.js';
+import { costWords, planCost } from './plan-cost.js';
 import type { FoundPlan, PredictedPlan } from './plan-report.js';
 import { predictedPlan, whyOf } from './plan-report.js';
 import { searchPlans } from './plan-search.js';
@@ -25,7 +26,15 @@ export interface SearchRequest {
   readonly threads?: number;
 }
 
-function rowOf({ job, figures }: PredictedPlan, rank: number | null, why: string, chosen: string): PlanRow {
+function costOf(found: FoundPlan): Pick<PlanRow, 'cost'> {
+  const { dollarsPerUnit, unit } = planCost(found);
+  if (dollarsPerUnit === null) return {};
+  const short = unit.replace('million', 'M').replace('billion', 'B');
+  return { cost: { dollars: dollarsPerUnit, unit: short, words: costWords(found)! } };
+}
+
+function rowOf(found: PredictedPlan, rank: number | null, why: string, chosen: string): PlanRow {
+  const { job, figures } = found;
   const runsHere = job.hardware.topology.kind === 'shared-memory';
   return {
     rank,
@@ -44,6 +53,7 @@ function rowOf({ job, figures }: PredictedPlan, rank: number | null, why: string
     timeByPart: Object.fromEntries(partsOfStep(figures)),
     exposedCommunicationSeconds: figures.exposedCommunicationSeconds,
     hiddenCommunicationSeconds: figures.hiddenCommunicationSeconds,
+    ...costOf(found),
     why,
     runsHere,
     ...(runsHere && profileOfTraining(chosen, job) === undefined ? { measuresFirst: true } : {}),

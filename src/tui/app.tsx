@@ -92,6 +92,8 @@ export interface AppProps {
   readonly size?: Size;
   /** Paints the screen anew, whatever has been written over it. */
   readonly redraw?: () => void;
+  /** Gives the terminal back and stops the program until the shell lets it go on. */
+  readonly suspend?: () => void;
 }
 
 export function App(props: AppProps): ReactNode {
@@ -109,6 +111,7 @@ export function App(props: AppProps): ReactNode {
   useAnswers(services, { look, toWrite: state.toWrite }, answer);
   usePresses((press) => {
     if (isKey(press, 'redraw')) props.redraw?.();
+    else if (isKey(press, 'suspend')) props.suspend?.();
     else dispatch({ type: 'press', press, size });
   });
   useEffect(() => {

@@ -4,6 +4,7 @@ import { MeshwrightError } from '../errors.js';
 import { App } from './app.js';
 import { detectLook } from './look.js';
 import type { Services, TaskChoice } from './services.js';
+import { guardStops } from './stops.js';
 import { frameStream, guardExits, holdConsole, Painter } from './terminal.js';
 
 export interface TuiOptions {
@@ -69,9 +70,19 @@ export async function runTui(given: Services, options: TuiOptions = {}): Promise
   // A terminal that went away makes writes fail; that is no news to anybody.
   const onBroken = (): void => undefined;
   const releaseConsole = holdConsole();
-  const restore = (): void => {
+  const leave = (): void => {
     painter.close();
     if (stdin.isTTY && stdin.isRaw) stdin.setRawMode(false);
+  };
+  const stops = guardStops(leave, () => {
+    // First, since a process in the background is stopped by it, until it is in the foreground.
+    stdin.setRawMode(true);
+    painter.open();
+    repaint();
+  });
+  const restore = (): void => {
+    stops.release();
+    leave();
     stdout.off('resize', repaint);
     process.off('SIGWINCH', repaint);
     for (const line of releaseConsole()) console.error(line);
@@ -83,7 +94,7 @@ export async function runTui(given: Services, options: TuiOptions = {}): Promise
   // what was beyond its edges.
   process.on('SIGWINCH', repaint);
   painter.open();
-  const ui = render(<App services={services} look={look} initial={initial} redraw={repaint} />, {
+  const ui = render(<App services={services} look={look} initial={initial} redraw={repaint} suspend={stops.stop} />, {
     stdin,
     // Ink writes each frame in full in its debug mode: what the painter wants.
     stdout: frameStream(stdout, (frame) => painter.frame(frame)),

@@ -78,6 +78,14 @@ export interface PlanRow {
   readonly timeByPart: Readonly<Record<string, number>>;
   readonly exposedCommunicationSeconds: number;
   readonly hiddenCommunicationSeconds: number;
+  /** At list prices on demand, chips alone; absent where the profile has no price. */
+  readonly cost?: {
+    /** Of a `unit`, which makes plans comparable: `M images`, `B tokens`. */
+    readonly dollars: number;
+    readonly unit: string;
+    /** `11.1 USD and 585 Wh a step, 169 USD and 8.92 kWh a million images` */
+    readonly words: string;
+  };
   /** A sentence: what it spends its time on, and why it beats the next. */
   readonly why: string;
   /** Whether this machine can train it. */

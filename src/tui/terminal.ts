@@ -68,11 +68,12 @@ export class Painter {
     this.#timer ??= setTimeout(() => this.#paint(), FRAME_MILLISECONDS);
   }
 
-  /** Leaves the terminal as it was. Safe to call more than once, and from an exit handler. */
+  /** Leaves the terminal as it was; it can be opened again. Safe to call more than once, and from an exit handler. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#output.write(LEAVE);
   }
 

@@ -92,6 +92,22 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
     },
   );
 
+  it.each([1280, 390])(
+    'the words at both roofs can be told apart at %i px, and are inside of the figure',
+    async (width) => {
+      const page = await open('torus.html', { width });
+      const figure = page.locator('figure', { hasText: 'Kernels under the rooflines' }).locator('svg');
+      const [peak, reached, all] = await Promise.all(
+        [figure.getByText('peak', { exact: true }), figure.getByText('reached', { exact: true }), figure].map(
+          async (one) => (await one.boundingBox())!,
+        ),
+      );
+      expect(peak!.y + peak!.height).toBeLessThanOrEqual(reached!.y);
+      for (const one of [peak!, reached!]) expect(one.x + one.width).toBeLessThanOrEqual(all!.x + all!.width);
+      await page.close();
+    },
+  );
+
   it('names and words that are markup are names and words', async () => {
     const page = await open('all.html');
     expect(await page.locator('h2', { hasText: MARKUP.replace('.yaml', '') }).count()).toBe(1);

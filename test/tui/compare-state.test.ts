@@ -86,7 +86,7 @@ describe('a calibration', () => {
   it('c runs it beside all else, once at a time', () => {
     const state = typed(listed(), 'c');
     expect(state.calibrating).toEqual({ id: 1, kind: 'calibrate' });
-    expect(compareOf(state).calibration).toBe('running');
+    expect(compareOf(state).isCalibrating).toBe(true);
     const again = typed(state, 'c');
     expect([again.calibrating, again.notice]).toEqual([state.calibrating, 'A calibration is under way.']);
     expect(keys(state, 'enter').calibrating).toEqual(state.calibrating);
@@ -112,6 +112,25 @@ describe('a calibration', () => {
     expect(recalibratedSeconds(first!, compareOf(calibrated({ ...REPORT, outcomes })))).toBe(outcome!.afterSeconds);
   });
 
+  it('leaves the errors of the last one in the list until there is another result, and where that is refused', () => {
+    const [first] = RUNS.rows;
+    const after = (state: AppState): number | undefined => recalibratedSeconds(first!, compareOf(state));
+    const again = typed(keys(calibrated(), 'escape'), 'c');
+    expect([again.calibrating?.id, compareOf(again).isCalibrating]).toEqual([2, true]);
+    expect(compareOf(typed(again, 'v')).reportLine).toBe(0);
+    const refused = { ...REPORT, isAccepted: false, version: null };
+    const states = [again, hear(again, { type: 'calibrated', work: 2, report: refused })];
+    for (const state of states) expect(after(state)).toBe(REPORT.outcomes[0]!.afterSeconds);
+    const outcomes = REPORT.outcomes.map((one) => ({ ...one, afterSeconds: 99 }));
+    expect(after(hear(again, { type: 'calibrated', work: 2, report: { ...REPORT, outcomes } }))).toBe(99);
+  });
+
+  it('goes on where a run could not be read meanwhile', () => {
+    const state = hear(keys(typed(listed(), 'c'), 'enter'), { type: 'failed', work: 2, error: UNFIT });
+    expect(compareOf(state)).toMatchObject({ isCalibrating: true });
+    expect(compareOf(state).opened).toBeUndefined();
+  });
+
   it('does not push aside a run that is looked at', () => {
     const state = hear(keys(typed(listed(), 'c'), 'enter'), { type: 'calibrated', work: 1, report: REPORT });
     expect(compareOf(state).reportLine).toBeUndefined();
@@ -120,6 +139,7 @@ describe('a calibration', () => {
 
   it('that fails is as if it had not been asked for, under the error', () => {
     const state = hear(typed(listed(), 'c'), { type: 'failed', work: 1, error: UNFIT });
+    expect(compareOf(state)).not.toMatchObject({ isCalibrating: true });
     expect(compareOf(state).calibration).toBeUndefined();
     expect(state.failure).toBe(UNFIT);
     expect(typed(keys(state, 'escape'), 'c').calibrating?.id).toBe(2);

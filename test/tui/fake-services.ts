@@ -1,5 +1,6 @@
 /** Services with made-up but plausible figures: ViT-22B on a TPU v4 pod slice, and a small model on this machine. */
 import { MeshwrightError } from '../../src/errors.js';
+import { omit } from '../../src/omit.js';
 import type { StepTimeline } from '../../src/trace/index.js';
 import type {
   CalibrationReport,
@@ -62,6 +63,7 @@ function plan(
     },
     exposedCommunicationSeconds: exposed,
     hiddenCommunicationSeconds: compute * 0.21,
+    cost: { dollars: 12 * step, unit: 'M images', words: `${step.toFixed(1)} USD a step, 170 USD a million images` },
     why:
       `${share(compute)} compute, ${share(exposed)} exposed communication (mostly model), ${share(overhead)} overhead. ` +
       `2.4 % faster than data=128,model=8 microbatches=4: 312 ms less exposed communication.`,
@@ -84,7 +86,7 @@ export const HERE: readonly PlanRow[] = [
   [1, 1, 4],
 ].map(([data, model, count], index) => ({
   rank: index + 1,
-  ...plan(data!, model!, count!, 0.214, 0.1 * model!),
+  ...omit(plan(data!, model!, count!, 0.214, 0.1 * model!), 'cost'),
   memoryBytesByRole: { parameter: 0.043 * GB, gradient: 0.043 * GB, optimizer: 0.086 * GB, activation: 0.61 * GB },
   peakMemoryBytesPerChip: 0.782 * GB,
   memoryBytesPerChip: 8.6 * GB,

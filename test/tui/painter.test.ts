@@ -88,6 +88,18 @@ describe('the painter', () => {
     expect(written).toHaveLength(1);
   });
 
+  it('opened again after it was closed, even in the midst of a frame time, paints what was to be painted', () => {
+    const painter = open();
+    painter.frame('one\ntwo');
+    painter.frame('one\n2');
+    painter.close();
+    painter.open();
+    painter.repaint();
+    written.length = 0;
+    vi.advanceTimersByTime(FRAME_MILLISECONDS);
+    expect(written.join('')).toMatch(/one.*2.*2026l$/s);
+  });
+
   it('a frame of before a resize is not painted where one of the new size follows it', () => {
     const painter = open();
     painter.frame('wide one\nwide two');

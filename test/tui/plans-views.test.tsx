@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { omit } from '../../src/omit.js';
 import type { PlanLook, PlanRow } from '../../src/tui/services.js';
 import { initialApp } from '../../src/tui/state/app.js';
 import type { Size } from '../../src/tui/state/layout.js';
@@ -83,7 +84,9 @@ describe('what a person reads of plans', () => {
 
   it('where there is room, what each waits for and between what it lies', () => {
     const [head] = linesOf(state(STATES['table']!), { columns: 130, rows: 40 }).filter((line) => line.includes('# '));
-    expect(head).toMatch(/mesh +in what else they differ +mb +step▴ +8 of 10 runs +MFU +memory +exposed/);
+    expect(head).toMatch(
+      /mesh +in what else they differ +mb +step▴ +8 of 10 runs +MFU +memory +exposed +cost\/M images/,
+    );
   });
 
   it('the step over time, its memory against the chip, MFU and its bound, and why', () => {
@@ -98,6 +101,25 @@ describe('what a person reads of plans', () => {
     expect(shown).toMatch(/\n Why {2}89\u00A0% compute.*\n.*\n.*communication.\n/);
     expect(text('table', LARGE)).toContain('At least 9.1 s (MFU 86 %) for memory traffic at peak rate');
     expect(text('table', LARGE)).toContain('128 groups of chips take 512 images of the batch each');
+  });
+
+  it('every glyph of the memory has its word, the smallest without their figures where there is no room', () => {
+    const roles = { activation: 5.76e9, parameter: 5.6e9, optimizer: 1.12e9, gradient: 316e6 };
+    const legend = (memoryBytesByRole: PlanRow['memoryBytesByRole']): string =>
+      linesOf(state(plans({}, [{ ...varied[0]!, memoryBytesByRole }]))).find((line) => line.includes('activation'))!;
+    expect(legend(roles).trimEnd()).toBe(
+      '   █ activation 5.76 GB  ▒ parameter 5.6 GB  ▚ optimizer 1.12 GB  ░ gradient',
+    );
+    expect(legend({ ...roles, gradient: 0 })).toMatch(/▚ optimizer 1.12 GB$/);
+    expect(legend({ ...roles, gradient: 0, input: 4000 })).toMatch(/▚ optimizer 1.12 GB {2}░ input 4 kB$/);
+  });
+
+  it('what a plan costs where its chips have a price', () => {
+    expect(text('table')).toMatch(/── data=128,model=8 microbatches=2 ─+ 170 USD\/M images\n/);
+    expect(text('table', LARGE)).toMatch(/─ simulated only; 170 USD\/M images\n/);
+    const free = varied.map((row) => omit(row, 'cost'));
+    expect(textOf(state(plans({}, free)))).toMatch(/─ simulated only\n/);
+    expect(textOf(state(plans({}, free)), LARGE)).not.toContain('cost');
   });
 
   it('of a pipeline, the first and the last stage at the least', () => {

@@ -164,6 +164,9 @@ describe('two plans side by side', () => {
     const lines = compareLines(a, b, []);
     const row = (what: string) => lines.find(([name]) => name === what)!;
     expect(row('step time')).toEqual(['step time', '14.2 s', '15.7 s', '+1.52 s']);
+    // Shares differ by points: a difference in percent would be another figure.
+    expect(row('MFU')).toEqual(['MFU', '55.2 %', '49.9 %', '−5.4 points']);
+    expect(row('cost per M images')).toEqual(['cost per M images', '170 USD', '188 USD', '+18.3 USD']);
     expect(row('mesh')[2]).toBe(b.label.split(' ')[0]);
     // The same on both sides is no difference.
     expect(row('  update')[3]).toBe('');
@@ -180,6 +183,10 @@ describe('a plan explained', () => {
       'No step is shorter than 9.1 s (64 % of this one), for memory traffic at peak rate: an MFU of 86.0 % at most.',
     );
     expect(text.join(' ')).toContain('2.4 % faster than data=128,model=8 microbatches=4');
+    expect(text.join(' ')).toContain(
+      'It costs 14.2 USD a step, 170 USD a million images, at list prices, chips alone.',
+    );
+    expect(explainLines(HERE[0]!, LOOK, 76).some((line) => line.text.includes('It costs'))).toBe(false);
     expect(Math.max(...text.map(({ length }) => length))).toBeLessThanOrEqual(76);
   });
 
@@ -208,11 +215,27 @@ describe('writing a job', () => {
     ]);
   });
 
-  it('Esc writes nothing; what could not be written is an error', () => {
+  it('Esc writes nothing', () => {
     expect(keys(asked(), 'escape').toWrite).toBeUndefined();
-    const state = keys(asked(), 'enter');
+  });
+
+  it('what could not be written stays typed, under what is wrong with it, for another name', () => {
+    const state = keys(typed(asked(), '2'), 'enter');
     const error = new MeshwrightError('RUN_EXISTS', { place: 'a.yaml', expected: 'none', got: 'one' });
-    expect(answered(state, { type: 'written', job: state.toWrite!, error })).toMatchObject({ failure: error });
+    const refused = answered(state, { type: 'written', job: state.toWrite!, error });
+    expect([refused.failure, refused.notice]).toEqual([undefined, 'Not written: expected none, got one.']);
+    expect(plansOf(refused)).toMatchObject({ view: 'write', path: 'vit-22b-1024xtpu-v4.yaml2' });
+    const again = keys(typed(refused, '3'), 'enter');
+    expect(again.toWrite).toMatchObject({ path: 'vit-22b-1024xtpu-v4.yaml23' });
+    expect(plansOf(answered(again, { type: 'written', job: again.toWrite! })).view).toBe('table');
+    // Who has left the prompt is told all the same.
+    const left = answered(keys(state, 'escape'), { type: 'written', job: state.toWrite!, error });
+    expect(left).toMatchObject({ failure: error });
+  });
+
+  it('Enter twice writes once', () => {
+    const state = keys(asked(), 'enter');
+    expect(keys(state, 'enter').toWrite).toBe(state.toWrite);
   });
 
   it('a search that goes on is not stopped by it', () => {

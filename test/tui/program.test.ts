@@ -89,7 +89,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     const found = await terminal.waitFor(/Found \d+ plans, fastest first/, 120_000);
     expect(found).toMatch(/^ ❯ {3}1 {2}data=\d+,model=\d+ {2,}.* {2}\d+ {2,}[\d.]+ s {2}[\d.]+ % {2}[\d.]+ GB$/m);
     expect(found).toMatch(/usual search, [\d,]+ tried, [\d,]+ do not fit$/m);
-    expect(found).toMatch(/── data=\d+,model=\d+ .* ─+ simulated only$/m);
+    expect(found).toMatch(/── data=\d+,model=\d+ .* ─+ [\d.]+ USD\/M images$/m);
     expect(found).toMatch(/^ Memory [\d.]+ GB of [\d.]+ GB usable █+▒+▚+░+·+$/m);
     const looked = await terminal.waitFor(/^ compute {2}[█▒▚·]+$/m, 60_000);
     expect(looked).toMatch(/^ model {4}[·░▞]+ +▞ [\d.]+ m?s$/m);

@@ -70,10 +70,11 @@ const STATES: Record<string, AppState> = {
   'runs, being read': comparing({}),
   'runs, none': comparing({ list: { rows: [], damaged: [{ runFolder: 'runs/x', why: 'no JSON '.repeat(30) }] } }),
   runs: comparing({ list: RUNS }),
-  'runs, many': comparing({ list: many, chosen: 'runs/vit-tiny-1', calibration: 'running' }),
+  'runs, many': comparing({ list: many, chosen: 'runs/vit-tiny-1', isCalibrating: true }),
   'runs, calibrated': comparing({
     list: { ...RUNS, damaged: [{ runFolder: 'runs/x', why: 'no JSON' }] },
     calibration: REPORT,
+    accepted: REPORT,
   }),
   'a run, being read': comparing({ list: RUNS, opened: { runFolder: 'runs/a', view: 'work', row: 0 } }),
   'a run, by work': comparing({ list: RUNS, opened }),

@@ -157,8 +157,17 @@ describe('looking at plans', () => {
       work: 0,
       progress: found(HERE, false),
     });
-    expect(typed(searching, 't').notice).toBe('The search is still running: train when it has ended.');
-    expect(typed(keys(start(), 'enter'), 't').notice).toBe('There is no plan yet to train.');
+    const early = typed(searching, 't');
+    expect(early.notice).toBe('The search is still running: train when it has ended.');
+    const none = typed(keys(start(), 'enter'), 't');
+    expect(none.notice).toBe('There is no plan yet to train.');
+    // What is said goes when it is no longer so, and only then.
+    const news = (type: 'searching' | 'searched', state: AppState): AppState =>
+      hear(state, { type, work: 0, progress: found(HERE, type === 'searched') });
+    expect(news('searching', early).notice).toBe(early.notice);
+    expect(news('searched', early).notice).toBeUndefined();
+    expect(news('searching', none).notice).toBeUndefined();
+    expect(news('searched', typed(searching, 'c')).notice).toMatch(/^Marked/);
   });
 });
 

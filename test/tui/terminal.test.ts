@@ -54,7 +54,7 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
   /** The shell is back, on the screen from before, with a cursor and an echo. */
   async function expectRestored(): Promise<void> {
     const screen = await terminal.waitForPrompt();
-    expect(screen).toMatch(/^ready> node dist/);
+    expect(screen).toMatch(/^(ready> )?node dist/m);
     expect(screen).not.toContain('Pick ›');
     expect(await terminal.modes()).toEqual({ alternateScreen: false, cursorShown: true, wraps: true });
     await terminal.start('clear; stty -a');
@@ -134,6 +134,44 @@ describe.skipIf(noTerminal !== undefined)(TITLE, () => {
     await terminal.waitFor('somebody wrote a message');
     await terminal.keys('C-l');
     await expect.poll(() => terminal.capture(), { timeout: 5000 }).toEqual(shown);
+  });
+
+  it('Ctrl-Z gives the terminal back, and fg has the screen as it was, in whatever size it is then', async () => {
+    await open();
+    await searchHere();
+    await terminal.waitFor('· idle');
+    const shown = await terminal.capture();
+    const stopped = async (): Promise<void> => {
+      await terminal.keys('C-z');
+      await terminal.waitFor(/[Ss]topped/);
+      await terminal.waitForPrompt();
+      await expectRestored();
+    };
+    const goesOn = async (): Promise<void> => {
+      await terminal.start('fg');
+      await expect.poll(() => terminal.capture(), { timeout: 5000 }).toEqual(shown);
+      expect(await terminal.modes()).toEqual({ alternateScreen: true, cursorShown: false, wraps: false });
+    };
+    await stopped();
+    await goesOn();
+    // Keys are heard, one by one and without an echo.
+    await terminal.keys('Down');
+    await terminal.waitFor(/❯ +2 +data=1,model=2/);
+    await terminal.keys('Up');
+    await stopped();
+    await terminal.resize(160, 40);
+    await terminal.start('fg');
+    await terminal.waitFor(/─{150}/);
+    await terminal.resize(80, 24);
+    await expect.poll(() => terminal.capture(), { timeout: 5000 }).toEqual(shown);
+    // As from another terminal.
+    await terminal.signal('SIGTSTP');
+    await terminal.waitForPrompt();
+    await expectRestored();
+    await goesOn();
+    await terminal.keys('q');
+    await terminal.waitFor('left the interface');
+    await expectRestored();
   });
 
   it('shows ASCII in the C locale, and no colours under NO_COLOR', async () => {

@@ -11,14 +11,14 @@ import { comparePlan, writeRunFiles } from '../comparison.js';
 import { printComparison, printKinds } from '../comparison-view.js';
 import { fitTrials, runInTurns, runJob, saveProfile, writeProfile } from '../experiment.js';
 import { interruptible } from '../interrupt.js';
-import { printJson, printLine } from '../output.js';
+import { printJson, printLine, tableWidth } from '../output.js';
 import { createProgress } from '../progress.js';
 import { LEAST_AHEAD, requireRoom } from '../room.js';
 import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
 import type { Trial } from '../trial.js';
 import { predictedPlan, whyOf } from '../plan-report.js';
 import { searchPlans } from '../plan-search.js';
-import { plansTable } from '../plan-view.js';
+import { plansTable } from '../plans-table.js';
 import {
   DRAWN_IMAGES,
   UNTIMED_STEPS,
@@ -101,6 +101,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
             rank: index + 1,
             plan: formatPlan(found.job.plan),
           })),
+          tableWidth(),
         ).forEach(printLine);
       say(`   ${whyOf(ranked[0]!, ranked[1])}`);
 

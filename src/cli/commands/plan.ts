@@ -8,13 +8,14 @@ import { Assessor } from '../assess.js';
 import { ask } from '../ask.js';
 import type { CollectiveFlag } from '../collective-flag.js';
 import { untilInterrupted } from '../interrupt.js';
-import { printJson, printLine } from '../output.js';
+import { printJson, printLine, tableWidth } from '../output.js';
 import { planCost } from '../plan-cost.js';
 import type { PlanReport, WinnerWords } from '../plan-report.js';
 import { predictedPlan, reportPlan, winnerWords } from '../plan-report.js';
 import type { PlanSearch } from '../plan-search.js';
 import { searchPlans } from '../plan-search.js';
-import { countsLine, plansTable, reasonLines, refusedLines, settingsLines, spread, winnerLines } from '../plan-view.js';
+import { plansTable } from '../plans-table.js';
+import { countsLine, reasonLines, refusedLines, settingsLines, spread, winnerLines } from '../plan-view.js';
 import { createProgress } from '../progress.js';
 import { nothingFound } from '../remedies.js';
 import type { QuestionFlags, WhatIfFlags } from '../question-flags.js';
@@ -138,7 +139,7 @@ function printAnswer(
   printLine(countsLine(search));
   print(refusedLines(search));
   printLine();
-  print(plansTable(top));
+  print(plansTable(top, tableWidth()));
   if (search.front.length > 1) {
     printLine();
     const { price, power } = task.hardware;
@@ -147,11 +148,15 @@ function printAnswer(
       ...(price === undefined ? [] : ['cost']),
       ...(power === undefined ? [] : ['energy']),
     ];
-    printLine(`No other plan is better than these in ${conjunction.format(objectives)} at once:`);
+    const spent = objectives.slice(3);
+    const unit = planCost(search.front[0]!).unit;
+    const of = spent.length === 0 ? '' : ` (${conjunction.format(spent)} of a ${unit})`;
+    printLine(`No other plan is better than these in ${conjunction.format(objectives)} at once${of}:`);
     const shown = spread(search.front, MOST_OF_FRONT);
     print(
       plansTable(
         shown.map((found) => ({ ...predictedPlan(assessor, found), plan: formatPlan(found.job.plan) })),
+        tableWidth(),
         true,
       ),
     );

@@ -81,12 +81,13 @@ export function rooflineFigure(subject: Subject, id: string): Figure | undefined
         lineOf(
           roof(flops.peak, memory.peak, x),
           { color: 'var(--ink)' },
-          { endLabel: { show: true, formatter: 'peak', color: 'var(--ink)' } },
+          // Above and below their lines, which may be nearer to each other than the words are high.
+          { endLabel: { show: true, formatter: 'peak', color: 'var(--ink)', offset: [0, -8] } },
         ),
         lineOf(
           roof(flops.achievable, memory.achievable, x),
           { color: 'var(--ink-2)', type: 'dashed' },
-          { endLabel: { show: true, formatter: 'reached', color: 'var(--ink-2)', offset: [0, 8] } },
+          { endLabel: { show: true, formatter: 'reached', color: 'var(--ink-2)', offset: [0, 9] } },
         ),
         {
           type: 'scatter',

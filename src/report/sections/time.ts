@@ -28,7 +28,9 @@ export function timeFigure(subject: Subject, id: string): Figure {
     ['memory', bounds.memorySeconds],
     ['network', bounds.networkSeconds],
   ] as const;
-  const leastBars = least.map(([limit, seconds]) => ({
+  // What is nothing at least bounds nothing, and would read as if it took no time.
+  const binding = least.filter(([, seconds]) => seconds > 0);
+  const leastBars = binding.map(([limit, seconds]) => ({
     name: `≥ ${NEEDS[limit]}`,
     seconds: seconds as number,
     colour: colour(limit === bounds.limit ? 'bound' : 'weak'),
@@ -63,7 +65,11 @@ export function timeFigure(subject: Subject, id: string): Figure {
         },
       ],
     },
-    note: 'The parts add up to the step. Each piece of a kernel counts under what limits it, so a matmul that waits for memory is memory-bound. Below (≥) what this program takes at least on this machine: all of its matmuls, memory traffic or sending, each at its peak rate, whatever is overlapped.',
+    note:
+      'The parts add up to the step. Each piece of a kernel counts under what limits it, so a matmul that waits for memory is memory-bound. Below (≥) what this program takes at least on this machine: all of its matmuls, memory traffic or sending, each at its peak rate, whatever is overlapped.' +
+      (bounds.memorySeconds > 0
+        ? ''
+        : ' Memory traffic bounds nothing here: an op that was measured on this machine takes no longer for more bytes.'),
     table: {
       head: ['part', 'time', 'of the step'],
       rows: [

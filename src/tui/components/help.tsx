@@ -20,7 +20,7 @@ const DIFFERENCE: Line = ['difference', 'measured minus predicted'];
 const ERROR: Line = ['error', 'of a prediction: −8 % is 8 % too little'];
 const RUNS: Line = ['Ctrl-R', 'the runs that are over, and their errors'];
 const BACK: Line = ['Esc', 'back'];
-const QUIT: Line = ['q, Ctrl-C', 'quit; Ctrl-C does not ask; Ctrl-L paints the screen anew'];
+const QUIT: Line = ['q, Ctrl-C', 'quit; Ctrl-C does not ask; Ctrl-L repaints, Ctrl-Z suspends'];
 const PAGES = 'also PgUp PgDn Home End';
 
 const helpOf = ({ glyphs: { upDown, leftRight } }: Look): Readonly<Record<HelpTopic, TopicHelp>> => ({

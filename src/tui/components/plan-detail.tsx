@@ -11,7 +11,7 @@ import { Section } from './section.js';
 import type { Segment } from './segment-bar.js';
 import { SegmentBar } from './segment-bar.js';
 import { Timeline } from './timeline.js';
-import { clock, memory, unbroken } from './words.js';
+import { clock, memory, money, unbroken } from './words.js';
 
 /** The largest parts by name, the rest as one: no more than there are glyphs. */
 export function largestSegments(
@@ -86,6 +86,16 @@ function StepOverTime(props: {
   );
 }
 
+/** From here on what a plan costs fits beside why it can't be trained here, which the keys at the foot say too. */
+const BOTH_COLUMNS = 90;
+
+function simulatedAt({ cost }: PlanRow, width: number): string {
+  const only = 'simulated only';
+  if (cost === undefined) return only;
+  const price = `${money(cost.dollars)}/${cost.unit}`;
+  return width < BOTH_COLUMNS ? price : `${only}; ${price}`;
+}
+
 const WHY_COLUMNS = 5;
 const PART_COLUMNS = 24;
 
@@ -107,7 +117,7 @@ export function PlanDetail(props: {
   const { plan, look, width, rows } = props;
   const { peakMemoryBytesPerChip: used, usableMemoryBytesPerChip: capacity } = plan;
   const aside = !plan.runsHere
-    ? 'simulated only'
+    ? simulatedAt(plan, width)
     : plan.measuresFirst === true
       ? 't measures and trains here'
       : 't trains it here';

@@ -8,14 +8,15 @@ import type { PlansState, SortKey } from '../state/plans.js';
 import { selectedIndex, visiblePlans } from '../state/plans.js';
 import type { Column } from './table.js';
 import { Table } from './table.js';
-import { clock, memory } from './words.js';
+import { clock, memory, money } from './words.js';
 
 interface PlanColumn extends Column {
   readonly cell: (plan: PlanRow) => string;
   readonly sort?: SortKey;
 }
 
-/** Without options and without what is left out first: the exposed time. */
+/** In shorter lines what is left out first: the cost, then the exposed time. */
+const COST_FROM = 96;
 const EXPOSED_FROM = 88;
 const INTERVAL_FROM = 120;
 
@@ -35,6 +36,7 @@ function planColumns(plans: readonly PlanRow[], width: number, marked: string | 
     cell,
     ...(sort === undefined ? {} : { sort }),
   });
+  const unit = plans.find(({ cost }) => cost !== undefined)?.cost?.unit;
   const figures: PlanColumn[] = [
     right('mb', 4, ({ label }) => parts.get(label)!.microbatches, 'microbatches'),
     right('step', 7, ({ stepTimeSeconds }) => clock(stepTimeSeconds), 'step time'),
@@ -52,6 +54,9 @@ function planColumns(plans: readonly PlanRow[], width: number, marked: string | 
             'exposed' as const,
           ),
         ]
+      : []),
+    ...(width >= COST_FROM && unit !== undefined
+      ? [right(`cost/${unit}`, 13, ({ cost }: PlanRow) => (cost === undefined ? '' : money(cost.dollars)))]
       : []),
   ];
   const left: PlanColumn[] = [

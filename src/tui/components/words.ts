@@ -1,8 +1,10 @@
 /** Figures and words as the UI writes them; quantities with units are src/units.ts's. */
-import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
+import { bytes, dollars, formatBytes, formatDollars, formatPercent, formatSeconds, seconds } from '../../units.js';
 
 export const clock = (value: number): string => formatSeconds(seconds(value));
 export const memory = (value: number): string => formatBytes(bytes(value));
+
+export const money = (value: number): string => formatDollars(dollars(value));
 
 /** In whole percents; what is there at all is never `0 %`. */
 export function share(part: number, whole: number): string {

@@ -13,10 +13,11 @@ const CONTROL: Readonly<Record<string, KeyName>> = {
   '\u0003': 'interrupt',
   '\u000C': 'redraw',
   '\u0012': 'runs',
+  '\u001A': 'suspend',
 };
 
 /** Letters beside Ctrl. */
-const CONTROL_LETTERS: Readonly<Record<string, KeyName>> = { c: 'interrupt', l: 'redraw', r: 'runs' };
+const CONTROL_LETTERS: Readonly<Record<string, KeyName>> = { c: 'interrupt', l: 'redraw', r: 'runs', z: 'suspend' };
 
 function keyName(input: string, key: Key): KeyName | undefined {
   if (key.ctrl) return CONTROL_LETTERS[input];

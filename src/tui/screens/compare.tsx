@@ -71,9 +71,8 @@ function verdict(rows: readonly RunRow[], state: CompareState): string {
 }
 
 function Calibrating({ state }: { readonly state: CompareState }): ReactNode {
-  const { calibration } = state;
-  if (calibration === undefined) return <Text dimColor>c corrects this machine's profile by the runs kept of it.</Text>;
-  if (calibration === 'running') {
+  const { calibration, isCalibrating } = state;
+  if (isCalibrating === true) {
     return (
       <Text wrap="truncate">
         <Busy />
@@ -81,6 +80,7 @@ function Calibrating({ state }: { readonly state: CompareState }): ReactNode {
       </Text>
     );
   }
+  if (calibration === undefined) return <Text dimColor>c corrects this machine's profile by the runs kept of it.</Text>;
   return <Text wrap="truncate">{calibration.isAccepted ? 'Calibrated' : 'Refused'}; v shows what moved.</Text>;
 }
 
@@ -155,7 +155,7 @@ function Damaged({ state }: { readonly state: CompareState }): ReactNode {
 
 export function CompareScreen({ state, size }: { readonly state: CompareState; readonly size: Size }): ReactNode {
   const { opened, calibration, reportLine } = state;
-  if (reportLine !== undefined && typeof calibration === 'object')
+  if (reportLine !== undefined && calibration !== undefined)
     return <Calibrated report={calibration} line={reportLine} size={size} />;
   if (opened === undefined) return <RunList state={state} size={size} />;
   if (opened.detail === undefined) {

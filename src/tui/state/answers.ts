@@ -15,9 +15,17 @@ export function onAnswer(state: AppState, answer: Answer): AppState {
     case 'written': {
       const { job, error } = answer;
       const rest: AppState = { ...state, toWrite: state.toWrite === job ? undefined : state.toWrite };
-      return error === undefined
-        ? { ...rest, notice: `Written: ${job.path}, which \`meshwright simulate\` and \`train\` take.` }
-        : { ...rest, failure: error };
+      const isPrompted = screen.at === 'plans' && screen.plans.view === 'write';
+      if (error !== undefined) {
+        const { got, expected } = error.detail;
+        return isPrompted
+          ? { ...rest, notice: `Not written: expected ${expected}, got ${got}.` }
+          : { ...rest, failure: error };
+      }
+      const notice = `Written: ${job.path}, which \`meshwright simulate\` and \`train\` take.`;
+      return isPrompted
+        ? { ...rest, notice, screen: { at: 'plans', plans: { ...screen.plans, view: 'table' } } }
+        : { ...rest, notice };
     }
   }
 }

@@ -5,11 +5,11 @@
 import type { MeshwrightError } from '../../errors.js';
 import type { Services, TaskChoice } from '../services.js';
 import { onAnswer } from './answers.js';
-import { withCalibration, withDetail, withoutWork } from './compare.js';
+import { withCalibration, withDetail, withoutCalibration, withoutReading } from './compare.js';
 import type { CompareState } from './compare.js';
 import { initialPick } from './pick.js';
 import type { PlansState } from './plans.js';
-import { USUAL, withProgress } from './plans.js';
+import { isOutdated, USUAL, withProgress } from './plans.js';
 import { onPress } from './presses.js';
 import type { TrainState } from './train.js';
 import { onTrainEvent } from './train.js';
@@ -64,11 +64,12 @@ const afterFailedSearch = (plans: PlansState): Exclude<Screen, { at: 'compare' }
     ? { at: 'pick' }
     : { at: 'plans', plans: withProgress(plans, { ...plans.progress, done: true }) };
 
-/** @param isSearch what failed; a failed run stays, with what it showed */
-function onFailure(state: AppState, failure: MeshwrightError, isSearch: boolean): AppState {
+function onFailure(state: AppState, failure: MeshwrightError, id: number): AppState {
   const failed: AppState = { ...state, failure };
-  if (isSearch) return withPlans(failed, afterFailedSearch);
-  if (state.screen.at === 'compare') return withCompare(failed, withoutWork);
+  if (state.calibrating?.id === id) return withCompare(failed, withoutCalibration);
+  if (state.reading?.id === id) return withCompare(failed, withoutReading);
+  if (state.work?.kind === 'search') return withPlans(failed, afterFailedSearch);
+  // A run stays, with what it showed.
   return withTrain(failed, (train) => ({ ...train, status: 'failed' }));
 }
 
@@ -78,7 +79,11 @@ function onNews(state: AppState, news: News): AppState {
     case 'searching':
     case 'searched': {
       const progress = { ...news.progress, done: news.type === 'searched' };
-      return withPlans(state, (plans) => ({ at: 'plans', plans: withProgress(plans, progress) }));
+      const isStale = state.notice !== undefined && isOutdated(state.notice, progress);
+      return withPlans(isStale ? { ...state, notice: undefined } : state, (plans) => ({
+        at: 'plans',
+        plans: withProgress(plans, progress),
+      }));
     }
     case 'training':
       return withTrain(
@@ -102,7 +107,7 @@ function onNews(state: AppState, news: News): AppState {
     case 'stopped':
       return withTrain(state, (train) => ({ ...train, status: 'stopped' }));
     case 'failed':
-      return onFailure(state, news.error, state.work?.id === news.work && state.work.kind === 'search');
+      return onFailure(state, news.error, news.work);
   }
 }
 

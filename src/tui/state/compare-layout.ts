@@ -40,5 +40,5 @@ export const reportRoom = (size: Size): number => Math.max(1, bodyRows(size) - R
 
 /** How far the report of a calibration can scroll. */
 export function lastReportLine(size: Size, { calibration }: CompareState): number {
-  return typeof calibration === 'object' ? Math.max(0, reportLines(calibration, size) - reportRoom(size)) : 0;
+  return calibration === undefined ? 0 : Math.max(0, reportLines(calibration, size) - reportRoom(size));
 }

@@ -25,7 +25,11 @@ export interface CompareState {
   /** Of the run looked at in the list; the newest where there is none. */
   readonly chosen?: string;
   readonly opened?: OpenedRun;
-  readonly calibration?: CalibrationReport | 'running';
+  /** The last one, also while another is under way. */
+  readonly calibration?: CalibrationReport;
+  /** The last one that changed the profile: what is predicted by today. */
+  readonly accepted?: CalibrationReport;
+  readonly isCalibrating?: true;
   /** The first line shown of the calibration's report, where that is on the screen. */
   readonly reportLine?: number;
 }
@@ -92,13 +96,13 @@ function pressRun(state: CompareState, opened: OpenedRun, press: Press): Pressed
 }
 
 function pressList(state: CompareState, press: Press): Pressed {
-  const { list, calibration } = state;
+  const { list, calibration, isCalibrating } = state;
   if (isKey(press, 'escape')) return { state, request: { kind: 'leave' } };
   if (isCharacter(press, 'c')) {
-    if (calibration === 'running') return { state, notice: 'A calibration is under way.' };
-    return { state: { ...state, calibration: 'running' }, request: { kind: 'calibrate' } };
+    if (isCalibrating === true) return { state, notice: 'A calibration is under way.' };
+    return { state: { ...state, isCalibrating: true }, request: { kind: 'calibrate' } };
   }
-  if (isCharacter(press, 'v') && typeof calibration === 'object') return { state: { ...state, reportLine: 0 } };
+  if (isCharacter(press, 'v') && calibration !== undefined) return { state: { ...state, reportLine: 0 } };
   if (list === undefined || list.rows.length === 0) return { state };
   const selected = selectedRun(state);
   if (isKey(press, 'enter')) {
@@ -123,28 +127,30 @@ export const withDetail = (state: CompareState, detail: RunDetail): CompareState
 
 /** Its report is shown at once, unless a run is being looked at: then the list says that it is there. */
 export const withCalibration = (state: CompareState, calibration: CalibrationReport): CompareState => ({
-  ...state,
+  ...omit(state, 'isCalibrating'),
   calibration,
+  ...(calibration.isAccepted ? { accepted: calibration } : {}),
   ...(state.opened === undefined ? { reportLine: 0 } : {}),
 });
 
 const NO_RUNS: RunList = { rows: [], damaged: [] };
 
-/** What failed is as if it had not been asked for: runs that can't be listed or looked at, a calibration. */
-export function withoutWork({ calibration, opened, list = NO_RUNS, ...state }: CompareState): CompareState {
+/** A calibration that failed is as if it had not been asked for. */
+export const withoutCalibration = (state: CompareState): CompareState => omit(state, 'isCalibrating');
+
+/** As are runs that can't be listed or looked at. */
+export function withoutReading({ opened, list = NO_RUNS, ...state }: CompareState): CompareState {
   return {
     ...state,
     list,
-    ...(calibration === undefined || calibration === 'running' ? {} : { calibration }),
     ...(opened?.detail === undefined ? {} : { opened }),
   };
 }
 
 /**
- * By the profile as it was calibrated now; nothing where that was refused, and of runs of plans that it had no part of. Of
- * one plan all runs are predicted alike.
+ * By the profile as it was calibrated here last; nothing before that, and of runs of plans that it had no part of. Of one
+ * plan all runs are predicted alike.
  */
-export function recalibratedSeconds({ group }: RunRow, { calibration }: CompareState): number | undefined {
-  if (typeof calibration !== 'object' || !calibration.isAccepted) return undefined;
-  return calibration.outcomes.find((outcome) => outcome.group === group && outcome.side !== 'left out')?.afterSeconds;
+export function recalibratedSeconds({ group }: RunRow, { accepted }: CompareState): number | undefined {
+  return accepted?.outcomes.find((outcome) => outcome.group === group && outcome.side !== 'left out')?.afterSeconds;
 }

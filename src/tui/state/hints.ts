@@ -27,7 +27,7 @@ function trainHints(train: TrainState): Hint[] {
   ];
 }
 
-function compareHints({ list, opened, calibration, reportLine }: CompareState, upDown: string): Hint[] {
+function compareHints({ list, opened, calibration, isCalibrating, reportLine }: CompareState, upDown: string): Hint[] {
   if (reportLine !== undefined) return [{ keys: upDown, does: 'scroll' }, BACK];
   if (opened?.kernel !== undefined) return [{ keys: upDown, does: 'scroll' }, BACK];
   if (opened !== undefined) {
@@ -45,8 +45,8 @@ function compareHints({ list, opened, calibration, reportLine }: CompareState, u
           { keys: upDown, does: 'choose' },
           { keys: 'Enter', does: 'open' },
         ]),
-    ...(calibration === 'running' ? [] : [{ keys: 'c', does: 'calibrate' }]),
-    ...(typeof calibration === 'object' ? [{ keys: 'v', does: 'report' }] : []),
+    ...(isCalibrating === true ? [] : [{ keys: 'c', does: 'calibrate' }]),
+    ...(calibration !== undefined ? [{ keys: 'v', does: 'report' }] : []),
     BACK,
   ];
 }

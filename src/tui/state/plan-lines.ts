@@ -1,7 +1,7 @@
 /** Texts about plans that may be longer than the screen: a plan explained, and two side by side. */
 import { MeshwrightError } from '../../errors.js';
 import { wrapped } from '../../text.js';
-import { bytes, formatBytes, formatPercent, formatSeconds, seconds } from '../../units.js';
+import { bytes, dollars, formatBytes, formatDollars, formatPercent, formatSeconds, seconds } from '../../units.js';
 import type { Dimension, PlanLook, PlanRow } from '../services.js';
 import { labelParts } from './labels.js';
 import type { Size } from './layout.js';
@@ -11,6 +11,7 @@ import { lookAt, planNamed, selectedPlan } from './plans.js';
 
 const time = (value: number): string => formatSeconds(seconds(value));
 const size = (value: number): string => formatBytes(bytes(value));
+const money = (value: number): string => formatDollars(dollars(value));
 const shareOf = (part: number, whole: number): string => formatPercent(part / whole, 0);
 
 /** Words that go on in further lines under what they are about. */
@@ -79,6 +80,9 @@ export function explainLines(
         width,
       ),
     ),
+    ...(plan.cost === undefined
+      ? []
+      : plain(wrapped(`It costs ${plan.cost.words}, at list prices, chips alone.`, width))),
   ];
 }
 
@@ -88,16 +92,22 @@ export type ComparedLine = readonly [what: string, first: string, second: string
 /** What is less of the larger is no difference that anybody looks for. */
 const LEAST_DIFFERENCE = 1e-3;
 
-function signed(format: (value: number) => string, first: number, second: number): string {
+const signed = (format: Format, first: number, second: number): string => {
   const difference = second - first;
   if (Math.abs(difference) < LEAST_DIFFERENCE * Math.max(first, second)) return '';
   return `${difference < 0 ? '−' : '+'}${format(Math.abs(difference))}`;
-}
+};
 
+/** Of shares, whose difference in percent would be another figure. */
+const points = (difference: number): string => `${(100 * difference).toFixed(1)} points`;
+
+type Format = (value: number) => string;
 type Of = (plan: PlanRow) => number;
 
-const figure = (what: string, format: (value: number) => string, of: Of) => (first: PlanRow, second: PlanRow) =>
-  [what, format(of(first)), format(of(second)), signed(format, of(first), of(second))] as const;
+const figure =
+  (what: string, format: Format, of: Of, ofDifference = format) =>
+  (first: PlanRow, second: PlanRow) =>
+    [what, format(of(first)), format(of(second)), signed(ofDifference, of(first), of(second))] as const;
 
 /** The names of both records, by the larger value of either. */
 const namesOf = (first: Readonly<Record<string, number>>, second: Readonly<Record<string, number>>): string[] => {
@@ -123,11 +133,18 @@ function optionLines(first: PlanRow, second: PlanRow, dimensions: readonly Dimen
 }
 
 export function compareLines(first: PlanRow, second: PlanRow, dimensions: readonly Dimension[]): ComparedLine[] {
-  const percent = (value: number): string => formatPercent(value);
   return [
     ...optionLines(first, second, dimensions),
     figure('step time', time, (plan) => plan.stepTimeSeconds)(first, second),
-    figure('MFU', percent, (plan) => plan.mfu)(first, second),
+    figure(
+      'MFU',
+      (share) => formatPercent(share),
+      (plan) => plan.mfu,
+      points,
+    )(first, second),
+    ...(first.cost === undefined || second.cost === undefined
+      ? []
+      : [figure(`cost per ${first.cost.unit}`, money, (plan) => plan.cost!.dollars)(first, second)]),
     ...namesOf(first.timeByPart, second.timeByPart).map((name) =>
       figure(`  ${name}`, time, (plan) => plan.timeByPart[name] ?? 0)(first, second),
     ),

@@ -4,7 +4,16 @@ import type { SearchWish, TimeWindow } from '../services.js';
 import { freed, stepped, toggled } from './dimensions.js';
 import { plainName } from './labels.js';
 import type { PlansState } from './plans.js';
-import { searchedAnew, selectedIndex, selectedPlan, SORTS, visiblePlans, WHOLE_STEP, whyNotTrain } from './plans.js';
+import {
+  NO_PLAN,
+  searchedAnew,
+  selectedIndex,
+  selectedPlan,
+  SORTS,
+  visiblePlans,
+  WHOLE_STEP,
+  whyNotTrain,
+} from './plans.js';
 import type { Press } from './press.js';
 import { isCharacter, isKey, move } from './press.js';
 
@@ -66,7 +75,7 @@ function sortedBy(state: PlansState, key: 's' | 'S'): PlansState {
 /** Marks a plan, then compares it with the one that is looked at when it is pressed again. */
 function compared(state: PlansState): PlansPress {
   const plan = selectedPlan(state);
-  if (plan === undefined) return { plans: state, notice: 'There is no plan yet to compare.' };
+  if (plan === undefined) return { plans: state, notice: `${NO_PLAN} to compare.` };
   const { marked } = state;
   if (marked === plan.label) return { plans: omit(state, 'marked'), notice: 'No longer marked.' };
   const isThere = marked !== undefined && state.progress.plans.some(({ label }) => label === marked);
@@ -119,7 +128,7 @@ function onTable(state: PlansState, press: Press): PlansPress {
       return { plans: { ...state, window: zoomed(state.window, 2) } };
     case 'w':
       return selectedPlan(state) === undefined
-        ? { plans: state, notice: 'There is no plan yet to write.' }
+        ? { plans: state, notice: `${NO_PLAN} to write.` }
         : { plans: { ...state, view: 'write', path: suggestedPath(state.task) } };
     case 't': {
       const notice = whyNotTrain(state);
@@ -147,10 +156,9 @@ function onDimensions(state: PlansState, press: Press): PlansPress {
 function onTyped(state: PlansState, field: 'filter' | 'path', press: Press): PlansPress {
   if (isKey(press, 'escape'))
     return { plans: { ...state, view: 'table', ...(field === 'filter' ? { filter: '' } : {}) } };
-  if (isKey(press, 'enter')) {
-    const plans: PlansState = { ...state, view: 'table' };
-    return field === 'path' ? { plans, does: 'write' } : { plans };
-  }
+  // What is typed stays until it is written: it may have to be another name.
+  if (isKey(press, 'enter'))
+    return field === 'path' ? { plans: state, does: 'write' } : { plans: { ...state, view: 'table' } };
   if (field === 'filter' && press.kind === 'key' && press.name !== 'backspace') return { plans: moved(state, press) };
   return { plans: { ...state, [field]: typedInto(state[field], press) } };
 }

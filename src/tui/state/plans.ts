@@ -140,11 +140,19 @@ export function withLook(
   return { ...state, looks: new Map(looks.slice(-LOOKS_KEPT)) };
 }
 
+const STILL_SEARCHING = 'The search is still running: train when it has ended.';
+/** The beginning of what is said where there is nothing yet to do something with. */
+export const NO_PLAN = 'There is no plan yet';
+
+/** Whether a search is no longer as was said. */
+export const isOutdated = (notice: string, { done, plans }: SearchProgress): boolean =>
+  notice === STILL_SEARCHING ? done : notice.startsWith(NO_PLAN) && plans.length > 0;
+
 /** Why the plan looked at can't be trained now, or nothing when it can. */
 export function whyNotTrain(state: PlansState): string | undefined {
   const plan = selectedPlan(state);
-  if (plan === undefined) return 'There is no plan yet to train.';
-  if (!state.progress.done) return 'The search is still running: train when it has ended.';
+  if (plan === undefined) return `${NO_PLAN} to train.`;
+  if (!state.progress.done) return STILL_SEARCHING;
   if (!plan.runsHere) {
     const { chips, hardware } = state.task;
     return `This machine can only simulate it: the plan is for ${chips} × ${hardware}.`;

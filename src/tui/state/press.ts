@@ -16,6 +16,7 @@ export type KeyName =
   | 'backspace'
   | 'interrupt'
   | 'redraw'
+  | 'suspend'
   | 'runs';
 
 export type Press =

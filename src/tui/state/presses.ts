@@ -17,7 +17,7 @@ type At<Name extends Screen['at']> = Extract<Screen, { at: Name }>;
 const isTraining = ({ screen }: AppState): boolean => screen.at === 'train' && isUnderWay(screen.train);
 
 const isCalibrating = ({ screen }: AppState): boolean =>
-  screen.at === 'compare' && screen.compare.calibration === 'running';
+  screen.at === 'compare' && screen.compare.isCalibrating === true;
 
 /** Leaving a run or a calibration under way stops it, so it takes the same key twice. */
 function leaveWork(state: AppState, asked: AppState['asked'], leave: 'quit' | 'back'): 'leave' | AppState {
@@ -75,7 +75,7 @@ function onPlans(state: AppState, screen: At<'plans'>, press: Press, size: Size)
             works: state.works + 1,
           };
     case 'write':
-      return plan === undefined
+      return plan === undefined || state.toWrite !== undefined
         ? next
         : { ...next, toWrite: { task: plans.task, label: plan.label, path: plans.path.trim() } };
     default:
