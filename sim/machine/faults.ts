@@ -4,6 +4,7 @@
  */
 import { MeshwrightError } from '../../src/errors.js';
 import type { HostLane } from '../../src/mesh/index.js';
+import { omit } from '../../src/omit.js';
 import { nearest } from '../../src/text.js';
 import { bytesPerSecond } from '../../src/units.js';
 import { shortestWays } from './detour.js';
@@ -68,7 +69,7 @@ function faultyFabric(fabric: Fabric, faults: readonly LinkFault[]): Fabric {
       else links[index] = { name, from, to, latency, bytesPerSecond: bytesPerSecond(rate * left) };
     }
   }
-  if (dead.size === 0) return { ...fabric, links };
+  if (dead.size === 0) return { ...omit(fabric, 'withoutHosts'), links };
   const detour = shortestWays(links, fabric.vertices, dead);
   return {
     links,

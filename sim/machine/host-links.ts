@@ -15,8 +15,18 @@ interface ChipLinks {
   readonly memory: number | undefined;
 }
 
-/** The fabric with them; its own links and vertices keep their numbers. */
+const known = new WeakMap<Fabric, WeakMap<Host, Fabric>>();
+
+/** The fabric with them; its own links and vertices keep their numbers. The same for the same fabric and host. */
 export function withHostLinks(fabric: Fabric, chips: number, host: Host): Fabric {
+  let byHost = known.get(fabric);
+  if (byHost === undefined) known.set(fabric, (byHost = new WeakMap()));
+  let found = byHost.get(host);
+  if (found === undefined) byHost.set(host, (found = joinHosts(fabric, chips, host)));
+  return found;
+}
+
+function joinHosts(fabric: Fabric, chips: number, host: Host): Fabric {
   const builder = FabricBuilder.from(fabric);
   const rate = host.linkPerDirection.achievable;
   const links: ChipLinks[] = [];
@@ -38,6 +48,7 @@ export function withHostLinks(fabric: Fabric, chips: number, host: Host): Fabric
   return {
     links: builder.links,
     vertices: builder.vertices,
+    withoutHosts: fabric,
     route: (from, to) => fabric.route(from, to),
     hostRoute: (chip, way: HostLane) => {
       const { to, from, memory } = links[chip]!;

@@ -8,7 +8,7 @@ import { dealt } from './axis-order.js';
 import { addCardNetwork } from './card-network.js';
 import { FabricBuilder } from './fabric-builder.js';
 import { nodeStages } from './node-stages.js';
-import type { Layout } from './types.js';
+import type { Fabric, Layout } from './types.js';
 
 type NodeRoute = (from: number, to: number) => number[];
 
@@ -42,7 +42,7 @@ function addPairs(builder: FabricBuilder, chips: number, topology: NodeTopology)
 
 /** @throws MeshwrightError MESH_DOES_NOT_MULTIPLY of a mesh larger than a node without network cards */
 export function nodeLayout(topology: NodeTopology, mesh: Mesh, axisOrder?: readonly AxisName[]): Layout {
-  const { kind, chipsPerNode, reducesInSwitch, network } = topology;
+  const { chipsPerNode, reducesInSwitch, network } = topology;
   const chips = rankCount(mesh);
   if (network === undefined && chips > chipsPerNode) {
     throw new MeshwrightError('MESH_DOES_NOT_MULTIPLY', {
@@ -52,6 +52,35 @@ export function nodeLayout(topology: NodeTopology, mesh: Mesh, axisOrder?: reado
       hint: 'use fewer chips, or state topology.network in the profile',
     });
   }
+  const chipOf = dealt(mesh, axisOrder);
+  return {
+    computeSlowdown: 1,
+    memorySlowdown: 1,
+    fabric: fabricOf(topology, chips),
+    stages: nodeStages(mesh, {
+      chipsPerNode,
+      inNode: 'node',
+      nodeReduces: reducesInSwitch,
+      networkReduces: network?.reducesInSwitch === true,
+      chipOf,
+    }),
+    chipOf,
+  };
+}
+
+const known = new WeakMap<NodeTopology, Map<number, Fabric>>();
+
+/** The same for as many chips. */
+function fabricOf(topology: NodeTopology, chips: number): Fabric {
+  let byChips = known.get(topology);
+  if (byChips === undefined) known.set(topology, (byChips = new Map()));
+  let found = byChips.get(chips);
+  if (found === undefined) byChips.set(chips, (found = createFabric(topology, chips)));
+  return found;
+}
+
+function createFabric(topology: NodeTopology, chips: number): Fabric {
+  const { kind, chipsPerNode, network } = topology;
   const builder = new FabricBuilder(chips);
   const inNode = kind === 'switch' ? addSwitches(builder, chips, topology) : addPairs(builder, chips, topology);
   const between =
@@ -67,25 +96,12 @@ export function nodeLayout(topology: NodeTopology, mesh: Mesh, axisOrder?: reado
           ...(network.fatTree === undefined ? {} : { fatTree: network.fatTree }),
         });
   const node = (chip: number): number => Math.floor(chip / chipsPerNode);
-  const chipOf = dealt(mesh, axisOrder);
   return {
-    computeSlowdown: 1,
-    memorySlowdown: 1,
-    fabric: {
-      links: builder.links,
-      vertices: builder.vertices,
-      route: (from, to) => {
-        if (from === to) return [];
-        return node(from) === node(to) ? inNode(from, to) : between!(from, to);
-      },
+    links: builder.links,
+    vertices: builder.vertices,
+    route: (from, to) => {
+      if (from === to) return [];
+      return node(from) === node(to) ? inNode(from, to) : between!(from, to);
     },
-    stages: nodeStages(mesh, {
-      chipsPerNode,
-      inNode: 'node',
-      nodeReduces: reducesInSwitch,
-      networkReduces: network?.reducesInSwitch === true,
-      chipOf,
-    }),
-    chipOf,
   };
 }

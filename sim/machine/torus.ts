@@ -14,7 +14,21 @@ import type { TorusShape } from './torus-shape.js';
 import { shapeOf } from './torus-shape.js';
 import type { Layout, Stage } from './types.js';
 
-function torusFabric(shape: TorusShape, slices: number, topology: TorusTopology): Pick<Layout, 'fabric' | 'lattice'> {
+type Links = Pick<Layout, 'fabric' | 'lattice'>;
+
+const known = new WeakMap<TorusTopology, Map<string, Links>>();
+
+/** The same for the same slices. */
+function torusFabric(shape: TorusShape, slices: number, topology: TorusTopology): Links {
+  let bySlice = known.get(topology);
+  if (bySlice === undefined) known.set(topology, (bySlice = new Map()));
+  const key = `${slices} × ${JSON.stringify(shape)}`;
+  let found = bySlice.get(key);
+  if (found === undefined) bySlice.set(key, (found = createFabric(shape, slices, topology)));
+  return found;
+}
+
+function createFabric(shape: TorusShape, slices: number, topology: TorusTopology): Links {
   const chipsPerSlice = shape.lengths.reduce((product, length) => product * length, 1);
   const chips = chipsPerSlice * slices;
   const builder = new FabricBuilder(chips);

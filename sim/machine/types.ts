@@ -22,6 +22,8 @@ export interface Fabric {
   route(from: number, to: number): readonly number[];
   /** The links of a chip's data on its way to its host, from it, or within it; absent without links to hosts. */
   hostRoute?(chip: number, way: HostLane): readonly number[];
+  /** The same links, by the same numbers, but for those to hosts; absent where it is that itself. */
+  readonly withoutHosts?: Fabric;
 }
 
 /** See `RankWaits`. */

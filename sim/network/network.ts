@@ -1,7 +1,7 @@
 /**
  * A machine's collectives: which algorithms there are for each axis, and which is taken. All groups of the machine run
  * the same collective at once, so a pattern has the flows of all of them. Patterns, algorithms and rates are kept with
- * the machine, for all programs that run on it.
+ * the machine's links, for all machines that have them and all programs that run there.
  */
 import { MeshwrightError } from '../../src/errors.js';
 import type { OfferedAlgorithms } from '../../src/hardware/index.js';
@@ -10,22 +10,13 @@ import type { CollectiveName } from '../../src/program/index.js';
 import type { Seconds } from '../../src/units.js';
 import { seconds } from '../../src/units.js';
 import type { Machine } from '../machine/index.js';
-import type { Algorithm, GroupCollective, Workshop } from './algorithm.js';
-import type { Level } from './axis.js';
+import type { Algorithm, GroupCollective } from './algorithm.js';
 import { round } from './algorithm.js';
-import { levelsOf, wholeAxis } from './axis.js';
-import { direct } from './direct.js';
-import { halvingDoubling } from './halving-doubling.js';
-import { hierarchical } from './hierarchical.js';
-import { inSwitch } from './in-switch.js';
-import { inSwitchOverNodes } from './in-switch-nodes.js';
-import { multiAxis } from './multi-axis.js';
-import type { Shifts } from './permute.js';
-import { movesOver, permutes } from './permute.js';
-import { bidirectionalRing, ring } from './ring.js';
+import type { AxisAlgorithms } from './axis-algorithms.js';
+import { axisAlgorithms } from './axis-algorithms.js';
+import { MachinePattern } from './machine-pattern.js';
 import { allowed, pickFastest } from './pick.js';
-import { createSharing } from './sharing.js';
-import { tree } from './tree.js';
+import { sharingOf } from './sharing.js';
 import type {
   AlgorithmName,
   Channel,
@@ -35,67 +26,34 @@ import type {
   NetworkOptions,
   Pattern,
   Sharing,
-  Ways,
 } from './types.js';
-import { workshopOf } from './workshop.js';
-
-interface AxisAlgorithms {
-  readonly algorithms: readonly Algorithm[];
-  permute(shifts: Shifts): Channel[];
-  moves(ways: Ways): Pattern;
-}
-
-/** Of those that are as fast the first is taken. */
-const algorithmsOn = (workshop: Workshop, level: Level, overLevels?: Algorithm): Algorithm[] =>
-  [
-    ...[ring, bidirectionalRing, multiAxis, inSwitch, inSwitchOverNodes].map((make) => make(workshop, level)),
-    overLevels,
-    ...[halvingDoubling, tree, direct].map((make) => make(workshop, level)),
-  ].filter((algorithm) => algorithm !== undefined);
-
-function algorithmsOf(workshop: Workshop, axis: AxisName): AxisAlgorithms {
-  const { machine } = workshop;
-  const stages = machine.stages.get(axis);
-  if (stages === undefined) {
-    const expected = `an axis of the machine's mesh (${[...machine.stages.keys()].join(', ')})`;
-    throw new MeshwrightError('INTERNAL', { place: 'collective', expected, got: axis });
-  }
-  const whole = wholeAxis(machine, axis, stages);
-  const levels = levelsOf(whole);
-  const overLevels = hierarchical(levels, () => levels.map((level) => algorithmsOn(workshop, level)));
-  return {
-    algorithms: algorithmsOn(workshop, whole, overLevels),
-    permute: permutes(workshop, whole),
-    moves: movesOver(workshop, whole),
-  };
-}
 
 class MachineNetworks {
   readonly sharing: Sharing;
-  readonly #workshop: Workshop;
+  readonly #machine: Machine;
   readonly #axes = new Map<AxisName, AxisAlgorithms>();
   readonly #networks = new Map<string, Network>();
   readonly #hostPatterns = new Map<HostLane, Pattern>();
 
   constructor(machine: Machine) {
-    this.sharing = createSharing(machine);
-    this.#workshop = workshopOf(machine);
+    this.sharing = sharingOf(machine.fabric);
+    this.#machine = machine;
   }
 
   of(axis: AxisName): AxisAlgorithms {
     let found = this.#axes.get(axis);
-    if (found === undefined) this.#axes.set(axis, (found = algorithmsOf(this.#workshop, axis)));
+    if (found === undefined) this.#axes.set(axis, (found = axisAlgorithms(this.#machine, axis)));
     return found;
   }
 
   #hostPattern(way: HostLane): Pattern {
     let pattern = this.#hostPatterns.get(way);
     if (pattern === undefined) {
-      const { chips } = this.#workshop.machine;
+      const { chips, fabric } = this.#machine;
       const groups = [Array.from({ length: chips }, (_, chip) => chip)];
       const flowsOf = (all: readonly (readonly number[])[]) =>
         all.flat().map((chip) => ({ from: chip, to: chip, share: 1, host: way }));
-      this.#hostPatterns.set(way, (pattern = this.#workshop.pattern({ groups, flowsOf })));
+      this.#hostPatterns.set(way, (pattern = new MachinePattern(fabric, chips, { groups, flowsOf })));
     }
     return pattern;
   }
@@ -103,7 +61,7 @@ class MachineNetworks {
   network(options: NetworkOptions): Network {
     const key = JSON.stringify(options);
     let network = this.#networks.get(key);
-    if (network === undefined) this.#networks.set(key, (network = this.#create(options)));
+    if (network === undefined) this.#networks.set(key, (network = this.#create(options, key)));
     return network;
   }
 
@@ -115,22 +73,20 @@ class MachineNetworks {
     offered: OfferedAlgorithms | undefined,
   ): readonly Algorithm[] {
     const found = allowed(able, collective, offered);
-    const stages = this.#workshop.machine.stages.get(axis)!;
+    const stages = this.#machine.stages.get(axis)!;
     if (offered === undefined || stages.some(({ kind }) => kind !== 'node')) return found;
     const others = found.filter(({ name }) => name !== 'tree');
     return others.length > 0 ? others : found;
   }
 
-  #create({ algorithms: fixed = {}, preferred, offered }: NetworkOptions): Network {
+  #create({ algorithms: fixed = {}, preferred, offered }: NetworkOptions, optionsKey: string): Network {
     const { sharing } = this;
-    const { topology } = this.#workshop.machine.hardware;
+    const { topology } = this.#machine.hardware;
     const begun = startingAfter(topology.kind === 'torus' ? seconds(0) : topology.collectiveStart);
     const efforts = topology.kind === 'shared-memory' ? topology.transferEfforts : undefined;
     const asHard = (name: CollectiveName, channels: readonly Channel[]): readonly Channel[] =>
       withEffort(channels, efforts?.[name]);
     const pick = pickFastest(sharing, offered);
-    /** By collective and axis, then by bytes. */
-    const known = new Map<string, Map<number, CollectiveSchedule>>();
 
     const choose = (collective: GroupCollective, axis: AxisName, heldBytes: number): CollectiveSchedule => {
       const able = this.of(axis).algorithms.filter(({ collectives }) => collectives.includes(collective));
@@ -157,9 +113,10 @@ class MachineNetworks {
           if (asked !== undefined && asked !== 'direct') refuse(name, axis, asked, [{ name: 'direct' }]);
           return { algorithm: 'direct', channels: begun(asHard(name, this.of(axis).permute(shifts))) };
         }
-        const key = `${name} ${axis}`;
-        let bySize = known.get(key);
-        if (bySize === undefined) known.set(key, (bySize = new Map<number, CollectiveSchedule>()));
+        const { schedules } = this.of(axis);
+        const key = `${name} ${optionsKey}`;
+        let bySize = schedules.get(key);
+        if (bySize === undefined) schedules.set(key, (bySize = new Map<number, CollectiveSchedule>()));
         let schedule = bySize.get(heldBytes);
         if (schedule === undefined) bySize.set(heldBytes, (schedule = choose(name, axis, heldBytes)));
         return schedule;

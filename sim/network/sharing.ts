@@ -34,7 +34,16 @@ function slowestShared({ flows, kinds, kindOf, bottleneck }: Pattern, rates: Flo
   return { rate: bytesPerSecond(slowest), even };
 }
 
-export function createSharing({ fabric }: { readonly fabric: Fabric }): Sharing {
+const known = new WeakMap<Fabric, Sharing>();
+
+/** The same for the same links. */
+export function sharingOf(fabric: Fabric): Sharing {
+  let found = known.get(fabric);
+  if (found === undefined) known.set(fabric, (found = createSharing(fabric)));
+  return found;
+}
+
+function createSharing(fabric: Fabric): Sharing {
   const root: Node = { next: new Map() };
   const { capacities } = linkNumbers(fabric);
   const links = new Map<Pattern, Uint8Array>();

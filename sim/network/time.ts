@@ -36,9 +36,14 @@ function playTicks(schedule: Pick<CollectiveSchedule, 'channels'>, sharing: Shar
   return now;
 }
 
+const known = new WeakMap<readonly Channel[], Ticks>();
+
 /** Where nothing else is on the links: all channels from the same moment on, sharing the links that they share. */
-export function timeAlone(schedule: Pick<CollectiveSchedule, 'channels'>, sharing: Sharing): Ticks {
-  const { channels } = schedule;
-  if (channels.length === 1) return ticks(channelTicks(channels[0]!));
-  return playTicks(schedule, sharing);
+export function timeAlone({ channels }: Pick<CollectiveSchedule, 'channels'>, sharing: Sharing): Ticks {
+  let found = known.get(channels);
+  if (found === undefined) {
+    found = channels.length === 1 ? ticks(channelTicks(channels[0]!)) : playTicks({ channels }, sharing);
+    known.set(channels, found);
+  }
+  return found;
 }

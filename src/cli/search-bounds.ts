@@ -111,10 +111,18 @@ export class PlanBounds {
     this.#surroundings = surroundings;
   }
 
-  /** Never more than what the simulator says of the job. */
+  /** Never more than what the simulator says of the job, wherever it lies. */
+  anywhere(job: Job): StepBound {
+    return stepBound(this.#work(job), this.#shape(job), NO_WAIT);
+  }
+
+  /** With what chips wait for. Never more than what the simulator says of the job. */
   of(job: Job): StepBound {
     return this.#bound(job, this.#work(job));
   }
+
+  /** Jobs that `of` knows nearly as soon as one of them. */
+  meshClass = (job: Job): string => `${this.#workKey(job)} ${formatMesh(job.plan.mesh)}`;
 
   /**
    * As `of`, closer in time: with what chips do in every microbatch besides, collectives that run beside kernels, and a

@@ -131,10 +131,14 @@ export class LocalLane implements Lane<Candidate, JobSimulation> {
     }
   }
 
-  /** Work of the class, a walk over it; its time on the plan's machine and in its schedule; memory of its like. */
+  /**
+   * Work of the class, wherever it lies; with what it waits for there; a walk over it; its time on the plan's machine and in
+   * its schedule; memory of its like.
+   */
   *#looks(job: Job): Generator<{ readonly lookClass: string; readonly look: () => Measure }> {
     const bounds = this.#bounds;
-    yield { lookClass: '', look: () => measureOf(bounds.of(job)) };
+    yield { lookClass: '', look: () => measureOf(bounds.anywhere(job)) };
+    yield { lookClass: bounds.meshClass(job), look: () => measureOf(bounds.of(job)) };
     const walked = bounds.activationClass(job);
     if (walked !== undefined) yield { lookClass: walked, look: () => measureOf(bounds.activations(job)) };
     const timed = bounds.timedClass(job);

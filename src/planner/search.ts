@@ -33,6 +33,9 @@ export interface Look extends Measure {
   readonly lookClass?: string;
 }
 
+/** The looks that say the same of all plans that were known at once: one of them is looked at. */
+const SHARED_LOOKS = 1;
+
 /** Plans that are alike, looked at one by one when the best that any of them could be is due. */
 export interface CandidateFamily<C> extends Measure {
   readonly size: number;
@@ -249,7 +252,9 @@ class Search<C, F> {
       alike.filter(({ isAsked }) => !isAsked),
     );
     this.#asked.push(now);
-    return { kind: 'look', kin, depth: depth + 1, candidates: now.flatMap((one) => one.candidates) };
+    const isShared = depth < SHARED_LOOKS;
+    const candidates = now.flatMap((one) => (isShared ? one.candidates.slice(0, 1) : one.candidates));
+    return { kind: 'look', kin, depth: depth + 1, candidates };
   }
 
   #simulation(entry: Entry<C>): LaneRequest<C> {
@@ -308,10 +313,13 @@ class Search<C, F> {
     switch (reply.kind) {
       case 'looks': {
         const looks = reply.looks.values();
-        for (const one of entries)
-          one.candidates.forEach((own, place) =>
-            this.#addLook({ ...one, candidates: [own], index: one.index + place }, looks.next().value!),
-          );
+        for (const one of entries) {
+          if (one.depth < SHARED_LOOKS) this.#addLook(one, looks.next().value!);
+          else
+            one.candidates.forEach((own, place) =>
+              this.#addLook({ ...one, candidates: [own], index: one.index + place }, looks.next().value!),
+            );
+        }
         return;
       }
       case 'does-not-fit':
@@ -343,7 +351,7 @@ class Search<C, F> {
       isSettled: look.lookClass === undefined,
       isAsked: false,
     };
-    if (better.bytes > entry.capacity) this.#leaveOut(() => entry.candidates[0]!, better);
+    if (better.bytes > entry.capacity) this.#leaveOut(() => entry.candidates[0]!, better, entry.candidates.length);
     else this.#add(better);
   }
 

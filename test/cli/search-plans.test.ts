@@ -56,6 +56,7 @@ function looksOf(job: Job, bounds: PlanBounds, known: Assessor): Record<string, 
   const alike = smallestAlike(job);
   return {
     peak: bounds.peaks(job)(job.plan.microbatches),
+    anywhere: bounds.anywhere(job),
     ofClass: bounds.of(job),
     timed: bounds.timed(job),
     activations: bounds.activations(job),
