@@ -18,7 +18,6 @@ import type { ProfilingRequest } from './profiling.js';
 import { measureBlocks, probesFor, profileFrom, today } from './profiling.js';
 import { howToGoOn } from './interrupt.js';
 import { writeText } from '../whole-file.js';
-import { useRun } from './run-lock.js';
 import { documentsOf, subjectOfTrial } from './subjects.js';
 import type { Trial } from './trial.js';
 
@@ -41,7 +40,7 @@ const SECONDS_WITHOUT_A_STEP = 1;
  * Trains a job in a process of its own; a pipeline follows the schedule that was simulated.
  *
  * @param onStarted gets what asks something of the run as it goes
- * @throws MeshwrightError RUN_INVALID of a folder that another training is under way in; one that says how to go on where the run failed, and has a checkpoint
+ * @throws MeshwrightError that says how to go on where the run failed, and has a checkpoint
  */
 export async function runJob(
   predicted: AnyAssessment,
@@ -56,7 +55,6 @@ export async function runJob(
     hasStepped ||= event.kind === 'step';
     onEvent(event);
   };
-  const giveBack = settings.runFolder === undefined ? () => undefined : useRun(settings.runFolder);
   try {
     return await runInChild<Train>(
       HOST,
@@ -74,8 +72,6 @@ export async function runJob(
     );
   } catch (error) {
     throw sayingWhatIsSafe(error, settings);
-  } finally {
-    giveBack();
   }
 }
 

@@ -1,15 +1,5 @@
 /** A run is a folder: `job.yaml`, `metrics.jsonl`, `trace.json`, `comparison.json`, and the profile it was predicted by. */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  rmdirSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
@@ -39,9 +29,18 @@ export function requireFree(path: string, flag: '--run' | '--output'): void {
  */
 function makeFolder(path: string, made: string[]): void {
   const parent = dirname(path);
-  if (parent !== path && !existsSync(parent)) makeFolder(parent, made);
+  if (parent !== path && !existsSync(parent)) makeAround(parent, made);
   mkdirSync(path);
   made.push(path);
+}
+
+/** A folder that others may need as well, and make at the same time. */
+function makeAround(path: string, made: string[]): void {
+  try {
+    makeFolder(path, made);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** Removes folders that were made, the innermost with what is in it, those around it where nothing else is. */
@@ -50,8 +49,12 @@ function unmake(made: readonly string[]): void {
   if (inner === undefined) return;
   rmSync(inner, { recursive: true, force: true });
   for (const path of around) {
-    if (readdirSync(path).length > 0) return;
-    rmdirSync(path);
+    try {
+      rmdirSync(path);
+    } catch {
+      // Something else is in it, or it is gone already.
+      return;
+    }
   }
 }
 
@@ -76,11 +79,27 @@ export function createRunFolder(path: string, flag: '--run' | '--output'): () =>
   }
 }
 
-/** The first of `base`, `base-2`, `base-3` … that does not exist. */
-export function freeRunFolder(base: string): string {
+/** A folder that was made, and what takes it back. */
+export interface MadeFolder {
+  readonly folder: string;
+  readonly takeBack: () => void;
+}
+
+/**
+ * Makes the first of `base`, `base-2`, `base-3` … that does not exist.
+ *
+ * @throws MeshwrightError RUN_INVALID where it can't be made
+ */
+export function createFreeRunFolder(base: string): MadeFolder {
   for (let number = 1; ; number++) {
-    const path = number === 1 ? base : `${base}-${number}`;
-    if (!existsSync(path)) return path;
+    const folder = number === 1 ? base : `${base}-${number}`;
+    if (existsSync(folder)) continue;
+    try {
+      return { folder, takeBack: createRunFolder(folder, '--run') };
+    } catch (error) {
+      // Another process took the name meanwhile.
+      if (!(error instanceof MeshwrightError) || error.code !== 'RUN_EXISTS') throw error;
+    }
   }
 }
 

@@ -1,72 +1,119 @@
 /**
- * One training at a time in a run folder: a second one would write the same steps and checkpoints again. The file that
- * says so names a process; one that is gone left it behind.
+ * One training at a time in a run folder: a second one would write the same steps and checkpoints again. The folder
+ * `.in-use` in it says which process has it. It is made under another name and renamed, which succeeds for one of all that
+ * try at once. What a process that is gone left behind is removed by one at a time as well: another one could otherwise
+ * remove what the first has put in its place.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { MeshwrightError } from '../errors.js';
 import { reasonOf } from '../reason.js';
+import { renamedFolder, writeDocument, writing } from '../whole-file.js';
+import type { RunningProcess } from './running-process.js';
+import { fateOf, processHere, runningProcessForm } from './running-process.js';
 
-const fileIn = (folder: string): string => join(folder, '.in-use');
+const FOLDER = '.in-use';
+const FILE = 'process.json';
 
-function isAlive(process_: number): boolean {
-  try {
-    process.kill(process_, 0);
-    return true;
-  } catch (error) {
-    // It is somebody else's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
+const holderForm = runningProcessForm.extend({ id: z.uuid() });
+type Holder = z.infer<typeof holderForm>;
 
-/** The process that trains in a folder, if there is another one. */
-function userOf(folder: string): number | undefined {
-  let text: string;
-  try {
-    text = readFileSync(fileIn(folder), 'utf8');
-  } catch {
-    return undefined;
-  }
-  const id = /^\d+$/.test(text) ? Number(text) : undefined;
-  return id !== undefined && id > 0 && id !== process.pid && isAlive(id) ? id : undefined;
-}
+/** More often than others come and go while this process looks. */
+const ATTEMPTS = 100;
 
-/** @throws MeshwrightError RUN_INVALID of a folder that a training is under way in */
-export function requireUnused(folder: string): void {
-  const user = userOf(folder);
-  if (user === undefined) return;
-  throw new MeshwrightError('RUN_INVALID', {
-    place: folder,
+function refused(runFolder: string, path: string, got: string): MeshwrightError {
+  return new MeshwrightError('RUN_INVALID', {
+    place: runFolder,
     expected: 'a run that is not under way',
-    got: `one that process ${user} is training`,
-    hint: `end that first; if it is something else, delete ${fileIn(folder)}`,
+    got,
+    hint: `end that first; if there is none, delete ${path}`,
   });
 }
 
-/**
- * Takes a folder for this process, until it ends or gives it back.
- *
- * @returns gives it back
- * @throws MeshwrightError as `requireUnused`, WRITE_FAILED
- */
-export function useRun(folder: string): () => void {
-  const path = fileIn(folder);
-  const write = (): void => writeFileSync(path, String(process.pid), { flag: 'wx' });
+const described = ({ pid, host }: RunningProcess, isHere: boolean): string =>
+  `one that process ${pid}${isHere ? '' : ` on ${host}`} is training`;
+
+/** Nothing where nobody has it. @throws MeshwrightError RUN_INVALID where it does not say who */
+function holderOf(path: string, runFolder: string): Holder | undefined {
   try {
-    write();
+    return holderForm.parse(JSON.parse(readFileSync(join(path, FILE), 'utf8')));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
-      requireUnused(folder);
-      rmSync(path, { force: true });
-      return useRun(folder);
-    }
-    const expected = 'a file that can be written';
-    throw new MeshwrightError('WRITE_FAILED', { place: path, expected, got: reasonOf(error) });
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const why = error instanceof z.ZodError ? 'it has another form' : reasonOf(error);
+    throw refused(runFolder, path, `a ${FOLDER} that does not say by which process (${why})`);
   }
-  const giveBack = (): void => {
-    process.off('exit', giveBack);
-    rmSync(path, { force: true });
+}
+
+/** At once, for whoever looks. */
+function remove(path: string): void {
+  const gone = `${path}-${randomUUID()}`;
+  renameSync(path, gone);
+  rmSync(gone, { recursive: true, force: true });
+}
+
+function giveBack(path: string, id: string, runFolder: string): void {
+  try {
+    // Somebody may have deleted the run meanwhile, and made another of its name.
+    if (holderOf(path, runFolder)?.id === id) remove(path);
+  } catch {
+    // It is left behind, as by a process that was killed.
+  }
+}
+
+/** @returns gives it back */
+function take(path: string, runFolder: string): () => void {
+  const own: Holder = { ...processHere(), id: randomUUID() };
+  const under = mkdtempSync(`${path}-`);
+  try {
+    writeDocument(under, FILE, own);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const holder = holderOf(path, runFolder);
+      if (holder === undefined) {
+        if (renamedFolder(under, path)) return () => giveBack(path, own.id, runFolder);
+        continue;
+      }
+      const fate = fateOf(holder, own);
+      if (fate !== 'gone') throw refused(runFolder, path, described(holder, fate === 'runs'));
+      const done = take(`${path}-${holder.id}`, runFolder);
+      try {
+        if (holderOf(path, runFolder)?.id === holder.id) remove(path);
+      } finally {
+        done();
+      }
+    }
+    throw refused(runFolder, path, 'one that others take and give back again and again');
+  } finally {
+    rmSync(under, { recursive: true, force: true });
+  }
+}
+
+/** Takes a folder for this process, until it ends or gives it back. @returns gives it back */
+function takeUntilEnd(runFolder: string): () => void {
+  const path = join(resolve(runFolder), FOLDER);
+  const giveItBack = writing(path, () => take(path, runFolder));
+  const end = (): void => {
+    process.off('exit', end);
+    giveItBack();
   };
-  process.on('exit', giveBack);
-  return giveBack;
+  process.on('exit', end);
+  return end;
+}
+
+/** @throws MeshwrightError RUN_INVALID of a folder that a training is under way in, WRITE_FAILED */
+export type Hold = (runFolder: string) => void;
+
+/**
+ * Work that needs run folders for itself.
+ *
+ * @param work is given what takes a folder for this process, until the work has ended
+ */
+export async function holdingRuns<T>(work: (hold: Hold) => Promise<T>): Promise<T> {
+  const held: (() => void)[] = [];
+  try {
+    return await work((runFolder) => held.push(takeUntilEnd(runFolder)));
+  } finally {
+    for (const giveItBack of held) giveItBack();
+  }
 }

@@ -29,7 +29,9 @@ import { runJob } from './experiment.js';
 import { keepTrial } from './feedback.js';
 import { measureMachine, profileOfTraining } from './machine-profile.js';
 import { LEAST_AHEAD, requireRoom } from './room.js';
-import { createRunFolder, freeRunFolder } from './run-folder.js';
+import { createFreeRunFolder } from './run-folder.js';
+import type { Hold } from './run-lock.js';
+import { holdingRuns } from './run-lock.js';
 import { stragglersOf } from './run-report.js';
 import { toJobInput } from './task-choice.js';
 import type { Trial } from './trial.js';
@@ -117,6 +119,7 @@ async function train(
   onEvent: (event: UiEvent) => void,
   signal: AbortSignal,
   asked: Asked,
+  hold: Hold,
 ): Promise<string> {
   const wanted = toJobInput(task);
   const { model } = resolveTask(wanted);
@@ -129,9 +132,9 @@ async function train(
   const chosen = planNamed(input, input.hardware!, label);
   requireLocal(chosen);
   requireFits(new Assessor().assessAny(chosen));
-  const folder = freeRunFolder(join('runs', model.name));
-  requireRoom(folder, chosen, LEAST_AHEAD);
-  createRunFolder(folder, '--run');
+  requireRoom('runs', chosen, LEAST_AHEAD);
+  const { folder } = createFreeRunFolder(join('runs', model.name));
+  hold(folder);
   onEvent({ kind: 'folder', path: folder });
   const known = profileOfTraining(task.hardware, chosen);
   const hardware = known ?? (await measured(chosen, folder, onEvent, signal));
@@ -187,7 +190,7 @@ export async function trainSafely({ task, label, port }: TrainRequest): Promise<
   });
   const tell = (event: FromTrain): void => port.postMessage(event);
   try {
-    return { runFolder: await train(task, label, tell, signal, asked) };
+    return { runFolder: await holdingRuns((hold) => train(task, label, tell, signal, asked, hold)) };
   } catch (error) {
     if (signal.aborted && error === signal.reason) return { aborted: true };
     if (error instanceof MeshwrightError) return { code: error.code, detail: error.detail };

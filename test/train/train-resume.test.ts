@@ -86,6 +86,23 @@ describe('a training that is gone on with', () => {
     expect(courseOf(run)).toEqual(courseOf('whole').slice(0, 6));
   });
 
+  it('is gone on with once where two are started at the same moment, and the steps are there once', async () => {
+    copy('both');
+    const two = [1, 2].map(() => startCli('train --resume both --steps 100000'.split(' '), folder));
+    try {
+      const first = await Promise.race(two.map(async (one) => ({ one, ended: await one.ended })));
+      expectRefused(first.ended, { code: 'RUN_INVALID', place: 'both', says: ['a run that is not under way'] });
+      const other = two.find((one) => one !== first.one)!;
+      await expect.poll(() => courseOf('both').length, { timeout: 30_000 }).toBeGreaterThan(FIRST);
+      other.signal('SIGINT');
+      expect((await other.ended).status).toBe(130);
+    } finally {
+      for (const one of two) if (one.isAlive()) one.signal('SIGKILL');
+    }
+    const steps = courseOf('both').map((line) => line.step);
+    expect(steps).toEqual(steps.map((_, index) => index + 1));
+  });
+
   it('is refused while it is under way; once its processes were killed it goes on', async () => {
     const started = startCli(`${TRAIN} --steps 100000 --checkpoint-every 1 --run busy`.split(' '), folder);
     try {

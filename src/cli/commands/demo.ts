@@ -14,7 +14,9 @@ import { interruptible } from '../interrupt.js';
 import { printJson, printLine, tableWidth } from '../output.js';
 import { createProgress } from '../progress.js';
 import { LEAST_AHEAD, requireRoom } from '../room.js';
-import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
+import { createFreeRunFolder, createRunFolder, requireFree } from '../run-folder.js';
+import type { Hold } from '../run-lock.js';
+import { holdingRuns } from '../run-lock.js';
 import type { Trial } from '../trial.js';
 import { predictedPlan, whyOf } from '../plan-report.js';
 import { searchPlans } from '../plan-search.js';
@@ -35,6 +37,8 @@ export interface DemoFlags {
   readonly json?: boolean;
 }
 
+/** The first of its name that is free. */
+const RUN = join('runs', 'demo');
 const CHIPS = 2;
 const BATCH = 32;
 const MICROBATCHES = [1, 2];
@@ -48,23 +52,26 @@ const TURNS = 12;
 const STEPS_PER_TURN = 5;
 
 /** `meshwright demo`: plan, train, compare and calibrate on this machine, end to end. */
-export async function demo(flags: DemoFlags): Promise<void> {
+export const demo = (flags: DemoFlags): Promise<void> => holdingRuns((hold) => demoHolding(flags, hold));
+
+async function demoHolding(flags: DemoFlags, hold: Hold): Promise<void> {
   const say = (line = ''): void => {
     if (!flags.json) printLine(line);
   };
-  const folder = flags.run ?? freeRunFolder(join('runs', 'demo'));
-  requireFree(folder, '--run');
+  if (flags.run !== undefined) requireFree(flags.run, '--run');
   let stage = 0;
   const section = (title: string): void => say(`\n${++stage}. ${title}`);
 
   section('Draw a small labelled set of images');
-  const imageFolder = join(dirname(folder), 'drawn-images');
+  const imageFolder = join(dirname(flags.run ?? RUN), 'drawn-images');
   const { classes } = await generateDataset(imageFolder, DRAWN_IMAGES);
   say(
     `   ${classes.length} classes, ${classes.length * DRAWN_IMAGES.trainImagesPerClass} images to train on, ${classes.length * DRAWN_IMAGES.heldOutImagesPerClass} held out: ${imageFolder}`,
   );
 
-  createRunFolder(folder, '--run');
+  const folder = flags.run ?? createFreeRunFolder(RUN).folder;
+  if (flags.run !== undefined) createRunFolder(folder, '--run');
+  hold(folder);
   const input: JobInput = await fitClasses({
     model: 'vit-tiny',
     hardware: 'local',

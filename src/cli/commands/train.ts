@@ -28,8 +28,10 @@ import { findCheckpoint, jobFileOf, stepToGoOnFrom } from '../resume.js';
 import type { Ahead } from '../room.js';
 import { requireRoom, requireWritable } from '../room.js';
 import { stragglersOf } from '../run-report.js';
-import { createRunFolder, freeRunFolder, requireFree } from '../run-folder.js';
-import { requireUnused } from '../run-lock.js';
+import type { MadeFolder } from '../run-folder.js';
+import { createFreeRunFolder, createRunFolder, requireFree } from '../run-folder.js';
+import type { Hold } from '../run-lock.js';
+import { holdingRuns } from '../run-lock.js';
 import { writeText } from '../../whole-file.js';
 import { describeHardware, hardwareVersion, versionOf, withStoredHardware } from '../stored-hardware.js';
 import type { Trial } from '../trial.js';
@@ -224,10 +226,33 @@ function goesOn(file: string | undefined, flags: TrainFlags, { isNewest }: Resum
   return isNewest && file === undefined && flags.run === undefined && changes.length === 0;
 }
 
-interface RunFolder {
-  readonly folder: string;
-  /** Takes back a folder that was made. */
-  readonly takeBack: () => void;
+/**
+ * The checkpoint to go on from. Where its run goes on in its own folder that is this process' from here on: one that is under
+ * way replaces its checkpoints.
+ */
+function findResumption(path: string, file: string | undefined, flags: TrainFlags, hold: Hold): Resumption {
+  const found = findCheckpoint(path);
+  if (found.runFolder === undefined || !goesOn(file, flags, found)) return found;
+  requireWritable(found.runFolder);
+  hold(found.runFolder);
+  // Whoever had it may have written another one meanwhile.
+  return findCheckpoint(path);
+}
+
+/** A new folder with the job, of this process alone; none is left where that can't be written. */
+function createFolder(job: Job, flags: TrainFlags, hold: Hold): MadeFolder {
+  const made =
+    flags.run === undefined
+      ? createFreeRunFolder(join('runs', job.model.name))
+      : { folder: flags.run, takeBack: createRunFolder(flags.run, '--run') };
+  try {
+    hold(made.folder);
+    writeJob(made.folder, job);
+    return made;
+  } catch (error) {
+    made.takeBack();
+    throw error;
+  }
 }
 
 /** The folder of a run, with its job. */
@@ -237,19 +262,16 @@ function prepareFolder(
   flags: TrainFlags,
   resumed: Resumption | undefined,
   ahead: Ahead,
-): RunFolder {
+  hold: Hold,
+): MadeFolder {
   if (resumed?.runFolder !== undefined && goesOn(file, flags, resumed)) {
-    requireWritable(resumed.runFolder);
     requireRoom(resumed.runFolder, job, ahead);
     if (FREE_FLAGS.some((name) => flags[name] !== undefined)) writeJob(resumed.runFolder, job);
     return { folder: resumed.runFolder, takeBack: () => undefined };
   }
-  const folder = flags.run ?? freeRunFolder(join('runs', job.model.name));
-  requireFree(folder, '--run');
-  requireRoom(folder, job, ahead);
-  const takeBack = createRunFolder(folder, '--run');
-  writeJob(folder, job);
-  return { folder, takeBack };
+  if (flags.run !== undefined) requireFree(flags.run, '--run');
+  requireRoom(flags.run ?? 'runs', job, ahead);
+  return createFolder(job, flags, hold);
 }
 
 /** What is wrong with the input may only show when work begins: then no folder is left of a run that made no step. */
@@ -263,10 +285,11 @@ async function orTakeBack<T>(takeBack: () => void, hasStepped: () => boolean, wo
 }
 
 /** `meshwright train`: executes a job on this machine's devices and compares it with its prediction. */
-export async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
-  const resumed = flags.resume === undefined ? undefined : findCheckpoint(flags.resume);
-  // Before its checkpoint is read: a run that is under way replaces them.
-  if (resumed?.runFolder !== undefined && goesOn(file, flags, resumed)) requireUnused(resumed.runFolder);
+export const train = (file: string | undefined, flags: TrainFlags): Promise<void> =>
+  holdingRuns((hold) => trainHolding(file, flags, hold));
+
+async function trainHolding(file: string | undefined, flags: TrainFlags, hold: Hold): Promise<void> {
+  const resumed = flags.resume === undefined ? undefined : findResumption(flags.resume, file, flags, hold);
   const input = await trainingInput(file, flags, resumed);
   const assessor = new Assessor();
   const job = assessor.resolve(
@@ -279,10 +302,8 @@ export async function train(file: string | undefined, flags: TrainFlags): Promis
   const predicted = assessor.assessAny(job);
   requireFits(predicted);
   const unpredicted = whyNoPrediction(job);
-  const { folder, takeBack } = prepareFolder(job, file, flags, resumed, {
-    steps: stepsOf(job, data) - step,
-    stepSeconds: predictedFigures(predicted).stepTimeSeconds,
-  });
+  const ahead = { steps: stepsOf(job, data) - step, stepSeconds: predictedFigures(predicted).stepTimeSeconds };
+  const { folder, takeBack } = prepareFolder(job, file, flags, resumed, ahead, hold);
   if (!flags.json) {
     if (resumed !== undefined) printLine(`going on after step ${step}, from ${resumed.checkpoint}`);
     printLine(`run folder ${folder}`);

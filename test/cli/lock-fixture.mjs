@@ -1,0 +1,18 @@
+/** A process that tries to have a run folder whenever it is told to, and gives it back when it is told to. */
+import process from 'node:process';
+import { holdingRuns } from '../../dist/src/cli/run-lock.js';
+
+let giveBack = () => undefined;
+
+process.on('message', (folder) => {
+  if (folder === '') return giveBack();
+  void holdingRuns(async (hold) => {
+    hold(folder);
+    process.send('has it');
+    await new Promise((resolve) => (giveBack = resolve));
+  }).then(
+    () => process.send('gave it back'),
+    (error) => process.send(error.message),
+  );
+});
+process.on('disconnect', () => process.exit());
