@@ -117,7 +117,7 @@ function waitsOf({ waits }: SharedMemoryTopology, ranks: number): Waits | undefi
   const longer = (value: number, by: number): number => value * by;
   return {
     start: seconds(atRanks(waits, ranks, ({ start }) => start, longer)),
-    share: atRanks(waits, ranks, ({ share }) => share, longer),
+    walk: seconds(atRanks(waits, ranks, ({ walk }) => walk, longer)),
   };
 }
 

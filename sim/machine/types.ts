@@ -29,7 +29,7 @@ export interface Fabric {
 /** See `RankWaits`. */
 export interface Waits {
   readonly start: Seconds;
-  readonly share: number;
+  readonly walk: Seconds;
 }
 
 export type StageKind = 'torus' | 'node' | 'network' | 'host';

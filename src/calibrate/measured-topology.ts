@@ -55,10 +55,10 @@ export function topologyOf(
       : {
           waits: {
             ...mark,
-            values: waits.map(({ ranks, start, share: of, repeatability }) => ({
+            values: waits.map(({ ranks, start, walk, repeatability }) => ({
               ranks,
               start: microseconds(start),
-              share: digits(of),
+              walk: microseconds(walk),
               repeatability: share(repeatability),
             })),
           },

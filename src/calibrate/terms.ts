@@ -45,10 +45,10 @@ const TABLES: Readonly<Record<string, Table>> = {
   contention: { keys: ['ranks', 'work'], fields: ['factor'] },
   transfers: { keys: ['ranks'], fields: ['bandwidth', 'latency'] },
   transferEfforts: { keys: ['collective'], fields: ['effort'] },
-  waits: { keys: ['ranks'], fields: ['start', 'share'] },
+  waits: { keys: ['ranks'], fields: ['start', 'walk'] },
 };
 /** Numbers without a unit that a time is multiplied by, and the least that each may be. */
-const TIME_FACTORS: Readonly<Record<string, number>> = { factor: 0, effort: 1, share: 0 };
+const TIME_FACTORS: Readonly<Record<string, number>> = { factor: 0, effort: 1 };
 
 type Json = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Json =>

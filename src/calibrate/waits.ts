@@ -13,8 +13,8 @@ export interface MeasuredWaits {
   readonly ranks: number;
   /** In seconds. */
   readonly start: number;
-  /** Of what a rank computed since. */
-  readonly share: number;
+  /** See `RankWaits`; in seconds. */
+  readonly walk: number;
   readonly repeatability: number;
 }
 
@@ -35,9 +35,14 @@ export function waitsOf(all: readonly RankMeasurements[], placed: readonly Place
       const waited = kernels * (found - kernel) + met.value - alone;
       return { computed: kernels * kernel, waited, repeatability: met.repeatability };
     });
-    const [start, share] = fitNonNegative(
-      points.map(({ computed, waited }) => ({ features: [1, computed], target: waited, weight: 1 / computed ** 2 })),
+    const [start, apart] = fitNonNegative(
+      points.map(({ computed, waited }) => ({
+        features: [1, Math.sqrt(computed)],
+        target: waited,
+        weight: 1 / computed ** 2,
+      })),
     ) as [number, number];
-    return { ranks: measured.ranks, start, share, repeatability: median(points.map((point) => point.repeatability)) };
+    const repeatability = median(points.map((point) => point.repeatability));
+    return { ranks: measured.ranks, start, walk: apart ** 2, repeatability };
   });
 }

@@ -156,10 +156,10 @@ function measuredByRanks({ contention, transfers, transferEfforts, waits }: Docu
     ...(waits === undefined
       ? {}
       : {
-          waits: waits.values.map(({ ranks, start, share }, index) => ({
+          waits: waits.values.map(({ ranks, start, walk }, index) => ({
             ranks,
             start: parseQuantity(start, 'time', place(['topology', 'waits', 'values', index, 'start'])),
-            share,
+            walk: parseQuantity(walk, 'time', place(['topology', 'waits', 'values', index, 'walk'])),
           })),
         }),
     ...(transferEfforts === undefined

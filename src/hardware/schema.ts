@@ -183,7 +183,7 @@ const sharedMemory = z.strictObject({
           z.strictObject({
             ranks: size,
             start: amount,
-            share: z.number().nonnegative(),
+            walk: amount,
             repeatability,
           }),
         )

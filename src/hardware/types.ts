@@ -244,11 +244,14 @@ export interface RankTransfers {
   readonly latency: Seconds;
 }
 
-/** Of all ranks of a machine, on the average over them: so long, and a share of what each computed since they met last. */
+/**
+ * Of all ranks of a machine, on the average over them: start + √(walk · computed), of what each computed since they met
+ * last.
+ */
 export interface RankWaits {
   readonly ranks: number;
   readonly start: Seconds;
-  readonly share: number;
+  readonly walk: Seconds;
 }
 
 /** What an hour of a chip costs where it can be had on demand, its share of the host included. */

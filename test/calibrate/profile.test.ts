@@ -38,8 +38,8 @@ const EXCHANGE = {
 } as const;
 /** What ranks wait where they meet. */
 const WAITS = {
-  2: { start: 40e-6, share: 0.05 },
-  4: { start: 2e-3, share: 0.12 },
+  2: { start: 40e-6, walk: 80e-6 },
+  4: { start: 2e-3, walk: 500e-6 },
 } as const;
 const KERNEL = 0.8e-3;
 const HOST = { step: 300e-6, rank: 50e-6, span: 8e-6 };
@@ -92,12 +92,12 @@ function spansOf(ranks: number): Record<string, { median: number; mean: number }
       const seconds = EXCHANGE.start + messages * latency + ((messages / ranks) * elements * 4) / rate;
       spans[collectiveId(name, elements)] = { median: seconds, mean: seconds };
     }
-  const { start, share } = WAITS[ranks as 2 | 4];
+  const { start, walk } = WAITS[ranks as 2 | 4];
   for (const meeting of MEETINGS) {
     add(meetingKernelId(meeting), KERNEL);
     const computed = meeting.kernels * spans[meetingKernelId(meeting)]!.mean;
     const met = spans[collectiveId('all_reduce', meeting.elements)]!.mean;
-    const mean = met + start + share * computed;
+    const mean = met + start + Math.sqrt(walk * computed);
     spans[meetingId(meeting)] = { median: mean / 2, mean };
   }
   return spans;
@@ -175,10 +175,10 @@ describe('the profile of a machine whose costs are known', () => {
     const { topology } = hardware;
     if (topology.kind !== 'shared-memory') throw new Error(topology.kind);
     expect(topology.waits!.map(({ ranks }) => ranks)).toEqual([2, 4]);
-    for (const { ranks, start, share } of topology.waits!) {
+    for (const { ranks, start, walk } of topology.waits!) {
       const truth = WAITS[ranks as 2 | 4];
       expect(start / truth.start).toBeCloseTo(1, 1);
-      expect(share / truth.share).toBeCloseTo(1, 1);
+      expect(walk / truth.walk).toBeCloseTo(1, 1);
     }
   });
 

@@ -13,22 +13,26 @@ const waiting = (waits: SharedMemoryTopology['waits']): Hardware => ({
   ...local,
   topology: waits === undefined ? topology : { ...topology, waits },
 });
-const lower = (mesh: { data?: number; model?: number }) =>
-  lowerJob(
-    resolveJob({ model: 'vit-tiny', hardware: 'local', batch: 16, plan: { mesh, microbatches: 1 } }, () => true),
-  );
+type Sizes = { readonly data?: number; readonly model?: number };
 
-function run(mesh: { data?: number; model?: number }, waits?: SharedMemoryTopology['waits'], all = false) {
-  const program = lower(mesh);
+function lower(mesh: Sizes, depth: number) {
+  const model = { preset: 'vit-tiny', depth };
+  return lowerJob(resolveJob({ model, hardware: 'local', batch: 16, plan: { mesh, microbatches: 1 } }, () => true));
+}
+
+function run(mesh: Sizes, waits?: SharedMemoryTopology['waits'], { all = false, depth = 4 } = {}) {
+  const program = lower(mesh, depth);
   const machine = createMachine({ hardware: waiting(waits), mesh: program.mesh });
   const { duration, plan } = execute(program, machine, stack, all ? { unfold: {} } : {});
   const meetings = plan.collectives.reduce((sum, { times }) => sum + times, 1);
   const computing = plan.kernels.reduce((sum, { duration: one, times }) => sum + times * toSeconds(one), 0);
   const isAsynchronous = plan.collectives.some(({ asynchronous }) => asynchronous);
-  return { step: toSeconds(duration), meetings, computing, isAsynchronous };
+  const { collectives, kernels } = plan;
+  return { step: toSeconds(duration), meetings, computing, isAsynchronous, collectives, kernels };
 }
 
-const waits = (start: number, share: number) => [2, 4].map((ranks) => ({ ranks, start: seconds(start), share }));
+const waits = (start: number, walk: number) =>
+  [2, 4].map((ranks) => ({ ranks, start: seconds(start), walk: seconds(walk) }));
 
 test('a step takes longer by all waits, where nothing is computed meanwhile', () => {
   const plain = run({ model: 2 });
@@ -36,12 +40,36 @@ test('a step takes longer by all waits, where nothing is computed meanwhile', ()
   expect(plain.meetings).toBeGreaterThan(10);
   const longer = (of: SharedMemoryTopology['waits']): number => run({ model: 2 }, of).step - plain.step;
   expect(longer(waits(1e-3, 0))).toBeCloseTo(plain.meetings * 1e-3, 6);
-  // However it is dealt to meetings, the share is of all that is computed.
-  expect(longer(waits(0, 0.1))).toBeCloseTo(0.1 * plain.computing, 6);
+  // Of a walk the squares are dealt to meetings, all of them together: least in one, most evenly (Cauchy and Schwarz).
+  const walked = longer(waits(0, 1e-3));
+  expect(walked).toBeGreaterThan(Math.sqrt(1e-3 * plain.computing));
+  expect(walked).toBeLessThan(Math.sqrt(1e-3 * plain.computing * plain.meetings));
+  expect(longer(waits(0, 4e-3))).toBeCloseTo(2 * walked, 6);
+  expect(longer(waits(1e-3, 1e-3))).toBeCloseTo(plain.meetings * 1e-3 + walked, 6);
+});
+
+test('who meets along one axis has not met those along another', () => {
+  const mesh = { data: 2, model: 2 };
+  // Of one layer, since of several no two wait alike for the first that is reduced and for the next.
+  const once = { depth: 1 };
+  const plain = run(mesh, undefined, once);
+  const [started, walked] = [run(mesh, waits(1e-3, 0), once), run(mesh, waits(0, 1e-3), once)];
+  const longer = (one: typeof plain, index: number): number =>
+    toSeconds(one.collectives[index]!.duration) - toSeconds(plain.collectives[index]!.duration);
+  const along = plain.collectives.flatMap(({ axis, times }, index) => (axis === 'data' ? [{ index, times }] : []));
+  // Squares of what is waited along it are of all that is computed until the last meeting along it, whoever met meanwhile.
+  const squares = along.map(
+    ({ index, times }) => times * (longer(walked, index) / (longer(started, index) / 1e-3)) ** 2,
+  );
+  const before = plain.kernels
+    .filter(({ op }) => op.phase !== 'optimizer')
+    .reduce((sum, { duration, times }) => sum + times * toSeconds(duration), 0);
+  expect(along.length).toBeGreaterThan(1);
+  expect(squares.reduce((sum, one) => sum + one, 0) / (1e-3 * before)).toBeCloseTo(1, 4);
 });
 
 test('of a rank alone nothing changes, nor of ranks that wait for nothing', () => {
-  expect(run({ data: 1 }, waits(1e-3, 0.1)).step).toBe(run({ data: 1 }).step);
+  expect(run({ data: 1 }, waits(1e-3, 1e-3)).step).toBe(run({ data: 1 }).step);
   expect(run({ model: 2 }, waits(0, 0)).step).toBe(run({ model: 2 }).step);
 });
 
@@ -57,6 +85,6 @@ test('two of four ranks wait for each other less than all four would', () => {
 });
 
 test('every chip simulated says the same as one that stands for all', () => {
-  const both = [false, true].map((all) => run({ model: 2 }, waits(5e-4, 0.05), all).step);
+  const both = [false, true].map((all) => run({ model: 2 }, waits(5e-4, 1e-3), { all }).step);
   expect(both[1]).toBeCloseTo(both[0]!, 9);
 });
