@@ -3,8 +3,8 @@
  * from memory. Plans of a search have most of their kernels in common.
  */
 import type { Chip, Stack } from '../../src/hardware/index.js';
-import type { Op, Program, Value, ValueId, ValueType } from '../../src/program/index.js';
-import { originOf } from '../../src/program/index.js';
+import type { Op, Program, Role, Value, ValueId, ValueType } from '../../src/program/index.js';
+import { ROLES, originOf } from '../../src/program/index.js';
 import type { Widened } from './functions.js';
 import { widenedOf } from './functions.js';
 import type { ComputeChip, KernelCost } from './kernel.js';
@@ -12,18 +12,31 @@ import { kernelCost } from './kernel.js';
 import { droppedElements } from './passes-beside.js';
 import { unwrittenValues } from './pieces.js';
 
-const typeTexts = new WeakMap<ValueType, string>();
+/** A number for each text, so that keys made of them are short. */
+class Numbers<T extends object> {
+  readonly #textOf: (one: T) => string;
+  readonly #byText = new Map<string, number>();
+  readonly #known = new WeakMap<T, number>();
 
-function typeText(type: ValueType): string {
-  let text = typeTexts.get(type);
-  if (text === undefined) {
-    const { dtype, shape, states, stack } = type;
-    text = `${dtype}[${shape.join()}]`;
-    for (const axis in states) text += `${axis}${states[axis as keyof typeof states]}`;
-    if (stack !== undefined) text += `*${stack}`;
-    typeTexts.set(type, text);
+  constructor(textOf: (one: T) => string) {
+    this.#textOf = textOf;
   }
-  return text;
+
+  of(one: T): number {
+    let number = this.#known.get(one);
+    if (number !== undefined) return number;
+    const text = this.#textOf(one);
+    number = this.#byText.get(text);
+    if (number === undefined) this.#byText.set(text, (number = this.#byText.size));
+    this.#known.set(one, number);
+    return number;
+  }
+}
+
+function typeText({ dtype, shape, states, stack }: ValueType): string {
+  let text = `${dtype}[${shape.join()}]`;
+  for (const axis in states) text += `${axis}${states[axis as keyof typeof states]}`;
+  return stack === undefined ? text : `${text}*${stack}`;
 }
 
 interface Content {
@@ -35,10 +48,16 @@ interface Content {
 /** What names of ops say of them beside what they do: which gradient it is. */
 const tagOf = ({ id }: Op): string => (id.includes('#') ? id.slice(id.indexOf('#')) : '');
 
+const opText = (op: Op): string => `${op.name}${tagOf(op)} ${op.phase} ${JSON.stringify(op.attributes)}`;
+
+const ROLE_NUMBERS: Readonly<Record<Role, number>> = Object.fromEntries(
+  ROLES.map((role, index) => [role, index]),
+) as Record<Role, number>;
+
 class KnownKernels {
   readonly #stack: Stack;
-  /** By all that is to be known of an op in its kernel: keys of kernels are made of numbers, so that they are short. */
-  readonly #numbers = new Map<string, number>();
+  readonly #types = new Numbers(typeText);
+  readonly #ops = new Numbers(opText);
   readonly #unwritten = new Map<string, readonly number[]>();
   readonly #costs = new WeakMap<Chip, Map<string, KernelCost>>();
 
@@ -49,27 +68,31 @@ class KnownKernels {
   content(kernel: Op, values: readonly Value[], widened: Widened): Content {
     const ids: ValueId[] = [];
     const places = new Map<ValueId, number>();
-    const valueText = (id: ValueId): string => {
-      const known = places.get(id);
-      if (known !== undefined) return ` ${known}`;
-      places.set(id, ids.push(id) - 1);
-      const { type, role } = values[id]!;
-      const narrow = widened.get(id);
-      return ` ${role} ${typeText(type)}${narrow === undefined ? '' : `<${typeText(values[narrow]!.type)}`}`;
+    let key = '';
+    const addValues = (all: readonly ValueId[]): void => {
+      for (const id of all) {
+        const known = places.get(id);
+        if (known !== undefined) {
+          key += ` ${known}`;
+          continue;
+        }
+        places.set(id, ids.push(id) - 1);
+        const { type, role } = values[id]!;
+        key += ` ${ROLE_NUMBERS[role]}:${this.#types.of(type)}`;
+        const narrow = widened.get(id);
+        if (narrow !== undefined) key += `<${this.#types.of(values[narrow]!.type)}`;
+      }
     };
-    const numberOf = (op: Op): number => {
-      let text = `${op.name}${tagOf(op)} ${op.phase} ${JSON.stringify(op.attributes)}`;
+    const add = (op: Op): void => {
+      key += `,${this.#ops.of(op)}`;
       const dropped = droppedElements(op, values, this.#stack);
-      if (dropped !== undefined) text += ` ${dropped}`;
-      for (const id of op.operands) text += valueText(id);
-      text += ' →';
-      for (const id of op.results) text += valueText(id);
-      let number = this.#numbers.get(text);
-      if (number === undefined) this.#numbers.set(text, (number = this.#numbers.size));
-      return number;
+      if (dropped !== undefined) key += `/${dropped}`;
+      addValues(op.operands);
+      key += '>';
+      addValues(op.results);
     };
-    let key = `${numberOf(kernel)}`;
-    for (const op of kernel.region?.ops ?? []) key += ` ${numberOf(op)}`;
+    add(kernel);
+    kernel.region?.ops.forEach(add);
     return { key, ids };
   }
 

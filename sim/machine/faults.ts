@@ -57,6 +57,7 @@ function linksOf({ links }: Fabric, wanted: string): number[] {
 }
 
 function faultyFabric(fabric: Fabric, faults: readonly LinkFault[]): Fabric {
+  if (faults.length === 0) return fabric;
   const dead = new Set<number>();
   const links: Link[] = [...fabric.links];
   for (const { link: wanted, left } of faults) {

@@ -13,6 +13,7 @@ import type {
 import { candidatesOf, searchPlans } from '../planner/index.js';
 import type { CollectiveChoice, Faults } from '../../sim/index.js';
 import type { JobSimulation } from './assess.js';
+import { compileWhatIsHot } from './cold-code.js';
 import type { TakenCollective } from './collective-flag.js';
 import { LocalLane } from './search-lane.js';
 import { WorkerLane } from './search-worker-lane.js';
@@ -60,6 +61,7 @@ const FEW = 12;
  * @throws MeshwrightError of a space that has no plan; PLAN_INVALID of a collective's algorithm that a plan can't have
  */
 export async function searchSpace(request: PlanSearchRequest): Promise<FoundPlans> {
+  compileWhatIsHot();
   const { task, space, machinery, faults, collectives, signal, onProgress, threads = availableParallelism() } = request;
   const settings = {
     task,

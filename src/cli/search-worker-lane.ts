@@ -30,6 +30,9 @@ const sentRequest = (request: LaneRequest<Candidate>): LaneRequest<SentCandidate
     ? { ...request, candidates: request.candidates.map(sent) }
     : { ...request, candidate: sent(request.candidate) };
 
+/** Of objects that live for less than a request: looks make many. MiB. */
+const YOUNG = 64;
+
 export class WorkerLane implements Lane<Candidate, JobSimulation> {
   /** Algorithms that collectives take in plans that were simulated so far. */
   taken: readonly TakenCollective[] = [];
@@ -41,6 +44,7 @@ export class WorkerLane implements Lane<Candidate, JobSimulation> {
       minThreads: 1,
       maxThreads: 1,
       workerData: settings,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
     });
   }
 
