@@ -1,13 +1,14 @@
 /** `metrics.jsonl` of a run folder: a line a step, each step once, also where a run was cut off and gone on with. */
 import {
-  appendFileSync,
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readFileSync,
-  statSync,
-  truncateSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { writeText, writing } from '../whole-file.js';
@@ -19,6 +20,7 @@ const pathIn = (runFolder: string): string => join(runFolder, NAME);
 
 export class MetricsFile {
   readonly #path: string;
+  #isMade = false;
 
   constructor(runFolder: string) {
     this.#path = pathIn(runFolder);
@@ -26,13 +28,13 @@ export class MetricsFile {
 
   /** @throws MeshwrightError WRITE_FAILED */
   append(line: StepMetrics): void {
-    writing(this.#path, () => {
-      const before = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
+    this.#open((file) => {
+      const before = fstatSync(file).size;
       try {
-        appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
+        writeFileSync(file, `${JSON.stringify(line)}\n`);
       } catch (error) {
         // On a full disk a part of it may be there.
-        if (existsSync(this.#path)) truncateSync(this.#path, before);
+        ftruncateSync(file, before);
         throw error;
       }
     });
@@ -40,10 +42,17 @@ export class MetricsFile {
 
   /** Returns when all lines are on the disk. @throws MeshwrightError WRITE_FAILED */
   sync(): void {
+    this.#open(fsyncSync);
+  }
+
+  #open(act: (file: number) => void): void {
+    // Whoever deletes a run while it is under way wants no other file of it.
+    const make = this.#isMade ? 0 : constants.O_CREAT;
     writing(this.#path, () => {
-      const file = openSync(this.#path, 'a');
+      const file = openSync(this.#path, constants.O_WRONLY | constants.O_APPEND | make);
       try {
-        fsyncSync(file);
+        this.#isMade = true;
+        act(file);
       } finally {
         closeSync(file);
       }

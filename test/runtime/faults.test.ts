@@ -14,7 +14,7 @@ const children = (): number[] =>
     .slice(0, -1);
 
 /** @returns after how many runs it failed, and how */
-async function fail(fault: string, rank: number, run: number, patienceSeconds = PATIENCE.seconds) {
+async function fail(fault: string, rank: number | 'all', run: number, patienceSeconds = PATIENCE.seconds) {
   const before = children();
   const runs: number[] = [];
   // A small heap is full soon.
@@ -48,6 +48,16 @@ describe.each([
     expect(failure).toMatchObject({ code, detail: { place, got: expect.stringContaining(got) } });
     if (code === 'DEVICE_FAILED') expect(failure!.message).toContain('rank 1 in scale');
   });
+});
+
+it.each([
+  ['throws', 'RANK_FAILED', 'rank [01], scale', 'the card is on fire'],
+  ['exits', 'RANK_FAILED', 'rank [01], scale', 'worker exited with code: 3'],
+  ['killed', 'DEVICE_FAILED', 'device process, run', 'killed by SIGKILL'],
+])('of ranks that fail at once one is named: %s', async (fault, code, place, got) => {
+  const { runs, failure } = await fail(fault, 'all', 3);
+  expect(runs).toBe(2);
+  expect(failure!.message).toMatch(new RegExp(`^${code} at ${place}: .*${got}`));
 });
 
 describe.each(['never returns', 'blocks its thread'])('a rank whose kernel %s', (fault) => {

@@ -1,0 +1,47 @@
+/** `metrics.jsonl` under way: a line a step, or an error that says why not. */
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, it } from 'vitest';
+import type { StepMetrics } from '../../src/train/index.js';
+import { MetricsFile } from '../../src/train/metrics-file.js';
+import { temporaryFolder } from './data/images.js';
+
+const line = (step: number): StepMetrics => ({ step }) as StepMetrics;
+
+let run: string;
+beforeEach(async () => {
+  run = join(await temporaryFolder(), 'run');
+  mkdirSync(run);
+});
+
+it('gets a line a step, after those that are there', () => {
+  const first = new MetricsFile(run);
+  first.append(line(1));
+  first.append(line(2));
+  first.sync();
+  new MetricsFile(run).append(line(3));
+  expect(readFileSync(join(run, 'metrics.jsonl'), 'utf8')).toBe('{"step":1}\n{"step":2}\n{"step":3}\n');
+});
+
+it('that was deleted with its run is not made again: the training ends', () => {
+  const file = new MetricsFile(run);
+  file.append(line(1));
+  rmSync(join(run, 'metrics.jsonl'));
+  const missing = { code: 'WRITE_FAILED', detail: { got: 'no such file or directory' } };
+  const failure = (act: () => void): unknown => {
+    try {
+      act();
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+  expect(failure(() => file.append(line(2)))).toMatchObject(missing);
+  expect(failure(() => file.sync())).toMatchObject(missing);
+  rmSync(run, { recursive: true });
+  expect(failure(() => file.append(line(2)))).toMatchObject(missing);
+  expect(failure(() => new MetricsFile(run).append(line(1)))).toMatchObject(missing);
+  mkdirSync(run);
+  expect(failure(() => file.append(line(2)))).toMatchObject(missing);
+  expect(readdirSync(run)).toEqual([]);
+});
