@@ -5,14 +5,14 @@ import {
   existsSync,
   fsyncSync,
   openSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { MeshwrightError } from '../errors.js';
 import { reasonOf } from '../reason.js';
 import { runFolderOf } from './checkpoint/index.js';
@@ -75,6 +75,38 @@ const stepOf = (line: string): unknown => {
   }
 };
 
+/** Read at a time: the file of a run of some million steps is longer than a string may be. */
+const CHUNK_BYTES = 2 ** 20;
+
+/** Some lines after the other. */
+function* linesOf(path: string): Generator<string[]> {
+  const file = openSync(path, 'r');
+  try {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    for (let length = readSync(file, chunk); length > 0; length = readSync(file, chunk)) {
+      const lines = (rest + decoder.write(chunk.subarray(0, length))).split('\n');
+      rest = lines.pop()!;
+      yield lines;
+    }
+    yield [rest];
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Calls `use` with a new file, which is on the disk then. */
+function writeNew(path: string, use: (file: number) => void): void {
+  const file = openSync(path, 'w');
+  try {
+    use(file);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /**
  * Gives a run folder the lines that a checkpoint has behind it: those of the run that wrote it, up to its step.
  *
@@ -86,13 +118,21 @@ export function continueMetrics(checkpoint: string, runFolder: string, step: num
   const path = pathIn(runFolder);
   const under = `${path}.tmp`;
   writing(path, () => {
-    const lines = readFileSync(pathIn(before), 'utf8').split('\n');
-    const kept = lines.filter((line) => {
+    const isKept = (line: string): boolean => {
       const of = stepOf(line);
       return typeof of === 'number' && of <= step;
-    });
+    };
     try {
-      writeFileSync(under, kept.map((line) => `${line}\n`).join(''), { flush: true });
+      writeNew(under, (file) => {
+        for (const lines of linesOf(pathIn(before)))
+          appendFileSync(
+            file,
+            lines
+              .filter(isKept)
+              .map((line) => `${line}\n`)
+              .join(''),
+          );
+      });
       renameSync(under, path);
     } catch (error) {
       rmSync(under, { force: true });
