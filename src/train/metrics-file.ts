@@ -7,11 +7,12 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
-  readFileSync,
+  readSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { writeText, writing } from '../whole-file.js';
+import { StringDecoder } from 'node:string_decoder';
+import { writeWhole, writing } from '../whole-file.js';
 import { runFolderOf } from './checkpoint/index.js';
 import type { StepMetrics } from './events.js';
 
@@ -69,6 +70,27 @@ const stepOf = (line: string): unknown => {
   }
 };
 
+/** Read at a time: the file of a run of some million steps is longer than a string may be. */
+const CHUNK_BYTES = 2 ** 20;
+
+/** Some lines after the other. */
+function* linesOf(path: string): Generator<string[]> {
+  const file = openSync(path, 'r');
+  try {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    for (let length = readSync(file, chunk); length > 0; length = readSync(file, chunk)) {
+      const lines = (rest + decoder.write(chunk.subarray(0, length))).split('\n');
+      rest = lines.pop()!;
+      yield lines;
+    }
+    yield [rest];
+  } finally {
+    closeSync(file);
+  }
+}
+
 /**
  * Gives a run folder the lines that a checkpoint has behind it: those of the run that wrote it, up to its step.
  *
@@ -77,10 +99,19 @@ const stepOf = (line: string): unknown => {
 export function continueMetrics(checkpoint: string, runFolder: string, step: number): void {
   const before = runFolderOf(checkpoint);
   if (before === undefined || !existsSync(pathIn(before))) return;
-  const lines = writing(pathIn(before), () => readFileSync(pathIn(before), 'utf8').split('\n'));
-  const kept = lines.filter((line) => {
+  const isKept = (line: string): boolean => {
     const of = stepOf(line);
     return typeof of === 'number' && of <= step;
+  };
+  writeWhole(pathIn(runFolder), (under) => {
+    const file = openSync(under, 'wx');
+    try {
+      for (const lines of linesOf(pathIn(before))) {
+        const kept = lines.filter(isKept).map((line) => `${line}\n`);
+        writeFileSync(file, kept.join(''));
+      }
+    } finally {
+      closeSync(file);
+    }
   });
-  writeText(runFolder, NAME, kept.map((line) => `${line}\n`).join(''));
 }
