@@ -4,6 +4,7 @@ import { MeshwrightError } from '../errors.js';
 import type { ErrorCode, ErrorDetail } from '../errors.js';
 import { formatPlan } from '../job/index.js';
 import type { SearchCounts } from '../planner/index.js';
+import { fasterBy } from '../planner/index.js';
 import type { PlanRow, SearchProgress, SearchWish, TaskChoice } from '../tui/services.js';
 import { Assessor } from './assess.js';
 import { profileOfTraining } from './machine-profile.js';
@@ -15,7 +16,7 @@ import { spread } from './plan-view.js';
 import { nothingFound } from './remedies.js';
 import { searchOf } from './search-dimensions.js';
 import { partsOfStep } from './simulation-view.js';
-import { bytes, formatBytes, formatPercent } from '../units.js';
+import { bytes, formatBytes } from '../units.js';
 
 export interface SearchRequest {
   readonly task: TaskChoice;
@@ -104,8 +105,8 @@ const NONE: SearchCounts = { candidates: 0, simulated: 0, doNotFit: 0, boundedOu
 /** What the fastest gives for its speed. */
 function whyFrugal(found: FoundPlan, fastest: FoundPlan): string {
   const saved = fastest.figures.peakMemoryBytesPerChip - found.figures.peakMemoryBytesPerChip;
-  const slower = found.figures.stepTimeSeconds / fastest.figures.stepTimeSeconds - 1;
-  return `${whyOf(found, undefined)} Needs ${formatBytes(bytes(saved))} less memory than the fastest, which is ${formatPercent(slower)} faster.`;
+  const ratio = found.figures.stepTimeSeconds / fastest.figures.stepTimeSeconds;
+  return `${whyOf(found, undefined)} Needs ${formatBytes(bytes(saved))} less memory than the fastest, which is ${fasterBy(ratio)}.`;
 }
 
 /** Plans that are slower than the best, and than no other that needs as little memory. */

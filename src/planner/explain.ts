@@ -35,6 +35,10 @@ function spends(figures: PlanFigures): string {
   return `${share(compute)} compute, ${share(exposed)} exposed communication${mostly}, ${share(overhead)} overhead${bubble > 0 ? `, ${share(bubble)} bubble` : ''}`;
 }
 
+/** `2.4 % faster`, `8.6 times as fast`: how far a step is ahead of one that takes `ratio` times as long. */
+export const fasterBy = (ratio: number): string =>
+  ratio < 2 ? `${formatPercent(ratio - 1)} faster` : `${Number(ratio.toPrecision(2))} times as fast`;
+
 /** @param next the plan that comes after it, if any */
 export function explain(figures: PlanFigures, next?: { readonly plan: string; readonly figures: PlanFigures }): string {
   const first = `${spends(figures)}.`;
@@ -43,9 +47,10 @@ export function explain(figures: PlanFigures, next?: { readonly plan: string; re
   const [what, saved] = (Object.keys(mine) as Part[])
     .map((part) => [part, theirs[part] - mine[part]] as const)
     .toSorted(([, a], [, b]) => b - a)[0]!;
-  const ratio = next.figures.stepTimeSeconds / figures.stepTimeSeconds - 1;
-  if (saved <= 0 || ratio < 5e-4) return `${first} As fast as ${next.plan}.`;
-  return `${first} ${formatPercent(ratio)} faster than ${next.plan}: ${formatSeconds(seconds(saved))} less ${what}.`;
+  const ratio = next.figures.stepTimeSeconds / figures.stepTimeSeconds;
+  if (saved <= 0 || ratio < 1.0005) return `${first} As fast as ${next.plan}.`;
+  const than = ratio < 2 ? 'than' : 'as';
+  return `${first} ${fasterBy(ratio)} ${than} ${next.plan}: ${formatSeconds(seconds(saved))} less ${what}.`;
 }
 
 /**

@@ -20,6 +20,12 @@ test('an explanation says what the step is spent on and what the next plan spend
   );
 });
 
+test('what is ahead by far is so many times as fast', () => {
+  const beside = (step: number): string => explain(figuresOf(1), { plan: 'the next', figures: figuresOf(step) });
+  expect(beside(1.1)).toContain(' 10.0 % faster than the next: ');
+  expect(beside(8.62)).toContain(' 8.6 times as fast as the next: ');
+});
+
 test('another plan is named by what it has of its own, and in full where that is nothing', () => {
   const named = (plan: string, other: string): string => nameBeside(parsePlan(plan), parsePlan(other));
   const mine = 'data=2 microbatches=1 rematerialize=selective shard=optimizer';

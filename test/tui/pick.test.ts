@@ -41,8 +41,8 @@ describe('a fuzzy filter', () => {
 });
 
 describe('files of one’s own', () => {
-  const withFiles = (): AppState =>
-    reduce(start(), {
+  const withFiles = (before = start()): AppState =>
+    reduce(before, {
       type: 'answer',
       answer: {
         type: 'files',
@@ -55,6 +55,13 @@ describe('files of one’s own', () => {
     const { pick } = withFiles();
     expect(pick.model.choices.at(-1)?.name).toBe('./mine.yaml');
     expect(pick.model.chosen).toBe('vit-22b');
+  });
+
+  it('one whose path was begun to be typed before files were found is chosen; a path that was settled on stays', () => {
+    const begun = typed(start(), './min');
+    expect(begun.pick.model.chosen).toBe('./min');
+    expect(withFiles(begun).pick.model.chosen).toBe('./mine.yaml');
+    expect(withFiles(keys(typed(start(), './other.yaml'), 'tab')).pick.model.chosen).toBe('./other.yaml');
   });
 
   it('a job file fills the other fields when it is chosen, once', () => {

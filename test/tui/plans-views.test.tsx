@@ -122,6 +122,14 @@ describe('what a person reads of plans', () => {
     expect(textOf(state(plans({}, free)), LARGE)).not.toContain('cost');
   });
 
+  it('a cost takes no room from what tells plans apart', () => {
+    const [head, first] = linesOf(state(plans({}, varied)), { columns: 200, rows: 40 }).filter((line) =>
+      /mesh|bidir/.test(line),
+    );
+    expect(head).not.toContain('cost');
+    expect(first).toContain('remat=sel bidir zero1');
+  });
+
   it('of a pipeline, the first and the last stage at the least', () => {
     const shown = text('a pipeline');
     expect(shown).toMatch(/\n stage 0 .*\n stage 8 .*\n stage 15 /);

@@ -35,6 +35,7 @@ function stairs(front: readonly SearchedPlan[]): number[][][] {
 
 export function paretoFigure(search: Search, id: string, own?: OwnPlan): Figure {
   const { best, front, counts, isComplete } = search;
+  const rest = counts.candidates - counts.doNotFit - counts.simulated;
   const others = best.filter((one) => !front.some((other) => same(one, other)));
   const [fastest] = front.toSorted((a, b) => a.stepTimeSeconds - b.stepTimeSeconds);
   const [smallest] = front.toSorted((a, b) => a.peakMemoryBytesPerChip - b.peakMemoryBytesPerChip);
@@ -93,7 +94,7 @@ export function paretoFigure(search: Search, id: string, own?: OwnPlan): Figure 
             ]),
       ],
     },
-    note: `${count(counts.candidates)} plans were looked at: ${count(counts.doNotFit)} do not fit, ${count(counts.simulated)} were simulated, the rest can't be among these by their bounds.${isComplete ? '' : ' The search was interrupted: there may be better ones.'}`,
+    note: `${count(counts.candidates)} plans were looked at: ${count(counts.doNotFit)} do not fit, ${count(counts.simulated)} were simulated${rest > 0 ? ", the rest can't be among these by their bounds" : ''}.${isComplete ? '' : ' The search was interrupted: there may be better ones.'}`,
     table: {
       head: ['plan', 'chips', 'step time', 'MFU', 'memory a chip', ''],
       rows: [...front.map((one) => [...cellsOf(one), 'not beaten']), ...others.map((one) => [...cellsOf(one), ''])],

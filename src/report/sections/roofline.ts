@@ -70,7 +70,7 @@ export function rooflineFigure(subject: Subject, id: string): Figure | undefined
     height: 420,
     legend: [...new Set(points.map((one) => one.limitedBy))].map((name) => ({ name: CATEGORIES[name], colour: name })),
     data: {
-      grid: { ...GRID, top: 20, right: 40 },
+      grid: { ...GRID, top: 20, right: 56 },
       xAxis: logAxis('number', 'matmul FLOPs a byte of memory', 30, {
         min: x[0],
         max: x[1],

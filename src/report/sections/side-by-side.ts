@@ -68,7 +68,8 @@ export function sideBySideFigure(subjects: readonly Subject[], id: string): Figu
     height: 50 + 44 * subjects.length,
     legend: names.map(([name, of]) => ({ name, colour: of })),
     data: {
-      grid: { ...GRID, right: 120 },
+      // For the words after the longest bar, in two lines: pages are narrow, too.
+      grid: { ...GRID, right: 84 },
       xAxis: isShare ? valueAxis('percent', '', 0, { max: 1 }) : valueAxis('time', '', 0),
       yAxis: namesAxis(subjects.map(({ name }) => name)),
       tooltip: { trigger: 'item' },
@@ -83,7 +84,7 @@ export function sideBySideFigure(subjects: readonly Subject[], id: string): Figu
             value: isShare ? shareOf(subject, part) : seconds,
             tip: [subject.name, `${part} ${time(seconds)}, ${whole(shareOf(subject, part))} of the step`],
             colour: colour(of),
-            ...(index === names.length - 1 ? { label: `${time(stepTimeSeconds)}  MFU ${percent(mfu)}` } : {}),
+            ...(index === names.length - 1 ? { label: `${time(stepTimeSeconds)}\nMFU ${percent(mfu)}` } : {}),
           });
         }),
         label: { position: 'right', color: 'var(--ink)' },

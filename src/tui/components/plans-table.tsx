@@ -15,8 +15,7 @@ interface PlanColumn extends Column {
   readonly sort?: SortKey;
 }
 
-/** In shorter lines what is left out first: the cost, then the exposed time. */
-const COST_FROM = 96;
+/** In shorter lines the exposed time is left out; the cost is, where options would be for it. */
 const EXPOSED_FROM = 88;
 const INTERVAL_FROM = 120;
 
@@ -36,7 +35,6 @@ function planColumns(plans: readonly PlanRow[], width: number, marked: string | 
     cell,
     ...(sort === undefined ? {} : { sort }),
   });
-  const unit = plans.find(({ cost }) => cost !== undefined)?.cost?.unit;
   const figures: PlanColumn[] = [
     right('mb', 4, ({ label }) => parts.get(label)!.microbatches, 'microbatches'),
     right('step', 7, ({ stepTimeSeconds }) => clock(stepTimeSeconds), 'step time'),
@@ -55,16 +53,20 @@ function planColumns(plans: readonly PlanRow[], width: number, marked: string | 
           ),
         ]
       : []),
-    ...(width >= COST_FROM && unit !== undefined
-      ? [right(`cost/${unit}`, 13, ({ cost }: PlanRow) => (cost === undefined ? '' : money(cost.dollars)))]
-      : []),
   ];
   const left: PlanColumn[] = [
     right('#', 3, ({ label, rank }) => `${label === marked ? '*' : ''}${rank ?? '-'}`),
     { title: 'mesh', width: mesh, cell: ({ label }) => parts.get(label)!.mesh },
   ];
-  const taken = [...left, ...figures].reduce((sum, one) => sum + one.width! + GAP, MARK);
-  const room = width - taken;
+  const roomBeside = (columns: readonly PlanColumn[]): number =>
+    width - columns.reduce((sum, one) => sum + one.width! + GAP, MARK);
+  const unit = plans.find(({ cost }) => cost !== undefined)?.cost?.unit;
+  if (unit !== undefined) {
+    const price = right(`cost/${unit}`, 13, ({ cost }) => (cost === undefined ? '' : money(cost.dollars)));
+    const longest = Math.max(OPTIONS_TITLE.length, ...plans.map(({ label }) => optionsOf(label).join(' ').length));
+    if (roomBeside([...left, ...figures, price]) >= longest) figures.push(price);
+  }
+  const room = roomBeside([...left, ...figures]);
   const options: PlanColumn = {
     title: differing.size === 0 ? '' : room < OPTIONS_TITLE.length ? 'what else' : OPTIONS_TITLE,
     cell: ({ label }) => fitWords(optionsOf(label), room),

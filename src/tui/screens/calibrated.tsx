@@ -48,9 +48,11 @@ function lastFolders(path: string, room: number): string {
   return others.reduce((shown, folder) => (`${folder}/${shown}`.length > room ? shown : `${folder}/${shown}`), last);
 }
 
-/** Of terms the end tells them apart. */
-const endOf = (term: string, room: number, ellipsis: string): string =>
-  term.length <= room ? term : ellipsis + term.slice(ellipsis.length - room);
+/** Of terms the end tells them apart; that it is of the hardware's profile is in the heading. */
+const endOf = (term: string, room: number, ellipsis: string): string => {
+  const name = term.replace(/^hardware /, '');
+  return name.length <= room ? name : ellipsis + name.slice(ellipsis.length - room);
+};
 
 export function Calibrated(props: {
   readonly report: CalibrationReport;

@@ -73,9 +73,16 @@ export const withFiles = (
   { models, hardware }: { readonly models: readonly ModelChoice[]; readonly hardware: readonly HardwareChoice[] },
 ): PickState => ({
   ...state,
-  model: { ...state.model, choices: withFound(state.model.choices, models) },
-  hardware: { ...state.hardware, choices: withFound(state.hardware.choices, hardware) },
+  model: found(state.model, models),
+  hardware: found(state.hardware, hardware),
 });
+
+/** Who has typed the beginning of a file's path meanwhile meant that file. */
+function found<C extends Choice>(list: ListState<C>, files: readonly C[]): ListState<C> {
+  const next = { ...list, choices: withFound(list.choices, files) };
+  const [best] = next.filter !== '' && choiceOf(next) === undefined ? matches(next) : [];
+  return best === undefined ? next : { ...next, chosen: best.name };
+}
 
 const isPath = (text: string): boolean => /\.ya?ml$/.test(text) || /.\/./.test(text);
 
