@@ -46,7 +46,7 @@ for (const family of families) {
   profiles.set(
     family,
     given['no-measuring'] === true
-      ? knownProfile(family, folder)
+      ? knownProfile(family, jobs, folder)
       : await measuredProfile(family, jobs, folder, Number(given['profile-seconds']), say),
   );
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { ProfileDocuments } from '../../src/calibrate/index.js';
 import { stackOf } from '../../src/cli/assess.js';
 import { saveProfile } from '../../src/cli/experiment.js';
-import type { ProfilingRequest } from '../../src/cli/profiling.js';
+import type { Measured, ProfilingRequest } from '../../src/cli/profiling.js';
 import { shippedBase } from '../../src/cli/local-profile.js';
-import { measureBlocks, probesFor, profileFrom } from '../../src/cli/profiling.js';
+import { keptBlocks, measureBlocks, probesFor, profileFrom } from '../../src/cli/profiling.js';
 import { loadHardware } from '../../src/hardware/index.js';
 import type { FamilyName } from '../../src/runtime/index.js';
 import type { BenchJob } from './jobs.js';
@@ -24,17 +24,32 @@ export interface MeasuredProfile {
   readonly path: string;
 }
 
-/** What was measured before, or the shipped profile where nothing was. */
-export function knownProfile(family: FamilyName, folder: string): MeasuredProfile {
-  const own = join(folder, `profiled-${family}`);
-  const path = existsSync(join(own, 'profile.yaml'))
-    ? join(own, 'profile.yaml')
-    : saveProfile(shippedDocuments(family), own);
-  const hardware = loadHardware(path);
+function requestOf(family: FamilyName, jobs: readonly BenchJob[], folder: string, seconds: number): ProfilingRequest {
+  const file = join(folder, `profile-${family}.jsonl`);
   return {
-    path,
-    documents: { hardware: hardware.document, stack: stackOf({ hardware, hardwareName: path }).document },
+    family,
+    threadsPerRank: 1,
+    ranks: [1, 2, 4],
+    probes: probesFor(jobs.map((job) => resolved(job, shippedBase(family)))),
+    seconds,
+    file,
+    resume: existsSync(file),
   };
+}
+
+function saved(profile: ProfileDocuments, family: FamilyName, folder: string): MeasuredProfile {
+  const path = saveProfile(profile, join(folder, `profiled-${family}`));
+  return { documents: { ...profile }, path };
+}
+
+const profileOf = (measured: Measured, request: ProfilingRequest): ProfileDocuments =>
+  profileFrom(measured, request, { ...shippedDocuments(request.family), isFirst: true });
+
+/** Of what was measured before, or the shipped profile where nothing was. */
+export function knownProfile(family: FamilyName, jobs: readonly BenchJob[], folder: string): MeasuredProfile {
+  const request = requestOf(family, jobs, folder, 0);
+  const found = request.resume ? profileOf(keptBlocks(request), request) : shippedDocuments(family);
+  return saved(found, family, folder);
 }
 
 /** @param seconds that measuring may take; what lies in the folder is gone on with */
@@ -45,16 +60,7 @@ export async function measuredProfile(
   seconds: number,
   say: (text: string) => void,
 ): Promise<MeasuredProfile> {
-  const file = join(folder, `profile-${family}.jsonl`);
-  const request: ProfilingRequest = {
-    family,
-    threadsPerRank: 1,
-    ranks: [1, 2, 4],
-    probes: probesFor(jobs.map((job) => resolved(job, shippedBase(family)))),
-    seconds,
-    file,
-    resume: existsSync(file),
-  };
+  const request = requestOf(family, jobs, folder, seconds);
   const measured = await measureBlocks(
     request,
     (event, of) => {
@@ -62,7 +68,5 @@ export async function measuredProfile(
     },
     new AbortController().signal,
   );
-  const profile = profileFrom(measured, request, { ...shippedDocuments(family), isFirst: true });
-  const path = saveProfile(profile, join(folder, `profiled-${family}`));
-  return { documents: { ...profile }, path };
+  return saved(profileOf(measured, request), family, folder);
 }

@@ -27,7 +27,10 @@ export interface MeasureRequest {
   /** Blocks that are there already, of so many. */
   readonly done: number;
   readonly blocks: number;
-  /** For all of it, from preparing on; each block has at least one run of each probe on each number of ranks. */
+  /**
+   * For all of it, from preparing on. Each block has at least one run of each probe on each number of ranks; blocks for
+   * which no time is left are not measured, but for the first few.
+   */
   readonly seconds: number;
   readonly workerUrl: URL;
   /** See `PoolOptions`. */
@@ -66,6 +69,9 @@ const EXCHANGES = 3;
 const MEETING_RUNS = 2;
 /** More in a block would leave the others too far apart. */
 const MOST_ROUNDS = 12;
+
+/** Of fewer a median could be any of them. */
+export const FEWEST_BLOCKS = 3;
 
 const isTimed = (id: string): boolean => !id.includes('#') && !id.startsWith('ids/');
 
@@ -169,20 +175,24 @@ export async function measureDevices(
     }
     // What is run for the first time faults in its memory and fills caches; and it says how long a round takes.
     emit({ kind: 'phase', text: 'warming up' });
-    const roundSeconds: number[] = [];
-    for (const bench of benches) {
-      await bench.measure(1, signal);
+    const measured = async (bench: Bench, rounds: number): Promise<{ of: RankBlock; roundSeconds: number }> => {
       const start = performance.now();
-      await bench.measure(1, signal);
-      roundSeconds.push((performance.now() - start) / 1e3);
-    }
+      const of = await bench.measure(rounds, signal);
+      return { of, roundSeconds: (performance.now() - start) / 1e3 / rounds };
+    };
+    const roundSeconds: number[] = [];
+    for (const bench of benches) roundSeconds.push((await measured(bench, 1)).roundSeconds);
     for (let block = done; block < blocks; block++) {
-      const left = Math.max(0, end - performance.now()) / 1e3 / (blocks - block);
-      const share = left / benches.length;
+      const left = Math.max(0, end - performance.now()) / 1e3;
+      const shortest = roundSeconds.reduce((sum, one) => sum + one, 0);
+      if (block >= FEWEST_BLOCKS && shortest > left) break;
+      // As many rounds as all blocks have time for, so that each number of ranks has them alike.
+      const rounds = Math.max(1, Math.min(MOST_ROUNDS, Math.floor(left / (blocks - block) / shortest)));
       const byRanks: RankBlock[] = [];
       for (const [index, bench] of benches.entries()) {
-        const rounds = Math.max(1, Math.min(MOST_ROUNDS, Math.floor(share / roundSeconds[index]!)));
-        byRanks.push(await bench.measure(rounds, signal));
+        const { of, roundSeconds: taken } = await measured(bench, rounds);
+        roundSeconds[index] = taken;
+        byRanks.push(of);
         signal.throwIfAborted();
       }
       emit({ kind: 'block', block: { block, byRanks } });

@@ -133,13 +133,15 @@ export interface Along {
 /** One for each direction of the profile's stack; none where it has none. */
 export function profilesAlong(documents: ProfileDocuments): Along[] {
   const { spread } = documents.stack.uncertainty?.value ?? {};
-  return (spread?.directions ?? []).map((direction) => {
-    const share = DIFFERENCE / Math.max(...Object.values(direction).map(Math.abs));
+  return (spread?.directions ?? []).flatMap((direction) => {
+    const most = Math.max(0, ...Object.values(direction).map(Math.abs));
+    if (most === 0) return [];
+    const share = DIFFERENCE / most;
     const factors: TimeFactors = new Map(
       Object.entries(direction).map(([id, moves]) => [id, Math.exp(share * moves)] as const),
     );
     const moved = withFactors(documents, factors, 'where the profile may be wrong');
-    return { profile: resolveProfile(moved), share };
+    return [{ profile: resolveProfile(moved), share }];
   });
 }
 

@@ -22,8 +22,8 @@ import { referencePrograms } from './reference-jobs.js';
 
 const HOST = new URL('./child-host.js', import.meta.url);
 
-/** What number of blocks a measurement has at least, to say how well it repeats. */
-export const LEAST_BLOCKS = 7;
+/** What number of blocks a measurement should have at least, to say how well it repeats; fewer where time is short. */
+const LEAST_BLOCKS = 7;
 const MOST_BLOCKS = 15;
 /** Time that a block should have, so that each probe is run a few times. */
 const BLOCK_SECONDS = 12;
@@ -121,6 +121,12 @@ function readBlocks(file: string, key: string): { readonly blocks: Block[]; read
     throw unusable(file, 'blocks as Meshwright wrote them', found.error.issues[0]!.message);
   });
   return { blocks, of: head.data.blocks };
+}
+
+/** The blocks of a request that lie there, however many there were to be. @throws MeshwrightError RUN_INVALID */
+export function keptBlocks(request: ProfilingRequest): Measured {
+  const fingerprint = fingerprintHere(request.family);
+  return { blocks: readBlocks(request.file, requestKey(request, fingerprint)).blocks, fingerprint };
 }
 
 /**

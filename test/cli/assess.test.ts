@@ -24,3 +24,33 @@ it('counts the memory of a job on each stack, whatever it was asked for before',
   expect(inTurn).toEqual([joined, apart, joined].map((stack) => memoryOn(stack)));
   expect(new Set(inTurn).size).toBe(2);
 });
+
+it('says of each job between what it lies by what the job hangs on, whoever asks', () => {
+  const spread = { own: 0.05, directions: [{ 'hardware topology.messageLatency': 0.5 }] };
+  const uncertainty = {
+    value: { p10: 0.5, p50: 1, p90: 2, runs: 8, spread },
+    source: 'eight runs',
+    status: 'calibrated' as const,
+  };
+  const stack = extendStack(loadStack('onnxruntime-cpu'), { uncertainty }, 'a calibrated stack');
+  const assessor = new Assessor();
+  const [alone, together] = [1, 2].map((model) => {
+    const job = assessor.resolve({
+      model: { preset: 'vit-tiny' },
+      hardware: 'local',
+      chips: model,
+      batch: 8,
+      plan: { mesh: { model }, microbatches: 1 },
+    });
+    const assessment = assessor.assessAny(job, stack);
+    const { stepTimeInterval: interval } = assessment.intervals();
+    expect(interval.source).toBe('eight runs');
+    return { step: assessment.simulation.stepTimeSeconds, ...interval };
+  });
+  // A rank alone sends nothing, so that it is as sure as anything is.
+  expect(Math.log(alone!.p90 / alone!.step)).toBeCloseTo(0.05, 9);
+  const width = Math.log(together!.p90 / together!.step);
+  expect(width).toBeGreaterThan(0.055);
+  expect(width).toBeLessThan(0.05 + 0.5);
+  expect(Math.log(together!.step / together!.p10)).toBeCloseTo(width, 9);
+});

@@ -81,7 +81,7 @@ function printReport(
   printOutcomes(CHECKED[check], checked);
   if (uncertainty !== undefined)
     printLine(
-      `8 of 10 runs are expected between ${formatPercent(uncertainty.p10 - 1)} and +${formatPercent(uncertainty.p90 - 1)} of a prediction`,
+      `8 of 10 runs of plans like these are expected between ${formatPercent(uncertainty.p10 - 1)} and +${formatPercent(uncertainty.p90 - 1)} of a prediction; plans that hang on other things have intervals of their own`,
     );
   printLine(reason);
 }

@@ -16,7 +16,7 @@ import { printJson, printLine, printTable } from '../output.js';
 import { baseOf, keepMeasured } from '../machine-profile.js';
 import { createProgress } from '../progress.js';
 import type { Measured, ProfilingRequest } from '../profiling.js';
-import { LEAST_BLOCKS, measureBlocks, probesFor, profileFrom } from '../profiling.js';
+import { measureBlocks, probesFor, profileFrom } from '../profiling.js';
 import { hardwareText, hardwareVersion, openStore } from '../stored-hardware.js';
 
 export interface ProfileFlags {
@@ -127,7 +127,7 @@ export async function profile(flags: ProfileFlags): Promise<void> {
       stack: found.stack,
     });
   } else {
-    printSummary(found);
+    printSummary(found, measured.blocks.length);
     printWhere(name, path);
   }
   if (interrupted !== undefined) throw interrupted;
@@ -149,7 +149,7 @@ interface Sourced {
 }
 
 /** The numbers that say most; all of them are in the profile. */
-function printSummary({ hardware: { chip, topology }, stack }: Profile): void {
+function printSummary({ hardware: { chip, topology }, stack }: Profile, blocks: number): void {
   if (topology.kind !== 'shared-memory') return;
   const row = (what: string, { value, repeatability }: Sourced): string[] => [
     what,
@@ -183,6 +183,6 @@ function printSummary({ hardware: { chip, topology }, stack }: Profile): void {
   const at = (share: number): string => formatPercent(repeats[Math.floor(share * (repeats.length - 1))]!);
   printLine();
   printLine(
-    `${measured.length} kernels timed one by one, over at least ${LEAST_BLOCKS} blocks: half repeat within ±${at(0.5)}, nine in ten within ±${at(0.9)}`,
+    `${measured.length} kernels timed one by one, over ${blocks} blocks: half repeat within ±${at(0.5)}, nine in ten within ±${at(0.9)}`,
   );
 }
