@@ -1,14 +1,13 @@
 /** Searches that are timed, each in a process of its own: from its start to its end, worker threads included. */
 import { performance } from 'node:perf_hooks';
-import { machineryOf } from '../../src/cli/machinery.js';
-import { LocalLane } from '../../src/cli/search-lane.js';
+import { loadPlanning } from '../../src/cli/bundled-planning.js';
 import type { FoundPlans } from '../../src/cli/search-plans.js';
-import { defaultObjectives, searchSpace } from '../../src/cli/search-plans.js';
-import { PlanRules, parsePlan, resolveTask } from '../../src/job/index.js';
 import type { JobInput, Space } from '../../src/job/index.js';
 import type { Candidate, CandidateFamily } from '../../src/planner/index.js';
-import { searchPlans } from '../../src/planner/index.js';
 import { TURING_530B, executions, planOf } from './calculon.js';
+
+const { LocalLane, PlanRules, defaultObjectives, machineryOf, parsePlan, resolveTask, searchPlans, searchSpace } =
+  await loadPlanning();
 
 export type Figures = Readonly<Record<string, number>>;
 

@@ -147,7 +147,7 @@ function createProgram(): Command {
       ).choices(FRAMEWORK_NAMES),
     )
     .action(async (file: string | undefined, flags: PlanFlags) =>
-      (await import('./commands/plan.js')).plan(file, flags),
+      (await (await import('./bundled-planning.js')).loadPlanning()).plan(file, flags),
     );
   json(
     addJobFlags(

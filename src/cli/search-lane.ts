@@ -67,6 +67,7 @@ function* take<T>(from: Iterable<T>, most: number): Generator<T> {
 const memoryClass = ({ plan, batch, chips }: Job): string => `${chips} ${batch} ${formatPlan(withoutLayout(plan))}`;
 
 export class LocalLane implements Lane<Candidate, JobSimulation> {
+  readonly listsAtOnce = 1;
   readonly #assessor: Assessor;
   readonly #bounds: PlanBounds;
   readonly #headroom: number;

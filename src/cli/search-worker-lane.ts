@@ -1,4 +1,4 @@
-/** A lane on a thread of its own. Candidates go without their task, which the worker has. */
+/** A lane on a thread of its own, from its bundle. Candidates go without their task, which the worker has. */
 import { Piscina } from 'piscina';
 import { MeshwrightError } from '../errors.js';
 import type { ErrorCode, ErrorDetail } from '../errors.js';
@@ -36,13 +36,15 @@ const YOUNG = 64;
 export class WorkerLane implements Lane<Candidate, JobSimulation> {
   /** Algorithms that collectives take in plans that were simulated so far. */
   taken: readonly TakenCollective[] = [];
+  readonly listsAtOnce = 2;
   readonly #pool: Piscina;
 
   constructor(settings: LaneSettings) {
     this.#pool = new Piscina({
-      filename: new URL('./search-lane-worker.js', import.meta.url).href,
+      filename: new URL('./search-lane-worker.bundle.js', import.meta.url).href,
       minThreads: 1,
       maxThreads: 1,
+      concurrentTasksPerWorker: this.listsAtOnce,
       workerData: settings,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
     });

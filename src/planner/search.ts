@@ -64,6 +64,8 @@ export type LaneReply<F> =
 
 /** A thread, or this one: does one list of requests after the other. */
 export interface Lane<C, F> {
+  /** Lists that it is given at once, so that it goes on with the next before anybody has heard of the last. */
+  readonly listsAtOnce: number;
   run(requests: readonly LaneRequest<C>[]): Promise<readonly LaneReply<F>[]>;
 }
 
@@ -292,16 +294,32 @@ class Search<C, F> {
     });
   }
 
+  /** Who has done all that it was dealt goes on with what others have left: whoever does it, the reply is the same. */
   async #replies(requests: readonly LaneRequest<C>[]): Promise<LaneReply<F>[]> {
-    const dealt = this.#deal(requests);
+    const { lanes } = this.#settings;
+    const left: number[][] = lanes.map(() => []);
+    this.#deal(requests).forEach((lane, index) => left[lane]!.push(index));
+    const nextOf = (own: number[]): number | undefined =>
+      own.shift() ?? left.reduce((most, one) => (one.length > most.length ? one : most)).pop();
+    const listOf = (own: number[]): number[] => {
+      const list: number[] = [];
+      for (let weight = 0; weight < WEIGHTS.simulate;) {
+        const index = nextOf(own);
+        if (index === undefined) break;
+        list.push(index);
+        weight += WEIGHTS[requests[index]!.kind];
+      }
+      return list;
+    };
     const replies: LaneReply<F>[] = [];
+    const work = async (lane: Lane<C, F>, own: number[]): Promise<void> => {
+      for (let list = listOf(own); list.length > 0; list = listOf(own)) {
+        const answers = await lane.run(list.map((index) => requests[index]!));
+        list.forEach((index, place) => (replies[index] = answers[place]!));
+      }
+    };
     await Promise.all(
-      this.#settings.lanes.map(async (lane, number) => {
-        const own = requests.flatMap((_, index) => (dealt[index] === number ? [index] : []));
-        if (own.length === 0) return;
-        const answers = await lane.run(own.map((index) => requests[index]!));
-        own.forEach((index, place) => (replies[index] = answers[place]!));
-      }),
+      lanes.flatMap((lane, number) => Array.from({ length: lane.listsAtOnce }, () => work(lane, left[number]!))),
     );
     return replies;
   }

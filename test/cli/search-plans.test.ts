@@ -19,7 +19,7 @@ interface Simulated {
   readonly figures: JobSimulation;
 }
 
-const assessor = new Assessor();
+const assessor = new Assessor({ unverified: true });
 const all: Simulated[] = [];
 const measureOf = ({ figures }: Simulated) => ({
   seconds: seconds(figures.stepTimeSeconds),

@@ -70,6 +70,7 @@ function familiesOf(plans: readonly Made[]): CandidateFamily<Made>[] {
 }
 
 class CountingLane implements Lane<Made, number> {
+  readonly listsAtOnce = 2;
   readonly simulated: number[] = [];
 
   run = (requests: readonly LaneRequest<Made>[]): Promise<readonly LaneReply<number>[]> =>
