@@ -87,7 +87,7 @@ export function sideBySideFigure(subjects: readonly Subject[], id: string): Figu
             ...(index === names.length - 1 ? { label: `${time(stepTimeSeconds)}\nMFU ${percent(mfu)}` } : {}),
           });
         }),
-        label: { position: 'right', color: 'var(--ink)' },
+        label: { position: 'right', color: 'var(--ink)', lineHeight: 15 },
       })),
     },
     table: {
