@@ -9,6 +9,30 @@ export interface Progress {
   end(): void;
 }
 
+/** Of xterm: a cursor that is seen, and lines that go on in the next one; and neither. */
+const USUAL = '\x1b[?25h\x1b[?7h';
+const WITH_A_BAR = '\x1b[?25l\x1b[?7l';
+
+/** What a bar changes of the terminal is as usual while the process is stopped (Ctrl-Z). @returns ends that */
+function asUsualWhileStopped(): () => void {
+  const goOn = (): void => {
+    process.on('SIGTSTP', stop);
+    process.stderr.write(WITH_A_BAR);
+  };
+  const stop = (): void => {
+    process.stderr.write(`${USUAL}\n`);
+    process.once('SIGCONT', goOn);
+    // Without a handler the system stops it; or doesn't, where nobody could have it go on.
+    process.off('SIGTSTP', stop);
+    process.kill(process.pid, 'SIGTSTP');
+  };
+  process.on('SIGTSTP', stop);
+  return () => {
+    process.off('SIGTSTP', stop);
+    process.off('SIGCONT', goOn);
+  };
+}
+
 /** @param total 0 while it is not known */
 export function createProgress(what: string, quiet: boolean, total = 0): Progress {
   if (quiet || !process.stderr.isTTY) return { advance: () => undefined, set: () => undefined, end: () => undefined };
@@ -18,9 +42,13 @@ export function createProgress(what: string, quiet: boolean, total = 0): Progres
     Presets.shades_classic,
   );
   bar.start(total, 0, { figures: '' });
+  const endBar = asUsualWhileStopped();
   return {
     advance: (by = 1, figures = '') => bar.increment(by, { figures }),
     set: (value, figures = '') => bar.update(value, { figures }),
-    end: () => bar.stop(),
+    end: () => {
+      endBar();
+      bar.stop();
+    },
   };
 }

@@ -43,12 +43,9 @@ function makeAround(path: string, made: string[]): void {
   }
 }
 
-/** Removes folders that were made, the innermost with what is in it, those around it where nothing else is. */
+/** Removes folders that were made around one, the innermost first, as far as nobody else has put something in them. */
 function unmake(made: readonly string[]): void {
-  const [inner, ...around] = made.toReversed();
-  if (inner === undefined) return;
-  rmSync(inner, { recursive: true, force: true });
-  for (const path of around) {
+  for (const path of made.toReversed()) {
     try {
       rmdirSync(path);
     } catch {
@@ -65,9 +62,13 @@ function unmake(made: readonly string[]): void {
 export function createRunFolder(path: string, flag: '--run' | '--output'): () => void {
   requireFree(path, flag);
   const made: string[] = [];
+  const full = resolve(path);
   try {
-    makeFolder(resolve(path), made);
-    return () => unmake(made);
+    makeFolder(full, made);
+    return () => {
+      rmSync(full, { recursive: true, force: true });
+      unmake(made.slice(0, -1));
+    };
   } catch (error) {
     unmake(made);
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') requireFree(path, flag);

@@ -107,8 +107,22 @@ describe('of several processes that try at once', () => {
   afterAll(() => children.forEach((child) => child.disconnect()));
   const answer = async (child: ChildProcess): Promise<string> => String((await once(child, 'message'))[0]);
 
+  const startAll = (): void => {
+    while (children.length < 4) children.push(fork(FIXTURE));
+  };
+
+  it('each gets a new folder of its own, also below one that nobody has made yet', async () => {
+    startAll();
+    for (let round = 0; round < 10; round++) {
+      const base = join(folder, `runs-${round}`, 'new');
+      const answers = Promise.all(children.map(answer));
+      for (const child of children) child.send(base);
+      expect((await answers).sort()).toEqual([base, ...[2, 3, 4].map((number) => `${base}-${number}`)]);
+    }
+  });
+
   it.each(['nobody had', 'a process that is gone has'])('one gets what %s, every time', async (before) => {
-    for (let child = children.length; child < 4; child++) children.push(fork(FIXTURE));
+    startAll();
     for (let round = 0; round < 25; round++) {
       if (before !== 'nobody had') leaveBehind(holderOf(endedProcess()));
       const answers = Promise.all(children.map(answer));
