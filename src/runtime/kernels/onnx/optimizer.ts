@@ -21,12 +21,14 @@ export const adamw: OnnxKernel<'adamw'> = ({ emitter, operands, attributes }) =>
   const rate = multiply(learningRate, emitter.convert(ratio, 'float'));
   const floor = emitter.convert(multiply(root, emitter.double(epsilon)), 'float');
 
-  const newFirst = average(first, gradient, beta1);
-  const newSecond = average(second, multiply(gradient, gradient), beta2);
-  const denominator = emitter.node('Add', [emitter.node('Sqrt', [newSecond]), floor]);
-  const moved = multiply(emitter.node('Div', [newFirst, denominator]), rate);
+  // Of what an operator needs, onnxruntime computes first what was emitted last: in this order three temporaries of the
+  // parameter's size are there at once, in the opposite one four.
   // Added to the update rather than taken as a factor 1 − η·λ of the parameter, which float32 rounds to few digits.
   const decay = multiply(parameter, multiply(learningRate, emitter.scalar(weightDecay)));
+  const newSecond = average(second, multiply(gradient, gradient), beta2);
+  const denominator = emitter.node('Add', [emitter.node('Sqrt', [newSecond]), floor]);
+  const newFirst = average(first, gradient, beta1);
+  const moved = multiply(emitter.node('Div', [newFirst, denominator]), rate);
   const change = weightDecay === 0 ? moved : emitter.node('Add', [moved, decay]);
   return [emitter.node('Sub', [parameter, change]), newFirst, newSecond];
 };
