@@ -13,7 +13,6 @@ import {
   storeHome,
 } from '../../src/calibrate/index.js';
 import { calibrateHere } from '../../src/cli/calibrate-here.js';
-import { relativeError } from '../../src/trace/index.js';
 import { composeText } from '../../src/train/index.js';
 import { cli } from './in-process.js';
 import { createFolder, removeFolder } from './support.js';
@@ -45,7 +44,7 @@ it('says which run it is made of, which of the list it is not made of, and why',
   ]);
   expect(report.before).toBe('local');
   const [{ measuredSeconds, beforeSeconds, afterSeconds }] = report.outcomes as [(typeof report.outcomes)[0]];
-  const off = (predicted: number): number => Math.abs(relativeError(predicted, measuredSeconds));
+  const off = (predicted: number): number => Math.abs(Math.log(predicted / measuredSeconds));
   expect(report.isAccepted).toBe(off(afterSeconds) < off(beforeSeconds));
 });
 
