@@ -4,7 +4,7 @@ import { MeshwrightError } from '../errors.js';
 import { App } from './app.js';
 import { detectLook } from './look.js';
 import type { Services, TaskChoice } from './services.js';
-import { guardStops } from './stops.js';
+import { guardStops } from '../stops.js';
 import { frameStream, guardExits, holdConsole, Painter } from './terminal.js';
 
 export interface TuiOptions {
