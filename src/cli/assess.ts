@@ -174,7 +174,7 @@ export class Assessor {
   readonly #machines = new Map<string, Machine>();
   readonly #machineOf = new WeakMap<Job, Machine>();
   readonly #stacks = new Map<Hardware, Stack>();
-  readonly #along = new Map<Stack, readonly Along[]>();
+  readonly #along = new Map<Hardware, Map<Stack, readonly Along[]>>();
   readonly #modelFlops = new Map<string, { exact: number; formula: number; parameters: number }>();
   readonly collectives: CollectiveChoice;
   readonly #taken = new Map<string, TakenCollective>();
@@ -365,9 +365,11 @@ export class Assessor {
 
   /** Profiles a little way along where a calibrated one may be wrong, made once. */
   #alongOf({ hardware }: Job, stack: Stack): readonly Along[] {
-    let found = this.#along.get(stack);
+    let byStack = this.#along.get(hardware);
+    if (byStack === undefined) this.#along.set(hardware, (byStack = new Map()));
+    let found = byStack.get(stack);
     if (found === undefined)
-      this.#along.set(stack, (found = profilesAlong({ hardware: hardware.document, stack: stack.document })));
+      byStack.set(stack, (found = profilesAlong({ hardware: hardware.document, stack: stack.document })));
     return found;
   }
 
