@@ -143,12 +143,8 @@ function printAnswer(
   if (search.front.length > 1) {
     printLine();
     const { price, power } = task.hardware;
-    const objectives = [
-      ...['step time', 'memory', 'chips'],
-      ...(price === undefined ? [] : ['cost']),
-      ...(power === undefined ? [] : ['energy']),
-    ];
-    const spent = objectives.slice(3);
+    const spent = [...(price === undefined ? [] : ['cost']), ...(power === undefined ? [] : ['energy'])];
+    const objectives = ['step time', 'memory', 'chips', ...spent];
     const unit = planCost(search.front[0]!).unit;
     const of = spent.length === 0 ? '' : ` (${conjunction.format(spent)} of a ${unit})`;
     printLine(`No other plan is better than these in ${conjunction.format(objectives)} at once${of}:`);
